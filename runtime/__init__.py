@@ -1,0 +1,1 @@
+"""A declarative voice-persona runtime on LiveKit: files in, a call, files out."""

@@ -1,0 +1,80 @@
+"""Every config and persona file, and every spec that they allow, checked before a trainee meets them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from itertools import product
+
+from rich.console import Console
+
+from . import build
+from .errors import NotOffered, SpecError
+from .groups import CONF, GROUPS, options, read_conf
+from .spec import combine, compose
+from .view import table
+
+
+def check_all() -> int:
+    """Prints a table of what is fine and what is not; returns the exit code, 1 if anything is not."""
+    rows = [*_files(), *_personas(), *_models()]
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=max(console.width, 200))
+    console.print(table("", ("", "what", "how it is"), rows))
+    bad = sum(mark == "✗" for mark, _, _ in rows)
+    console.print(f"{bad} of {len(rows)} not fine" if bad else f"all {len(rows)} fine")
+    return 1 if bad else 0
+
+
+def _row(what: str, examine: Callable[[], str]) -> tuple[str, str, str]:
+    try:
+        return "✓", what, examine()
+    except NotOffered as error:
+        return "–", what, str(error)
+    except SpecError as error:
+        return "✗", what, str(error)
+
+
+def _files() -> Iterator[tuple[str, str, str]]:
+    """Each config file by itself: readable YAML."""
+    for file in [CONF / "config.yaml", *sorted(CONF.glob("*/*.yaml"))]:
+        name = str(file.relative_to(CONF.parent))
+        row = _row(name, lambda file=file: f"{len(read_conf(file)[0])} keys")  # type: ignore[misc]
+        if row[0] != "✓":
+            yield row
+
+
+def _personas() -> Iterator[tuple[str, str, str]]:
+    """Each persona with what it chooses for itself, as `persona=NAME` alone would run it."""
+    for name in options("persona"):
+        yield _row(f"persona={name}", lambda name=name: _describe(name))  # type: ignore[misc]
+
+
+def _describe(name: str) -> str:
+    spec = compose([f"persona={name}"])
+    build.check(spec)
+    front = spec.persona.front
+    held = {"sections": spec.persona.sections, "facts": front.facts, "cues": front.cues, "endings": front.endings}
+    return f"{spec.persona.name}: " + ", ".join(f"{len(things)} {what}" for what, things in held.items())
+
+
+def _models() -> Iterator[tuple[str, str, str]]:
+    """Each model with every voice, language and VAD."""
+    personas = options("persona")
+    for model in options("model") if personas else ():
+        good = 0
+        unoffered: dict[str, None] = {}
+        wrong: dict[str, None] = {}
+        for voice, language, vad in product(*(options(group) for group in ("voice", "language", "vad"))):
+            choices = dict(zip(GROUPS, (model, voice, personas[0], language, vad), strict=True))
+            try:
+                build.check(combine(choices))
+                good += 1
+            except NotOffered as error:
+                unoffered[str(error)] = None
+            except SpecError as error:
+                wrong[str(error)] = None
+        mark = "✗" if wrong else "✓" if good else "–"
+        shown = [f"{good} specs"] if good else []
+        yield mark, f"model={model}", "; ".join([*wrong, *shown, *([] if good else unoffered)])

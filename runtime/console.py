@@ -1,0 +1,145 @@
+"""A call in this terminal: typed, piped, or spoken through its microphone and speakers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import termios
+import threading
+import tty
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+from livekit.agents import Agent, AgentSession
+from rich.console import Console
+
+from .events import Ended
+from .line_editor import LineEditor
+from .session import Call
+from .spec import SessionSpec
+from .view import View
+
+END = "/end"
+"""What a trainee types to hang up."""
+
+
+def call_here(spec: SessionSpec, *, audio: bool, why: str = "") -> Ended:
+    """Holds one call in this terminal until somebody hangs up, input ends, or Ctrl-C. `why` is said first."""
+    return asyncio.run(_call(spec, audio, why))
+
+
+async def _call(spec: SessionSpec, audio: bool, why: str) -> Ended:
+    console = Console(highlight=False)
+    live = console.is_terminal and not console.is_dumb_terminal
+    with View(console, live=live) as view:
+        if why:
+            view.note(why)
+        call = Call(_once(spec), view.show, audio=audio)
+        with _interrupts(call):
+            async with asyncio.TaskGroup() as tasks:
+                trainee = tasks.create_task(_trainee(call, view, typing=live and sys.stdin.isatty()))
+                try:
+                    return await call.run(_speaking if audio else _typing)
+                finally:
+                    trainee.cancel()
+
+
+async def _once(spec: SessionSpec) -> AsyncIterator[SessionSpec]:
+    yield spec
+
+
+async def _typing(session: AgentSession[None], agent: Agent) -> None:
+    await session.start(agent)
+
+
+async def _speaking(session: AgentSession[None], agent: Agent) -> None:
+    from .audio import attach_devices
+
+    await attach_devices(session)
+    await session.start(agent)
+
+
+async def _trainee(call: Call, view: View, *, typing: bool) -> None:
+    """Passes on what the trainee types. Typed live it cuts the persona short; piped it waits for her to finish."""
+    if typing:
+        async for line in _typed_lines(view):
+            if line.strip() == END:
+                break
+            if line.strip():
+                await call.begin_turn(line)
+    else:
+        await call.opened()
+        async for line in _piped_lines():
+            if line.strip() == END:
+                break
+            if line.strip():
+                await call.type(line)
+    call.hang_up()
+
+
+async def _typed_lines(view: View) -> AsyncIterator[str]:
+    """Lines from the keyboard, edited on the screen's last line."""
+    editor = LineEditor()
+    arrived = asyncio.Event()
+    keyboard = sys.stdin.fileno()
+    loop = asyncio.get_running_loop()
+    with _cbreak(keyboard):
+        loop.add_reader(keyboard, arrived.set)
+        try:
+            view.show_typing("", 0)
+            while not editor.ended:
+                await arrived.wait()
+                arrived.clear()
+                data = os.read(keyboard, 4096)
+                lines = editor.feed(data) if data else []
+                view.show_typing(editor.text, editor.cursor)
+                for line in lines:
+                    yield line
+                if not data:
+                    return
+        finally:
+            loop.remove_reader(keyboard)
+
+
+async def _piped_lines() -> AsyncIterator[str]:
+    """Lines of standard input until it ends. A thread reads them, as a pipe or a file may block for ever."""
+    lines: asyncio.Queue[bytes] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        try:
+            while line := sys.stdin.buffer.readline():
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+            loop.call_soon_threadsafe(lines.put_nowait, b"")
+        except (RuntimeError, ValueError, OSError):
+            return  # the call is over and its loop or its input closed
+
+    threading.Thread(target=read, daemon=True, name="stdin").start()
+    while line := await lines.get():
+        yield line.decode(errors="replace")
+
+
+@contextmanager
+def _cbreak(terminal: int) -> Iterator[None]:
+    """Keys arrive one by one and unechoed; Ctrl-C stays a signal."""
+    before = termios.tcgetattr(terminal)
+    tty.setcbreak(terminal)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def _interrupts(call: Call) -> Iterator[None]:
+    """Ctrl-C and SIGTERM hang up."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, call.hang_up)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,42 @@
+"""The one error a user's input can cause."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class SpecError(Exception):
+    """What the user gave cannot be used. Its text is one readable line.
+
+    `file` and `line` say where, when a file is to blame; both are part of the text (`file:line: message`).
+    """
+
+    def __init__(self, message: str, *, file: Path | str | None = None, line: int | None = None) -> None:
+        self.file = shown_path(file) if file is not None else None
+        self.line = line
+        where = f"{self.file}:{line}: " if file is not None and line else f"{self.file}: " if file is not None else ""
+        text = where + " ".join(message.split())
+        super().__init__("".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text))
+
+
+class NotOffered(SpecError):
+    """Nothing is wrong with any file, but these options do not go together, or need a plugin that is not installed."""
+
+
+def shown_path(path: Path | str) -> str:
+    """The path as the user would type it: relative to the working folder when it lies below it."""
+    path = Path(path)
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def suggest(wrong: object, choices: Iterable[str]) -> str:
+    """'; did you mean X? choices: A, B, C': the tail of every message about a name that is not known."""
+    names = sorted(choices)
+    close = difflib.get_close_matches(str(wrong), names, n=1, cutoff=0.5)
+    meant = f"; did you mean {close[0]}?" if close else ""
+    return f"{meant} (choices: {', '.join(names) if names else 'none'})"

@@ -1,0 +1,104 @@
+"""What happens in a call, one small record a kind. The terminal, the session folder, the trainee's screen and the
+score read these and nothing else."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import ClassVar, Literal
+
+Speaker = Literal["customer", "operator"]
+"""The persona and the trainee, in the words of the trainee's screen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """`at` is Unix time in seconds."""
+
+    kind: ClassVar[str]
+    at: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Event):
+    """The call is on. `choices` are the options by group, `revision` the hash of all that they hold."""
+
+    kind = "started"
+    persona: str
+    choices: dict[str, str]
+    language: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interim(Event):
+    """What has been said of a line so far. The next one of the same speaker replaces it."""
+
+    kind = "interim"
+    speaker: Speaker
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard(Event):
+    """A whole turn of the trainee, and the emotion that it leaves the persona in."""
+
+    kind = "heard"
+    text: str
+    revision: str
+    emotion: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said(Event):
+    """A whole line of the persona, as far as it was spoken."""
+
+    kind = "said"
+    text: str
+    revision: str
+    emotion: str
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State(Event):
+    """What the persona is doing: listening, thinking or speaking."""
+
+    kind = "state"
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure(Event):
+    """Something went wrong that the call survives, if `recoverable`, or ends by."""
+
+    kind = "failure"
+    source: str
+    reason: str
+    recoverable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(Event):
+    """The call is over. `reason` is one of the persona's endings, or why the call ended without one.
+
+    `seconds` is how long it lasted, `first_word` how long after its start the persona's first word came.
+    """
+
+    kind = "ended"
+    reason: str
+    passed: bool | None = None
+    turns: int = 0
+    seconds: float = 0.0
+    first_word: float | None = None
+
+
+Emit = Callable[[Event], None]
+"""Where a call's events go. It returns at once and never raises into the call."""
+
+
+def to_json(event: Event) -> str:
+    """The event as one line of JSON."""
+    return json.dumps({"kind": event.kind, **asdict(event)}, ensure_ascii=False)

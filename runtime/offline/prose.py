@@ -1,0 +1,185 @@
+"""What a persona's prose gives a scripted customer: lines in quotes, `Key: value` items, sentences told as "I"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..persona import Persona, Section
+
+_QUOTED = re.compile(
+    r'"([^"\n]{2,300})"|“([^”\n]{2,300})”|«([^»\n]{2,300})»|„([^“”\n]{2,300})[“”]|「([^」\n]{2,300})」|‘([^’\n]{2,200})’(?!\w)'
+)
+_ITEM = re.compile(r"^[\s>*+•–-]*(?:\d+[.)]\s*)?([^:：|\n]{2,60}?)\s*[:：]\s*(\S.*)$")
+_CELLS = re.compile(r"^\s*\|?([^|\n]{2,60})\|([^|\n]+)\|?\s*$")
+_MARKUP = re.compile(r"\*\*|__|`|(?<!\w)\*(?!\s)|(?<=\S)\*(?!\w)|^#+\s*")
+_BULLET = re.compile(r"^(?:[\s>]*[-*+•–]\s+|[\s>]*\d+[.)]\s+|\s+)")
+_NOTE = re.compile(
+    r"\s*[(（\[][^)）\]]*\b(?:do not|don't|never|not|only|if|ask|reveal|volunteer|secret|confidential)\b[^)）\]]*[)）\]]|"
+    r"\s*[(（\[][^)）\]]*(?:ห้าม|อย่า|ไม่|เฉพาะ|ถ้า|หาก|ถาม)[^)）\]]*[)）\]]",
+    re.I,
+)
+_TRAINEE = (
+    r"agent|trainee|representative|rep|advisor|adviser|operator|support|csr|they|staff|employee|you|asesor|agente|"
+    r"พนักงาน|เจ้าหน้าที่|ผู้เข้าอบรม|ผู้ฝึก|เทรนนี|agente"
+)
+_SAID_BY_TRAINEE = re.compile(
+    rf"(?:{_TRAINEE})\W*(?:\w+\W+){{0,4}}?(?:say|says|said|uses?|tells?|asks?|answers?|พูด|บอก|ถาม|ใช้คำ|dice)\w*\W*(?:\w+\W+){{0,3}}$|"
+    rf"(?:พนักงาน|เจ้าหน้าที่)\S*(?:พูด|บอก|ถาม|ใช้)\S*\s*$|\b(?:words?|phrases?|terms?|told|like|such as|hears?|being told)\s*[:(]?\s*$",
+    re.I,
+)
+_NOT_SAID = re.compile(r"\b(?:never|do not|don't|avoid|must not|won't|no)\b[^.]*$|(?:ห้าม|อย่า|ไม่(?:พูด|ใช้))\S*\s*$", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line in quotes. `before` is what stands before it on its line; `said_by_trainee` when it is not the persona's."""
+
+    text: str
+    before: str
+    said_by_trainee: bool = False
+
+
+def bare(text: str) -> str:
+    """A line without its Markdown."""
+    return _MARKUP.sub("", _BULLET.sub("", text)).strip()
+
+
+def quoted(section: Section) -> Iterator[Line]:
+    """The lines in quotes of a section, but for single words and for what the persona is told never to say."""
+    for row in section.text.splitlines():
+        row = bare(row)
+        for found in _QUOTED.finditer(row):
+            text = next(filter(None, found.groups())).strip()
+            before = row[: found.start()].strip()
+            trainee = bool(_SAID_BY_TRAINEE.search(before))
+            if trainee or (_is_speech(text) and not _NOT_SAID.search(before)):
+                yield Line(text, before, trainee)
+
+
+def _is_speech(text: str) -> bool:
+    unspaced = not text.isascii() and " " not in text
+    return len(text) >= 8 if unspaced else len(text.split()) >= 3 or text[-1:] in "!?…."
+
+
+def items(section: Section) -> Iterator[tuple[str, str]]:
+    """The `Key: value` items of a section: bullets, bold, table rows, in any script."""
+    for row in section.text.splitlines():
+        if re.fullmatch(r"[\s|:-]*", row):
+            continue
+        row = bare(row)
+        found = _CELLS.match(row) or _ITEM.match(row)
+        if found and not re.match(r"https?$", found[1]):
+            key, value = found[1].strip(" |"), _NOTE.sub("", found[2]).strip(' |"“”')
+            if value and len(value) <= 200:
+                yield key, value
+
+
+def sentences(section: Section) -> Iterator[str]:
+    """The sentences of a section's text, without items and headings."""
+    text = " ".join(bare(row) if not re.match(r"\s*$", row) else "\n" for row in section.text.splitlines())
+    for sentence in re.split(r"(?<=[.!?。])\s+|\n", text):
+        if 12 <= len(sentence := sentence.strip()) <= 240:
+            yield sentence
+
+
+_IRREGULAR = {"is": "am", "has": "have", "does": "do", "goes": "go", "isn't": "am not", "hasn't": "haven't"}
+_IRREGULAR |= {"doesn't": "don't", "are": "am", "aren't": "am not", "were": "was", "weren't": "wasn't"}
+_ADVERBS = frozenset("also already never just recently now then still always only really simply finally not first".split())
+_OPENERS = frozenset("and but because that when while since so which what who if as after before until where".split())
+_UNSAYABLE = re.compile(
+    r"\b(?:she|he|her|his|him|hers|herself|himself|customer|caller|persona|trainee|agent|representative|role|scenario|"
+    r"simulat\w*|training|test\w*|evaluat\w*|phase|should|must|escalat\w*|de-escalat\w*|tone|emotion\w*|realistic\w*|"
+    r"conversation|reveal|volunteer|personality|angry|furious|you are|your)\b",
+    re.I,
+)
+
+
+def in_first_person(sentence: str, name: str) -> str | None:
+    """An English sentence about the persona as she says it herself, or None where it cannot be turned safely."""
+    names = "|".join(re.escape(part) for part in sorted({name, *name.split()}, key=len, reverse=True) if part)
+    sentence = re.sub(rf"\b(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?\s+)?(?:{names})\b(?:\s+(?:{names})\b)*", "she", sentence)
+    sentence = re.sub(r"\b(?:the|this|our)\s+(?:customer|caller|client)\b", "she", sentence, flags=re.I)
+    sentence = re.sub(r"\bshe(?:'s|’s)(?=\s+(?:been|had|got)\b)", "she has", sentence)
+    sentence = re.sub(r"\b(she|he|you)['’]s\b(?=\s+(?:\w+ing|\w+ed|not|now|a|the)\b)", r"\1 is", sentence, flags=re.I)
+    sentence = re.sub(r"\bshe['’]s\b", "her", sentence)  # what is left of "Sarah's card"
+    sentence = re.sub(r"\byou['’](re|ve|ll|d)\b", lambda m: "you " + _CONTRACTED[m[1]], sentence, flags=re.I)
+    words = re.findall(r"[\w'’$€£฿.\-/@%]*[\w'’%]|\s+|[^\w\s]", sentence)
+    out: list[str] = []
+    previous = ""
+    subject = False
+    for i, word in enumerate(words):
+        low = word.casefold()
+        after = next((w.casefold() for w in words[i + 1 :] if not w.isspace()), "")
+        if low in ("she", "he") or (low == "you" and (not previous or previous in _OPENERS or not previous[0].isalpha())):
+            out.append("I")
+            subject = True
+        elif low in ("you", "him") or (low == "her" and _ends_object(after)):
+            out.append("me")
+        elif low in ("her", "his", "your"):
+            out.append("my" if _ends_object(after) is False else "mine")
+        elif low in ("herself", "himself", "yourself"):
+            out.append("myself")
+        elif subject and low.strip() and low[0].isalpha():
+            out.append(word if low in _ADVERBS else _conjugated(word))
+            subject = low in _ADVERBS
+        else:
+            out.append(word)
+        previous = low if low.strip() else previous
+    text = "".join(out).strip()
+    if not re.search(r"\b(?:I|my|me)\b", text) or _UNSAYABLE.search(text):
+        return None
+    return text[0].upper() + text[1:]
+
+
+_CONTRACTED = {"re": "are", "ve": "have", "ll": "will", "d": "would"}
+
+
+def _ends_object(after: str) -> bool:
+    """Whether a word can follow an object pronoun: then "her" was one, and not the owner of something."""
+    return not after or not after[0].isalnum() or after in (
+        "and but because for on in at to with from by that when while after before twice again about as if or so "
+        "three several a an the".split()
+    )
+
+
+def _conjugated(verb: str) -> str:
+    low = verb.casefold()
+    if low in _IRREGULAR:
+        return _IRREGULAR[low]
+    if low in ("was", "has", "this") or not low.endswith("s") or low.endswith(("ss", "us")):
+        return verb
+    if low.endswith("ies"):
+        return verb[:-3] + "y"
+    return verb[:-2] if low.endswith(("shes", "ches", "sses", "xes", "zzes")) else verb[:-1]
+
+
+_THAI_UNSAYABLE = re.compile("เธอ|เขา|ผู้ฝึก|ผู้เรียน|ผู้เข้าอบรม|บทบาท|จำลอง|ทดสอบ|ห้าม|ควร|ลูกค้า|พนักงาน|trainee|agent|อารมณ์")
+
+
+def in_first_person_thai(sentence: str, name: str, i: str) -> str | None:
+    """A Thai sentence about the persona as she says it herself (Thai verbs do not change), or None."""
+    for part in sorted({name, *name.split()}, key=len, reverse=True):
+        if len(part) > 1:
+            sentence = re.sub(rf"(?:คุณ|นางสาว|นาง|นาย)?\s?{re.escape(part)}", i, sentence)
+    sentence = re.sub("(?<!บริการ)(?<!รหัส)ลูกค้า(?!สัมพันธ์)|เธอ|(?<!พวก)เขา", i, sentence)
+    sentence = re.sub(f"(?:{i}\\s*)+", i, re.sub("คุณ(?!ภาพ|สมบัติ)", i, sentence)).strip(" .")
+    return None if _THAI_UNSAYABLE.search(sentence) or i not in sentence else sentence
+
+
+def is_native(persona: Persona, language: str) -> bool:
+    """Whether the prose is in this language, as far as one can tell: by Thai letters, or by common English words."""
+    text = " ".join(section.text for section in persona.sections) or persona.prose
+    letters = sum(map(str.isalpha, text)) or 1
+    thai = len(re.findall("[\u0e01-\u0e2e]", text)) / letters > 0.2
+    if language == "th":
+        return thai
+    if language != "en":
+        return not thai
+    words = re.findall(r"[^\W\d_]+", text.casefold())
+    common = sum(word in _COMMON for word in words)
+    return len(words) < 5 or (not thai and common / len(words) > 0.06)
+
+
+_COMMON = frozenset("the and is of to she her he his you your with not for has was are when if it that this from".split())

@@ -1,0 +1,172 @@
+"""What the scripted customer says next: what was heard in the turn, against the lines that were not said yet."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..arc import State, fold, start
+from ..persona import said_in
+from .script import Script, content_words
+
+LAST_RESORT = ("…", "Hello?")
+"""For a persona that has nothing to say at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A spoken line, and the ending that it brings about."""
+
+    text: str
+    ending: str | None = None
+
+
+def opening(script: Script, said: Sequence[str], seed: int = 0) -> Reply:
+    """The customer's first line; in a call that is on, one that asks whether anyone is there."""
+    speaker = _Speaker(script, start(script.front), said, seed)
+    first = [] if said else [said_in(script.front.opening, script.language), script.lines("problem")]
+    return Reply(speaker.line_of(first or [script.lines("silence")]))
+
+
+def reply(script: Script, turns: Sequence[str], said: Sequence[str], seed: int = 0) -> Reply:
+    """The answer to the last of the trainee's turns, given everything said so far on both sides."""
+    state = fold(script.front, turns)
+    speaker = _Speaker(script, state, said, seed)
+    if not state.ending:
+        return Reply(speaker.answer(turns[-1]))
+    if fold(script.front, turns[:-1]).ending:
+        return Reply(speaker.line_of([_afterwards(script)]))
+    return Reply(speaker.line_of([said_in(state.ending.say, script.language)]), state.ending.name)
+
+
+def _afterwards(script: Script) -> tuple[str, ...]:
+    """What is said to a trainee who goes on after the end: the lines of an ending called `over`."""
+    endings = (*script.front.endings, *script.common.endings)
+    return next((said_in(ending.say, script.language) for ending in endings if ending.name == "over"), ())
+
+
+class _Speaker:
+    """Picks lines: as they are ordered in the file (or shuffled by a seed), none twice while others are left."""
+
+    def __init__(self, script: Script, state: State, said: Sequence[str], seed: int) -> None:
+        self.script = script
+        self.state = state
+        self.said = said
+        self.seed = seed
+
+    def answer(self, text: str) -> str:
+        """The answer to a turn that ends nothing."""
+        parts = [*self._reaction(), *self._facts()] or self._small_talk()
+        open_to_ask = not self.state.last.asked and not self.state.last.again and not self._angering()
+        if open_to_ask and (not parts or self._calming()) and (ask := self._ask()):
+            parts = [*parts, ask]
+        if parts and " ".join(parts) not in self.said[-1:]:
+            return " ".join(parts)
+        return self.line_of([self._on_topic(text), self._heard_lines(on_nothing=True)])
+
+    def line_of(self, pools: Iterable[Sequence[str]]) -> str:
+        """A line of the first pool that has one left; when all are used up, the one said longest ago."""
+        pools = [*pools, *self._always()]
+        fresh = next((line for pool in pools if (line := self._fresh(pool))), None)
+        if fresh:
+            return fresh
+        lines = [line for pool in pools for line in pool]
+        last = self.said[-1] if self.said else ""
+        return min(lines, key=lambda line: (line == last, self._last_time(line)))
+
+    def _always(self) -> Iterator[Sequence[str]]:
+        """What can be said at any time: the lines of this mood, first the persona's own, then of the moods nearest."""
+        language, mood = self.script.language, self.state.mood
+        own, common = (
+            sorted(phases, key=lambda phase: abs(sum(phase.mood) / 2 - mood))
+            for phases in (self.script.front.phases, self.script.common.phases)
+        )
+        current = [self.state.phase] if self.state.phase else []
+        yield from (said_in(phase.say, language) for phase in (*current, *common[:1]))
+        yield self.script.lines("still_here")
+        yield from (said_in(phase.say, language) for phase in (*own[:2], *common[:2]))
+        yield LAST_RESORT
+
+    def _fresh(self, pool: Sequence[str]) -> str | None:
+        if self.seed:
+            pool = random.Random(f"{self.seed} {pool}").sample(pool, len(pool))
+        return next((line for line in pool if self._last_time(line) < 0), None)
+
+    def _last_time(self, line: str) -> int:
+        """The last of the customer's turns that had this line (or its start, if it was cut off); -1 for none."""
+        first = line if len(line) < 16 else line[:32]
+        had = (
+            i
+            for i, said in enumerate(self.said)
+            if (first in said if len(line) >= 16 else said.startswith(first) or said.endswith(first))
+            or (len(said) > 4 and line.startswith(said))
+        )
+        return max(had, default=-1)
+
+    def _angering(self) -> list[str]:
+        cues = self.script.front.cues
+        names = [name for name in self.state.last.cues if cues[name].mood < 0 and cues[name].on != "nothing"]
+        return sorted(names, key=lambda name: cues[name].mood)
+
+    def _calming(self) -> list[str]:
+        cues = self.script.front.cues
+        names = [name for name in self.state.last.cues if cues[name].mood > 0 and self.state.met[name] == 1]
+        return sorted(names, key=lambda name: -cues[name].mood)
+
+    def _reaction(self) -> list[str]:
+        """A line for what angers most, else for what calms most."""
+        if angering := self._angering():
+            return [self.line_of(self.script.lines(name) for name in angering)]
+        fresh = (self._fresh(self.script.lines(name)) for name in self._calming())
+        return [line for line in fresh if line][:1]
+
+    def _facts(self) -> list[str]:
+        """Answers to what was asked; to someone who angers at the same time, one at most."""
+        last = self.state.last
+        most = 1 if self._angering() else None
+        asked = [self._fresh(self._fact(name)) or self._shortly(name) for name in last.asked[:most]]
+        asked += [self._shortly(name) for name in last.again[:2]]
+        if last.confirmed and not asked:
+            asked = [self._fresh(self.script.lines("confirmed")) or ""]
+        return [line for line in asked if line]
+
+    def _fact(self, name: str) -> tuple[str, ...]:
+        return said_in(self.script.front.facts[name].say, self.script.language)
+
+    def _shortly(self, name: str) -> str:
+        return min(self._fact(name), key=len, default="")
+
+    def _small_talk(self) -> list[str]:
+        line = self._fresh(self._heard_lines(on_nothing=False))
+        return [line] if line else []
+
+    def _heard_lines(self, on_nothing: bool) -> tuple[str, ...]:
+        """Lines for the first of the cues just heard that has one left, but for those that calmed before."""
+        for name in self.state.last.cues:
+            cue = self.script.front.cues[name]
+            lines = self.script.lines(name)
+            if cue.mood <= 0 and (cue.on == "nothing") == on_nothing and self._fresh(lines):
+                return lines
+        return ()
+
+    def _on_topic(self, text: str) -> tuple[str, ...]:
+        """The line of the prose that shares most words with a question that nothing else answers."""
+        if not self._heard_lines(on_nothing=True):
+            return ()
+        words = content_words(text)
+        topics = [topic for topic in self.script.topics if words & topic.words and self._fresh(topic.say)]
+        return max(topics, key=lambda topic: len(words & topic.words)).say if topics else ()
+
+    def _ask(self) -> str | None:
+        """How the customer asks for what an ending still waits for, once a part of it was met."""
+        front, met = self.script.front, self.state.met
+        for ending in front.endings:
+            if not ending.passed or not any(met.get(name) for name in ending.when):
+                continue
+            missing = [name for name in ending.when if not met.get(name)]
+            missing = missing or [name for name, cue in front.cues.items() if cue.mood > 0 and not met.get(name)]
+            for name in missing:
+                if ask := self._fresh(said_in(front.cues[name].ask, self.script.language)):
+                    return ask
+        return None

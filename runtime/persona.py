@@ -1,0 +1,345 @@
+"""A persona file: Markdown prose, which is the prompt, under YAML front matter, which is what code must know.
+
+Everything in the front matter is optional, so prose alone is a persona. Prose is data: it is kept to the letter,
+never interpolated and never executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
+
+from .errors import SpecError, suggest
+from .validation import line_of, load_yaml, validated
+
+SIZE_LIMIT = 256 * 1024
+"""Bytes. A persona is read whole and sent whole: one far beyond any model's prompt is a mistake or an attack."""
+
+NAME = re.compile(r"[^\W_][\w-]*")
+"""What `persona=` takes: letters of any script, digits, `_` and `-`. It can name no path."""
+
+
+class Emotion(StrEnum):
+    """The emotions that a trainee's screen has a colour for."""
+
+    ANGRY = "angry"
+    FRUSTRATED = "frustrated"
+    DISAPPOINTED = "disappointed"
+    NEUTRAL = "neutral"
+    SATISFIED = "satisfied"
+    HAPPY = "happy"
+
+
+def _lines(value: object) -> object:
+    """One text, a list of texts, or either per language → {language or "": (text, …)}."""
+    by_language = value if isinstance(value, dict) else {"": value}
+    return {language: (texts,) if isinstance(texts, str) else texts for language, texts in by_language.items()}
+
+
+def _seconds(value: object) -> object:
+    """10, "10s" or "2m" → seconds."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m)?\s*", value) if isinstance(value, str) else None
+    return float(found[1]) * (60 if found[2] == "m" else 1) if found else value
+
+
+def _mood_range(value: object) -> object:
+    """0-30 → (0, 30)."""
+    found = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", value) if isinstance(value, str) else None
+    return (int(found[1]), int(found[2])) if found else value
+
+
+def _names(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
+Lines = Annotated[dict[str, tuple[Text, ...]], BeforeValidator(_lines)]
+"""Texts by base language tag; "" holds those that serve every language."""
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_seconds)]
+Mood = Annotated[int, Field(ge=0, le=100)]
+MoodChange = Annotated[int, Field(ge=-100, le=100)]
+MoodRange = Annotated[tuple[Mood, Mood], BeforeValidator(_mood_range)]
+
+_STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=False)
+
+
+def said_in(lines: Mapping[str, tuple[str, ...]], language: str) -> tuple[str, ...]:
+    """The texts for a language (its base tag, such as "th"): its own, else those for every language, else any."""
+    return lines.get(language) or lines.get("") or next(iter(lines.values()), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Something a trainee says or does, and what it does to the persona.
+
+    `hear` holds phrases to listen for; `on` a thing done rather than said: asking for a fact already told, being
+    silent, or saying nothing else that the persona knows (and one of `hear`, where that is given). `unless` names
+    cues that stand in for this one when a turn has both. `say` is what the persona may answer; `ask` how the
+    persona asks for it while an ending waits for it.
+    A cue that calms works once, one that angers works every time, unless `repeats` says otherwise.
+    """
+
+    __pydantic_config__ = _STRICT
+    means: str = ""
+    hear: Lines = field(default_factory=dict)
+    on: Literal["repeated_question", "silence", "nothing"] | None = None
+    unless: Names = ()
+    mood: MoodChange = 0
+    repeats: bool | None = None
+    say: Lines = field(default_factory=dict)
+    ask: Lines = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something the persona knows and tells when asked: `hear` holds ways to ask, `say` ways to answer."""
+
+    __pydantic_config__ = _STRICT
+    hear: Lines
+    say: Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A line said `after` so many seconds of the call, or after so many of `silence`, `unless` a cue came first."""
+
+    __pydantic_config__ = _STRICT
+    after: Seconds | None = None
+    silence: Seconds | None = None
+    unless: str | None = None
+    mood: MoodChange = 0
+    say: Lines = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of mood with an emotion, and what the persona says in it when nothing else fits."""
+
+    __pydantic_config__ = _STRICT
+    name: Text
+    mood: MoodRange
+    emotion: Emotion = Emotion.NEUTRAL
+    say: Lines = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the call can end: once all cues of `when` were met and the mood is at least `mood` (or below `below`)."""
+
+    __pydantic_config__ = _STRICT
+    name: Text
+    when: Names = ()
+    mood: Mood = 0
+    below: Mood | None = None
+    passed: bool = False
+    means: str = ""
+    say: Lines = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What the trainee is scored on: `met` by any of these cues, `ruled_out` by any of those."""
+
+    __pydantic_config__ = _STRICT
+    name: Text
+    weight: Annotated[int, Field(ge=0, le=100)] = 1
+    met: Names = ()
+    ruled_out: Names = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FrontMatter:
+    """What code must know of a persona. `language`, `voice` and `model` name options of those groups."""
+
+    __pydantic_config__ = _STRICT
+    name: Text | None = None
+    scenarios: tuple[Text, ...] = ()
+    language: Text | None = None
+    voice: Text | None = None
+    model: Text | None = None
+    opening: Lines = field(default_factory=dict)
+    mood: Mood = 20
+    facts: dict[str, Fact] = field(default_factory=dict)
+    cues: dict[str, Cue] = field(default_factory=dict)
+    timers: tuple[Timer, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    endings: tuple[Ending, ...] = ()
+    objectives: tuple[Objective, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading of the prose and the text under it, up to the next heading. `kind` is what the field calls it."""
+
+    title: str
+    level: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """One customer, as its file says. `id` is the file's stem, `prose` the prompt to the letter."""
+
+    id: str
+    name: str
+    file: str
+    prose: str
+    sections: tuple[Section, ...]
+    front: FrontMatter
+
+    def heard(self) -> Iterator[str]:
+        """Every phrase the persona listens for, in every language."""
+        sources: list[Fact | Cue] = [*self.front.facts.values(), *self.front.cues.values()]
+        for source in sources:
+            for phrases in source.hear.values():
+                yield from phrases
+
+
+SECTION_KINDS = {
+    "persona": ("persona", "บุคลิก", "ตัวละคร"),
+    "profile": ("profile", "customer data", "โปรไฟล์", "ข้อมูลลูกค้า", "ข้อมูลส่วนตัว"),
+    "scenario": ("scenario", "context", "situation", "สถานการณ์", "บริบท"),
+    "phase": ("phase", "ระยะ", "ช่วง"),
+    "behavior": ("emotional", "behavior", "behaviour", "อารมณ์", "พฤติกรรม"),
+    "objectives": ("test objective", "objective", "วัตถุประสงค์", "เป้าหมาย"),
+    "constraints": ("constraint", "rules", "ข้อจำกัด", "ข้อห้าม"),
+    "closing": ("closing", "ปิดการสนทนา", "ปิดสาย"),
+}
+"""What the headings of a persona start with, in the languages that people write them in so far."""
+
+_HEADING = re.compile(r"^(#{1,6})[ \t]*([^#\s].*?)[ \t]*#*[ \t]*$", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*(```|~~~)", re.MULTILINE)
+
+
+def find_sections(prose: str) -> tuple[Section, ...]:
+    """The sections of a persona's prose in order; text above the first heading is a section with an empty title."""
+    text = prose.replace("\r\n", "\n")
+    fences = [m.start() for m in _FENCE.finditer(text)]
+    heads = [m for m in _HEADING.finditer(text) if sum(f < m.start() for f in fences) % 2 == 0]
+    sections = []
+    if text[: heads[0].start() if heads else None].strip():
+        sections.append(Section("", 0, "other", text[: heads[0].start() if heads else None].strip()))
+    for head, end in zip(heads, [*(h.start() for h in heads[1:]), len(text)], strict=False):
+        body = text[head.end() : end].strip()
+        sections.append(Section(head[2], len(head[1]), _kind(head[2]), body))
+    return tuple(sections)
+
+
+def _kind(title: str) -> str:
+    title = title.casefold()
+    for kind, starts in SECTION_KINDS.items():
+        if title.startswith(starts):
+            return kind
+    return "other"
+
+
+def read_persona(file: Path) -> tuple[Persona, str]:
+    """The persona in a file, and its revision (a hash of the file's bytes).
+
+    Raises:
+        SpecError: the file cannot be read or used; names the file, and the line where one is to blame.
+    """
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(SIZE_LIMIT + 1)
+    except OSError as error:
+        raise SpecError(f"cannot read this persona: {error.strerror or error}", file=file) from None
+    return parse_persona(data, file), revision_of(data)
+
+
+def revision_of(data: bytes) -> str:
+    """Twelve hex digits that change when the content does."""
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def parse_persona(data: bytes, file: Path) -> Persona:
+    """The persona that these bytes of a file hold.
+
+    Raises:
+        SpecError: for whatever is wrong with the bytes, and nothing else is ever raised.
+    """
+    if len(data) > SIZE_LIMIT:
+        raise SpecError(f"a persona can have {SIZE_LIMIT // 1024} KiB at most", file=file)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SpecError("not UTF-8 text: save the file as UTF-8", file=file, line=line) from None
+    head, prose = _split(text, file)
+    if not prose.strip():
+        raise SpecError("this persona is empty: the prose under the front matter is its prompt", file=file)
+    front = _front_matter(head, file) if head is not None else FrontMatter()
+    sections = find_sections(prose)
+    return Persona(file.stem, front.name or _name(sections, file), str(file), prose, sections, front)
+
+
+def _split(text: str, file: Path) -> tuple[str | None, str]:
+    """Front matter (None if there is none) and prose. A `---` that only rules off prose opens no front matter."""
+    opened = re.match(r"---[ \t]*\r?\n", text)
+    if not opened:
+        return None, text
+    rest = text[opened.end() :]
+    closed = re.search(r"^---[ \t]*(?:\r?\n|\Z)", rest, re.MULTILINE)
+    head = rest[: closed.start()] if closed else rest
+    first = head.lstrip().partition("\n")[0]
+    if first.startswith("#") and _kind(first.lstrip("# \t")) != "other":
+        return None, text
+    if closed:
+        return head, rest[closed.end() :]
+    if re.match(r"[A-Za-z_]\w*[ \t]*:(\s|$)", first):
+        raise SpecError("the front matter that opens here is never closed with ---", file=file, line=1)
+    return None, text
+
+
+def _name(sections: tuple[Section, ...], file: Path) -> str:
+    """`# Persona: NAME`, else `Name: NAME` in the profile, else the file's name in words."""
+    for section in sections:
+        if section.kind == "persona" and (name := re.split("[:：]", section.title, maxsplit=1)[1:]) and name[0].strip():
+            return name[0].strip()
+    for section in sections:
+        if found := re.search(
+            r"^[-*\s]*(?:\*\*)?(?:full )?name(?:\*\*)?:(?:\*\*)?\s*(\S.*)$", section.text, re.I | re.M
+        ):
+            return found[1].strip("* \t")
+    return file.stem.replace("_", " ").replace("-", " ").title()
+
+
+def _front_matter(head: str, file: Path) -> FrontMatter:
+    value, node = load_yaml(head, file, first_line=2)
+    if value is None:
+        return FrontMatter()
+    if not isinstance(value, dict):
+        raise SpecError("front matter is `key: value` lines between two ---", file=file, line=2)
+    front = validated(FrontMatter, value, file, node, first_line=2)
+    for path, name in _cue_names(front):
+        if name not in front.cues:
+            where = ".".join(map(str, path))
+            raise SpecError(
+                f"{where}: no cue is called {name!r}{suggest(name, front.cues)}",
+                file=file,
+                line=line_of(node, path, 2),
+            )
+    return front
+
+
+def _cue_names(front: FrontMatter) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    """Each place of the front matter that names a cue, and the name there."""
+    for name, cue in front.cues.items():
+        yield from ((("cues", name, "unless"), other) for other in cue.unless)
+    for i, timer in enumerate(front.timers):
+        if timer.unless is not None:
+            yield ("timers", i, "unless"), timer.unless
+    for i, ending in enumerate(front.endings):
+        yield from ((("endings", i, "when"), name) for name in ending.when)
+    for i, objective in enumerate(front.objectives):
+        yield from ((("objectives", i, "met"), name) for name in objective.met)
+        yield from ((("objectives", i, "ruled_out"), name) for name in objective.ruled_out)

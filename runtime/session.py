@@ -1,0 +1,248 @@
+"""One call, start to end. It takes specs and emits events, and knows nothing of where it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from livekit.agents import Agent, AgentSession, RunContext, function_tool
+from livekit.agents.llm import ChatMessage, RealtimeModel
+from livekit.agents.types import NOT_GIVEN
+from livekit.agents.voice import (
+    AgentStateChangedEvent,
+    CloseEvent,
+    CloseReason,
+    ConversationItemAddedEvent,
+    ErrorEvent,
+    SpeechHandle,
+    UserInputTranscribedEvent,
+    UserStateChangedEvent,
+)
+from livekit.agents.voice.io import TextOutput
+
+from . import arc
+from .build import Parts, build, instructions
+from .events import Emit, Ended, Failure, Heard, Interim, Said, Started, State
+from .persona import said_in
+from .spec import SessionSpec
+
+Join = Callable[["AgentSession[None]", Agent], Awaitable[None]]
+"""Connects a session to where the trainee is, and starts it."""
+
+ENDED_WITHOUT = {
+    CloseReason.ERROR: "error",
+    CloseReason.JOB_SHUTDOWN: "shutdown",
+    CloseReason.PARTICIPANT_DISCONNECTED: "trainee_left",
+    CloseReason.USER_INITIATED: "trainee_left",
+    CloseReason.TASK_COMPLETED: "hung_up",
+}
+
+
+class Call:
+    """A persona on the phone. `audio` says whether the trainee speaks and hears, or types and reads."""
+
+    def __init__(self, specs: AsyncIterator[SessionSpec], emit: Emit, *, audio: bool) -> None:
+        self._specs = specs
+        self._emit = emit
+        self._audio = audio
+        self._joined = asyncio.Event()
+        self._opened = asyncio.Event()
+        self._closed: asyncio.Future[CloseEvent] = asyncio.get_running_loop().create_future()
+        self._turns: list[str] = []
+        self._outcome: str | None = None
+        self._hung_up = False
+        self._first_word: float | None = None
+
+    async def run(self, join: Join) -> Ended:
+        """Holds the whole call: join, open, talk until somebody hangs up, close.
+
+        Raises:
+            SpecError: the first spec cannot be built. Nothing was joined or said then.
+        """
+        self._spec = await anext(self._specs)
+        parts = build(self._spec, audio=self._audio)
+        self._session = self._listen(make_session(parts, self._spec, audio=self._audio))
+        self._began = time.monotonic()
+        async with self._session:
+            await join(self._session, self._persona_agent())
+            self._emit(self._started())
+            self._joined.set()
+            if self._hung_up:
+                self.hang_up()
+            await self._open()
+            closed = await self._closed
+        ended = self._ended(closed)
+        self._emit(ended)
+        return ended
+
+    async def begin_turn(self, text: str) -> SpeechHandle | None:
+        """The trainee's typed turn: cuts the persona short, as speaking would. None once the call is over."""
+        await self._joined.wait()
+        if self._closed.done():
+            return None
+        await self._session.interrupt()
+        return self._session.generate_reply(user_input=text)
+
+    async def type(self, text: str) -> None:
+        """The trainee's typed turn; returns when the persona has answered it."""
+        if handle := await self.begin_turn(text):
+            await self._finished(handle)
+
+    async def opened(self) -> None:
+        """Returns once the opening line was said, or the call has closed before."""
+        await self._opened.wait()
+
+    def hang_up(self) -> None:
+        """Ends the call as the trainee would, even before it is answered."""
+        if not self._joined.is_set():
+            self._hung_up = True
+        elif not self._closed.done():
+            self._session.shutdown(drain=False)
+
+    async def _open(self) -> None:
+        """The persona speaks first: its opening line to the letter where the model can be given a text to say."""
+        opening = said_in(self._spec.persona.front.opening, self._spec.language.base)
+        if not opening:
+            handle = self._session.generate_reply(instructions="The call has just been answered. Speak first.")
+        elif self._says_texts():
+            handle = self._session.say(opening[0])
+        else:
+            handle = self._session.generate_reply(
+                instructions=f"The call has just been answered. Say exactly this, and nothing else: {opening[0]}"
+            )
+        await self._finished(handle)
+        self._opened.set()
+
+    def _says_texts(self) -> bool:
+        model = self._session.llm
+        return not isinstance(model, RealtimeModel) or model.capabilities.supports_say
+
+    async def _finished(self, handle: SpeechHandle) -> None:
+        """Waits for a turn of the persona; a failed one is an event, never an exception."""
+        await handle
+        if (error := handle.exception()) is not None:
+            self._emit(Failure(source="reply", reason=str(error), recoverable=True))
+
+    def _persona_agent(self) -> Agent:
+        endings = [ending.name for ending in self._spec.persona.front.endings]
+        end_call = function_tool(
+            self._end_call,
+            name="end_call",
+            description=f"Hangs up. `outcome` says how the call ended for you: {', '.join(endings) or 'in your words'}.",
+        )
+        return Agent(instructions=instructions(self._spec), tools=[end_call])
+
+    async def _end_call(self, context: RunContext[None], outcome: str) -> None:
+        known = [ending.name for ending in self._spec.persona.front.endings]
+        self._outcome = outcome if outcome in known else "hung_up"
+        context.disallow_interruptions()
+        context.speech_handle.add_done_callback(lambda _: self._session.shutdown())
+
+    def _listen(self, session: AgentSession[None]) -> AgentSession[None]:
+        session.on("conversation_item_added", self._on_item)
+        session.on("user_input_transcribed", self._on_transcript)
+        session.on("agent_state_changed", self._on_agent_state)
+        session.on("user_state_changed", self._on_user_state)
+        session.on("error", self._on_error)
+        session.on("close", self._on_close)
+        session.output.transcription = Words(self._on_word)
+        return session
+
+    def _on_item(self, event: ConversationItemAddedEvent) -> None:
+        item = event.item
+        text = item.text_content if isinstance(item, ChatMessage) else None
+        if not isinstance(item, ChatMessage) or not text:
+            return
+        if item.role == "user":
+            self._turns.append(text)
+            self._emit(Heard(text=text, revision=self._spec.revision, emotion=self._emotion()))
+        elif item.role == "assistant":
+            self._emit(
+                Said(text=text, revision=self._spec.revision, emotion=self._emotion(), interrupted=item.interrupted)
+            )
+
+    def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
+        if not event.is_final:
+            self._emit(Interim(speaker="operator", text=event.transcript))
+
+    def _on_word(self, said_so_far: str) -> None:
+        if self._first_word is None:
+            self._first_word = time.monotonic() - self._began
+        self._emit(Interim(speaker="customer", text=said_so_far))
+
+    def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
+        self._emit(State(state=event.new_state))
+
+    def _on_user_state(self, event: UserStateChangedEvent) -> None:
+        silences = [timer for timer in self._spec.persona.front.timers if timer.silence]
+        if event.new_state == "away" and silences and not self._closed.done():
+            lines = said_in(silences[0].say, self._spec.language.base)
+            if lines and self._says_texts():
+                self._session.say(lines[0])
+            else:
+                self._session.generate_reply(instructions="The line has gone silent. Ask whether anyone is there.")
+
+    def _on_error(self, event: ErrorEvent) -> None:
+        error = event.error
+        self._emit(
+            Failure(
+                source=type(event.source).__name__,
+                reason=str(getattr(error, "error", error)),
+                recoverable=bool(getattr(error, "recoverable", False)),
+            )
+        )
+
+    def _on_close(self, event: CloseEvent) -> None:
+        self._opened.set()
+        if not self._closed.done():
+            self._closed.set_result(event)
+
+    def _emotion(self) -> str:
+        front = arc.merged(self._spec.persona.front, self._spec.language.customer)
+        return str(arc.fold(front, self._turns).emotion)
+
+    def _started(self) -> Started:
+        spec = self._spec
+        return Started(
+            persona=spec.persona.name, choices=spec.choices, language=spec.language.name, revision=spec.revision
+        )
+
+    def _ended(self, closed: CloseEvent) -> Ended:
+        ending = next((e for e in self._spec.persona.front.endings if e.name == self._outcome), None)
+        return Ended(
+            reason=self._outcome or ENDED_WITHOUT[closed.reason],
+            passed=ending.passed if ending else None,
+            turns=len(self._turns),
+            seconds=time.monotonic() - self._began,
+            first_word=self._first_word,
+        )
+
+
+def make_session(parts: Parts, spec: SessionSpec, *, audio: bool) -> AgentSession[None]:
+    """A LiveKit session of these parts."""
+    silences = [timer.silence for timer in spec.persona.front.timers if timer.silence]
+    return AgentSession(
+        llm=parts.model,
+        vad=parts.vad,
+        turn_handling=parts.turn_handling,
+        user_away_timeout=min(silences, default=None) if audio else None,
+        stt=parts.stt or NOT_GIVEN,
+        tts=parts.tts or NOT_GIVEN,
+    )
+
+
+class Words(TextOutput):
+    """The persona's words as they are said. Gives the whole line so far, again with each word."""
+
+    def __init__(self, on_word: Callable[[str], None]) -> None:
+        super().__init__(label="words", next_in_chain=None)
+        self._on_word = on_word
+        self._line = ""
+
+    async def capture_text(self, text: str) -> None:
+        self._line += text
+        self._on_word(self._line)
+
+    def flush(self) -> None:
+        self._line = ""

@@ -1,0 +1,245 @@
+"""The schema of every config group, and `compose`: what the user asked for → one checked `SessionSpec`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
+from pydantic import AfterValidator, ConfigDict
+
+from .errors import NotOffered, SpecError, suggest
+from .groups import CONF, GROUPS, file_of, options, read_conf
+from .mistakes import readable_errors
+from .persona import NAME, FrontMatter, Persona, read_persona
+from .validation import validated
+
+T = TypeVar("T")
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+def _no_secrets(options: dict[str, Any]) -> dict[str, Any]:
+    """Options whose name says secret must be `env:NAME`, so that no spec, log or event can hold one."""
+    for name, value in options.items():
+        if _SECRET.search(name) and not (isinstance(value, str) and value.startswith("env:")):
+            raise ValueError(f"{name} is a secret: write env:NAME, and set NAME in the environment or in .env")
+        if isinstance(value, dict):
+            _no_secrets(value)
+    return options
+
+
+_SECRET = re.compile(r"(api_?key|secret|password|credentials|(^|_)token|authorization)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a call: `plugin: deepgram` is `livekit.plugins.deepgram`, `options` go to its class.
+
+    `type` names the class where it is not the usual one for its place (STT, LLM, TTS, RealtimeModel, VAD).
+    """
+
+    __pydantic_config__ = _STRICT
+    plugin: str
+    options: Annotated[dict[str, Any], AfterValidator(_no_secrets)] = field(default_factory=dict)
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What thinks and speaks: one realtime model, or speech-to-text, a language model and text-to-speech.
+
+    `secrets` are environment variables that must be set, each with where to get it.
+    """
+
+    __pydantic_config__ = _STRICT
+    realtime: Part | None = None
+    stt: Part | None = None
+    llm: Part | None = None
+    tts: Part | None = None
+    secrets: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A character, with the name that each plugin has for it."""
+
+    __pydantic_config__ = _STRICT
+    names: dict[str, str]
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What a call is held in. `customer` is what any customer says in it, for what a persona leaves open."""
+
+    __pydantic_config__ = _STRICT
+    tag: str
+    name: str
+    instructions: str = ""
+    customer: FrontMatter = field(default_factory=FrontMatter)
+
+    @property
+    def base(self) -> str:
+        """The tag without region or script: "th" of "th-TH"."""
+        return self.tag.partition("-")[0].lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Vad:
+    """How turns are told apart: a voice activity detector (None leaves it to the model) and LiveKit's
+    `TurnHandlingOptions`."""
+
+    __pydantic_config__ = _STRICT
+    detector: Part | None = None
+    turn_handling: dict[str, Any] = field(default_factory=dict)
+
+
+class Mode(StrEnum):
+    """What the program does."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    SERVE = "serve"
+    CHECK = "check"
+    PROMPT = "prompt"
+
+
+class Log(StrEnum):
+    """How much of what the libraries log is shown on stderr."""
+
+    QUIET = "quiet"
+    WARNING = "warning"
+    INFO = "info"
+    DEBUG = "debug"
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The call in this terminal: typed, or with `audio` spoken."""
+
+    __pydantic_config__ = _STRICT
+    audio: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the program itself is told, beside the groups that make a call."""
+
+    __pydantic_config__ = _STRICT
+    mode: Mode = Mode.AUTO
+    log: Log = Log.QUIET
+    personas_dir: str = "personas"
+    console: Console = field(default_factory=Console)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSpec:
+    """All that a call is made from. `choices` are the options taken, by group; `revision` a hash of the content."""
+
+    model: Model
+    voice: Voice
+    persona: Persona
+    language: Language
+    vad: Vad
+    choices: dict[str, str]
+    revision: str
+
+
+def compose(overrides: Sequence[str]) -> SessionSpec:
+    """The spec for these overrides, as they would stand on the command line.
+
+    Raises:
+        SpecError: for whatever is wrong with them or with a file that they name.
+    """
+    with readable_errors(overrides):
+        if not GlobalHydra.instance().is_initialized():
+            hydra.initialize_config_dir(str(CONF), version_base="1.3", job_name="runtime")
+        cfg = hydra.compose("config", list(overrides), return_hydra_config=True)
+        return resolve(cfg, cfg.hydra)
+
+
+def resolve(cfg: DictConfig, chosen: DictConfig | None = None) -> SessionSpec:
+    """The spec for a composed config. `chosen` is its `hydra` node; inside `@hydra.main` Hydra itself knows it.
+
+    Raises:
+        SpecError: for a value that the schema does not allow; names the file and the line.
+    """
+    node = chosen if chosen is not None else HydraConfig.get()
+    choices = {group: str(node.runtime.choices[group]) for group in GROUPS}
+    for group, name in choices.items():
+        if not NAME.fullmatch(name):
+            raise SpecError(f"{group}={name}: this is not a name{suggest(name, options(group))}")
+    overridden = [override.partition("=")[0].lstrip("+") for override in node.overrides.task]
+    return _spec(cfg, choices, overridden)
+
+
+def _spec(cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str]) -> SessionSpec:
+    persona, revision = read_persona(file_of(choices["persona"]))
+    groups: dict[str, Any] = {
+        group: _checked(shape, group, choices, cfg, overridden)
+        for group, shape in {"model": Model, "voice": Voice, "language": Language, "vad": Vad}.items()
+    }
+    content = {group: asdict(value) for group, value in groups.items()} | {"persona": [choices["persona"], revision]}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    return SessionSpec(persona=persona, choices=choices, revision=digest, **groups)
+
+
+def combine(choices: dict[str, str]) -> SessionSpec:
+    """The spec for one option of each group, straight from the files: `compose` without overrides, much faster.
+
+    Raises:
+        SpecError: as `compose` does.
+    """
+    files = {group: CONF / group / f"{choices[group]}.yaml" for group in GROUPS if group != "persona"}
+    cfg = OmegaConf.create({group: read_conf(file)[0] for group, file in files.items()})
+    return _spec(cfg, choices, ())
+
+
+def settings(cfg: DictConfig) -> Settings:
+    """The part of the config that no group holds.
+
+    Raises:
+        SpecError: an unknown key or a wrong value.
+    """
+    own = {key: cfg[key] for key in cfg if key not in GROUPS}
+    return validated(Settings, OmegaConf.to_container(OmegaConf.create(own), resolve=True))
+
+
+def _checked(shape: type[T], group: str, choices: dict[str, str], cfg: DictConfig, overridden: Sequence[str]) -> T:
+    """One group of the config as its dataclass."""
+    file = CONF / group / f"{choices[group]}.yaml"
+    _, node = read_conf(file)
+    try:
+        value = OmegaConf.to_container(cfg[group], resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise _unresolved(error, file, choices) from None
+    if any(key.startswith(f"{group}.") for key in overridden):
+        return validated(shape, value, at=group)
+    return validated(shape, value, file, node)
+
+
+def _unresolved(error: OmegaConfBaseException, file: Path, choices: dict[str, str]) -> SpecError:
+    """A value of the file that refers to something that is not there."""
+    key = error.full_key or ""
+    found = re.search(r"voice\.names\.([\w.]+)", str(error))
+    if isinstance(error, InterpolationKeyError) and found:
+        plugin, voice = found[1], choices["voice"]
+        voices = {name: read_conf(CONF / "voice" / f"{name}.yaml")[0] for name in options("voice")}
+        able = [name for name, content in voices.items() if plugin in (content.get("names") or {})]
+        return NotOffered(
+            f"voice={voice} has no name for {plugin}, which model={choices['model']} needs;"
+            f" voices that have one: {', '.join(able) or 'none'}"
+            f" (or add `{plugin}: NAME` to the names in conf/voice/{voice}.yaml)"
+        )
+    return SpecError(f"{key}: {str(error).splitlines()[0]}", file=file)
