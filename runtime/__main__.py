@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.logging import RichHandler
 
 from . import spec as specs
 from .dotenv import load_dotenv
 from .errors import SpecError
-from .groups import ROOT, use_folder
+from .groups import use_folder
 from .mistakes import readable_errors
 from .spec import Log, Mode
 
@@ -24,7 +24,13 @@ LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def run(cfg: DictConfig) -> None:
-    """Does what `mode` says with the composed config."""
+    """Does what `mode` says with the composed config, once for each job of a sweep."""
+    with exits():
+        do(cfg)
+
+
+def do(cfg: DictConfig) -> None:
+    """Does what `mode` says."""
     settings = specs.settings(cfg)
     _set_up_logging(settings.log)
     mode, why = settings.mode, ""
@@ -54,7 +60,7 @@ def run(cfg: DictConfig) -> None:
 
 
 def _set_up_logging(log: Log) -> None:
-    handler = logging.NullHandler() if log is Log.QUIET else RichHandler(console=Console(stderr=True))
+    handler = logging.NullHandler() if log is Log.QUIET else logging.StreamHandler()
     level = "CRITICAL" if log is Log.QUIET else log.upper()
     logging.basicConfig(level=level, handlers=[handler], format="%(name)s: %(message)s", force=True)
 
@@ -66,33 +72,37 @@ def _choose_mode() -> tuple[Mode, str]:
     return Mode.SERVE, " (chosen by mode=auto, as LiveKit's variables are set)"
 
 
+@contextmanager
+def exits() -> Iterator[None]:
+    """Turns what the user got wrong into one line on stderr and exit code 2."""
+    try:
+        yield
+    except SpecError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except BaseExceptionGroup as group:
+        refused, others = group.split(SpecError)
+        if refused is None or others is not None:
+            raise
+        with exits():
+            raise _first(refused) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
 def main() -> None:
-    """The program. Exits with 2 after one line on stderr when the user's input cannot be used."""
-    load_dotenv(Path(".env"))
+    """The program."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with a traceback
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-    try:
+    with exits():
+        load_dotenv(Path(".env"))
         for override in overrides:
             if override.startswith("personas_dir="):
                 use_folder(Path(override.partition("=")[2]))
         with readable_errors(overrides):
             run()
-    except SpecError as error:
-        sys.exit(_refuse(error))
-    except BaseExceptionGroup as group:
-        refused, others = group.split(SpecError)
-        if refused is None or others is not None:
-            raise
-        sys.exit(_refuse(_first(refused)))
-
-
-def _first(group: BaseException) -> BaseException:
-    return _first(group.exceptions[0]) if isinstance(group, BaseExceptionGroup) else group
-
-
-def _refuse(error: BaseException) -> int:
-    print(f"error: {error}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

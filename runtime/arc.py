@@ -220,14 +220,14 @@ def _listen(front: FrontMatter, state: State, text: str) -> Heard:
     if not said.strip(",? "):
         return Heard(cues=tuple(name for name, cue in front.cues.items() if cue.on == "silence"))
     wanted = [name for name, fact in front.facts.items() if _any_heard(fact.hear, said)]
-    confirmed = tuple(name for name in wanted if _read_back(front.facts[name], said))
+    confirmed = tuple(name for name, fact in front.facts.items() if _read_back(fact, said, name in wanted))
     wanted = [name for name in wanted if name not in confirmed]
     again = tuple(name for name in wanted if name in state.told)
     asked = tuple(name for name in wanted if name not in state.told)[:ANSWERS]
     cues = {name for name, cue in front.cues.items() if not cue.on and _any_heard(cue.hear, said)}
     cues |= {name for name, cue in front.cues.items() if cue.on == "repeated_question" and again}
     if not cues and not wanted and not confirmed:
-        nothing = [name for name, cue in front.cues.items() if cue.on == "nothing"]
+        nothing = sorted((n for n, cue in front.cues.items() if cue.on == "nothing"), key=lambda n: not front.cues[n].hear)
         fits = (name for name in nothing if not front.cues[name].hear or _any_heard(front.cues[name].hear, said))
         cues = set(islice(fits, 1))
     counted = tuple(name for name, cue in front.cues.items() if name in cues and not cues.intersection(cue.unless))
@@ -239,14 +239,14 @@ def _any_heard(hear: Mapping[str, tuple[str, ...]], said: str) -> bool:
     return any(phrase_pattern(phrase).heard_in(said) for phrases in hear.values() for phrase in phrases)
 
 
-def _read_back(fact: Fact, said: str) -> bool:
-    """Whether the trainee says the answer's numbers: then it is confirmed, not asked for."""
+def _read_back(fact: Fact, said: str, asked: bool) -> bool:
+    """Whether the trainee says the answer's numbers: then it is confirmed, not asked for. Numbers that say little
+    by themselves ("3") count only in what sounds like a question for this fact."""
     words = set(said.split())
-    for lines in fact.say.values():
-        for line in lines:
-            numbers = {word for word in plain(line).split() if any(c.isdecimal() for c in word)}
-            if numbers and numbers <= words:
-                return True
+    for line in (line for lines in fact.say.values() for line in lines):
+        numbers = {word for word in plain(line).split() if any(c.isdecimal() for c in word)}
+        if numbers and numbers <= words and (asked or sum(map(len, numbers)) > 2):
+            return True
     return False
 
 

@@ -54,7 +54,8 @@ def build(spec: SessionSpec, *, audio: bool, env: Mapping[str, str] = os.environ
     model = spec.model
     thinks = _make(spec, "realtime" if model.realtime else "llm", env)
     if not audio:
-        handling: dict[str, Any] = {"turn_detection": "manual", "interruption": {"mode": "vad"}}
+        detection = "realtime_llm" if model.realtime else "manual"
+        handling: dict[str, Any] = {"turn_detection": detection, "interruption": {"mode": "vad"}}
         return Parts(thinks, None, None, None, cast(TurnHandlingOptions, handling))
     check_audio(spec)
     return Parts(

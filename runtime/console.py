@@ -10,7 +10,8 @@ import termios
 import threading
 import tty
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 
 from livekit.agents import Agent, AgentSession
 from rich.console import Console
@@ -41,7 +42,7 @@ async def _call(spec: SessionSpec, audio: bool, why: str) -> Ended:
             async with asyncio.TaskGroup() as tasks:
                 trainee = tasks.create_task(_trainee(call, view, typing=live and sys.stdin.isatty()))
                 try:
-                    return await call.run(_speaking if audio else _typing)
+                    return await call.run(partial(_joined, audio=audio))
                 finally:
                     trainee.cancel()
 
@@ -50,32 +51,30 @@ async def _once(spec: SessionSpec) -> AsyncIterator[SessionSpec]:
     yield spec
 
 
-async def _typing(session: AgentSession[None], agent: Agent) -> None:
-    await session.start(agent)
+@asynccontextmanager
+async def _joined(session: AgentSession[None], agent: Agent, *, audio: bool) -> AsyncIterator[None]:
+    """The session on this terminal: without anything that hears or speaks, or on microphone and speakers."""
+    async with AsyncExitStack() as stack:
+        if audio:
+            from .audio import devices
 
-
-async def _speaking(session: AgentSession[None], agent: Agent) -> None:
-    from .audio import attach_devices
-
-    await attach_devices(session)
-    await session.start(agent)
+            await stack.enter_async_context(devices(session))
+        await session.start(agent)
+        yield
 
 
 async def _trainee(call: Call, view: View, *, typing: bool) -> None:
     """Passes on what the trainee types. Typed live it cuts the persona short; piped it waits for her to finish."""
-    if typing:
-        async for line in _typed_lines(view):
-            if line.strip() == END:
-                break
-            if line.strip():
-                await call.begin_turn(line)
-    else:
+    if not typing:
         await call.opened()
-        async for line in _piped_lines():
-            if line.strip() == END:
-                break
-            if line.strip():
-                await call.type(line)
+    async for line in _typed_lines(view) if typing else _piped_lines():
+        text = line.strip()
+        if text == END:
+            break
+        if text and typing:
+            await call.begin_turn(text)
+        elif text:
+            await call.type(text)
     call.hang_up()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from livekit.agents import Agent, AgentSession, RunContext, function_tool
-from livekit.agents.llm import ChatMessage, RealtimeModel
+from livekit.agents.llm import ChatMessage, RealtimeModel, RealtimeModelError
 from livekit.agents.types import NOT_GIVEN
 from livekit.agents.voice import (
     AgentStateChangedEvent,
@@ -27,8 +28,8 @@ from .events import Emit, Ended, Failure, Heard, Interim, Said, Started, State
 from .persona import said_in
 from .spec import SessionSpec
 
-Join = Callable[["AgentSession[None]", Agent], Awaitable[None]]
-"""Connects a session to where the trainee is, and starts it."""
+Join = Callable[["AgentSession[None]", Agent], AbstractAsyncContextManager[None]]
+"""Connects a session to where the trainee is and starts it; what it opened lasts as long as the context."""
 
 ENDED_WITHOUT = {
     CloseReason.ERROR: "error",
@@ -48,7 +49,7 @@ class Call:
         self._audio = audio
         self._joined = asyncio.Event()
         self._opened = asyncio.Event()
-        self._closed: asyncio.Future[CloseEvent] = asyncio.get_running_loop().create_future()
+        self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._turns: list[str] = []
         self._outcome: str | None = None
         self._hung_up = False
@@ -64,17 +65,29 @@ class Call:
         parts = build(self._spec, audio=self._audio)
         self._session = self._listen(make_session(parts, self._spec, audio=self._audio))
         self._began = time.monotonic()
-        async with self._session:
-            await join(self._session, self._persona_agent())
-            self._emit(self._started())
+        self._emit(self._started())
+        async with self._closing(parts), join(self._session, self._persona_agent()):
             self._joined.set()
             if self._hung_up:
                 self.hang_up()
             await self._open()
-            closed = await self._closed
-        ended = self._ended(closed)
+            reason = await self._closed
+        ended = self._ended(reason)
         self._emit(ended)
         return ended
+
+    @asynccontextmanager
+    async def _closing(self, parts: Parts) -> AsyncIterator[None]:
+        """Closes the session and its parts at the end. What goes wrong in closing is an event: the call is over either way."""
+        try:
+            yield
+        finally:
+            for part in (self._session, parts.model, parts.stt, parts.tts):
+                try:
+                    if part is not None:
+                        await part.aclose()
+                except Exception as error:
+                    self._emit(Failure(source=type(part).__name__, reason=str(error), recoverable=True))
 
     async def begin_turn(self, text: str) -> SpeechHandle | None:
         """The trainee's typed turn: cuts the persona short, as speaking would. None once the call is over."""
@@ -185,18 +198,20 @@ class Call:
 
     def _on_error(self, event: ErrorEvent) -> None:
         error = event.error
-        self._emit(
-            Failure(
-                source=type(event.source).__name__,
-                reason=str(getattr(error, "error", error)),
-                recoverable=bool(getattr(error, "recoverable", False)),
-            )
-        )
+        recoverable = bool(getattr(error, "recoverable", False))
+        reason = str(getattr(error, "error", error)) or type(error).__name__
+        self._emit(Failure(source=type(event.source).__name__, reason=reason, recoverable=recoverable))
+        if isinstance(error, RealtimeModelError) and not recoverable:
+            # The session is of no use any more, and not every realtime plugin lets it say so (it then hangs).
+            self._close("error")
 
     def _on_close(self, event: CloseEvent) -> None:
+        self._close(ENDED_WITHOUT[event.reason])
+
+    def _close(self, reason: str) -> None:
         self._opened.set()
         if not self._closed.done():
-            self._closed.set_result(event)
+            self._closed.set_result(reason)
 
     def _emotion(self) -> str:
         front = arc.merged(self._spec.persona.front, self._spec.language.customer)
@@ -208,10 +223,10 @@ class Call:
             persona=spec.persona.name, choices=spec.choices, language=spec.language.name, revision=spec.revision
         )
 
-    def _ended(self, closed: CloseEvent) -> Ended:
+    def _ended(self, reason: str) -> Ended:
         ending = next((e for e in self._spec.persona.front.endings if e.name == self._outcome), None)
         return Ended(
-            reason=self._outcome or ENDED_WITHOUT[closed.reason],
+            reason=self._outcome or reason,
             passed=ending.passed if ending else None,
             turns=len(self._turns),
             seconds=time.monotonic() - self._began,

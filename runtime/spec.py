@@ -81,18 +81,14 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What a call is held in. `customer` is what any customer says in it, for what a persona leaves open."""
+    """What a call is held in: `tag` is BCP 47 ("th-TH"), `base` its language alone ("th"). `customer` is what any customer says in it, for what a persona leaves open."""
 
     __pydantic_config__ = _STRICT
     tag: str
+    base: str
     name: str
     instructions: str = ""
     customer: FrontMatter = field(default_factory=FrontMatter)
-
-    @property
-    def base(self) -> str:
-        """The tag without region or script: "th" of "th-TH"."""
-        return self.tag.partition("-")[0].lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def _line(at: float, who: str, text: str, style: str) -> Text:
 
 def _summary(event: Ended) -> Text:
     verdict = {True: " (passed)", False: " (not passed)", None: ""}[event.passed]
-    first = f", first word after {event.first_word:.1f} s" if event.first_word is not None else ""
+    first = f", first word after {event.first_word:.2f} s" if event.first_word is not None else ""
     minutes, seconds = divmod(round(event.seconds), 60)
     turns = f"{event.turns} turn{'' if event.turns == 1 else 's'}"
     return Text(f"Call ended: {clean(event.reason)}{verdict}. {turns}, {minutes}:{seconds:02}{first}.", style="bold")

@@ -34,11 +34,12 @@ _NOT_SAID = re.compile(r"\b(?:never|do not|don't|avoid|must not|won't|no)\b[^.]*
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line in quotes. `before` is what stands before it on its line; `said_by_trainee` when it is not the persona's."""
+    """A line of the persona in quotes. `before` is what stands before it on its row, `trigger` what the trainee is
+    quoted with there."""
 
     text: str
     before: str
-    said_by_trainee: bool = False
+    trigger: str = ""
 
 
 def bare(text: str) -> str:
@@ -47,15 +48,16 @@ def bare(text: str) -> str:
 
 
 def quoted(section: Section) -> Iterator[Line]:
-    """The lines in quotes of a section, but for single words and for what the persona is told never to say."""
-    for row in section.text.splitlines():
-        row = bare(row)
+    """The persona's lines in quotes, but for single words and for what she is told never to say."""
+    for row in map(bare, section.text.splitlines()):
+        trigger, end = "", 0
         for found in _QUOTED.finditer(row):
             text = next(filter(None, found.groups())).strip()
-            before = row[: found.start()].strip()
-            trainee = bool(_SAID_BY_TRAINEE.search(before))
-            if trainee or (_is_speech(text) and not _NOT_SAID.search(before)):
-                yield Line(text, before, trainee)
+            between, end = row[end : found.start()].strip(), found.end()
+            if _SAID_BY_TRAINEE.search(between):
+                trigger = text
+            elif _is_speech(text) and not _NOT_SAID.search(between):
+                yield Line(text, row[: found.start()].strip(), trigger)
 
 
 def _is_speech(text: str) -> bool:
@@ -77,15 +79,18 @@ def items(section: Section) -> Iterator[tuple[str, str]]:
 
 
 def sentences(section: Section) -> Iterator[str]:
-    """The sentences of a section's text, without items and headings."""
-    text = " ".join(bare(row) if not re.match(r"\s*$", row) else "\n" for row in section.text.splitlines())
+    """The sentences of a section's text. Thai ends them with the row, since it marks them by nothing else."""
+    rows = (bare(row) for row in section.text.splitlines())
+    text = " ".join(f"{row}\n" if not row or _THAI.search(row) else row for row in rows)
     for sentence in re.split(r"(?<=[.!?。])\s+|\n", text):
         if 12 <= len(sentence := sentence.strip()) <= 240:
             yield sentence
 
 
+_THAI = re.compile("[\u0e01-\u0e2e]")
 _IRREGULAR = {"is": "am", "has": "have", "does": "do", "goes": "go", "isn't": "am not", "hasn't": "haven't"}
 _IRREGULAR |= {"doesn't": "don't", "are": "am", "aren't": "am not", "were": "was", "weren't": "wasn't"}
+_AFTER_AND = {"is": "am", "has": "have", "does": "do", "were": "was", "wants": "want", "needs": "need"}
 _ADVERBS = frozenset("also already never just recently now then still always only really simply finally not first".split())
 _OPENERS = frozenset("and but because that when while since so which what who if as after before until where".split())
 _UNSAYABLE = re.compile(
@@ -99,7 +104,7 @@ _UNSAYABLE = re.compile(
 def in_first_person(sentence: str, name: str) -> str | None:
     """An English sentence about the persona as she says it herself, or None where it cannot be turned safely."""
     names = "|".join(re.escape(part) for part in sorted({name, *name.split()}, key=len, reverse=True) if part)
-    sentence = re.sub(rf"\b(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?\s+)?(?:{names})\b(?:\s+(?:{names})\b)*", "she", sentence)
+    sentence = re.sub(rf"(?<!are )(?<!is )(?<!named )(?<!called )\b(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?\s+)?(?:{names})\b(?:\s+(?:{names})\b)*", "she", sentence)
     sentence = re.sub(r"\b(?:the|this|our)\s+(?:customer|caller|client)\b", "she", sentence, flags=re.I)
     sentence = re.sub(r"\bshe(?:'s|’s)(?=\s+(?:been|had|got)\b)", "she has", sentence)
     sentence = re.sub(r"\b(she|he|you)['’]s\b(?=\s+(?:\w+ing|\w+ed|not|now|a|the)\b)", r"\1 is", sentence, flags=re.I)
@@ -121,6 +126,8 @@ def in_first_person(sentence: str, name: str) -> str | None:
             out.append("my" if _ends_object(after) is False else "mine")
         elif low in ("herself", "himself", "yourself"):
             out.append("myself")
+        elif previous in ("and", "but") and low in _AFTER_AND and "I" in out:
+            out.append(_AFTER_AND[low])
         elif subject and low.strip() and low[0].isalpha():
             out.append(word if low in _ADVERBS else _conjugated(word))
             subject = low in _ADVERBS

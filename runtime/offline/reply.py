@@ -57,13 +57,16 @@ class _Speaker:
 
     def answer(self, text: str) -> str:
         """The answer to a turn that ends nothing."""
-        parts = [*self._reaction(), *self._facts()] or self._small_talk()
+        parts = [*self._reaction(), *self._facts()]
+        if not parts or (not self.state.last.asked and "pardon" in self.state.last.cues):
+            parts = self._small_talk(text)
         open_to_ask = not self.state.last.asked and not self.state.last.again and not self._angering()
         if open_to_ask and (not parts or self._calming()) and (ask := self._ask()):
             parts = [*parts, ask]
         if parts and " ".join(parts) not in self.said[-1:]:
             return " ".join(parts)
-        return self.line_of([self._on_topic(text), self._heard_lines(on_nothing=True)])
+        question = self._heard_lines(on_nothing=True)
+        return self.line_of([self._on_topic(text) if question else (), question])
 
     def line_of(self, pools: Iterable[Sequence[str]]) -> str:
         """A line of the first pool that has one left; when all are used up, the one said longest ago."""
@@ -71,9 +74,9 @@ class _Speaker:
         fresh = next((line for pool in pools if (line := self._fresh(pool))), None)
         if fresh:
             return fresh
-        lines = [line for pool in pools for line in pool]
         last = self.said[-1] if self.said else ""
-        return min(lines, key=lambda line: (line == last, self._last_time(line)))
+        lines = [line for pool in pools for line in pool if line != last] or [line for line in LAST_RESORT if line != last]
+        return min(lines, key=self._last_time)
 
     def _always(self) -> Iterator[Sequence[str]]:
         """What can be said at any time: the lines of this mood, first the persona's own, then of the moods nearest."""
@@ -86,7 +89,6 @@ class _Speaker:
         yield from (said_in(phase.say, language) for phase in (*current, *common[:1]))
         yield self.script.lines("still_here")
         yield from (said_in(phase.say, language) for phase in (*own[:2], *common[:2]))
-        yield LAST_RESORT
 
     def _fresh(self, pool: Sequence[str]) -> str | None:
         if self.seed:
@@ -107,6 +109,7 @@ class _Speaker:
     def _angering(self) -> list[str]:
         cues = self.script.front.cues
         names = [name for name in self.state.last.cues if cues[name].mood < 0 and cues[name].on != "nothing"]
+        names = [name for name in names if name != "pardon"] or names
         return sorted(names, key=lambda name: cues[name].mood)
 
     def _calming(self) -> list[str]:
@@ -127,7 +130,7 @@ class _Speaker:
         most = 1 if self._angering() else None
         asked = [self._fresh(self._fact(name)) or self._shortly(name) for name in last.asked[:most]]
         asked += [self._shortly(name) for name in last.again[:2]]
-        if last.confirmed and not asked:
+        if last.confirmed and not asked and not self._reaction():
             asked = [self._fresh(self.script.lines("confirmed")) or ""]
         return [line for line in asked if line]
 
@@ -137,9 +140,19 @@ class _Speaker:
     def _shortly(self, name: str) -> str:
         return min(self._fact(name), key=len, default="")
 
-    def _small_talk(self) -> list[str]:
-        line = self._fresh(self._heard_lines(on_nothing=False))
+    def _small_talk(self, text: str) -> list[str]:
+        lines = self._heard_lines(on_nothing=False)
+        if lines == self.script.lines("problem"):
+            lines = self._on_topic(text) or lines
+        line = self._fresh(lines)
+        if line and "pardon" in self.state.last.cues:
+            return [line, self._once_more()]
         return [line] if line else []
+
+    def _once_more(self) -> str:
+        """What was said last, if it was short; else what it is all about."""
+        last = self.said[-1] if self.said else ""
+        return last if 0 < len(last) <= 100 else self.line_of([self.script.lines("problem")])
 
     def _heard_lines(self, on_nothing: bool) -> tuple[str, ...]:
         """Lines for the first of the cues just heard that has one left, but for those that calmed before."""
@@ -152,8 +165,6 @@ class _Speaker:
 
     def _on_topic(self, text: str) -> tuple[str, ...]:
         """The line of the prose that shares most words with a question that nothing else answers."""
-        if not self._heard_lines(on_nothing=True):
-            return ()
         words = content_words(text)
         topics = [topic for topic in self.script.topics if words & topic.words and self._fresh(topic.say)]
         return max(topics, key=lambda topic: len(words & topic.words)).say if topics else ()

@@ -14,6 +14,7 @@ from . import prose
 if TYPE_CHECKING:
     from ..spec import Language
 
+_THAI = re.compile("[\u0e01-\u0e2e]")
 _CROWDED = re.compile("escalat|anger|trigger|furious|ยกระดับ|โมโห|โกรธ|ระเบิด|escalad", re.I)
 _CONDITION = re.compile(r"\b(?:if|when|whenever|asked|ask|after|once|unless|upon|si|cuando)\b|ถ้า|หาก|เมื่อ|กรณี|ถูกถาม", re.I)
 _UNSOLVED = re.compile(
@@ -22,8 +23,10 @@ _UNSOLVED = re.compile(
 _STOP_WORDS = frozenset(
     "this that with from have what when where which would could should about your their there they them been being into "
     "will just more some than then were does please tell know want need like make customer agent help today asks asked "
-    "much many long who how why the and for are you can did has was her his she".split()
+    "much many long who how why the and for are you can did has was her his she problem happen happened wrong issue".split()
 )
+_PRESENT = {"paid": "pay", "bought": "buy", "told": "tell", "said": "say", "went": "go", "came": "come", "broke": "break"}
+_PRESENT |= {"lost": "lose", "sent": "send", "broken": "break", "found": "find", "stayed": "stay", "took": "take"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ class Script:
 
 def content_words(text: str) -> frozenset[str]:
     """The words of a text that say what it is about, cut to their first letters so that forms of a word meet."""
-    return frozenset(word[:6] for word in plain(text).split() if len(word) > 2 and word not in _STOP_WORDS)
+    words = (_PRESENT.get(word, word) for word in plain(text).split() if word not in _STOP_WORDS)
+    return frozenset(word[:6] for word in words if len(word) > 2)
 
 
 def write_script(persona: Persona, language: Language) -> Script:
@@ -63,6 +67,8 @@ def write_script(persona: Persona, language: Language) -> Script:
             return _foreign(persona, common, base)
         return Script(merged(persona.front, common), common, (), base)
     front = merged(persona.front, common)
+    if not persona.front.cues and not persona.front.phases:
+        front = replace(front, mood=common.mood)
     front = _with_profile(front, persona, base)
     front, topics = _with_lines(front, persona, base)
     front, topics = _with_scenario(front, topics, persona, base)
@@ -104,7 +110,9 @@ def _by_a_man(customer: FrontMatter) -> FrontMatter:
 
 def _spoken(value: str, base: str, man: bool = False) -> str:
     if base == "th":
-        return value if re.search("(?:ค่ะ|คะ|ครับ)$", value) else f"{value.rstrip('. ')} {'ครับ' if man else 'ค่ะ'}"
+        gap = "" if _THAI.search(value[-3:]) else " "
+        polite = re.search("(?:ค่ะ|คะ|ครับ)$", value)
+        return value if polite else f"{value.rstrip('. ')}{gap}{'ครับ' if man else 'ค่ะ'}"
     return value if value[-1:] in ".!?…" else f"{value}."
 
 
@@ -118,22 +126,38 @@ def _with_profile(front: FrontMatter, persona: Persona, base: str) -> FrontMatte
         for key, value in prose.items(section):
             if _CONDITION.search(key) or len(key.split()) > 5:
                 continue
-            known = next((n for n, f in facts.items() if any(heard(p, key) for ps in f.hear.values() for p in ps)), None)
-            if known in persona.front.facts:
+            known = next((name for name, fact in facts.items() if _is_about(key, name, fact)), None)
+            if known in persona.front.facts or plain(key) in ("customer", "caller", "client"):
                 continue
             hear = facts[known].hear if known else {}
             words = _ways_to_ask(key)
-            if not words and not known:
-                continue
-            facts[known or key] = Fact(
-                hear={**hear, "": (*hear.get("", ()), *words)}, say={base: (_spoken(value, base, man),)}
-            )
+            if words or known:
+                say = {base: (_spoken(value, base, man),)}
+                facts[known or key] = Fact(hear={**hear, "": (*hear.get("", ()), *words)}, say=say)
     return replace(front, facts=facts)
 
 
+def _is_about(key: str, name: str, fact: Fact) -> bool:
+    """Whether a key of the profile names what this fact is about."""
+    words = set(plain(key).split())
+    phrases = [phrase for phrases in fact.hear.values() for phrase in phrases]
+    in_words = any(words <= set(plain(phrase.replace("|", " ")).split()) for phrase in phrases)
+    return plain(name) in words or in_words or any(heard(phrase, key) or plain(key) in phrase for phrase in phrases)
+
+
 def _ways_to_ask(key: str) -> tuple[str, ...]:
+    """Phrases that ask for the value of a key; a key of one word alone is too easily said in passing."""
     words = [word for word in plain(re.sub(r"\(.*", "", key)).split() if word not in _STOP_WORDS and len(word) > 1]
-    return (" ".join(words),) if words and not phrase_pattern(" ".join(words)).negated else ()
+    phrase = " ".join(words)
+    if not words or phrase_pattern(phrase).negated:
+        return ()
+    if phrase.isascii() or not _THAI.search(phrase):
+        asking = "what|whats|which|give|confirm|provide|tell|need|know|verify|state"
+        short = (f"{asking} {phrase}", f"i have|get {phrase}", f"and your {phrase}", f"{phrase} please")
+        return (phrase,) if len(words) > 1 else short
+    return tuple(f"{ask} {phrase}" for ask in ("ขอ", "แจ้ง", "ทราบ")) + tuple(
+        f"{phrase} {ask}" for ask in ("อะไร", "เท่าไหร่", "เท่าไร", "ไหน", "ของคุณ", "ใคร", "เมื่อไหร่", "กี่", "?")
+    )
 
 
 def _with_lines(front: FrontMatter, persona: Persona, base: str) -> tuple[FrontMatter, tuple[Topic, ...]]:
@@ -147,35 +171,31 @@ def _with_lines(front: FrontMatter, persona: Persona, base: str) -> tuple[FrontM
     closing = False
     for section in persona.sections:
         closing = section.kind == "closing" or (closing and section.level > 1)
-        if section.kind == "phase" or (section.kind == "behavior" and not phases):
-            phases.append((section.title, []))
-        trigger = ""
+        if section.kind == "phase":
+            phases.append((section.title or "phase", []))
         for line in prose.quoted(section):
-            if line.said_by_trainee:
-                trigger = line.text
-                continue
             if closing:
                 (unsolved if _UNSOLVED.search(f"{section.title} {line.before} ") else solved).append(line.text)
-            elif trigger or _CONDITION.search(line.before):
-                _on_condition(cues, topics, trigger, line, base)
+            elif line.trigger or _CONDITION.search(line.before):
+                _on_condition(cues, topics, line, base)
             elif phases and section.kind not in ("objectives", "constraints", "profile"):
                 phases[-1][1].append(line.text)
-            trigger = ""
         if closing and not any(True for _ in prose.quoted(section)):
             for key, value in prose.items(section):
                 (unsolved if _UNSOLVED.search(f"{section.title} {key} ") else solved).append(value)
     front = replace(front, cues=cues, endings=_ended(front.endings, persona.front.endings, solved, unsolved, base))
-    own = [(title, tuple(lines)) for title, lines in phases if title and lines]
-    if own and not front.opening:
-        front = replace(front, opening={base: own[0][1][:1]})
-    if own and not persona.front.phases:
+    own = [(title, tuple(lines)) for title, lines in phases]
+    said = [line for _, lines in own for line in lines]
+    if said and not persona.front.opening:
+        front = replace(front, opening={base: (own[0][1] or tuple(said))[:1]})
+    if said and not persona.front.phases:
         front = _phased(front, own, base)
     return front, tuple(topics)
 
 
-def _on_condition(cues: dict[str, Cue], topics: list[Topic], trigger: str, line: prose.Line, base: str) -> None:
+def _on_condition(cues: dict[str, Cue], topics: list[Topic], line: prose.Line, base: str) -> None:
     """A line for when something happens: the common cue for it says it first; else it is a topic or a cue."""
-    condition = trigger or line.before
+    condition = line.trigger or line.before
     about = content_words(condition)
     for name, cue in cues.items():
         hears = (phrase for phrases in cue.hear.values() for phrase in phrases)
@@ -184,8 +204,8 @@ def _on_condition(cues: dict[str, Cue], topics: list[Topic], trigger: str, line:
             if line.text not in lines:
                 cues[name] = replace(cue, say={**cue.say, base: (line.text, *lines)})
             return
-    if trigger:
-        cues[trigger] = Cue(hear={"": (trigger,)}, say={base: (line.text,)})
+    if line.trigger:
+        cues[line.trigger] = Cue(hear={"": (line.trigger,)}, say={base: (line.text,)})
     elif about:
         topics.append(Topic(about, (line.text,)))
 
@@ -220,8 +240,8 @@ def _phased(front: FrontMatter, own: list[tuple[str, tuple[str, ...]]], base: st
         )
         for k, (title, lines) in enumerate(ordered)
     )
-    first = next(phase for phase in phases if phase.name == own[0][0])
-    return replace(front, phases=phases, mood=max(12, min(first.mood[0] + 12, first.mood[1], 35)))
+    first = phases[[id(phase) for phase in ordered].index(id(own[0]))]
+    return replace(front, phases=phases, mood=min(first.mood[0] + 12, first.mood[1], 35) or 1)
 
 
 def _with_scenario(
@@ -260,7 +280,9 @@ def _foreign(persona: Persona, common: FrontMatter, base: str) -> Script:
         ),
         phases=tuple(replace(phase, say={}) for phase in common.phases),
     )
-    mute = replace(mute, cues={**mute.cues, "next": Cue(on="nothing", mood=9, repeats=True)})
+    lines = sum(1 for section in persona.sections if section.kind == "phase" for _ in prose.quoted(section))
+    step = Cue(on="nothing", mood=max(9, 60 // max(1, lines - 1)), repeats=True)
+    mute = replace(mute, cues={**mute.cues, "next": step})
     front = _with_profile(merged(persona.front, mute), persona, base)
     front, topics = _with_lines(front, persona, base)
     return Script(front, FrontMatter(), topics, base)

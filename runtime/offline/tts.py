@@ -11,123 +11,99 @@ import difflib
 import functools
 import re
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from livekit.agents import APIConnectOptions, APIError, tokenize, tts, utils
+from livekit.agents import APIConnectOptions, APIError, tts, utils
 from livekit.agents.language import LanguageCode
-from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
+from livekit.agents.tokenize import BufferedSentenceStream, SentenceStream, SentenceTokenizer, blingfire
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS as _CONNECT
 
-# From espeak-ng's speak_lib.h, 1.52. Synchronous output is the one mode that hands over audio from the calling thread.
+# From espeak-ng's speak_lib.h, 1.52. Only synchronous output hands over its audio on the calling thread. The
+# pause at the end keeps sentences apart; without it, dots alone make no audio, and LiveKit takes that for a failure.
 _SYNCHRONOUS_OUTPUT, _DONT_EXIT, _SPEED, _PITCH, _UTF8_END_PAUSE = 2, 0x8000, 1, 3, 0x1001
 _CHUNK = 100  # milliseconds of audio a callback
-_SPEEDS, _PITCHES = range(80, 451), range(100)  # what espeak-ng takes without clipping
 
 _LOCK = threading.Lock()  # the library's state is global: every call into it holds this
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
-# Thai has no full stop: a space ends a clause, and a run without one may be cut before a leading vowel, where a
-# syllable begins. Text without Thai is one clause, whatever its length.
+# What people call a language -> what espeak-ng calls it; its own "en" is British.
+_NAMES = {"en": "en-us", "en-gb": "en", "zh": "cmn", "no": "nb"}
+
+# Thai has no full stop: a space ends a clause, and a run without one may be cut before a leading vowel, where
+# a syllable begins. Text without Thai is one clause, whatever its length.
 _CLAUSE = re.compile(
-    r".{20,59}?\s+(?=[ก-ฮเ-ไ]) | .{60,}?(?:\s+(?=[ก-ฮเ-ไ]) | (?=[เ-ไ])) | .+\Z",
-    re.DOTALL | re.VERBOSE,
+    r".{20,59}?\s+(?=[ก-ฮเ-ไ]) | .{60,}?(?:\s+(?=[ก-ฮเ-ไ]) | (?=[เ-ไ])) | .+\Z", re.DOTALL | re.VERBOSE
 )
-
-
-class _ListedVoice(ctypes.Structure):
-    """The head of `espeak_VOICE`; `languages` is a list of (priority byte, tag, NUL), closed by a NUL."""
-
-    _fields_ = (
-        ("name", ctypes.c_char_p),
-        ("languages", ctypes.POINTER(ctypes.c_char)),
-        ("identifier", ctypes.c_char_p),
-    )
 
 
 @dataclass(frozen=True)
 class _Voice:
     language: str  # a BCP 47 tag
-    variant: str
+    voice: str  # an espeak-ng variant
     speed: int  # words a minute
     pitch: int
 
 
 class _Engine:
-    """The espeak-ng library, one a process. Make and call it only with `_LOCK` held."""
+    """The espeak-ng library, one a process. Make it and speak with it only while holding `_LOCK`."""
 
     def __init__(self) -> None:
         try:
             loader = import_module("espeakng_loader")
         except ImportError as error:
             raise ImportError('offline speech needs the "voice" extra: uv sync --extra voice') from error
-        data = loader.get_data_path()
+        data = Path(loader.get_data_path())
+        self.variants = sorted(file.name for file in (data / "voices/!v").iterdir())
+        files = [file.name for file in (data / "lang").rglob("*") if file.is_file()]
+        self.languages = {name.lower(): name for name in files}
         self._library = ctypes.CDLL(loader.get_library_path())
-        self.sample_rate: int = self._library.espeak_Initialize(
-            _SYNCHRONOUS_OUTPUT, _CHUNK, data.encode(), _DONT_EXIT
-        )
-        if self.sample_rate <= 0:
-            raise RuntimeError(f"espeak-ng does not start with its data in {data}")
         self._library.espeak_Synth.argtypes = (
             *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
             *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
         )
+        initialize = self._library.espeak_Initialize
+        self.sample_rate: int = initialize(_SYNCHRONOUS_OUTPUT, _CHUNK, bytes(data), _DONT_EXIT)
+        if self.sample_rate <= 0:
+            raise RuntimeError(f"espeak-ng does not start with its data in {data}")
         self._emit: Callable[[bytes], bool] = lambda _: False
         self._callback = _Callback(self._receive)  # kept: the library holds no reference
         self._library.espeak_SetSynthCallback(self._callback)
-        self.variants = sorted(path.name for path in Path(data, "voices", "!v").iterdir())
-        self.languages = self._list_languages()
-
-    def _list_languages(self) -> dict[str, str]:
-        """Language tag, in lower case -> the identifier of the first voice that speaks it."""
-        self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_ListedVoice))
-        languages: dict[str, str] = {}
-        for pointer in self._library.espeak_ListVoices(None):
-            if not pointer:
-                break
-            address = ctypes.cast(pointer.contents.languages, ctypes.c_void_p).value or 0
-            while (entry := ctypes.string_at(address)) != b"":
-                languages.setdefault(entry[1:].decode().lower(), pointer.contents.identifier.decode())
-                address += len(entry) + 1
-        return languages
-
-    def find_language(self, tag: str) -> str:
-        """The identifier of the voice for a BCP 47 tag: its own, or that of its base subtag.
-
-        Raises ValueError when no voice speaks it.
-        """
-        code = LanguageCode(tag)
-        for known in (code.lower(), {"en": "en-us", "zh": "cmn"}.get(code.language, code.language)):
-            if known in self.languages and known != "en":  # plain "en" is British here
-                return self.languages[known]
-        raise _unknown("language", tag, sorted(self.languages))
 
     def check(self, voice: _Voice) -> _Voice:
         """The same voice. Raises ValueError, one line, when espeak-ng has no such voice."""
-        self.find_language(voice.language)
-        if voice.variant not in self.variants:
-            raise _unknown("voice", voice.variant, self.variants)
-        for name, value, allowed in (("speed", voice.speed, _SPEEDS), ("pitch", voice.pitch, _PITCHES)):
-            if value not in allowed:
-                raise ValueError(f"offline TTS: {name} {value} is not {allowed[0]} to {allowed[-1]}")
+        if voice.voice not in self.variants:
+            raise _unknown("voice", voice.voice, self.variants)
+        if not (80 <= voice.speed <= 450 and 0 <= voice.pitch <= 99):
+            raise ValueError(f"offline TTS: not 80 <= speed {voice.speed} <= 450, 0 <= pitch {voice.pitch} <= 99")
+        self.name(voice)
         return voice
+
+    def name(self, voice: _Voice) -> str:
+        """What espeak-ng calls it: its name for the tag, or else for the base subtag, and the variant."""
+        code = LanguageCode(voice.language)
+        for tag in (code.lower(), code.language):
+            if language := self.languages.get(_NAMES.get(tag, tag)):
+                return f"{language}+{voice.voice}"
+        raise _unknown("language", voice.language, sorted(self.languages))
 
     def speak(self, text: str, voice: _Voice, emit: Callable[[bytes], bool]) -> None:
         """Hand the text's audio (16 bit, mono) to `emit` chunk by chunk until it answers False. Blocks.
 
         Raises APIError when the library refuses.
         """
-        name = f"{self.find_language(voice.language)}+{voice.variant}"
-        data = text.replace("\0", " ").encode(errors="replace")
         self._emit = emit
+        espeak, data = self._library, text.replace("\0", " ").encode(errors="replace")
         if (
-            self._library.espeak_SetVoiceByName(name.encode())
-            or self._library.espeak_SetParameter(_SPEED, voice.speed, 0)
-            or self._library.espeak_SetParameter(_PITCH, voice.pitch, 0)
-            or self._library.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8_END_PAUSE, None, None)
+            espeak.espeak_SetVoiceByName(self.name(voice).encode())
+            or espeak.espeak_SetParameter(_SPEED, voice.speed, 0)
+            or espeak.espeak_SetParameter(_PITCH, voice.pitch, 0)
+            or espeak.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8_END_PAUSE, None, None)
         ):
-            raise APIError(f"espeak-ng could not speak {text!r} as {name}", retryable=False)
+            raise APIError(f"espeak-ng could not speak {text!r} as {self.name(voice)}", retryable=False)
 
     def _receive(self, samples: int | None, count: int, _events: int | None) -> int:
         """The library's callback: 0 goes on, 1 stops."""
@@ -137,49 +113,49 @@ class _Engine:
 _load = functools.cache(_Engine)
 
 
-def _unknown(kind: str, value: str, choices: Iterable[str]) -> ValueError:
-    choices = list(choices)
+def _unknown(kind: str, value: str, choices: list[str]) -> ValueError:
     near = difflib.get_close_matches(value.lower(), choices, n=3, cutoff=0.5)
     hint = f"nearest: {', '.join(near)}" if near else f"choose one of {', '.join(choices)}"
     return ValueError(f"offline TTS has no {kind} {value!r}; {hint}")
 
 
-class _ClauseTokenizer(tokenize.SentenceTokenizer):
-    """LiveKit's own sentences, and within them Thai clauses: its tokenizer holds a Thai reply until the end."""
+class _ClauseTokenizer(SentenceTokenizer):
+    """LiveKit's sentences, and in them Thai clauses: its tokenizer takes a Thai reply for one sentence."""
 
     def __init__(self) -> None:
-        self._sentences = tokenize.blingfire.SentenceTokenizer(retain_format=True)
-
-    def _split(self, text: str) -> list[tuple[str, int, int]]:
-        clauses: list[tuple[str, int, int]] = []
-        end = 0
-        for sentence in self._sentences.tokenize(text):
-            for clause in _CLAUSE.findall(sentence):
-                start, end = end, end + len(clause)
-                clauses.append((clause, start, end))
-        return clauses
+        self._sentences = blingfire.SentenceTokenizer(retain_format=True)
 
     def tokenize(self, text: str, *, language: str | None = None) -> list[str]:
-        return [clause for clause, _, _ in self._split(text)]
+        return [clause for sentence in self._sentences.tokenize(text) for clause in _CLAUSE.findall(sentence)]
 
-    def stream(self, *, language: str | None = None) -> tokenize.SentenceStream:
-        return tokenize.BufferedSentenceStream(tokenizer=self._split, min_token_len=1, min_ctx_len=10)
+    def stream(self, *, language: str | None = None) -> SentenceStream:
+        return BufferedSentenceStream(tokenizer=self._locate, min_token_len=1, min_ctx_len=10)
+
+    def _locate(self, text: str) -> list[tuple[str, int, int]]:
+        """Each clause with where it starts and ends: nothing is lost between two."""
+        clauses, end = [], 0
+        for clause in self.tokenize(text):
+            start, end = end, end + len(clause)
+            clauses.append((clause, start, end))
+        return clauses
 
 
-class TTS(tts.TTS):
+class TTS(tts.TTS[str]):
+    """espeak-ng as a LiveKit TTS, streaming clause by clause.
+
+    Args:
+        voice: an espeak-ng variant: f1 to f5, m1 to m8 and others.
+        language: a BCP 47 tag; a region without a voice of its own is spoken as its base language.
+        speed: words a minute, 80 to 450.
+        pitch: 0 to 99.
+
+    Raises ValueError, one line, for what espeak-ng does not have; ImportError without the "voice" extra.
+    """
+
     def __init__(self, *, voice: str = "f3", language: str = "en", speed: int = 175, pitch: int = 50) -> None:
-        """
-        Args:
-            voice: an espeak-ng variant: f1 to f5, m1 to m8 and others.
-            language: a BCP 47 tag; a region without a voice of its own is spoken as its base language.
-            speed: words a minute, 80 to 450.
-            pitch: 0 to 99.
-
-        Raises ValueError, one line, for a value that espeak-ng does not have; ImportError without the "voice" extra.
-        """
         with _LOCK:
             self._engine = _load()
-            self._voice = self._engine.check(_Voice(language, voice, speed, pitch))
+        self._voice = self._engine.check(_Voice(language, voice, speed, pitch))
         super().__init__(
             capabilities=tts.TTSCapabilities(streaming=True, aligned_transcript=True),
             sample_rate=self._engine.sample_rate,
@@ -204,24 +180,14 @@ class TTS(tts.TTS):
         pitch: int | None = None,
     ) -> None:
         """Change what is given, from the next utterance on. Raises ValueError as the constructor does."""
-        now = self._voice
-        self._voice = self._engine.check(
-            _Voice(
-                language=now.language if language is None else language,
-                variant=now.variant if voice is None else voice,
-                speed=now.speed if speed is None else speed,
-                pitch=now.pitch if pitch is None else pitch,
-            )
-        )
+        given = {"voice": voice, "language": language, "speed": speed, "pitch": pitch}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        self._voice = self._engine.check(replace(self._voice, **changes))
 
-    def synthesize(
-        self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
-    ) -> tts.ChunkedStream:
+    def synthesize(self, text: str, *, conn_options: APIConnectOptions = _CONNECT) -> tts.ChunkedStream:
         return _Utterance(self, text, conn_options)
 
-    def stream(
-        self, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
-    ) -> tts.SynthesizeStream:
+    def stream(self, *, conn_options: APIConnectOptions = _CONNECT) -> tts.SynthesizeStream:
         return self._clauses.stream(conn_options=conn_options)
 
 
@@ -231,31 +197,23 @@ class _Utterance(tts.ChunkedStream):
         self._engine, self._voice = speaker._engine, speaker._voice
 
     async def _run(self, output_emitter: tts.AudioEmitter) -> None:
-        rate = self._engine.sample_rate
+        rate, loop, stopped = self._engine.sample_rate, asyncio.get_running_loop(), threading.Event()
         output_emitter.initialize(
-            request_id=utils.shortuuid(), sample_rate=rate, num_channels=1, mime_type="audio/pcm"
+            request_id=utils.shortuuid(), sample_rate=rate, num_channels=1, mime_type=f"audio/pcm;rate={rate}"
         )
-        loop = asyncio.get_running_loop()
-        stopped = threading.Event()
-        audible = False
 
         def emit(audio: bytes) -> bool:
-            nonlocal audible
-            if stopped.is_set():
-                return False
-            audible = True
-            loop.call_soon_threadsafe(output_emitter.push, audio)
-            return True
+            if not stopped.is_set():
+                loop.call_soon_threadsafe(output_emitter.push, audio)
+            return not stopped.is_set()
 
         def speak() -> None:
             with _LOCK:
                 if not stopped.is_set():
-                    self._engine.speak(self._input_text, self._voice, emit)
+                    self._engine.speak(self.input_text, self._voice, emit)
 
         try:
             await asyncio.to_thread(speak)
         finally:
             stopped.set()  # cancelled: the thread ends with its next chunk
-        if not audible:  # an emoji or dots alone: LiveKit takes no audio for a failure
-            output_emitter.push(bytes(rate // 10 * 2))
         output_emitter.flush()

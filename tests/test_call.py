@@ -1,0 +1,1 @@
+"""One call through the real command, against servers on loopback that speak the providers' wire protocols."""
