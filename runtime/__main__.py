@@ -13,6 +13,7 @@ import hydra
 from omegaconf import DictConfig
 
 from . import spec as specs
+from .completion import BASH
 from .dotenv import load_dotenv
 from .errors import SpecError
 from .groups import use_folder
@@ -95,7 +96,11 @@ def _first(error: BaseException) -> BaseException:
 def main() -> None:
     """The program."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with a traceback
-    overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    completing = "-sc" in sys.argv or "--shell-completion" in sys.argv
+    if completing and "install=bash" in sys.argv:
+        print(BASH)
+        return
+    overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-") and not completing]
     with exits():
         load_dotenv(Path(".env"))
         for override in overrides:

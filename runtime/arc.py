@@ -24,20 +24,21 @@ _NEGATORS = frozenset(
     "shouldnt aint neither without unable nicht kein keine nunca jamais pas".split()
 )
 _HARMLESS = {
-    "no": frozenset("i im ill ive id we were well weve you your it its that thats problem worries doubt maam sir".split()),
+    "no": frozenset(
+        "i im ill ive id we were well weve you your it its that thats problem worries doubt maam sir".split()
+    ),
     "not": frozenset(["only", "just"]),
 }
 """What makes a negator none: "no problem", "no, I am sorry" (said without the comma), "not only"."""
 
-_THAI_NEGATOR = re.compile(
-    "(?<!หรือ)ไม่(?!เกิน|เป็นไร|ต้อง|ใช่แค่|ใช่เพียง|เพียง|ทราบ|นาน|แปลก|ว่า)|มิได้|ห้าม|ปฏิเสธ"
-)
+_THAI_NEGATOR = re.compile("(?<!หรือ)ไม่(?!เกิน|เป็นไร|ต้อง|ใช่แค่|ใช่เพียง|เพียง|ทราบ|นาน|แปลก|ว่า)|มิได้|ห้าม|ปฏิเสธ")
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 _SEAM = re.compile(rf"(?<=[{_UNSPACED}])(?=[^{_UNSPACED}\s])|(?<=[^{_UNSPACED}\s])(?=[{_UNSPACED}])")
 _NUMBER = (
     r"(?<!\S)(?:\S*\d\S*|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|"
     r"forty|fifty|sixty|seventy|eighty|ninety)(?!\S)|หนึ่ง|สอง|สาม(?!ารถ)|สี่|ห้า(?!ม)|หก|เจ็ด|แปด|เก้า(?!อี้)|สิบ|ศูนย์"
 )
+_SPECIAL = {"#": _NUMBER, "##": r"(?<!\S)\S*\d{5}\S*", "?": r"\?"}
 
 
 @lru_cache(maxsize=1024)
@@ -66,8 +67,9 @@ def _plain_character(character: str) -> str:
 class Phrase:
     """Words to listen for: in their order, with at most two other words (in Thai, twelve characters) in between.
 
-    In a phrase as written, `a|b` is either word, `#` any number in digits or words, and `?` a question mark. Case and
-    punctuation do not count. A negator before or within what was said defeats it, unless the phrase has one itself.
+    In a phrase as written, `a|b` is either word, `a-b` two words with none in between, `#` any number in digits or
+    words, `##` a code of five digits or more, and `?` a question mark. Case and punctuation do not count. A negator
+    before or within what was said defeats it, unless the phrase has one itself.
     """
 
     parts: tuple[re.Pattern[str], ...]
@@ -104,8 +106,8 @@ def phrase_pattern(phrase: str) -> Phrase:
     """What to look for, compiled from a phrase as a persona file writes it."""
     parts, spaced = [], []
     for word in phrase[:TEXT_LIMIT].split():
-        if word in "#?":
-            parts.append(re.compile(_NUMBER if word == "#" else r"\?"))
+        if word in _SPECIAL:
+            parts.append(re.compile(_SPECIAL[word]))
             spaced.append(True)
             continue
         choices = [choice for choice in (plain(choice) for choice in word.split("|")) if choice.strip(",? ")]
@@ -227,7 +229,9 @@ def _listen(front: FrontMatter, state: State, text: str) -> Heard:
     cues = {name for name, cue in front.cues.items() if not cue.on and _any_heard(cue.hear, said)}
     cues |= {name for name, cue in front.cues.items() if cue.on == "repeated_question" and again}
     if not cues and not wanted and not confirmed:
-        nothing = sorted((n for n, cue in front.cues.items() if cue.on == "nothing"), key=lambda n: not front.cues[n].hear)
+        nothing = sorted(
+            (n for n, cue in front.cues.items() if cue.on == "nothing"), key=lambda n: not front.cues[n].hear
+        )
         fits = (name for name in nothing if not front.cues[name].hear or _any_heard(front.cues[name].hear, said))
         cues = set(islice(fits, 1))
     counted = tuple(name for name, cue in front.cues.items() if name in cues and not cues.intersection(cue.unless))

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
 from .errors import SpecError, suggest
@@ -69,7 +71,7 @@ def file_of(name: str) -> Path:
 
 
 class PersonaSource(ConfigSource):
-    """Serves `persona/NAME` from `NAME.md`. Found by Hydra under `personas://` in `hydra.searchpath`."""
+    """Serves `persona/NAME` from `NAME.md`, under `personas://`."""
 
     @staticmethod
     def scheme() -> str:
@@ -117,4 +119,12 @@ def _name_in(config_path: str) -> str:
     return name if group == "persona" else ""
 
 
+class PersonasOnSearchPath(SearchPathPlugin):
+    """Lets Hydra find the personas without a word in any config file."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        search_path.append(provider="personas", path="personas://")
+
+
 Plugins.instance().register(PersonaSource)
+Plugins.instance().register(PersonasOnSearchPath)

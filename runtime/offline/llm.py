@@ -23,10 +23,12 @@ END_CALL = "end_call"
 """The function tool that hangs up; its one argument, `outcome`, is the name of the ending."""
 
 _COMBINING_LETTERS = "\u0e30-\u0e3a\u0e45-\u0e4e\u0300-\u036f"
-_PIECE = re.compile(rf"\s*(?:[\u0e00-\u0eff\u3040-\u9fff][{_COMBINING_LETTERS}]*){{1,6}}|\s*[^\s\u0e00-\u0eff\u3040-\u9fff]+|\s+$")
+_PIECE = re.compile(
+    rf"\s*(?:[\u0e00-\u0eff\u3040-\u9fff][{_COMBINING_LETTERS}]*){{1,6}}|\s*[^\s\u0e00-\u0eff\u3040-\u9fff]+|\s+$"
+)
 
 
-class LLM(llm.LLM):
+class LLM(llm.LLM[Any]):
     """A scripted customer. It keeps no state: every answer follows from the chat context and the seed alone.
 
     Args:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..arc import plain
 from ..persona import Persona, Section
 
 _QUOTED = re.compile(
@@ -16,7 +17,7 @@ _CELLS = re.compile(r"^\s*\|?([^|\n]{2,60})\|([^|\n]+)\|?\s*$")
 _MARKUP = re.compile(r"\*\*|__|`|(?<!\w)\*(?!\s)|(?<=\S)\*(?!\w)|^#+\s*")
 _BULLET = re.compile(r"^(?:[\s>]*[-*+•–]\s+|[\s>]*\d+[.)]\s+|\s+)")
 _NOTE = re.compile(
-    r"\s*[(（\[][^)）\]]*\b(?:do not|don't|never|not|only|if|ask|reveal|volunteer|secret|confidential)\b[^)）\]]*[)）\]]|"
+    r"\s*[(（\[][^)）\]]*\b(?:do not|don't|never|not|only|if|ask|reveal|volunteer|secret)\b[^)）\]]*[)）\]]|"
     r"\s*[(（\[][^)）\]]*(?:ห้าม|อย่า|ไม่|เฉพาะ|ถ้า|หาก|ถาม)[^)）\]]*[)）\]]",
     re.I,
 )
@@ -25,8 +26,10 @@ _TRAINEE = (
     r"พนักงาน|เจ้าหน้าที่|ผู้เข้าอบรม|ผู้ฝึก|เทรนนี|agente"
 )
 _SAID_BY_TRAINEE = re.compile(
-    rf"(?:{_TRAINEE})\W*(?:\w+\W+){{0,4}}?(?:say|says|said|uses?|tells?|asks?|answers?|พูด|บอก|ถาม|ใช้คำ|dice)\w*\W*(?:\w+\W+){{0,3}}$|"
-    rf"(?:พนักงาน|เจ้าหน้าที่)\S*(?:พูด|บอก|ถาม|ใช้)\S*\s*$|\b(?:words?|phrases?|terms?|told|like|such as|hears?|being told)\s*[:(]?\s*$",
+    rf"(?:{_TRAINEE})\W*(?:\w+\W+){{0,4}}?(?:say|says|said|uses?|tells?|asks?|answers?|พูด|บอก|ถาม|ใช้คำ|dice)\w*\W*"
+    r"(?:\w+\W+){0,3}$|"
+    r"(?:พนักงาน|เจ้าหน้าที่)\S*(?:พูด|บอก|ถาม|ใช้)\S*\s*$|"
+    r"\b(?:words?|phrases?|terms?|told|like|such as|hears?|being told)\s*[:(]?\s*$",
     re.I,
 )
 _NOT_SAID = re.compile(r"\b(?:never|do not|don't|avoid|must not|won't|no)\b[^.]*$|(?:ห้าม|อย่า|ไม่(?:พูด|ใช้))\S*\s*$", re.I)
@@ -61,8 +64,7 @@ def quoted(section: Section) -> Iterator[Line]:
 
 
 def _is_speech(text: str) -> bool:
-    unspaced = not text.isascii() and " " not in text
-    return len(text) >= 8 if unspaced else len(text.split()) >= 3 or text[-1:] in "!?…."
+    return len(text) >= 8 if _THAI.search(text) else len(text.split()) >= 3 or text[-1:] in "!?…."
 
 
 def items(section: Section) -> Iterator[tuple[str, str]]:
@@ -91,7 +93,9 @@ _THAI = re.compile("[\u0e01-\u0e2e]")
 _IRREGULAR = {"is": "am", "has": "have", "does": "do", "goes": "go", "isn't": "am not", "hasn't": "haven't"}
 _IRREGULAR |= {"doesn't": "don't", "are": "am", "aren't": "am not", "were": "was", "weren't": "wasn't"}
 _AFTER_AND = {"is": "am", "has": "have", "does": "do", "were": "was", "wants": "want", "needs": "need"}
-_ADVERBS = frozenset("also already never just recently now then still always only really simply finally not first".split())
+_ADVERBS = frozenset(
+    "also already never just recently now then still always only really simply finally not first".split()
+)
 _OPENERS = frozenset("and but because that when while since so which what who if as after before until where".split())
 _UNSAYABLE = re.compile(
     r"\b(?:she|he|her|his|him|hers|herself|himself|customer|caller|persona|trainee|agent|representative|role|scenario|"
@@ -104,7 +108,8 @@ _UNSAYABLE = re.compile(
 def in_first_person(sentence: str, name: str) -> str | None:
     """An English sentence about the persona as she says it herself, or None where it cannot be turned safely."""
     names = "|".join(re.escape(part) for part in sorted({name, *name.split()}, key=len, reverse=True) if part)
-    sentence = re.sub(rf"(?<!are )(?<!is )(?<!named )(?<!called )\b(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?\s+)?(?:{names})\b(?:\s+(?:{names})\b)*", "she", sentence)
+    named = rf"\b(?:(is|are|am|named|called)\s+)?(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?\s+)?(?:{names})\b(?:\s+(?:{names})\b)*"
+    sentence = re.sub(named, lambda m: m[0] if m[1] else "she", sentence)
     sentence = re.sub(r"\b(?:the|this|our)\s+(?:customer|caller|client)\b", "she", sentence, flags=re.I)
     sentence = re.sub(r"\bshe(?:'s|’s)(?=\s+(?:been|had|got)\b)", "she has", sentence)
     sentence = re.sub(r"\b(she|he|you)['’]s\b(?=\s+(?:\w+ing|\w+ed|not|now|a|the)\b)", r"\1 is", sentence, flags=re.I)
@@ -117,7 +122,9 @@ def in_first_person(sentence: str, name: str) -> str | None:
     for i, word in enumerate(words):
         low = word.casefold()
         after = next((w.casefold() for w in words[i + 1 :] if not w.isspace()), "")
-        if low in ("she", "he") or (low == "you" and (not previous or previous in _OPENERS or not previous[0].isalpha())):
+        if low in ("she", "he") or (
+            low == "you" and (not previous or previous in _OPENERS or not previous[0].isalpha())
+        ):
             out.append("I")
             subject = True
         elif low in ("you", "him") or (low == "her" and _ends_object(after)):
@@ -145,9 +152,14 @@ _CONTRACTED = {"re": "are", "ve": "have", "ll": "will", "d": "would"}
 
 def _ends_object(after: str) -> bool:
     """Whether a word can follow an object pronoun: then "her" was one, and not the owner of something."""
-    return not after or not after[0].isalnum() or after in (
-        "and but because for on in at to with from by that when while after before twice again about as if or so "
-        "three several a an the".split()
+    return (
+        not after
+        or not after[0].isalnum()
+        or after
+        in (
+            "and but because for on in at to with from by that when while after before twice again about as if or so "
+            "three several a an the".split()
+        )
     )
 
 
@@ -189,4 +201,44 @@ def is_native(persona: Persona, language: str) -> bool:
     return len(words) < 5 or (not thai and common / len(words) > 0.06)
 
 
-_COMMON = frozenset("the and is of to she her he his you your with not for has was are when if it that this from".split())
+_COMMON = frozenset(
+    "the and is of to she her he his you your with not for has was are when if it that this from".split()
+)
+
+
+def is_man(persona: Persona) -> bool:
+    """Whether a Thai persona speaks as a man does."""
+    return bool(re.search(r"ครับ|นาย(?!จ้าง|หน้า)|เพศ\s*[:：]?\s*ชาย|\bMr\b|\bmale\b", persona.prose))
+
+
+def spoken(value: str, base: str, man: bool = False) -> str:
+    """A bare value as a sentence: with a full stop, or in Thai with the particle that ends one politely."""
+    if base == "th":
+        gap = "" if _THAI.search(value[-3:]) else " "
+        polite = re.search("(?:ค่ะ|คะ|ครับ)$", value)
+        return value if polite else f"{value.rstrip('. ')}{gap}{'ครับ' if man else 'ค่ะ'}"
+    return value if value[-1:] in ".!?…" else f"{value}."
+
+
+STOP_WORDS = frozenset(
+    "this that with from have what when where which would could should about your their there they them been being "
+    "into will just more some than then were does please tell know want need like make customer agent help today asks "
+    "asked much many long who how why the and for are you can did has was her his she problem happen happened wrong "
+    "issue".split()
+)
+_PRESENT = {
+    "paid": "pay",
+    "bought": "buy",
+    "told": "tell",
+    "said": "say",
+    "went": "go",
+    "came": "come",
+    "broke": "break",
+}
+_PRESENT |= {"lost": "lose", "sent": "send", "broken": "break", "found": "find", "stayed": "stay", "took": "take"}
+
+
+def content_words(text: str) -> frozenset[str]:
+    """The words of a text that say what it is about, cut to their first letters so that forms of a word meet."""
+    words = (_PRESENT.get(word, word) for word in plain(text).split() if word not in STOP_WORDS)
+    return frozenset(word[:6] for word in words if len(word) > 2)

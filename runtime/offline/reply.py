@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from ..arc import State, fold, start
 from ..persona import said_in
-from .script import Script, content_words
+from .prose import content_words
+from .script import Script
 
 LAST_RESORT = ("…", "Hello?")
 """For a persona that has nothing to say at all."""
@@ -75,7 +76,9 @@ class _Speaker:
         if fresh:
             return fresh
         last = self.said[-1] if self.said else ""
-        lines = [line for pool in pools for line in pool if line != last] or [line for line in LAST_RESORT if line != last]
+        lines = [line for pool in pools for line in pool if line != last] or [
+            line for line in LAST_RESORT if line != last
+        ]
         return min(lines, key=self._last_time)
 
     def _always(self) -> Iterator[Sequence[str]]:
@@ -164,10 +167,14 @@ class _Speaker:
         return ()
 
     def _on_topic(self, text: str) -> tuple[str, ...]:
-        """The line of the prose that shares most words with a question that nothing else answers."""
+        """The line of the prose that shares most words with a question; one said before is said to be so."""
         words = content_words(text)
-        topics = [topic for topic in self.script.topics if words & topic.words and self._fresh(topic.say)]
-        return max(topics, key=lambda topic: len(words & topic.words)).say if topics else ()
+        about = [topic for topic in self.script.topics if words & topic.words]
+        about.sort(key=lambda topic: -len(words & topic.words))
+        if fresh := [topic.say for topic in about if self._fresh(topic.say)]:
+            return fresh[0]
+        again = self._fresh(self.script.lines("as_said"))
+        return tuple(f"{again} {line}" for topic in about[:1] for line in topic.say if again)
 
     def _ask(self) -> str | None:
         """How the customer asks for what an ending still waits for, once a part of it was met."""
@@ -176,7 +183,11 @@ class _Speaker:
             if not ending.passed or not any(met.get(name) for name in ending.when):
                 continue
             missing = [name for name in ending.when if not met.get(name)]
-            missing = missing or [name for name, cue in front.cues.items() if cue.mood > 0 and not met.get(name)]
+            missing = missing or [
+                name
+                for name, cue in front.cues.items()
+                if cue.mood > 0 and not met.get(name) and not any(met.get(other) for other in cue.unless)
+            ]
             for name in missing:
                 if ask := self._fresh(said_in(front.cues[name].ask, self.script.language)):
                     return ask

@@ -10,23 +10,20 @@ from typing import TYPE_CHECKING
 from ..arc import heard, merged, phrase_pattern, plain
 from ..persona import Cue, Emotion, Ending, Fact, FrontMatter, Persona, Phase, said_in
 from . import prose
+from .prose import STOP_WORDS, content_words
 
 if TYPE_CHECKING:
     from ..spec import Language
 
 _THAI = re.compile("[\u0e01-\u0e2e]")
 _CROWDED = re.compile("escalat|anger|trigger|furious|ยกระดับ|โมโห|โกรธ|ระเบิด|escalad", re.I)
-_CONDITION = re.compile(r"\b(?:if|when|whenever|asked|ask|after|once|unless|upon|si|cuando)\b|ถ้า|หาก|เมื่อ|กรณี|ถูกถาม", re.I)
+_CONDITION = re.compile(
+    r"\b(?:if|when|whenever|asked|ask|after|once|unless|upon|si|cuando)\b|ถ้า|หาก|เมื่อ|กรณี|ถูกถาม", re.I
+)
 _UNSOLVED = re.compile(
-    r"unresol|not |n't |fail|dissatisf|unsatisf|negativ|escalat|walk|hang|ไม่|ล้มเหลว|ตัดสาย|วางสาย|no resuel|insatisf", re.I
+    r"unresol|not |n't |fail|dissatisf|unsatisf|negativ|escalat|walk|hang|ไม่|ล้มเหลว|ตัดสาย|วางสาย|no resuel|insatisf",
+    re.I,
 )
-_STOP_WORDS = frozenset(
-    "this that with from have what when where which would could should about your their there they them been being into "
-    "will just more some than then were does please tell know want need like make customer agent help today asks asked "
-    "much many long who how why the and for are you can did has was her his she problem happen happened wrong issue".split()
-)
-_PRESENT = {"paid": "pay", "bought": "buy", "told": "tell", "said": "say", "went": "go", "came": "come", "broke": "break"}
-_PRESENT |= {"lost": "lose", "sent": "send", "broken": "break", "found": "find", "stayed": "stay", "took": "take"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +49,6 @@ class Script:
         return said_in(cue.say, self.language) if cue else ()
 
 
-def content_words(text: str) -> frozenset[str]:
-    """The words of a text that say what it is about, cut to their first letters so that forms of a word meet."""
-    words = (_PRESENT.get(word, word) for word in plain(text).split() if word not in _STOP_WORDS)
-    return frozenset(word[:6] for word in words if len(word) > 2)
-
-
 def write_script(persona: Persona, language: Language) -> Script:
     """The script of this persona in this language."""
     base = language.base
@@ -72,7 +63,8 @@ def write_script(persona: Persona, language: Language) -> Script:
     front = _with_profile(front, persona, base)
     front, topics = _with_lines(front, persona, base)
     front, topics = _with_scenario(front, topics, persona, base)
-    return Script(front, common, topics, base)
+    profile = (Topic(content_words(n), said_in(f.say, base)) for n, f in front.facts.items() if n not in common.facts)
+    return Script(front, common, (*topics, *profile), base)
 
 
 def _speaks(front: FrontMatter, base: str) -> bool:
@@ -82,13 +74,11 @@ def _speaks(front: FrontMatter, base: str) -> bool:
 def _named(customer: FrontMatter, persona: Persona, base: str) -> FrontMatter:
     """The language's customer under the persona's name, and in Thai with a man's particles where it is a man."""
     if fact := customer.facts.get("name"):
-        named = replace(fact, say={base: (_spoken(persona.name, base),)})
+        parts = "|".join(part for part in persona.name.split() if part.isalpha())
+        hear = {**fact.hear, "": (f"is this|that|it {parts}",)} if parts else fact.hear
+        named = replace(fact, hear=hear, say={base: (prose.spoken(persona.name, base),)})
         customer = replace(customer, facts={**customer.facts, "name": named})
-    return _by_a_man(customer) if base == "th" and _is_man(persona) else customer
-
-
-def _is_man(persona: Persona) -> bool:
-    return bool(re.search(r"ครับ|นาย(?!จ้าง|หน้า)|เพศ\s*[:：]?\s*ชาย|\bMr\b|\bmale\b", persona.prose))
+    return _by_a_man(customer) if base == "th" and prose.is_man(persona) else customer
 
 
 def _by_a_man(customer: FrontMatter) -> FrontMatter:
@@ -108,18 +98,10 @@ def _by_a_man(customer: FrontMatter) -> FrontMatter:
     )
 
 
-def _spoken(value: str, base: str, man: bool = False) -> str:
-    if base == "th":
-        gap = "" if _THAI.search(value[-3:]) else " "
-        polite = re.search("(?:ค่ะ|คะ|ครับ)$", value)
-        return value if polite else f"{value.rstrip('. ')}{gap}{'ครับ' if man else 'ค่ะ'}"
-    return value if value[-1:] in ".!?…" else f"{value}."
-
-
 def _with_profile(front: FrontMatter, persona: Persona, base: str) -> FrontMatter:
     """Items of the profile become facts; one that the persona's own front matter listens for is known already."""
     facts = dict(front.facts)
-    man = _is_man(persona)
+    man = prose.is_man(persona)
     for section in persona.sections:
         if section.kind not in ("profile", "persona", "scenario", "other"):
             continue
@@ -132,7 +114,7 @@ def _with_profile(front: FrontMatter, persona: Persona, base: str) -> FrontMatte
             hear = facts[known].hear if known else {}
             words = _ways_to_ask(key)
             if words or known:
-                say = {base: (_spoken(value, base, man),)}
+                say: dict[str, tuple[str, ...]] = {base: (prose.spoken(value, base, man),)}
                 facts[known or key] = Fact(hear={**hear, "": (*hear.get("", ()), *words)}, say=say)
     return replace(front, facts=facts)
 
@@ -147,14 +129,14 @@ def _is_about(key: str, name: str, fact: Fact) -> bool:
 
 def _ways_to_ask(key: str) -> tuple[str, ...]:
     """Phrases that ask for the value of a key; a key of one word alone is too easily said in passing."""
-    words = [word for word in plain(re.sub(r"\(.*", "", key)).split() if word not in _STOP_WORDS and len(word) > 1]
+    words = [word for word in plain(re.sub(r"\(.*", "", key)).split() if word not in STOP_WORDS and len(word) > 1]
     phrase = " ".join(words)
     if not words or phrase_pattern(phrase).negated:
         return ()
     if phrase.isascii() or not _THAI.search(phrase):
         asking = "what|whats|which|give|confirm|provide|tell|need|know|verify|state"
         short = (f"{asking} {phrase}", f"i have|get {phrase}", f"and your {phrase}", f"{phrase} please")
-        return (phrase,) if len(words) > 1 else short
+        return (phrase, *(f"what|which {word}" for word in words if len(word) > 3)) if len(words) > 1 else short
     return tuple(f"{ask} {phrase}" for ask in ("ขอ", "แจ้ง", "ทราบ")) + tuple(
         f"{phrase} {ask}" for ask in ("อะไร", "เท่าไหร่", "เท่าไร", "ไหน", "ของคุณ", "ใคร", "เมื่อไหร่", "กี่", "?")
     )
@@ -164,7 +146,7 @@ def _with_lines(front: FrontMatter, persona: Persona, base: str) -> tuple[FrontM
     """Lines in quotes: in a phase they are said in its stretch of mood, after a condition when that is met, in a
     closing section at the end."""
     topics: list[Topic] = []
-    cues = dict(front.cues)
+    cues, facts = dict(front.cues), dict(front.facts)
     phases: list[tuple[str, list[str]]] = []
     solved: list[str] = []
     unsolved: list[str] = []
@@ -177,13 +159,15 @@ def _with_lines(front: FrontMatter, persona: Persona, base: str) -> tuple[FrontM
             if closing:
                 (unsolved if _UNSOLVED.search(f"{section.title} {line.before} ") else solved).append(line.text)
             elif line.trigger or _CONDITION.search(line.before):
-                _on_condition(cues, topics, line, base)
+                _on_condition(cues, facts, topics, line, base)
             elif phases and section.kind not in ("objectives", "constraints", "profile"):
                 phases[-1][1].append(line.text)
         if closing and not any(True for _ in prose.quoted(section)):
             for key, value in prose.items(section):
                 (unsolved if _UNSOLVED.search(f"{section.title} {key} ") else solved).append(value)
-    front = replace(front, cues=cues, endings=_ended(front.endings, persona.front.endings, solved, unsolved, base))
+    front = replace(
+        front, cues=cues, facts=facts, endings=_ended(front.endings, persona.front.endings, solved, unsolved, base)
+    )
     own = [(title, tuple(lines)) for title, lines in phases]
     said = [line for _, lines in own for line in lines]
     if said and not persona.front.opening:
@@ -193,10 +177,17 @@ def _with_lines(front: FrontMatter, persona: Persona, base: str) -> tuple[FrontM
     return front, tuple(topics)
 
 
-def _on_condition(cues: dict[str, Cue], topics: list[Topic], line: prose.Line, base: str) -> None:
-    """A line for when something happens: the common cue for it says it first; else it is a topic or a cue."""
+def _on_condition(
+    cues: dict[str, Cue], facts: dict[str, Fact], topics: list[Topic], line: prose.Line, base: str
+) -> None:
+    """A line for when something happens: the common fact or cue for it says it first; else it is a topic or a cue."""
     condition = line.trigger or line.before
     about = content_words(condition)
+    if re.search(r"\bask|ถาม|ขอ", condition):
+        for name, fact in facts.items():
+            if any(content_words(phrase.replace("|", " ")) & about for phrase in fact.hear.get(base, ())):
+                facts[name] = replace(fact, say={**fact.say, base: (line.text,)})
+                return
     for name, cue in cues.items():
         hears = (phrase for phrases in cue.hear.values() for phrase in phrases)
         if (cue.means and content_words(cue.means) & about) or any(heard(phrase, condition) for phrase in hears):
@@ -248,10 +239,10 @@ def _with_scenario(
     front: FrontMatter, topics: tuple[Topic, ...], persona: Persona, base: str
 ) -> tuple[FrontMatter, tuple[Topic, ...]]:
     """Sentences of the scenario, told as "I": the first say what the problem is, each answers questions about it."""
-    told = []
+    told: list[str] = []
     for section in persona.sections:
         if section.kind in ("scenario", "other", "persona") and not persona.front.facts:
-            told += [first for s in prose.sentences(section) if (first := _told(s, persona, base))]
+            told += [line for s in prose.sentences(section) if (line := _told(s, persona, base))]
     problem = front.cues.get("problem")
     if told and problem and "problem" not in persona.front.cues:
         first = [" ".join(told[:2]), *told[2:4]]
@@ -264,9 +255,9 @@ def _told(sentence: str, persona: Persona, base: str) -> str | None:
     if base == "en":
         return prose.in_first_person(sentence, persona.name)
     if base == "th":
-        man = _is_man(persona)
+        man = prose.is_man(persona)
         line = prose.in_first_person_thai(sentence, persona.name, "ผม" if man else "ดิฉัน")
-        return _spoken(line, base, man) if line else None
+        return prose.spoken(line, base, man) if line else None
     return None
 
 

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ from livekit.agents.tokenize import BufferedSentenceStream, SentenceStream, Sent
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS as _CONNECT
 
 # From espeak-ng's speak_lib.h, 1.52. Only synchronous output hands over its audio on the calling thread. The
-# pause at the end keeps sentences apart; without it, dots alone make no audio, and LiveKit takes that for a failure.
+# pause at the end keeps sentences apart; without it dots alone make no audio, for LiveKit a failure.
 _SYNCHRONOUS_OUTPUT, _DONT_EXIT, _SPEED, _PITCH, _UTF8_END_PAUSE = 2, 0x8000, 1, 3, 0x1001
-_CHUNK = 100  # milliseconds of audio a callback
+_CHUNK_MS = 100
 
 _LOCK = threading.Lock()  # the library's state is global: every call into it holds this
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
@@ -42,8 +43,8 @@ _CLAUSE = re.compile(
 
 @dataclass(frozen=True)
 class _Voice:
-    language: str  # a BCP 47 tag
     voice: str  # an espeak-ng variant
+    language: str  # a BCP 47 tag
     speed: int  # words a minute
     pitch: int
 
@@ -58,37 +59,29 @@ class _Engine:
             raise ImportError('offline speech needs the "voice" extra: uv sync --extra voice') from error
         data = Path(loader.get_data_path())
         self.variants = sorted(file.name for file in (data / "voices/!v").iterdir())
-        files = [file.name for file in (data / "lang").rglob("*") if file.is_file()]
+        files = sorted(file.name for file in (data / "lang").rglob("*") if file.is_file())
         self.languages = {name.lower(): name for name in files}
         self._library = ctypes.CDLL(loader.get_library_path())
-        self._library.espeak_Synth.argtypes = (
-            *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
-            *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
-        )
         initialize = self._library.espeak_Initialize
-        self.sample_rate: int = initialize(_SYNCHRONOUS_OUTPUT, _CHUNK, bytes(data), _DONT_EXIT)
+        self.sample_rate: int = initialize(_SYNCHRONOUS_OUTPUT, _CHUNK_MS, bytes(data), _DONT_EXIT)
         if self.sample_rate <= 0:
             raise RuntimeError(f"espeak-ng does not start with its data in {data}")
-        self._emit: Callable[[bytes], bool] = lambda _: False
+        self._emit: Callable[[bytes], bool] = bool
         self._callback = _Callback(self._receive)  # kept: the library holds no reference
         self._library.espeak_SetSynthCallback(self._callback)
 
-    def check(self, voice: _Voice) -> _Voice:
-        """The same voice. Raises ValueError, one line, when espeak-ng has no such voice."""
+    def name(self, voice: _Voice) -> str:
+        """What espeak-ng calls it: its name for the tag, or else for the base subtag, and the variant.
+
+        Raises ValueError, one line, when espeak-ng has no such voice.
+        """
         if voice.voice not in self.variants:
             raise _unknown("voice", voice.voice, self.variants)
-        if not (80 <= voice.speed <= 450 and 0 <= voice.pitch <= 99):
-            raise ValueError(f"offline TTS: not 80 <= speed {voice.speed} <= 450, 0 <= pitch {voice.pitch} <= 99")
-        self.name(voice)
-        return voice
-
-    def name(self, voice: _Voice) -> str:
-        """What espeak-ng calls it: its name for the tag, or else for the base subtag, and the variant."""
         code = LanguageCode(voice.language)
         for tag in (code.lower(), code.language):
             if language := self.languages.get(_NAMES.get(tag, tag)):
                 return f"{language}+{voice.voice}"
-        raise _unknown("language", voice.language, sorted(self.languages))
+        raise _unknown("language", voice.language, [*self.languages])
 
     def speak(self, text: str, voice: _Voice, emit: Callable[[bytes], bool]) -> None:
         """Hand the text's audio (16 bit, mono) to `emit` chunk by chunk until it answers False. Blocks.
@@ -96,14 +89,15 @@ class _Engine:
         Raises APIError when the library refuses.
         """
         self._emit = emit
+        name = self.name(voice)
         espeak, data = self._library, text.replace("\0", " ").encode(errors="replace")
         if (
-            espeak.espeak_SetVoiceByName(self.name(voice).encode())
+            espeak.espeak_SetVoiceByName(name.encode())
             or espeak.espeak_SetParameter(_SPEED, voice.speed, 0)
             or espeak.espeak_SetParameter(_PITCH, voice.pitch, 0)
-            or espeak.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8_END_PAUSE, None, None)
+            or espeak.espeak_Synth(data, ctypes.c_size_t(len(data) + 1), 0, 1, 0, _UTF8_END_PAUSE, None, None)
         ):
-            raise APIError(f"espeak-ng could not speak {text!r} as {self.name(voice)}", retryable=False)
+            raise APIError(f"espeak-ng could not speak {text!r} as {name}", retryable=False)
 
     def _receive(self, samples: int | None, count: int, _events: int | None) -> int:
         """The library's callback: 0 goes on, 1 stops."""
@@ -133,11 +127,9 @@ class _ClauseTokenizer(SentenceTokenizer):
 
     def _locate(self, text: str) -> list[tuple[str, int, int]]:
         """Each clause with where it starts and ends: nothing is lost between two."""
-        clauses, end = [], 0
-        for clause in self.tokenize(text):
-            start, end = end, end + len(clause)
-            clauses.append((clause, start, end))
-        return clauses
+        clauses = self.tokenize(text)
+        ends = accumulate(map(len, clauses))
+        return [(clause, end - len(clause), end) for clause, end in zip(clauses, ends, strict=True)]
 
 
 class TTS(tts.TTS[str]):
@@ -146,7 +138,7 @@ class TTS(tts.TTS[str]):
     Args:
         voice: an espeak-ng variant: f1 to f5, m1 to m8 and others.
         language: a BCP 47 tag; a region without a voice of its own is spoken as its base language.
-        speed: words a minute, 80 to 450.
+        speed: words a minute; espeak-ng takes it to within 80 and 450.
         pitch: 0 to 99.
 
     Raises ValueError, one line, for what espeak-ng does not have; ImportError without the "voice" extra.
@@ -155,7 +147,8 @@ class TTS(tts.TTS[str]):
     def __init__(self, *, voice: str = "f3", language: str = "en", speed: int = 175, pitch: int = 50) -> None:
         with _LOCK:
             self._engine = _load()
-        self._voice = self._engine.check(_Voice(language, voice, speed, pitch))
+        self._voice = _Voice(voice, language, speed, pitch)
+        self._engine.name(self._voice)
         super().__init__(
             capabilities=tts.TTSCapabilities(streaming=True, aligned_transcript=True),
             sample_rate=self._engine.sample_rate,
@@ -182,7 +175,9 @@ class TTS(tts.TTS[str]):
         """Change what is given, from the next utterance on. Raises ValueError as the constructor does."""
         given = {"voice": voice, "language": language, "speed": speed, "pitch": pitch}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        self._voice = self._engine.check(replace(self._voice, **changes))
+        changed = replace(self._voice, **changes)
+        self._engine.name(changed)
+        self._voice = changed
 
     def synthesize(self, text: str, *, conn_options: APIConnectOptions = _CONNECT) -> tts.ChunkedStream:
         return _Utterance(self, text, conn_options)
