@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from . import spec as specs
@@ -47,7 +49,7 @@ def do(cfg: DictConfig) -> None:
 
         sys.stdout.write(instructions(spec) + "\n")
     elif mode is Mode.SERVE:
-        raise SpecError(f"mode=serve{why}: serving LiveKit rooms is not built yet; use mode=console")
+        _serve(settings, spec, why)
     else:
         from .build import check_audio, check_secrets
 
@@ -60,6 +62,26 @@ def do(cfg: DictConfig) -> None:
             raise SystemExit(1)
 
 
+def _serve(settings: specs.Settings, spec: specs.SessionSpec, why: str) -> None:
+    missing = [name for name in LIVEKIT_VARIABLES if not os.environ.get(name)]
+    if missing:
+        raise SpecError(f"mode=serve: {', '.join(missing)} not set. Put them in the environment or in .env")
+    if settings.worker is None:
+        raise SpecError("mode=serve needs worker=development or worker=production")
+    from rich.console import Console
+
+    from .events import Notice
+    from .view import View
+    from .worker import serve
+
+    console = Console(highlight=False)
+    with View(console, live=console.is_terminal and not console.is_dumb_terminal) as view:
+        if why:
+            view.show(Notice(text=why))
+        overrides = [str(override) for override in HydraConfig.get().overrides.task]
+        asyncio.run(serve(settings, settings.worker, overrides, spec, view.show))
+
+
 def _set_up_logging(log: Log) -> None:
     handler = logging.NullHandler() if log is Log.QUIET else logging.StreamHandler()
     level = "CRITICAL" if log is Log.QUIET else log.upper()
@@ -70,7 +92,7 @@ def _choose_mode() -> tuple[Mode, str]:
     missing = [name for name in LIVEKIT_VARIABLES if not os.environ.get(name)]
     if missing:
         return Mode.CONSOLE, f"mode=auto: {', '.join(missing)} not set, so the call is in this terminal"
-    return Mode.SERVE, " (chosen by mode=auto, as LiveKit's variables are set)"
+    return Mode.SERVE, f"mode=auto: {', '.join(LIVEKIT_VARIABLES)} are set, so rooms are served"
 
 
 @contextmanager

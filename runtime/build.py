@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast, get_type_hints
 
@@ -216,10 +217,13 @@ def _secret(where: str, value: str, env: Mapping[str, str]) -> str:
 
 
 def _hints(made: Callable[..., Any]) -> dict[str, Any]:
-    try:
-        return get_type_hints(made.__init__)
-    except NameError:  # annotations that only a type checker can resolve: the constructor itself must judge
-        return {}
+    """The types of the options; one that only a type checker can resolve is left to the constructor to judge."""
+    hints: dict[str, Any] = {}
+    for name, annotation in inspect.get_annotations(made.__init__).items():
+        one = type(name, (), {"__annotations__": {name: annotation}})
+        with suppress(NameError):
+            hints |= get_type_hints(one, made.__init__.__globals__)
+    return hints
 
 
 def _converted(where: str, value: object, hint: Any) -> object:

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from . import build
 from .errors import NotOffered, SpecError
-from .groups import CONF, GROUPS, options, read_conf
+from .groups import CONF, GROUPS, file_of, options, read_conf
+from .persona import read_persona
 from .spec import combine, compose
 from .view import table
 
@@ -59,15 +60,23 @@ def _describe(name: str) -> str:
     return f"{spec.persona.name}: " + ", ".join(f"{len(things)} {what}" for what, things in held.items())
 
 
+def _readable(persona: str) -> bool:
+    try:
+        read_persona(file_of(persona))
+    except SpecError:
+        return False
+    return True
+
+
 def _models() -> Iterator[tuple[str, str, str]]:
     """Each model with every voice, language and VAD."""
-    personas = options("persona")
-    for model in options("model") if personas else ():
+    persona = next(filter(_readable, options("persona")), None)
+    for model in options("model") if persona else ():
         good = 0
         unoffered: dict[str, None] = {}
         wrong: dict[str, None] = {}
         for voice, language, vad in product(*(options(group) for group in ("voice", "language", "vad"))):
-            choices = dict(zip(GROUPS, (model, voice, personas[0], language, vad), strict=True))
+            choices = dict(zip(GROUPS, (model, voice, persona, language, vad), strict=True))
             try:
                 build.check(combine(choices))
                 good += 1

@@ -16,7 +16,7 @@ from functools import partial
 from livekit.agents import Agent, AgentSession
 from rich.console import Console
 
-from .events import Ended
+from .events import Ended, Notice
 from .line_editor import LineEditor
 from .session import Call
 from .spec import SessionSpec
@@ -36,7 +36,7 @@ async def _call(spec: SessionSpec, audio: bool, why: str) -> Ended:
     live = console.is_terminal and not console.is_dumb_terminal
     with View(console, live=live) as view:
         if why:
-            view.note(why)
+            view.show(Notice(text=why))
         call = Call(_once(spec), view.show, audio=audio)
         with _interrupts(call):
             async with asyncio.TaskGroup() as tasks:

@@ -15,10 +15,12 @@ Speaker = Literal["customer", "operator"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """`at` is Unix time in seconds."""
+    """`at` is Unix time in seconds. `room` and `user` (the user id of the room's name) are empty in a terminal."""
 
     kind: ClassVar[str]
     at: float = field(default_factory=time.time)
+    room: str = ""
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,14 @@ class State(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Event):
+    """Something that the training lead should know of: a room that no persona claims, a trainee who dropped out."""
+
+    kind = "notice"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(Event):
     """Something went wrong that the call survives, if `recoverable`, or ends by."""
 
@@ -99,6 +109,24 @@ Emit = Callable[[Event], None]
 """Where a call's events go. It returns at once and never raises into the call."""
 
 
+KINDS: dict[str, type[Event]] = {
+    shape.kind: shape for shape in (Started, Interim, Heard, Said, State, Notice, Failure, Ended)
+}
+
+
 def to_json(event: Event) -> str:
     """The event as one line of JSON."""
     return json.dumps({"kind": event.kind, **asdict(event)}, ensure_ascii=False)
+
+
+def from_json(line: str) -> Event:
+    """The event that `to_json` wrote.
+
+    Raises:
+        ValueError: the line is none.
+    """
+    fields = json.loads(line)
+    try:
+        return KINDS[fields.pop("kind")](**fields)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"not an event: {error}") from None

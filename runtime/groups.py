@@ -6,6 +6,7 @@ wins over those. The prose never enters a config, so nothing in it can be interp
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from .validation import load_yaml
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
 GROUPS = ("model", "voice", "persona", "language", "vad")
+"""The groups that make a call's spec."""
+PROGRAM_GROUPS = ("worker",)
+"""The groups that tell the program itself something."""
 
 _folder = ROOT / "personas"
 
@@ -55,7 +59,7 @@ def read_conf(file: Path) -> tuple[Any, yaml.Node]:
         SpecError: it cannot be read, is empty or is not YAML.
     """
     try:
-        value, node = load_yaml(file.read_bytes().decode(), file)
+        value, node = _parsed(file.read_bytes().decode(), file)
     except OSError as error:
         raise SpecError(f"cannot read this file: {error.strerror}", file=file) from None
     except UnicodeDecodeError:
@@ -63,6 +67,12 @@ def read_conf(file: Path) -> tuple[Any, yaml.Node]:
     if not isinstance(value, dict) or node is None:
         raise SpecError("this file is empty: it should hold `key: value` lines", file=file)
     return value, node
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, file: Path) -> tuple[Any, yaml.Node | None]:
+    """The same text is parsed once: a language file takes longer than all the rest of composing."""
+    return load_yaml(text, file)
 
 
 def file_of(name: str) -> Path:

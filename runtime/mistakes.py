@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from .errors import SpecError, suggest
-from .groups import CONF, GROUPS, options, read_conf
+from .groups import CONF, GROUPS, PROGRAM_GROUPS, options, read_conf
 
 
 @contextmanager
@@ -36,7 +36,8 @@ def _find_mistake(overrides: Sequence[str]) -> None:
     primary, _ = read_conf(CONF / "config.yaml")
     for file in sorted(CONF.glob("*/*.yaml")):
         read_conf(file)
-    known = [*GROUPS, *(key for key in primary if key != "defaults")]
+    groups = (*GROUPS, *PROGRAM_GROUPS)
+    known = [*groups, *(key for key in primary if key != "defaults")]
     chosen = {
         group: name for default in primary["defaults"] if isinstance(default, dict) for group, name in default.items()
     }
@@ -49,7 +50,7 @@ def _find_mistake(overrides: Sequence[str]) -> None:
         top = key.partition(".")[0]
         if top not in known:
             raise SpecError(f"{text}: there is no group or key {top!r}{suggest(top, known)}")
-        if key in GROUPS:
+        if key in groups:
             for name in _values(override):
                 if name not in options(key):
                     raise SpecError(f"{key}={name}: there is no such {key}{suggest(name, options(key))}")
@@ -57,7 +58,7 @@ def _find_mistake(overrides: Sequence[str]) -> None:
         elif top == "persona":
             raise SpecError(f"{text}: a persona is edited in its file; the command line chooses one by persona=NAME")
         elif top != "hydra" and not override.is_add() and not override.is_force_add():
-            tree = primary if top not in GROUPS else {top: read_conf(CONF / top / f"{chosen[top]}.yaml")[0]}
+            tree = primary if top not in groups else {top: read_conf(CONF / top / f"{chosen[top]}.yaml")[0]}
             _check_key(tree, key, text)
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -261,6 +262,7 @@ def revision_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:12]
 
 
+@lru_cache(maxsize=32)
 def parse_persona(data: bytes, file: Path) -> Persona:
     """The persona that these bytes of a file hold.
 

@@ -52,7 +52,6 @@ class Call:
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._turns: list[str] = []
         self._outcome: str | None = None
-        self._hung_up = False
         self._first_word: float | None = None
 
     async def run(self, join: Join) -> Ended:
@@ -68,10 +67,10 @@ class Call:
         self._emit(self._started())
         async with self._closing(parts), join(self._session, self._persona_agent()):
             self._joined.set()
-            if self._hung_up:
-                self.hang_up()
-            await self._open()
-            reason = await self._closed
+            async with asyncio.TaskGroup() as tasks:
+                opening = tasks.create_task(self._open())
+                reason = await self._closed
+                opening.cancel()
         ended = self._ended(reason)
         self._emit(ended)
         return ended
@@ -106,12 +105,9 @@ class Call:
         """Returns once the opening line was said, or the call has closed before."""
         await self._opened.wait()
 
-    def hang_up(self) -> None:
-        """Ends the call as the trainee would, even before it is answered."""
-        if not self._joined.is_set():
-            self._hung_up = True
-        elif not self._closed.done():
-            self._session.shutdown(drain=False)
+    def hang_up(self, reason: str = "trainee_left") -> None:
+        """Ends the call as the trainee would, at once, even before it is answered."""
+        self._close(reason)
 
     async def _open(self) -> None:
         """The persona speaks first: its opening line to the letter where the model can be given a text to say."""

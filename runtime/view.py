@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .events import Ended, Event, Failure, Heard, Interim, Said, Started, State
+from .events import Ended, Event, Failure, Heard, Interim, Notice, Said, Started, State
 
 EMOTION_STYLES = {
     "angry": "bold red",
@@ -23,14 +24,25 @@ EMOTION_STYLES = {
 }
 
 
+@dataclass(slots=True)
+class Moving:
+    """What moves in one call: whose line it is, and where the persona is with it."""
+
+    persona: str = ""
+    user: str = ""
+    interim: Interim | None = None
+    state: str = ""
+
+
 class View:
-    """A call on a terminal. With `live`, words show as they are said; without (a pipe), whole lines alone do."""
+    """Calls on a terminal. With `live`, words show as they are said; without (a pipe), whole lines alone do.
+
+    Lines of calls in rooms say whose they are: the user id stands in front.
+    """
 
     def __init__(self, console: Console, *, live: bool) -> None:
         self._console = console
-        self._persona = ""
-        self._interim: Interim | None = None
-        self._state = ""
+        self._calls: dict[str, Moving] = {}
         self._typed: tuple[str, int] | None = None
         self._live = Live(self, console=console, auto_refresh=False, transient=True) if live else None
 
@@ -40,33 +52,39 @@ class View:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._interim = self._typed = None
+        self._calls.clear()
+        self._typed = None
         if self._live:
             self._live.stop()
 
     def show(self, event: Event) -> None:
-        """Takes one event of the call."""
+        """Takes one event of a call."""
+        call = self._calls.setdefault(event.room, Moving(user=event.user))
         match event:
             case Started():
-                self._persona = event.persona
-                self._print(_header(event))
+                call.persona = event.persona
+                self._print(event, _header(event))
             case Interim():
-                self._interim = event
+                call.interim = event
             case State():
-                self._state = event.state
+                call.state = event.state
             case Heard():
-                self._interim = None
-                self._print(_line(event.at, "You", event.text, "bold"))
+                call.interim = None
+                self._print(event, _said("You" if not event.room else "Trainee", event.text, "bold"), timed=True)
             case Said():
-                self._interim = None
-                style = EMOTION_STYLES.get(event.emotion, "")
+                call.interim = None
+                who = f"{call.persona} ({event.emotion})"
                 text = f"{event.text} —" if event.interrupted else event.text
-                self._print(_line(event.at, f"{self._persona} ({event.emotion})", text, style))
+                self._print(event, _said(who, text, EMOTION_STYLES.get(event.emotion, "")), timed=True)
+            case Notice():
+                self._print(
+                    event, Text(clean(event.text), style="yellow" if event.room else "dim"), timed=bool(event.room)
+                )
             case Failure():
-                self._print(Text(f"! {event.source}: {clean(event.reason)}", style="yellow"))
+                self._print(event, Text(f"! {clean(event.source)}: {clean(event.reason)}", style="yellow"))
             case Ended():
-                self._interim = None
-                self._print(_summary(event))
+                self._print(event, _summary(event), timed=bool(event.room))
+                del self._calls[event.room]
         self._refresh()
 
     def show_typing(self, text: str, cursor: int) -> None:
@@ -74,25 +92,24 @@ class View:
         self._typed = (text, cursor)
         self._refresh()
 
-    def note(self, text: str) -> None:
-        """Prints a line of the program itself."""
-        self._print(Text(text, style="dim"))
-
     def __rich__(self) -> RenderableType:
         rows: list[RenderableType] = []
-        if self._interim:
-            name = self._persona if self._interim.speaker == "customer" else "You"
-            rows.append(_line(self._interim.at, name, f"{self._interim.text} …", "dim"))
-        elif self._state == "thinking":
-            rows.append(Text("…", style="dim"))
+        for call in self._calls.values():
+            if call.interim:
+                other = "Trainee" if call.interim.room else "You"
+                who = call.persona if call.interim.speaker == "customer" else other
+                line = _said(who, f"{call.interim.text} …", "dim")
+                rows.append(Text.assemble(_stamp(call.interim, timed=True), line))
+            elif call.state == "thinking":
+                rows.append(Text(f"{call.user} …".strip(), style="dim"))
         if self._typed is not None:
             text, cursor = self._typed
             under = text[cursor : cursor + 1] or " "
             rows.append(Text.assemble(("> ", "bold"), text[:cursor], (under, "reverse"), text[cursor + 1 :]))
         return Group(*rows)
 
-    def _print(self, line: RenderableType) -> None:
-        self._console.print(line, soft_wrap=self._live is None)
+    def _print(self, event: Event, line: Text, *, timed: bool = False) -> None:
+        self._console.print(Text.assemble(_stamp(event, timed=timed), line), soft_wrap=self._live is None)
 
     def _refresh(self) -> None:
         if self._live:
@@ -120,9 +137,15 @@ def _header(event: Started) -> Text:
     return Text.assemble((event.persona, "bold"), (f"  {' · '.join(facts)}", "dim"))
 
 
-def _line(at: float, who: str, text: str, style: str) -> Text:
-    when = time.strftime("%H:%M:%S", time.localtime(at))
-    return Text.assemble((f"{when} ", "dim"), (f"{clean(who)}: ", style), clean(text))
+def _stamp(event: Event, *, timed: bool) -> Text:
+    """When, and in whose call."""
+    when = time.strftime("%H:%M:%S ", time.localtime(event.at)) if timed else ""
+    whose = f"[{clean(event.user)}] " if event.user else ""
+    return Text.assemble((when, "dim"), (whose, "cyan"))
+
+
+def _said(who: str, text: str, style: str) -> Text:
+    return Text.assemble((f"{clean(who)}: ", style), clean(text))
 
 
 def _summary(event: Ended) -> Text:

@@ -26,9 +26,9 @@ _TRAINEE = (
     r"พนักงาน|เจ้าหน้าที่|ผู้เข้าอบรม|ผู้ฝึก|เทรนนี|agente"
 )
 _SAID_BY_TRAINEE = re.compile(
-    rf"(?:{_TRAINEE})\W*(?:\w+\W+){{0,4}}?(?:say|says|said|uses?|tells?|asks?|answers?|พูด|บอก|ถาม|ใช้คำ|dice)\w*\W*"
-    r"(?:\w+\W+){0,3}$|"
-    r"(?:พนักงาน|เจ้าหน้าที่)\S*(?:พูด|บอก|ถาม|ใช้)\S*\s*$|"
+    rf"(?:{_TRAINEE})\W*(?:\w+\W+){{0,4}}?(?:say|says|said|uses?|tells?|asks?|answers?|dice)\W*"
+    r"(?:(?:that|the|her|him|you|to|words?|phrases?|terms?|things|something|like|such|as)\W+){0,4}$|"
+    r"(?:พนักงาน|เจ้าหน้าที่)\S*(?:พูด|บอก|ถาม|ใช้)(?:คำ)?(?:ว่า)?[\s::]*$|"
     r"\b(?:words?|phrases?|terms?|told|like|such as|hears?|being told)\s*[:(]?\s*$",
     re.I,
 )

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..arc import State, fold, start
+from ..arc import State, fold, start, step
 from ..persona import said_in
 from .prose import content_words
 from .script import Script
@@ -32,11 +32,12 @@ def opening(script: Script, said: Sequence[str], seed: int = 0) -> Reply:
 
 def reply(script: Script, turns: Sequence[str], said: Sequence[str], seed: int = 0) -> Reply:
     """The answer to the last of the trainee's turns, given everything said so far on both sides."""
-    state = fold(script.front, turns)
+    before = fold(script.front, turns[:-1])
+    state = step(script.front, before, turns[-1])
     speaker = _Speaker(script, state, said, seed)
     if not state.ending:
         return Reply(speaker.answer(turns[-1]))
-    if fold(script.front, turns[:-1]).ending:
+    if before.ending:
         return Reply(speaker.line_of([_afterwards(script)]))
     return Reply(speaker.line_of([said_in(state.ending.say, script.language)]), state.ending.name)
 

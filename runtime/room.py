@@ -1,0 +1,165 @@
+"""One call in a LiveKit room: what a job does, from joining the room to leaving it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from livekit import rtc
+from livekit.agents import Agent, AgentSession, AutoSubscribe, JobContext, JobProcess
+from livekit.agents.voice.room_io import RoomIO, RoomOptions, TextOutputOptions
+from livekit.agents.voice.transcription import TranscriptSynchronizer
+
+from .errors import SpecError
+from .events import Emit, Ended, Event, Failure, Notice
+from .link import connect
+from .routing import parse_room
+from .screen import Screen
+from .session import Call
+from .spec import Rooms, Transcripts
+
+LEFT = (
+    rtc.DisconnectReason.CLIENT_INITIATED,
+    rtc.DisconnectReason.ROOM_DELETED,
+    rtc.DisconnectReason.PARTICIPANT_REMOVED,
+    rtc.DisconnectReason.USER_REJECTED,
+)
+"""Reasons of a trainee who is not coming back; any other is a lost connection."""
+
+
+def warm_up(process: JobProcess) -> None:
+    """Nothing but being here: importing this module is what takes a job process its time."""
+
+
+async def answer(context: JobContext, *, link: str, rooms: Rooms) -> None:
+    """The job: one call in one room, with specs from the worker and events to it."""
+    room = context.job.room.name
+    parsed = parse_room(room)
+    user = parsed.user if parsed else ""
+    async with connect(link, context.job.id) as line:
+        screen = Screen(context.room)
+
+        def emit(event: Event) -> None:
+            event = replace(event, room=room, user=user)
+            line.emit(event)
+            if rooms.transcripts is not Transcripts.STREAM:
+                screen.show(event)
+
+        call = Call(line.specs(), emit, audio=True)
+        trainee = Trainee(context, call, rooms, emit)
+        ended: Ended | None = None
+        try:
+            async with screen.sending():
+                ended = await call.run(trainee.joined)
+        except* SpecError as group:
+            for error in group.exceptions:
+                emit(Failure(source="spec", reason=str(error), recoverable=False))
+            emit(Ended(reason="error"))
+        except* NobodyCame:
+            emit(Ended(reason="nobody_came"))
+        if ended and rooms.delete_room and ended.passed is not None:
+            await context.delete_room()
+        await context.room.disconnect()
+    context.shutdown(ended.reason if ended else "no call")
+
+
+class NobodyCame(Exception):
+    """No trainee joined the room in time."""
+
+
+class Trainee:
+    """The other side of the room: waited for, spoken to once they can hear, and waited for again if they drop out."""
+
+    def __init__(self, context: JobContext, call: Call, rooms: Rooms, emit: Emit) -> None:
+        self._context = context
+        self._room = context.room
+        self._call = call
+        self._rooms = rooms
+        self._emit = emit
+        self._returned = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._waiting: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def joined(self, session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
+        """The session in the room, once the trainee is there, hears and is heard.
+
+        Raises:
+            NobodyCame: no trainee within `empty_timeout`.
+        """
+        await self._context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
+        try:
+            async with asyncio.timeout(self._rooms.empty_timeout):
+                self._who = (await self._context.wait_for_participant()).identity
+        except (TimeoutError, RuntimeError):
+            raise NobodyCame from None
+        self._room.on("track_subscribed", self._on_track)
+        self._room.on("participant_connected", self._on_back)
+        self._room.on("participant_disconnected", self._on_gone)
+        words = session.output.transcription
+        streams = self._rooms.transcripts is not Transcripts.DATA
+        options = RoomOptions(
+            text_input=False,
+            text_output=TextOutputOptions(next_in_chain=words) if streams else False,
+            participant_identity=self._who,
+        )
+        room_io = RoomIO(session, self._room, options=options)
+        await room_io.start()
+        spoken = session.output.audio
+        if not streams and spoken is not None and words is not None:
+            in_step = TranscriptSynchronizer(next_in_chain_audio=spoken, next_in_chain_text=words)
+            session.output.audio, session.output.transcription = in_step.audio_output, in_step.text_output
+        try:
+            await session.start(agent, session_host=False, record=False)
+            await self._hears(room_io)
+            yield
+        finally:
+            if self._waiting:
+                self._waiting.cancel()
+            await room_io.aclose()
+
+    async def _hears(self, room_io: RoomIO) -> None:
+        """Returns once the trainee's client has subscribed to the persona and sends its microphone.
+
+        A client that has published is one whose call view is up; what is sent before is lost on it.
+        """
+        participant = self._room.remote_participants.get(self._who)
+        if participant and any(p.track for p in participant.track_publications.values()):
+            self._ready.set()
+        try:
+            async with asyncio.timeout(self._rooms.ready_timeout):
+                if room_io.subscribed_fut:
+                    await asyncio.shield(room_io.subscribed_fut)
+                await self._ready.wait()
+        except TimeoutError:
+            self._emit(Notice(text="the trainee's microphone has not come; speaking anyway"))
+
+    def _on_track(
+        self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+    ) -> None:
+        if participant.identity == self._who:
+            self._ready.set()
+
+    def _on_gone(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity != self._who:
+            return
+        if participant.disconnect_reason in LEFT:
+            self._call.hang_up()
+            return
+        self._returned.clear()
+        self._emit(Notice(text=f"the trainee's connection is lost; waiting {self._rooms.grace:g} s"))
+        self._waiting = asyncio.ensure_future(self._wait_for_return())
+
+    def _on_back(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity == self._who:
+            self._returned.set()
+
+    async def _wait_for_return(self) -> None:
+        try:
+            async with asyncio.timeout(self._rooms.grace):
+                await self._returned.wait()
+            self._emit(Notice(text="the trainee is back"))
+        except TimeoutError:
+            self._call.hang_up("trainee_lost")
