@@ -1,4 +1,4 @@
-"""A spec → the parts of a LiveKit session. Any `livekit.plugins.*` by its name; a plugin no spec names is not imported."""
+"""A spec → the parts of a LiveKit session: any `livekit.plugins.*` by its name, imported when a spec names it."""
 
 from __future__ import annotations
 
@@ -202,8 +202,11 @@ def _arguments(
             arguments[name] = _secret(f"{where}.{name}", value, env) if env is not None else ""
         else:
             arguments[name] = _converted(f"{where}.{name}", value, hints.get(name))
-    if part.plugin in OWN and "spec" in known:
-        arguments["spec"] = spec  # the offline parts answer from the persona itself
+    if part.plugin == "offline":  # the offline parts answer from the persona itself, and listen for its phrases
+        from .offline.listening import phrases
+
+        given = {"spec": lambda: spec, "phrases": lambda: phrases(spec)}
+        arguments |= {name: make() for name, make in given.items() if name in known and name not in arguments}
     return arguments
 
 

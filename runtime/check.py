@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from itertools import product
 
@@ -24,7 +23,8 @@ def check_all() -> int:
         console = Console(highlight=False, width=max(console.width, 200))
     console.print(table("", ("", "what", "how it is"), rows))
     bad = sum(mark == "✗" for mark, _, _ in rows)
-    console.print(f"{bad} of {len(rows)} not fine" if bad else f"all {len(rows)} fine")
+    absent = sum(mark == "–" for mark, _, _ in rows)
+    console.print(f"{len(rows) - bad - absent} fine, {absent} not installed, {bad} not fine")
     return 1 if bad else 0
 
 
@@ -71,7 +71,9 @@ def _readable(persona: str) -> bool:
 def _models() -> Iterator[tuple[str, str, str]]:
     """Each model with every voice, language and VAD."""
     persona = next(filter(_readable, options("persona")), None)
-    for model in options("model") if persona else ():
+    if persona is None:
+        return
+    for model in options("model"):
         good = 0
         unoffered: dict[str, None] = {}
         wrong: dict[str, None] = {}

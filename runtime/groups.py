@@ -10,7 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
@@ -20,7 +19,7 @@ from omegaconf import OmegaConf
 
 from .errors import SpecError, suggest
 from .persona import NAME, read_persona
-from .validation import load_yaml
+from .validation import Node, load_yaml
 
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
@@ -52,7 +51,7 @@ def options(group: str) -> list[str]:
     return sorted(file.stem for file in folder.glob(f"*.{ending}") if NAME.fullmatch(file.stem) and file.is_file())
 
 
-def read_conf(file: Path) -> tuple[Any, yaml.Node]:
+def read_conf(file: Path) -> tuple[Any, Node]:
     """A config file as plain values and as nodes, which know their lines.
 
     Raises:
@@ -70,7 +69,7 @@ def read_conf(file: Path) -> tuple[Any, yaml.Node]:
 
 
 @lru_cache(maxsize=64)
-def _parsed(text: str, file: Path) -> tuple[Any, yaml.Node | None]:
+def _parsed(text: str, file: Path) -> tuple[Any, Node | None]:
     """The same text is parsed once: a language file takes longer than all the rest of composing."""
     return load_yaml(text, file)
 
@@ -108,7 +107,8 @@ class PersonaSource(ConfigSource):
         file = file_of(name)
         persona, revision = read_persona(file)
         front = persona.front
-        chosen = {"language": front.language, "voice": front.voice, "model": front.model}
+        language = front.language or _language_of(persona.prose)
+        chosen = {"language": language, "voice": front.voice, "model": front.model}
         for group, option in chosen.items():
             if option and option not in options(group):
                 raise SpecError(f"{group}: there is no {group} {option!r}{suggest(option, options(group))}", file=file)
@@ -122,6 +122,13 @@ class PersonaSource(ConfigSource):
             config=OmegaConf.create(config),
             header={"package": "_global_"},
         )
+
+
+def _language_of(prose: str) -> str | None:
+    """The language of a persona that does not say it, where its script tells: Thai."""
+    letters = [c for c in prose if c.isalpha()]
+    thai = sum("\u0e00" <= c <= "\u0e7f" for c in letters)
+    return "th" if thai > len(letters) / 2 and "th" in options("language") else None
 
 
 def _name_in(config_path: str) -> str:

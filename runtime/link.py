@@ -1,7 +1,7 @@
 """The worker and its jobs: specs down, events up, over a Unix socket in a private folder.
 
-Frames are four bytes of length (big-endian) and that much JSON in UTF-8. Either side's death closes the link: the worker
-knows of a killed job at once, and a job that loses its worker keeps its call and its last spec.
+Frames are four bytes of length (big-endian) and that much JSON in UTF-8. Either side's death closes the link: the
+worker knows of a killed job at once, and a job that loses its worker keeps its call and its last spec.
 """
 
 from __future__ import annotations

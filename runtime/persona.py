@@ -254,7 +254,12 @@ def read_persona(file: Path) -> tuple[Persona, str]:
             data = stream.read(SIZE_LIMIT + 1)
     except OSError as error:
         raise SpecError(f"cannot read this persona: {error.strerror or error}", file=file) from None
-    return parse_persona(data, file), revision_of(data)
+    return _parsed(data, file), revision_of(data)
+
+
+@lru_cache(maxsize=128)
+def _parsed(data: bytes, file: Path) -> Persona:
+    return parse_persona(data, file)
 
 
 def revision_of(data: bytes) -> str:
@@ -321,14 +326,14 @@ def _front_matter(head: str, file: Path) -> FrontMatter:
         return FrontMatter()
     if not isinstance(value, dict):
         raise SpecError("front matter is `key: value` lines between two ---", file=file, line=2)
-    front = validated(FrontMatter, value, file, node, first_line=2)
+    front = validated(FrontMatter, value, file, node)
     for path, name in _cue_names(front):
         if name not in front.cues:
             where = ".".join(map(str, path))
             raise SpecError(
                 f"{where}: no cue is called {name!r}{suggest(name, front.cues)}",
                 file=file,
-                line=line_of(node, path, 2),
+                line=line_of(node, path) if node else 2,
             )
     return front
 

@@ -77,7 +77,7 @@ class Call:
 
     @asynccontextmanager
     async def _closing(self, parts: Parts) -> AsyncIterator[None]:
-        """Closes the session and its parts at the end. What goes wrong in closing is an event: the call is over either way."""
+        """Closes the session and its parts at the end. What goes wrong in that is an event: the call is over anyway."""
         try:
             yield
         finally:
@@ -138,7 +138,7 @@ class Call:
         end_call = function_tool(
             self._end_call,
             name="end_call",
-            description=f"Hangs up. `outcome` says how the call ended for you: {', '.join(endings) or 'in your words'}.",
+            description=f"Hangs up. `outcome` says how the call ended: {', '.join(endings) or 'in your words'}.",
         )
         return Agent(instructions=instructions(self._spec), tools=[end_call])
 

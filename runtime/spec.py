@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -82,7 +82,11 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What a call is held in: `tag` is BCP 47 ("th-TH"), `base` its language alone ("th"). `customer` is what any customer says in it, for what a persona leaves open."""
+    """What a call is held in: `tag` is BCP 47 ("th-TH"), `base` its language alone ("th").
+
+    `customer` is what any customer says in it, for what a persona leaves open: the front matter of
+    `conf/customer/OPTION.md`, where there is one.
+    """
 
     __pydantic_config__ = _STRICT
     tag: str
@@ -261,7 +265,11 @@ def _spec(cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str]) -
         group: _checked(shape, group, choices, cfg, overridden)
         for group, shape in {"model": Model, "voice": Voice, "language": Language, "vad": Vad}.items()
     }
-    content = {group: asdict(value) for group, value in groups.items()} | {"persona": [choices["persona"], revision]}
+    content: dict[str, Any] = {group: asdict(value) for group, value in groups.items()}
+    content["persona"] = [choices["persona"], revision]
+    if (file := CONF / "customer" / f"{choices['language']}.md").is_file():
+        customer, content["customer"] = read_persona(file)
+        groups["language"] = replace(groups["language"], customer=customer.front)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
     return SessionSpec(persona=persona, choices=choices, revision=digest, **groups)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import types
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -15,65 +17,127 @@ from .errors import SpecError, suggest
 T = TypeVar("T")
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML without aliases (a few lines of them can stand for gigabytes) and without repeated keys."""
+@dataclass(slots=True)
+class Node:
+    """Where a value of a YAML text stands: its line, and the nodes of what it holds, by key or index."""
 
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(problem="aliases (*name) are not allowed", problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"the key {key.value!r} is here twice", problem_mark=key.start_mark)
-            seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
-        return super().construct_mapping(node, deep)
+    line: int
+    children: dict[int | str, Node] = field(default_factory=dict)
 
 
-def load_yaml(text: str, file: Path, first_line: int = 1) -> tuple[Any, yaml.Node | None]:
-    """A YAML text as plain values, and as nodes, which know their lines.
+_DEPTH_LIMIT = 32
+_PLAIN: list[tuple[re.Pattern[str], Callable[[str], object]]] = [
+    (re.compile(r"|~|null|Null|NULL"), lambda text: None),
+    (re.compile(r"true|True|TRUE|false|False|FALSE"), lambda text: text.lower() == "true"),
+    (re.compile(r"[-+]?[0-9]{1,18}"), int),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+    (re.compile(r"\.inf"), lambda text: float("inf")),
+]
+"""What unquoted text stands for, as YAML 1.2 has it: `on`, `no` and dates are text."""
+
+
+def load_yaml(text: str, file: Path, first_line: int = 1) -> tuple[Any, Node | None]:
+    """A YAML text as plain values, and as nodes, which know their lines, counted from `first_line`.
+
+    There are no aliases (a few lines of them can stand for gigabytes), no tags and no repeated keys.
 
     Raises:
-        SpecError: names the file and the line, counted from `first_line`.
+        SpecError: names the file and the line.
     """
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        value = loader.construct_document(node) if node is not None else None
+        events = yaml.parse(text, Loader=_LOADER)
+        value, node = _Builder(events, first_line).document()
         repr(value).encode()  # a lone surrogate ("\ud800") could be neither logged nor sent
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or error.context or "not YAML"
         raise SpecError(f"broken YAML: {problem}", file=file, line=first_line + (mark.line if mark else 0)) from None
     except yaml.reader.ReaderError as error:
-        line = first_line + text.count("\n", 0, error.position)
+        line = first_line + text.encode().count(b"\n", 0, error.position)
         raise SpecError(f"broken YAML: {error.reason}", file=file, line=line) from None
-    except RecursionError:
-        raise SpecError("broken YAML: nested too deep", file=file, line=first_line) from None
-    except (yaml.YAMLError, ValueError, OverflowError, TypeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SpecError(f"broken YAML: {error}", file=file, line=first_line) from None
     return value, node
 
 
-def line_of(node: yaml.Node | None, path: tuple[int | str, ...], first_line: int) -> int:
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Builder:
+    """Parser events → values and nodes."""
+
+    def __init__(self, events: Iterable[yaml.Event], first_line: int) -> None:
+        self._events = iter(events)
+        self._first_line = first_line
+
+    def document(self) -> tuple[Any, Node | None]:
+        next(self._events)
+        if isinstance(next(self._events), yaml.StreamEndEvent):
+            return None, None
+        value, node = self._value(next(self._events), 0)
+        next(self._events)
+        if not isinstance(end := next(self._events), yaml.StreamEndEvent):
+            raise _mistake("a second document starts here", end)
+        return value, node
+
+    def _value(self, event: yaml.Event, depth: int) -> tuple[Any, Node]:
+        if depth > _DEPTH_LIMIT:
+            raise _mistake("nested too deep", event)
+        if isinstance(event, yaml.AliasEvent):
+            raise _mistake("aliases (*name) are not allowed", event)
+        if getattr(event, "tag", None) not in (None, "!"):
+            raise _mistake("tags (!name) are not allowed", event)
+        node = Node(self._line(event))
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(node, depth), node
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(node, depth), node
+        if not isinstance(event, yaml.ScalarEvent):
+            raise _mistake("a value should stand here", event)
+        return _scalar(event), node
+
+    def _line(self, event: yaml.Event) -> int:
+        return self._first_line + (event.start_mark.line if event.start_mark else 0)
+
+    def _mapping(self, node: Node, depth: int) -> dict[Any, Any]:
+        values: dict[Any, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            if not isinstance(event, yaml.ScalarEvent):
+                raise _mistake("a key is a single word or text", event)
+            key, line = event.value, self._line(event)
+            if key in values:
+                raise _mistake(f"the key {key!r} is here twice", event)
+            values[key], child = self._value(next(self._events), depth + 1)
+            node.children[key] = Node(line, child.children)
+        return values
+
+    def _sequence(self, node: Node, depth: int) -> list[Any]:
+        values: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            value, node.children[len(values)] = self._value(event, depth + 1)
+            values.append(value)
+        return values
+
+
+def _scalar(event: yaml.ScalarEvent) -> object:
+    if event.implicit[0]:
+        for pattern, convert in _PLAIN:
+            if pattern.fullmatch(event.value):
+                return convert(event.value)
+    return event.value
+
+
+def _mistake(problem: str, event: yaml.Event) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)  # type: ignore[arg-type]
+
+
+def line_of(node: Node, path: Iterable[int | str]) -> int:
     """The line on which the value (or, where it is missing, its parent) at this path of keys stands."""
-    line = first_line
     for step in path:
-        found: yaml.Node | None = None
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if isinstance(key, yaml.ScalarNode) and key.value == str(step):
-                    line, found = first_line + key.start_mark.line, value
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            found = node.value[step]
-            line = first_line + found.start_mark.line
-        if found is None:
+        if step not in node.children:
             break
-        node = found
-    return line
+        node = node.children[step]
+    return node.line
 
 
 _adapters: dict[Any, TypeAdapter[Any]] = {}
@@ -83,13 +147,12 @@ def validated(
     shape: type[T],
     value: object,
     file: Path | str | None = None,
-    node: yaml.Node | None = None,
-    first_line: int = 1,
+    node: Node | None = None,
     at: str = "",
 ) -> T:
     """The value as an instance of a dataclass, checked in every key.
 
-    `file`, `node` and `first_line` say where the value was written; `at` is put before the key, for a value that
+    `file` and `node` say where the value was written; `at` is put before the key, for a value that
     is part of a larger one.
 
     Raises:
@@ -118,7 +181,7 @@ def validated(
         what = f"{mistake['input']!r} is not one of them{suggest(mistake['input'], choices)}"
     else:
         what = f"{mistake['input']!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
-    line = line_of(node, path, first_line) if node is not None else None
+    line = line_of(node, path) if node is not None else None
     raise SpecError(f"{key}: {what}" if key else what, file=file, line=line)
 
 

@@ -18,7 +18,7 @@ from livekit.agents import AgentServer, JobExecutorType, JobRequest
 from . import build
 from .errors import SpecError
 from .events import Emit, Ended, Event, Notice
-from .groups import GROUPS, file_of, options
+from .groups import file_of, options
 from .link import Line, switchboard
 from .persona import read_persona
 from .room import answer, warm_up

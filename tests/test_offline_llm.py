@@ -20,19 +20,12 @@ from runtime.offline.llm import LLM, next_line, split_for_streaming
 from runtime.offline.prose import in_first_person
 from runtime.offline.script import Script, write_script
 from runtime.persona import Persona, parse_persona, read_persona
-from runtime.spec import Language
-from runtime.validation import load_yaml, validated
+from runtime.spec import Language, compose
 
 ROOT = Path(__file__).parent.parent
 
 
-def read_language(base: str) -> Language:
-    file = ROOT / "conf/language" / f"{base}.yaml"
-    value, node = load_yaml(file.read_text(encoding="utf-8"), file)
-    return validated(Language, value, file, node)
-
-
-LANGUAGES = {base: read_language(base) for base in ("en", "th")}
+LANGUAGES: dict[str, Language] = {base: compose([f"language={base}"]).language for base in ("en", "th")}
 SARAH = read_persona(ROOT / "personas/sarah_thompson.md")[0]
 
 TECH = """#Persona: Marcus Webb

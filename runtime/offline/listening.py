@@ -1,0 +1,27 @@
+"""What the offline ear listens for: the phrases of a persona's file, spelled out."""
+
+from __future__ import annotations
+
+from itertools import islice, product
+from typing import TYPE_CHECKING
+
+from ..arc import merged
+
+if TYPE_CHECKING:
+    from ..spec import SessionSpec
+
+EACH = 6
+"""Wordings of one phrase. Its alternatives multiply; the recogniser does best with few."""
+
+
+def phrases(spec: SessionSpec) -> list[str]:
+    """What a trainee may say in the call's language, in the order of the file. Phrases with numbers are left out."""
+    front = merged(spec.persona.front, spec.language.customer)
+    found: dict[str, None] = {}
+    for source in (*front.cues.values(), *front.facts.values()):
+        for phrase in (*source.hear.get(spec.language.base, ()), *source.hear.get("", ())):
+            words = [word.split("|") for word in phrase.split() if word != "?"]
+            if any("#" in word for choices in words for word in choices):
+                continue
+            found |= {" ".join(said).replace("-", " "): None for said in islice(product(*words), EACH)}
+    return list(found)

@@ -1,0 +1,129 @@
+"""What the tests share: the program as a process of its own, and folders of personas."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from hypothesis import settings
+
+from runtime.groups import use_folder
+
+ROOT = Path(__file__).parent.parent
+
+WARNINGS = [
+    "-Werror",
+    # The Google plugin's own use of google-genai.
+    "-Wignore:Setting `LiveConnectConfig.generation_config`:DeprecationWarning",
+    "-Wignore:ConnectionClosed.code is deprecated:DeprecationWarning",
+]
+COMMAND = [sys.executable, *WARNINGS, "-m", "runtime"]
+"""The command as a user types it, with every warning an error."""
+
+LOOPBACK_ONLY = """
+import sys
+
+def refuse(event, arguments):
+    if event == "socket.connect" and isinstance(arguments[1], tuple) and arguments[1][0] not in ("127.0.0.1", "::1"):
+        raise OSError(f"a test may not connect to {arguments[1][0]}")
+    if event == "socket.getaddrinfo" and arguments[0] not in ("127.0.0.1", "::1", "localhost", None):
+        raise OSError(f"a test may not look up {arguments[0]}")
+
+sys.addaudithook(refuse)
+"""
+"""A `sitecustomize` that keeps a process on this machine, as pytest-socket keeps the tests themselves."""
+
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished process left."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Run(Protocol):
+    """Runs the command to its end."""
+
+    def __call__(
+        self, *arguments: str, stdin: str | bytes = "", env: Mapping[str, str] = ..., cwd: Path | None = None
+    ) -> Result: ...
+
+
+@pytest.fixture(scope="session")
+def guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder on the path of every process that keeps it off the network."""
+    folder = tmp_path_factory.mktemp("guard")
+    (folder / "sitecustomize.py").write_text(LOOPBACK_ONLY)
+    return folder
+
+
+@pytest.fixture
+def environment(guard: Path, tmp_path: Path) -> dict[str, str]:
+    """An environment without keys, homes and settings of whoever runs the tests."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join([str(guard), str(ROOT)]),
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+    }
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """The folder that commands run in: empty, and without anybody's `.env`."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def run(environment: dict[str, str], here: Path) -> Run:
+    """The real command."""
+
+    def run(
+        *arguments: str, stdin: str | bytes = "", env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> Result:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            input=stdin if isinstance(stdin, bytes) else stdin.encode(),
+            capture_output=True,
+            env={**environment, **(env or {})},
+            cwd=cwd or here,
+            timeout=60,
+        )
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def personas(tmp_path: Path) -> Path:
+    """An empty folder for personas, beside the one that commands run in."""
+    folder = tmp_path / "personas"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def use_personas(personas: Path) -> Iterator[Callable[[str, str], Path]]:
+    """Makes `personas` the folder of this process and writes personas into it."""
+
+    def write(name: str, text: str) -> Path:
+        file = personas / f"{name}.md"
+        file.write_bytes(text.encode())
+        return file
+
+    use_folder(personas)
+    yield write
+    use_folder(ROOT / "personas")

@@ -1,0 +1,290 @@
+"""The command line: every mistake is one line on stderr and exit code 2; help, completion, prompt, check, `.env`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import COMMAND, Result, Run
+
+PLAIN = "# Persona: Bill Jones\n\nYou are Bill Jones. Your parcel never came.\n"
+
+
+def mistake(result: Result) -> str:
+    """The one line that a mistake leaves; whatever else is there fails the test."""
+    assert result.code == 2, result
+    assert "Traceback" not in result.out + result.err
+    assert result.err.endswith("\n") and len(result.err.splitlines()) == 1, result.err
+    assert result.err.startswith("error: ")
+    return result.err.strip()
+
+
+# ---------------------------------------------------------------- what is typed wrong
+
+MISTAKES = [
+    ("modl=offline", ["modl=offline", "did you mean model?", "persona", "voice"]),
+    ("model=offlin", ["model=offlin", "did you mean offline?", "gemini_realtime", "openai_pipeline"]),
+    ("model.llm.options.sed=3", ["model.llm.options.sed", "'sed'", "did you mean seed?", "pace"]),
+    ("console.audio=perhaps", ["console.audio", "'perhaps'", "boolean"]),
+    ("mode=chek", ["mode", "'chek'", "did you mean check?", "console", "prompt"]),
+    ("language=de", ["language=de", "en, th"]),
+    ("persona=../../etc/passwd", ["persona=../../etc/passwd", "sarah_thompson"]),
+    ("model=../voice/firm_male", ["model=../voice/firm_male", "not a name", "offline"]),
+    ("persona.name=Bill", ["persona.name=Bill", "file", "persona=NAME"]),
+    ("personas_dir=/nonexistent/folder", ["personas_dir=/nonexistent/folder", "No such file or directory"]),
+    ("two words", ["two words", "key=value"]),
+    ("~model", ["model", "choices: ", "offline"]),
+    ("model.llm=null", ["model=offline", "neither `realtime` nor `llm`"]),
+    ("mode=serve", ["mode=serve", "LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET not set", ".env"]),
+    ("language.customer.mood=1000", ["language.customer.mood", "1000", "100"]),
+]
+
+
+@pytest.mark.parametrize(("argument", "said"), MISTAKES, ids=[argument for argument, _ in MISTAKES])
+def test_a_mistake_on_the_command_line_is_one_line_that_names_it_and_the_choices(
+    run: Run, argument: str, said: list[str]
+) -> None:
+    """A wrong group, option, key, value or type exits with 2 and one line: what, and what would have been right."""
+    line = mistake(run(argument))
+    for words in said:
+        assert words in line
+
+
+def test_a_missing_secret_is_named_with_where_to_get_it(run: Run) -> None:
+    """A model whose key is not set says which variable it is and who hands it out, before anything starts."""
+    line = mistake(run("mode=console", "model=gemini_realtime"))
+    assert "GOOGLE_API_KEY is not set" in line and "aistudio.google.com/apikey" in line and ".env" in line
+
+
+def test_a_plugin_that_is_not_installed_is_named_with_the_command_that_installs_it(run: Run) -> None:
+    """A plugin that LiveKit has and this machine has not says how to install it."""
+    line = mistake(run("mode=console", "model.llm.plugin=lmnt"))
+    assert "lmnt is not installed" in line and "uv add livekit-plugins-lmnt" in line
+
+
+def test_a_plugin_of_an_extra_is_named_with_that_extra(run: Run) -> None:
+    """A plugin that the project has an extra for is installed by the extra."""
+    line = mistake(run("mode=console", "model.llm.plugin=anthropic"))
+    assert "anthropic is not installed" in line and "uv sync --extra anthropic" in line
+
+
+def test_a_voice_without_a_name_for_the_plugin_lists_the_voices_that_have_one(run: Run) -> None:
+    """A voice that the model's plugin has no name for is an error that lists those it has."""
+    line = mistake(run("mode=prompt", "model=gemini_realtime", "~voice.names.google"))
+    assert "voice=bright_female has no name for google" in line
+    assert "voices that have one: bright_female, firm_male, warm_female" in line
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("+model.llm.options.sped=1", ["sped", "did you mean seed?", "pace"]),
+        ("model.llm.options.seed=abc", ["seed", "'abc'", "integer"]),
+    ],
+)
+def test_an_option_that_the_plugin_does_not_have_is_refused_with_the_real_ones(
+    run: Run, argument: str, said: list[str]
+) -> None:
+    """Options are checked against the signature of the plugin's class: their names and their types."""
+    line = mistake(run("mode=console", argument))
+    for words in [*said, "model=offline: llm.options."]:
+        assert words in line
+
+
+# ---------------------------------------------------------------- what is wrong in a file
+
+BROKEN = [
+    ("broken YAML", b"---\nname: Bill\ncues: [a, b\n---\nprose\n", ":4: ", "broken YAML"),
+    ("unknown key", b"---\nname: Bill\ncuse: {}\n---\nprose\n", ":3: ", "did you mean cues?"),
+    ("empty", b"---\nname: Bill\n---\n  \n", ": ", "this persona is empty"),
+    ("not UTF-8", "# Persona: Bill\nh\xe9llo\n".encode("latin-1"), ":2: ", "not UTF-8"),
+    ("unknown voice", b"---\nvoice: brite_female\n---\nprose\n", ": ", "did you mean bright_female?"),
+]
+
+
+@pytest.mark.parametrize(("content", "where", "said"), [case[1:] for case in BROKEN], ids=[c[0] for c in BROKEN])
+def test_a_mistake_in_a_persona_file_says_file_line_and_reason(
+    run: Run, personas: Path, content: bytes, where: str, said: str
+) -> None:
+    """A persona that cannot be used is named by its path as the user gave it, with the line that is to blame."""
+    (personas / "bill.md").write_bytes(content)
+    line = mistake(run(f"personas_dir={personas}", "persona=bill"))
+    assert f"{personas / 'bill.md'}{where}" in line and said in line
+
+
+def test_a_default_persona_that_the_folder_lacks_is_an_error_with_those_it_has(run: Run, personas: Path) -> None:
+    """A folder without the persona that is called when none is named says so, and which there are."""
+    (personas / "bill.md").write_text(PLAIN)
+    line = mistake(run(f"personas_dir={personas}"))
+    assert "persona=sarah_thompson: there is no such persona" in line and "(choices: bill)" in line
+
+
+def test_a_folder_of_personas_that_is_a_file_cannot_be_read(run: Run, personas: Path) -> None:
+    """`personas_dir` that is not a folder says so and why."""
+    file = personas / "bill.md"
+    file.write_text(PLAIN)
+    assert f"personas_dir={file}: cannot read this folder: Not a directory" in mistake(run(f"personas_dir={file}"))
+
+
+def test_a_path_below_the_working_folder_is_shown_as_it_would_be_typed(run: Run, here: Path) -> None:
+    """A file under the working folder is named relative to it."""
+    (here / "bill.md").write_text("---\nmood: high\n---\nprose\n")
+    assert mistake(run("personas_dir=.", "persona=bill")).startswith("error: bill.md:2: mood: 'high'")
+
+
+def test_a_control_character_of_a_file_is_written_out_and_never_sent_to_the_terminal(run: Run, personas: Path) -> None:
+    """An escape sequence in what the user wrote is shown as text."""
+    (personas / "bill.md").write_text('---\nname: {"\\e[31mred": 1}\n---\nprose\n')
+    line = mistake(run(f"personas_dir={personas}", "persona=bill"))
+    assert "\x1b" not in line
+
+
+# ---------------------------------------------------------------- what Hydra's users expect
+
+
+def test_help_lists_the_groups_with_their_options_and_the_personas(run: Run, personas: Path) -> None:
+    """`--help` shows every group, and a persona dropped into the folder is among them."""
+    (personas / "bill.md").write_text(PLAIN)
+    result = run("--help", f"personas_dir={personas}", "persona=bill")
+    assert result.code == 0 and result.err == ""
+    assert "persona: bill\n" in result.out and "language: en, th\n" in result.out
+    assert "personas_dir" in result.out and '$(python -m runtime -sc install=bash)"' in result.out
+
+
+def test_cfg_job_prints_the_composed_config_and_starts_nothing(run: Run, personas: Path) -> None:
+    """`--cfg job` prints the config; a persona's own choice is in it, and its prose is not."""
+    (personas / "bill.md").write_text(f"---\nvoice: firm_male\n---\n{PLAIN}")
+    result = run("--cfg", "job", f"personas_dir={personas}", "persona=bill")
+    assert result.code == 0 and result.err == ""
+    assert "google: Kore" in result.out and "name: bill" in result.out and "parcel" not in result.out
+
+
+def complete(environment: dict[str, str], here: Path, typed: str) -> list[str]:
+    """What a real bash offers for a line, with the completion that the program installs."""
+    script = f"""
+        eval "$({sys.executable} -m runtime -sc install=bash)"
+        COMP_LINE='{typed}' COMP_POINT={len(typed)}
+        _runtime_completion {sys.executable}
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script], env=environment, cwd=here, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    return sorted(done.stdout.split())
+
+
+def test_bash_completes_groups_options_and_personas(environment: dict[str, str], here: Path) -> None:
+    """TAB in a real bash completes `python -m runtime persona=` to the personas that there are."""
+    assert complete(environment, here, "python -m runtime persona=s") == ["persona=sarah_thompson"]
+    assert complete(environment, here, "python -m runtime mode=prompt voice=") == [
+        "voice=bright_female",
+        "voice=firm_male",
+        "voice=warm_female",
+    ]
+
+
+def test_bash_is_left_alone_for_other_python_commands(environment: dict[str, str], here: Path) -> None:
+    """Completion of `python` without `-m runtime` offers nothing of ours."""
+    assert complete(environment, here, "python -m pip persona=") == []
+
+
+def test_hydra_answers_a_completion_query(run: Run) -> None:
+    """`-sc query=bash` prints the options for `COMP_LINE`, one a line."""
+    result = run("-sc", "query=bash", env={"COMP_LINE": "runtime language="})
+    assert result.code == 0 and result.out.split() == ["language=en", "language=th"]
+
+
+def test_a_sweep_runs_every_combination_and_leaves_nothing_where_it_was_run(run: Run, here: Path) -> None:
+    """`-m` runs each combination in turn; no `outputs/`, no `multirun/`, no log and no chatter is left."""
+    result = run("-m", "mode=prompt", "language=en,th", stdin="")
+    assert result.code == 0 and result.err == ""
+    assert result.out.count("# Persona: Sarah Thompson") == 2
+    assert "Speak English only" in result.out and "ภาษาไทย" in result.out
+    assert list(here.iterdir()) == []
+
+
+# ---------------------------------------------------------------- modes
+
+
+def test_the_prompt_is_printed_to_the_letter(run: Run, personas: Path, here: Path) -> None:
+    """`mode=prompt` prints the prose exactly, then the language's part; nothing in it is interpolated."""
+    prose = "\n# Persona: Bill ${oc.env:HOME}\n\n---\nkey: ???\n$149.99 ${HOME} \\${x} {{y}} 🎧 สวัสดี\n\n"
+    (personas / "bill.md").write_text(f"---\nname: Bill\n---\n{prose}")
+    result = run("mode=prompt", f"personas_dir={personas}", "persona=bill")
+    assert result.code == 0 and result.err == ""
+    assert result.out.startswith(prose) and "Speak English only" in result.out
+    assert list(here.iterdir()) == []
+
+
+def test_check_is_content_with_every_file_of_this_repo(run: Run) -> None:
+    """`mode=check` builds every spec that the groups allow and exits with 0 when all of them are fine."""
+    result = run("mode=check")
+    assert result.code == 0 and result.err == "", result.out
+    assert "✓  persona=sarah_thompson" in result.out and "✗" not in result.out
+    for model in ("gemini_realtime", "openai_realtime", "openai_pipeline", "offline"):
+        assert f"✓  model={model}" in result.out
+    assert "all " in result.out.splitlines()[-1]
+
+
+def test_check_names_a_bad_persona_and_still_checks_the_rest(run: Run, personas: Path) -> None:
+    """`mode=check` exits with 1 when one persona is wrong, says which and why, and blames nothing else for it."""
+    (personas / "adam.md").write_text("---\nendings: [{name: over, when: [refunds]}]\ncues: {refund: {}}\n---\nprose\n")
+    (personas / "bill.md").write_text(PLAIN)
+    result = run("mode=check", f"personas_dir={personas}", "persona=bill")
+    assert result.code == 1 and result.err == ""
+    assert [line.split()[1] for line in result.out.splitlines() if line.startswith("✗")] == ["persona=adam"]
+    assert f"{personas / 'adam.md'}:2" in result.out and "did you mean refund?" in result.out
+    assert "✓  persona=bill" in result.out and "✓  model=offline" in result.out
+    assert result.out.splitlines()[-1].startswith("1 of ")
+
+
+def test_auto_calls_in_the_terminal_and_says_why(run: Run) -> None:
+    """Without LiveKit's variables `mode=auto` calls here, and names those that are not set."""
+    result = run(env={"LIVEKIT_URL": "ws://127.0.0.1:7880", "LIVEKIT_API_KEY": "key"})
+    assert result.code == 0 and result.err == ""
+    first = result.out.splitlines()[0]
+    assert first == "mode=auto: LIVEKIT_API_SECRET not set, so the call is in this terminal"
+
+
+# ---------------------------------------------------------------- .env
+
+
+def gemini_key(run: Run, here: Path, text: str, env: dict[str, str]) -> Result:
+    """Asks for a model that needs keys, with a `.env` in the working folder."""
+    (here / ".env").write_text(text)
+    return run("mode=console", "model=google_pipeline", env=env)
+
+
+def test_dotenv_sets_what_the_environment_does_not(run: Run, here: Path) -> None:
+    """A `.env` where the command runs is read: quotes, `export`, comments; a variable left empty is not set."""
+    text = "\ufeff# keys\n\nexport GOOGLE_API_KEY='from file' # mine\nGOOGLE_APPLICATION_CREDENTIALS=\n"
+    line = mistake(gemini_key(run, here, text, {}))
+    assert "GOOGLE_APPLICATION_CREDENTIALS is not set" in line and "GOOGLE_API_KEY" not in line
+
+
+def test_the_environment_wins_over_dotenv(run: Run, here: Path) -> None:
+    """What is set in the environment stays as it is, whatever `.env` says."""
+    (here / ".env").write_text("XDG_CACHE_HOME=/from/file\nLIVEKIT_URL=/from/file\n")
+    result = run("--cfg", "hydra", "-p", "hydra.sweep", "--resolve", env={"XDG_CACHE_HOME": "/from/environment"})
+    assert "/from/environment" in result.out and "/from/file" not in result.out
+    result = run("--cfg", "hydra", "-p", "hydra.sweep", "--resolve")
+    assert "/from/file" in result.out
+
+
+def test_a_bad_line_of_dotenv_is_named_by_its_number_and_its_content_stays_secret(run: Run, here: Path) -> None:
+    """A line of `.env` that is not understood is one error line without what the line says."""
+    line = mistake(gemini_key(run, here, "GOOD=1\nsk-secret-key-without-name\n", {}))
+    assert line == "error: .env:2: not understood: a line is NAME=value"
+
+
+def test_a_process_of_the_tests_cannot_leave_this_machine(environment: dict[str, str], here: Path) -> None:
+    """The network guard of the tests refuses any address but loopback, by number and by name."""
+    script = "import socket; socket.create_connection(({!r}, 9), timeout=1)"
+    for host in ("192.0.2.1", "example.com"):
+        done = subprocess.run(
+            [COMMAND[0], "-c", script.format(host)], env=environment, cwd=here, capture_output=True, text=True
+        )
+        assert "a test may not" in done.stderr, os.linesep.join([host, done.stderr])
