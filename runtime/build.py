@@ -205,7 +205,7 @@ def _arguments(
     if part.plugin == "offline":  # the offline parts answer from the persona itself, and listen for its phrases
         from .offline.listening import phrases
 
-        given = {"spec": lambda: spec, "phrases": lambda: phrases(spec)}
+        given: dict[str, Callable[[], Any]] = {"spec": lambda: spec, "phrases": lambda: phrases(spec)}
         arguments |= {name: make() for name, make in given.items() if name in known and name not in arguments}
     return arguments
 

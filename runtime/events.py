@@ -91,6 +91,14 @@ class Failure(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered(Event):
+    """The persona speaks again. `gap_ms` is how long after the first failure her first word came."""
+
+    kind = "recovered"
+    gap_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended(Event):
     """The call is over. `reason` is one of the persona's endings, or why the call ended without one.
 
@@ -110,7 +118,7 @@ Emit = Callable[[Event], None]
 
 
 KINDS: dict[str, type[Event]] = {
-    shape.kind: shape for shape in (Started, Interim, Heard, Said, State, Notice, Failure, Ended)
+    shape.kind: shape for shape in (Started, Interim, Heard, Said, State, Notice, Failure, Recovered, Ended)
 }
 
 

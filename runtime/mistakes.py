@@ -60,6 +60,9 @@ def _find_mistake(overrides: Sequence[str]) -> None:
         elif top != "hydra" and not override.is_add() and not override.is_force_add():
             tree = primary if top not in groups else {top: read_conf(CONF / top / f"{chosen[top]}.yaml")[0]}
             _check_key(tree, key, text)
+    for group in groups:
+        if chosen[group] not in options(group):
+            raise SpecError(f"{group}={chosen[group]}: there is no such {group}{suggest(chosen[group], options(group))}")
 
 
 def _values(override: Override) -> list[str]:

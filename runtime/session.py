@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -24,9 +25,12 @@ from livekit.agents.voice.io import TextOutput
 
 from . import arc
 from .build import Parts, build, instructions
-from .events import Emit, Ended, Failure, Heard, Interim, Said, Started, State
+from .events import Emit, Ended, Event, Failure, Heard, Interim, Said, Started, State
 from .persona import said_in
 from .spec import SessionSpec
+from .watchdog import Watchdog
+
+logger = logging.getLogger(__name__)
 
 Join = Callable[["AgentSession[None]", Agent], AbstractAsyncContextManager[None]]
 """Connects a session to where the trainee is and starts it; what it opened lasts as long as the context."""
@@ -41,16 +45,24 @@ ENDED_WITHOUT = {
 
 
 class Call:
-    """A persona on the phone. `audio` says whether the trainee speaks and hears, or types and reads."""
+    """A persona on the phone.
 
-    def __init__(self, specs: AsyncIterator[SessionSpec], emit: Emit, *, audio: bool) -> None:
+    `audio` says whether the trainee speaks and hears, or types and reads; `answer_timeout` after how many seconds
+    without a word a model is asked again.
+    """
+
+    def __init__(
+        self, specs: AsyncIterator[SessionSpec], emit: Emit, *, audio: bool, answer_timeout: float = 12
+    ) -> None:
         self._specs = specs
-        self._emit = emit
+        self._sink = emit
         self._audio = audio
+        self._watchdog = Watchdog(answer_timeout, self._emit, self._ask_again, self._close)
+        self._spoke = asyncio.Event()
         self._joined = asyncio.Event()
         self._opened = asyncio.Event()
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._turns: list[str] = []
+        self._turns = 0
         self._outcome: str | None = None
         self._first_word: float | None = None
 
@@ -61,16 +73,19 @@ class Call:
             SpecError: the first spec cannot be built. Nothing was joined or said then.
         """
         self._spec = await anext(self._specs)
+        self._front = arc.merged(self._spec.persona.front, self._spec.language.customer)
+        self._mood = arc.start(self._front)
         parts = build(self._spec, audio=self._audio)
         self._session = self._listen(make_session(parts, self._spec, audio=self._audio))
         self._began = time.monotonic()
         self._emit(self._started())
         async with self._closing(parts), join(self._session, self._persona_agent()):
             self._joined.set()
-            async with asyncio.TaskGroup() as tasks:
-                opening = tasks.create_task(self._open())
+            async with asyncio.TaskGroup() as self._tasks:
+                opening = self._tasks.create_task(self._open())
                 reason = await self._closed
                 opening.cancel()
+                self._watchdog.rest()
         ended = self._ended(reason)
         self._emit(ended)
         return ended
@@ -110,18 +125,32 @@ class Call:
         self._close(reason)
 
     async def _open(self) -> None:
-        """The persona speaks first: its opening line to the letter where the model can be given a text to say."""
+        """The persona speaks first; a model that says nothing is asked once more."""
+        for _ in range(2):
+            handle = self._speak_first()
+            speaking = asyncio.ensure_future(self._spoke.wait())
+            finished = asyncio.ensure_future(self._finished(handle))
+            both = [speaking, finished]
+            await asyncio.wait(both, timeout=self._watchdog.timeout, return_when=asyncio.FIRST_COMPLETED)
+            speaking.cancel()
+            if self._spoke.is_set():
+                await finished
+                break
+            finished.cancel()
+            self._watchdog.fail("opening", "nothing was said")
+            await self._session.interrupt(force=True)
+        self._opened.set()
+
+    def _speak_first(self) -> SpeechHandle:
+        """The opening line, to the letter where the model can be given a text to say."""
         opening = said_in(self._spec.persona.front.opening, self._spec.language.base)
         if not opening:
-            handle = self._session.generate_reply(instructions="The call has just been answered. Speak first.")
-        elif self._says_texts():
-            handle = self._session.say(opening[0])
-        else:
-            handle = self._session.generate_reply(
-                instructions=f"The call has just been answered. Say exactly this, and nothing else: {opening[0]}"
-            )
-        await self._finished(handle)
-        self._opened.set()
+            return self._session.generate_reply(instructions="The call has just been answered. Speak first.")
+        if self._says_texts():
+            return self._session.say(opening[0])
+        return self._session.generate_reply(
+            instructions=f"The call has just been answered. Say exactly this, and nothing else: {opening[0]}"
+        )
 
     def _says_texts(self) -> bool:
         model = self._session.llm
@@ -131,7 +160,24 @@ class Call:
         """Waits for a turn of the persona; a failed one is an event, never an exception."""
         await handle
         if (error := handle.exception()) is not None:
-            self._emit(Failure(source="reply", reason=str(error), recoverable=True))
+            self._watchdog.fail("reply", str(error))
+
+    def _ask_again(self) -> None:
+        self._tasks.create_task(self._answer_again())
+
+    async def _answer_again(self) -> None:
+        await self._session.interrupt(force=True)
+        try:
+            await self._finished(self._session.generate_reply())
+        except RuntimeError as error:  # the session is closing: whoever closes it says why
+            self._watchdog.fail("reply", str(error))
+
+    def _emit(self, event: Event) -> None:
+        """A broken sink must not touch the call."""
+        try:
+            self._sink(event)
+        except Exception:
+            logger.exception("a sink failed on %s", event.kind)
 
     def _persona_agent(self) -> Agent:
         endings = [ending.name for ending in self._spec.persona.front.endings]
@@ -164,12 +210,14 @@ class Call:
         if not isinstance(item, ChatMessage) or not text:
             return
         if item.role == "user":
-            self._turns.append(text)
-            self._emit(Heard(text=text, revision=self._spec.revision, emotion=self._emotion()))
+            self._turns += 1
+            self._mood = arc.step(self._front, self._mood, text)
+            self._emit(Heard(text=text, revision=self._spec.revision, emotion=self._mood.emotion.value))
+            if self._session.agent_state != "speaking":
+                self._watchdog.expect()
         elif item.role == "assistant":
-            self._emit(
-                Said(text=text, revision=self._spec.revision, emotion=self._emotion(), interrupted=item.interrupted)
-            )
+            emotion = self._mood.emotion.value
+            self._emit(Said(text=text, revision=self._spec.revision, emotion=emotion, interrupted=item.interrupted))
 
     def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
         if not event.is_final:
@@ -178,12 +226,18 @@ class Call:
     def _on_word(self, said_so_far: str) -> None:
         if self._first_word is None:
             self._first_word = time.monotonic() - self._began
+        self._spoke.set()
+        self._watchdog.hear()
         self._emit(Interim(speaker="customer", text=said_so_far))
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         self._emit(State(state=event.new_state))
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
+        if event.old_state == "speaking" and self._session.agent_state != "speaking":
+            self._watchdog.expect()
+        elif event.new_state == "speaking":
+            self._watchdog.rest()
         silences = [timer for timer in self._spec.persona.front.timers if timer.silence]
         if event.new_state == "away" and silences and not self._closed.done():
             lines = said_in(silences[0].say, self._spec.language.base)
@@ -196,9 +250,12 @@ class Call:
         error = event.error
         recoverable = bool(getattr(error, "recoverable", False))
         reason = str(getattr(error, "error", error)) or type(error).__name__
-        self._emit(Failure(source=type(event.source).__name__, reason=reason, recoverable=recoverable))
-        if isinstance(error, RealtimeModelError) and not recoverable:
+        source = type(event.source).__name__
+        if not isinstance(error, RealtimeModelError) or recoverable:
+            self._watchdog.fail(source, reason)  # of a pipeline's failures, LiveKit itself counts how many are too many
+        else:
             # The session is of no use any more, and not every realtime plugin lets it say so (it then hangs).
+            self._emit(Failure(source=source, reason=reason, recoverable=False))
             self._close("error")
 
     def _on_close(self, event: CloseEvent) -> None:
@@ -208,10 +265,6 @@ class Call:
         self._opened.set()
         if not self._closed.done():
             self._closed.set_result(reason)
-
-    def _emotion(self) -> str:
-        front = arc.merged(self._spec.persona.front, self._spec.language.customer)
-        return str(arc.fold(front, self._turns).emotion)
 
     def _started(self) -> Started:
         spec = self._spec
@@ -224,7 +277,7 @@ class Call:
         return Ended(
             reason=self._outcome or reason,
             passed=ending.passed if ending else None,
-            turns=len(self._turns),
+            turns=self._turns,
             seconds=time.monotonic() - self._began,
             first_word=self._first_word,
         )

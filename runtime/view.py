@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .events import Ended, Event, Failure, Heard, Interim, Notice, Said, Started, State
+from .events import Ended, Event, Failure, Heard, Interim, Notice, Recovered, Said, Started, State
 
 EMOTION_STYLES = {
     "angry": "bold red",
@@ -82,6 +82,8 @@ class View:
                 )
             case Failure():
                 self._print(event, Text(f"! {clean(event.source)}: {clean(event.reason)}", style="yellow"))
+            case Recovered():
+                self._print(event, Text(f"! speaking again after {event.gap_ms} ms", style="yellow"))
             case Ended():
                 self._print(event, _summary(event), timed=bool(event.room))
                 del self._calls[event.room]

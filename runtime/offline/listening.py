@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..arc import merged
 
 if TYPE_CHECKING:
+    from ..persona import Cue, Fact
     from ..spec import SessionSpec
 
 EACH = 6
@@ -18,7 +19,8 @@ def phrases(spec: SessionSpec) -> list[str]:
     """What a trainee may say in the call's language, in the order of the file. Phrases with numbers are left out."""
     front = merged(spec.persona.front, spec.language.customer)
     found: dict[str, None] = {}
-    for source in (*front.cues.values(), *front.facts.values()):
+    sources: list[Cue | Fact] = [*front.cues.values(), *front.facts.values()]
+    for source in sources:
         for phrase in (*source.hear.get(spec.language.base, ()), *source.hear.get("", ())):
             words = [word.split("|") for word in phrase.split() if word != "?"]
             if any("#" in word for choices in words for word in choices):
