@@ -14,13 +14,14 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from . import spec as specs
 from .completion import BASH
 from .dotenv import load_dotenv
 from .errors import SpecError
 from .groups import use_folder
 from .mistakes import readable_errors
-from .spec import Log, Mode
+from .settings import Log, Mode, Settings
+from .settings import settings as read_settings
+from .spec import SessionSpec, resolve
 
 LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 
@@ -34,7 +35,7 @@ def run(cfg: DictConfig) -> None:
 
 def do(cfg: DictConfig) -> None:
     """Does what `mode` says."""
-    settings = specs.settings(cfg)
+    settings = read_settings(cfg)
     _set_up_logging(settings.log)
     mode, why = settings.mode, ""
     if mode is Mode.AUTO:
@@ -43,7 +44,7 @@ def do(cfg: DictConfig) -> None:
         from .check import check_all
 
         raise SystemExit(check_all())
-    spec = specs.resolve(cfg)
+    spec = resolve(cfg)
     if mode is Mode.PROMPT:
         from .build import instructions
 
@@ -62,7 +63,7 @@ def do(cfg: DictConfig) -> None:
             raise SystemExit(1)
 
 
-def _serve(settings: specs.Settings, spec: specs.SessionSpec, why: str) -> None:
+def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
     missing = [name for name in LIVEKIT_VARIABLES if not os.environ.get(name)]
     if missing:
         raise SpecError(f"mode=serve: {', '.join(missing)} not set. Put them in the environment or in .env")

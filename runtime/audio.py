@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from livekit import rtc
 from livekit.agents import AgentSession
 from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabilities
-from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from .errors import SpecError
+from .words import keep_in_step
 
 SAMPLE_RATE = 48_000
 QUEUE_MS = 100
@@ -44,10 +44,7 @@ async def devices(session: AgentSession[None]) -> AsyncIterator[None]:
     except Exception as error:
         await microphone.aclose()
         raise SpecError(f"console.audio=true: no speaker could be opened: {error}") from None
-    words = session.output.transcription
-    if words is not None:
-        in_step = TranscriptSynchronizer(next_in_chain_audio=speaker, next_in_chain_text=words)
-        session.output.audio, session.output.transcription = in_step.audio_output, in_step.text_output
+    keep_in_step(session, speaker)
     session.input.audio = Microphone(microphone.source)
     try:
         yield
@@ -72,9 +69,7 @@ class Speaker(AudioOutput):
     """Plays into a source. Knows what was heard when the trainee cuts in."""
 
     def __init__(self) -> None:
-        super().__init__(
-            label="speaker", capabilities=AudioOutputCapabilities(pause=True), sample_rate=SAMPLE_RATE
-        )
+        super().__init__(label="speaker", capabilities=AudioOutputCapabilities(pause=True), sample_rate=SAMPLE_RATE)
         self.source = rtc.AudioSource(SAMPLE_RATE, 1, queue_size_ms=QUEUE_MS)
         self._pushed = 0.0
         self._interrupted = asyncio.Event()

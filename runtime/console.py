@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
 from livekit.agents import Agent, AgentSession
+from livekit.agents.utils import http_context
 from rich.console import Console
 
 from .events import Ended, Notice
@@ -39,7 +40,7 @@ async def _call(spec: SessionSpec, audio: bool, why: str) -> Ended:
             view.show(Notice(text=why))
         call = Call(_once(spec), view.show, audio=audio)
         with _interrupts(call):
-            async with asyncio.TaskGroup() as tasks:
+            async with http_context.open(), asyncio.TaskGroup() as tasks:
                 trainee = tasks.create_task(_trainee(call, view, typing=live and sys.stdin.isatty()))
                 try:
                     return await call.run(partial(_joined, audio=audio))

@@ -18,6 +18,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from .errors import SpecError, suggest
+from .sections import Section, find_sections, section_kind
 from .validation import line_of, load_yaml, validated
 
 SIZE_LIMIT = 256 * 1024
@@ -177,16 +178,6 @@ class FrontMatter:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """A heading of the prose and the text under it, up to the next heading. `kind` is what the field calls it."""
-
-    title: str
-    level: int
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Persona:
     """One customer, as its file says. `id` is the file's stem, `prose` the prompt to the letter."""
 
@@ -197,50 +188,6 @@ class Persona:
     sections: tuple[Section, ...]
     front: FrontMatter
 
-    def heard(self) -> Iterator[str]:
-        """Every phrase the persona listens for, in every language."""
-        sources: list[Fact | Cue] = [*self.front.facts.values(), *self.front.cues.values()]
-        for source in sources:
-            for phrases in source.hear.values():
-                yield from phrases
-
-
-SECTION_KINDS = {
-    "persona": ("persona", "บุคลิก", "ตัวละคร"),
-    "profile": ("profile", "customer data", "โปรไฟล์", "ข้อมูลลูกค้า", "ข้อมูลส่วนตัว"),
-    "scenario": ("scenario", "context", "situation", "สถานการณ์", "บริบท"),
-    "phase": ("phase", "ระยะ", "ช่วง"),
-    "behavior": ("emotional", "behavior", "behaviour", "อารมณ์", "พฤติกรรม"),
-    "objectives": ("test objective", "objective", "วัตถุประสงค์", "เป้าหมาย"),
-    "constraints": ("constraint", "rules", "ข้อจำกัด", "ข้อห้าม"),
-    "closing": ("closing", "ปิดการสนทนา", "ปิดสาย"),
-}
-"""What the headings of a persona start with, in the languages that people write them in so far."""
-
-_HEADING = re.compile(r"^(#{1,6})[ \t]*([^#\s].*?)[ \t]*#*[ \t]*$", re.MULTILINE)
-_FENCE = re.compile(r"^[ \t]*(```|~~~)", re.MULTILINE)
-
-
-def find_sections(prose: str) -> tuple[Section, ...]:
-    """The sections of a persona's prose in order; text above the first heading is a section with an empty title."""
-    text = prose.replace("\r\n", "\n")
-    fences = [m.start() for m in _FENCE.finditer(text)]
-    heads = [m for m in _HEADING.finditer(text) if sum(f < m.start() for f in fences) % 2 == 0]
-    sections = []
-    if text[: heads[0].start() if heads else None].strip():
-        sections.append(Section("", 0, "other", text[: heads[0].start() if heads else None].strip()))
-    for head, end in zip(heads, [*(h.start() for h in heads[1:]), len(text)], strict=False):
-        body = text[head.end() : end].strip()
-        sections.append(Section(head[2], len(head[1]), _kind(head[2]), body))
-    return tuple(sections)
-
-
-def _kind(title: str) -> str:
-    title = title.casefold()
-    for kind, starts in SECTION_KINDS.items():
-        if title.startswith(starts):
-            return kind
-    return "other"
 
 
 def read_persona(file: Path) -> tuple[Persona, str]:
@@ -267,7 +214,6 @@ def revision_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:12]
 
 
-@lru_cache(maxsize=32)
 def parse_persona(data: bytes, file: Path) -> Persona:
     """The persona that these bytes of a file hold.
 
@@ -298,7 +244,7 @@ def _split(text: str, file: Path) -> tuple[str | None, str]:
     closed = re.search(r"^---[ \t]*(?:\r?\n|\Z)", rest, re.MULTILINE)
     head = rest[: closed.start()] if closed else rest
     first = head.lstrip().partition("\n")[0]
-    if first.startswith("#") and _kind(first.lstrip("# \t")) != "other":
+    if first.startswith("#") and section_kind(first.lstrip("# \t")) != "other":
         return None, text
     if closed:
         return head, rest[closed.end() :]

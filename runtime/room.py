@@ -18,7 +18,7 @@ from .link import connect
 from .routing import parse_room
 from .screen import Screen
 from .session import Call
-from .spec import Rooms, Transcripts
+from .settings import Rooms, Transcripts
 
 LEFT = (
     rtc.DisconnectReason.CLIENT_INITIATED,

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from .errors import SpecError, suggest
 from .groups import file_of, options
 from .persona import Persona, read_persona
-from .spec import ReloadMode, Routing, Unmatched
+from .settings import ReloadMode, Routing, Unmatched
 
 PREFIX = "axtra-"
 METADATA_LIMIT = 4096

@@ -21,14 +21,14 @@ from livekit.agents.voice import (
     UserInputTranscribedEvent,
     UserStateChangedEvent,
 )
-from livekit.agents.voice.io import TextOutput
 
 from . import arc
 from .build import Parts, build, instructions
 from .events import Emit, Ended, Event, Failure, Heard, Interim, Said, Started, State
 from .persona import said_in
 from .spec import SessionSpec
-from .watchdog import Watchdog
+from .watchdog import RECONNECT_SECONDS, Watchdog
+from .words import Words
 
 logger = logging.getLogger(__name__)
 
@@ -253,6 +253,9 @@ class Call:
         source = type(event.source).__name__
         if not isinstance(error, RealtimeModelError) or recoverable:
             self._watchdog.fail(source, reason)  # of a pipeline's failures, LiveKit itself counts how many are too many
+            if isinstance(error, RealtimeModelError) and self._opened.is_set():
+                # What the trainee said last may be lost with the connection: the persona speaks up, as on any phone.
+                self._watchdog.expect(RECONNECT_SECONDS)
         else:
             # The session is of no use any more, and not every realtime plugin lets it say so (it then hangs).
             self._emit(Failure(source=source, reason=reason, recoverable=False))
@@ -294,19 +297,3 @@ def make_session(parts: Parts, spec: SessionSpec, *, audio: bool) -> AgentSessio
         stt=parts.stt or NOT_GIVEN,
         tts=parts.tts or NOT_GIVEN,
     )
-
-
-class Words(TextOutput):
-    """The persona's words as they are said. Gives the whole line so far, again with each word."""
-
-    def __init__(self, on_word: Callable[[str], None]) -> None:
-        super().__init__(label="words", next_in_chain=None)
-        self._on_word = on_word
-        self._line = ""
-
-    async def capture_text(self, text: str) -> None:
-        self._line += text
-        self._on_word(self._line)
-
-    def flush(self) -> None:
-        self._line = ""

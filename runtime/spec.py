@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -16,16 +15,15 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict
 
 from .errors import NotOffered, SpecError, suggest
 from .groups import CONF, GROUPS, file_of, options, read_conf
 from .mistakes import readable_errors
-from .persona import NAME, FrontMatter, Persona, Seconds, read_persona
+from .persona import NAME, FrontMatter, Persona, read_persona
 from .validation import validated
 
 T = TypeVar("T")
-Port = Annotated[int, Field(ge=0, le=65535)]
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -106,115 +104,6 @@ class Vad:
     turn_handling: dict[str, Any] = field(default_factory=dict)
 
 
-class Mode(StrEnum):
-    """What the program does."""
-
-    AUTO = "auto"
-    CONSOLE = "console"
-    SERVE = "serve"
-    CHECK = "check"
-    PROMPT = "prompt"
-
-
-class Log(StrEnum):
-    """How much of what the libraries log is shown on stderr."""
-
-    QUIET = "quiet"
-    WARNING = "warning"
-    INFO = "info"
-    DEBUG = "debug"
-
-
-@dataclass(frozen=True, slots=True)
-class Console:
-    """The call in this terminal: typed, or with `audio` spoken."""
-
-    __pydantic_config__ = _STRICT
-    audio: bool = False
-
-
-class Unmatched(StrEnum):
-    """What happens to a room whose scenario no persona answers."""
-
-    DEFAULT = "default"
-    REJECT = "reject"
-
-
-class ReloadMode(StrEnum):
-    """When edits reach a call."""
-
-    LIVE = "live"
-    NEXT_CALL = "next_call"
-    FROZEN = "frozen"
-
-
-class Transcripts(StrEnum):
-    """How lines reach the trainee's screen: as the Axtra Console's data messages, as LiveKit text streams, or both."""
-
-    DATA = "data"
-    STREAM = "stream"
-    BOTH = "both"
-
-
-class Executor(StrEnum):
-    """What a call runs in."""
-
-    PROCESS = "process"
-    THREAD = "thread"
-
-
-@dataclass(frozen=True, slots=True)
-class Routing:
-    """Scenario ids → personas, beside what the personas' own front matter says."""
-
-    __pydantic_config__ = _STRICT
-    scenarios: dict[str, str] = field(default_factory=dict)
-    unmatched: Unmatched = Unmatched.DEFAULT
-
-
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """A call in a room. `empty_timeout`: seconds to wait for the trainee; `grace`: seconds for one who lost connection
-    to return; `ready_timeout`: seconds to wait for a trainee's microphone before speaking anyway; `answer_timeout`:
-    seconds without an answer after which the model is asked again."""
-
-    __pydantic_config__ = _STRICT
-    transcripts: Transcripts = Transcripts.DATA
-    empty_timeout: Seconds = 60
-    grace: Seconds = 10
-    ready_timeout: Seconds = 10
-    answer_timeout: Seconds = 12
-    delete_room: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """How rooms are served; `conf/worker/` says what each key is for."""
-
-    __pydantic_config__ = _STRICT
-    executor: Executor
-    idle_processes: Annotated[int, Field(ge=0, le=256)]
-    load_threshold: Annotated[float, Field(gt=0)]
-    drain_seconds: Annotated[int, Field(ge=0)]
-    health_port: Port | None
-    prometheus_port: Port | None
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the program itself is told, beside the groups that make a call."""
-
-    __pydantic_config__ = _STRICT
-    mode: Mode = Mode.AUTO
-    log: Log = Log.QUIET
-    personas_dir: str = "personas"
-    console: Console = field(default_factory=Console)
-    routing: Routing = field(default_factory=Routing)
-    rooms: Rooms = field(default_factory=Rooms)
-    worker: Worker | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class SessionSpec:
     """All that a call is made from. `choices` are the options taken, by group; `revision` a hash of the content."""
@@ -250,7 +139,9 @@ def resolve(cfg: DictConfig, chosen: DictConfig | None = None) -> SessionSpec:
     node = chosen if chosen is not None else HydraConfig.get()
     for override in node.overrides.task:
         if override.lstrip("+~").startswith("persona."):
-            raise SpecError(f"{override}: a persona is edited in its file; the command line chooses one by persona=NAME")
+            raise SpecError(
+                f"{override}: a persona is edited in its file; the command line chooses one by persona=NAME"
+            )
     choices = {group: str(node.runtime.choices.get(group, "")) for group in GROUPS}
     for group, name in choices.items():
         if not NAME.fullmatch(name):
@@ -283,16 +174,6 @@ def combine(choices: dict[str, str]) -> SessionSpec:
     files = {group: CONF / group / f"{choices[group]}.yaml" for group in GROUPS if group != "persona"}
     cfg = OmegaConf.create({group: read_conf(file)[0] for group, file in files.items()})
     return _spec(cfg, choices, ())
-
-
-def settings(cfg: DictConfig) -> Settings:
-    """The part of the config that no group holds.
-
-    Raises:
-        SpecError: an unknown key or a wrong value.
-    """
-    own = {key: cfg[key] for key in cfg if key not in GROUPS}
-    return validated(Settings, OmegaConf.to_container(OmegaConf.create(own), resolve=True))
 
 
 def _checked(shape: type[T], group: str, choices: dict[str, str], cfg: DictConfig, overridden: Sequence[str]) -> T:

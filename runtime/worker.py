@@ -23,7 +23,8 @@ from .link import Line, switchboard
 from .persona import read_persona
 from .room import answer, warm_up
 from .routing import check_claims, parse_room, route
-from .spec import Executor, SessionSpec, Settings, Worker, compose
+from .settings import Executor, Settings, Worker
+from .spec import SessionSpec, compose
 
 READY_SECONDS = 60.0
 """A job process imports for 3 to 5 s alone on a core; many at once take their time."""

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..arc import plain
-from ..persona import Persona, Section
+from ..persona import Persona
+from ..sections import Section
 
 _QUOTED = re.compile(
     r'"([^"\n]{2,300})"|“([^”\n]{2,300})”|«([^»\n]{2,300})»|„([^“”\n]{2,300})[“”]|「([^」\n]{2,300})」|‘([^’\n]{2,200})’(?!\w)'

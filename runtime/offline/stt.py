@@ -26,8 +26,8 @@ _STEP = _RATE // 50 * 2  # bytes in 20 ms: the decoder holds the GIL, for 0.6 ms
 _NEAR = 0.85  # how alike, by difflib, a phrase and what was heard of it must be
 
 # Measured with 17 phrases in 7 of espeak's voices (119 utterances) and 70 utterances of other sentences. With
-# beams wider than the default 118 are heard to the word, not 113, and 10 of the others are taken for a phrase,
-# not 6. No search for the best path: it misses every fourth, and repeating grammars hung it for minutes.
+# beams wider than the default 116 are heard to the word, not 111, and 7 of the others pass for one, not 6.
+# No search for the best path: with it a fourth is missed, and a grammar that repeats hung it for minutes.
 _SEARCH = {"beam": 1e-56, "pbeam": 1e-56, "wbeam": 1e-34, "bestpath": False, "loglevel": "FATAL"}
 _GRAMMAR = "#JSGF V1.0; grammar g; public <said> = <phrase> | <phrase> <said>; <phrase> = %s;"
 
@@ -105,8 +105,8 @@ class STT(stt.STT[str]):
         if self._listened is not self._wanted:
             self._listened = self._wanted
             self._decoder.add_jsgf_string("phrases", _GRAMMAR % " | ".join(self._listened))
-        # The decoder evens out voice and line by a running mean that starts a long way off: two passes over one
-        # word, an eighth of the cost each, bring it near. Starting over keeps out what was heard before.
+        # The decoder evens out voice and line by a running mean that starts a long way off: two passes over
+        # one word, an eighth of the cost each, bring it near. The start keeps out what was heard before.
         self._decoder.set_cmn(self._level)
         await self._decode(audio, "level")
         await self._decode(audio, "level")

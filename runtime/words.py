@@ -1,0 +1,38 @@
+"""The persona's words as they are said: in step with her voice, where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from livekit.agents import AgentSession
+from livekit.agents.voice.io import AudioOutput, TextOutput
+from livekit.agents.voice.transcription import TranscriptSynchronizer
+
+
+class Words(TextOutput):
+    """The persona's words as they are said. Gives the whole line so far, again with each word."""
+
+    def __init__(self, on_word: Callable[[str], None]) -> None:
+        super().__init__(label="words", next_in_chain=None)
+        self._on_word = on_word
+        self._line = ""
+
+    async def capture_text(self, text: str) -> None:
+        self._line += text
+        self._on_word(self._line)
+
+    def flush(self) -> None:
+        self._line = ""
+
+
+def keep_in_step(session: AgentSession[None], voice: AudioOutput) -> None:
+    """Sends a session's voice to this output, and its words to where they go already, as they are spoken.
+
+    Without it words run ahead of the voice, and a line that was cut short would show what was never said.
+    """
+    words = session.output.transcription
+    if words is None:
+        session.output.audio = voice
+        return
+    both = TranscriptSynchronizer(next_in_chain_audio=voice, next_in_chain_text=words)
+    session.output.audio, session.output.transcription = both.audio_output, both.text_output

@@ -1,0 +1,30 @@
+"""Memory of a typed call in the terminal, against the same call written by hand (`bare`)."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+from .measure import RUNTIME, Row, alternate, on_terminal, print_table, pss, ratio_row
+from .startup import LINE
+
+BARE = [sys.executable, "-m", "tests.benchmarks.bare"]
+SETTLED = 1.0
+"""Seconds after the opening line."""
+
+
+def rows() -> list[Row]:
+    """Proportional set size after the opening line, while the persona waits for the trainee."""
+    ours, bare = alternate(lambda: _memory(RUNTIME, LINE + ".*> "), lambda: _memory(BARE, LINE), repeat=5)
+    return [ratio_row("memory of a typed call", "MiB", ours, bare, goal=1.05)]
+
+
+def _memory(command: Sequence[str], awaited: str) -> float:
+    with on_terminal(command, awaited) as process:
+        time.sleep(SETTLED)
+        return pss(process)
+
+
+if __name__ == "__main__":
+    print_table(rows())

@@ -1,0 +1,191 @@
+"""Providers that fail while a call is on: real plugins, real protocols, servers on loopback, time that can be skipped."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import pytest
+from livekit.agents import Agent, AgentSession, utils
+
+from runtime.events import Ended, Event, Failure, Heard, Recovered, Said
+from runtime.session import Call
+from runtime.spec import SessionSpec, compose
+
+from tests.loopback import Close, Drop, Garbage, GoAway, Refuse, Server, Stall, Watched
+from tests.loopback.client import Microphone, Speaker
+from tests.loopback.gemini import GeminiServer
+from tests.loopback.openai_http import OpenAIHTTPServer
+from tests.loopback.openai_realtime import OpenAIRealtimeServer
+
+Skip = Callable[[float], None]
+E = TypeVar("E", bound=Event)
+
+
+@pytest.fixture
+async def skip(monkeypatch: pytest.MonkeyPatch) -> Skip:
+    """Moves the event loop's clock forward: timers that become due fire, nothing waits."""
+    loop = asyncio.get_running_loop()
+    real, skipped = loop.time, [0.0]
+    monkeypatch.setattr(loop, "time", lambda: real() + skipped[0])
+
+    def forward(seconds: float) -> None:
+        skipped[0] += seconds
+        loop.call_soon(lambda: None)
+
+    return forward
+
+
+class Held(Watched):
+    """A call that is on, and what it told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Event] = []
+        self.microphone = Microphone()
+        self.speaker = Speaker()
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+        self.changed()
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def ended(self) -> Ended:
+        await self.until(lambda: bool(self.of(Ended)), timeout=20)
+        return self.of(Ended)[0]
+
+
+@asynccontextmanager
+async def held(model: str, server: Server, monkeypatch: pytest.MonkeyPatch, *, opened: bool = True) -> AsyncIterator[Held]:
+    """A call with this model against this server, spoken through a microphone and a speaker of the test's own."""
+    for name, value in server.environment.items():  # type: ignore[attr-defined]
+        monkeypatch.setenv(name, value)
+    spec = compose([f"model={model}", "vad=none" if "realtime" in model else "vad=silero"])
+    line = Held()
+
+    async def specs() -> AsyncIterator[SessionSpec]:
+        yield spec
+
+    @asynccontextmanager
+    async def join(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
+        session.input.audio, session.output.audio = line.microphone, line.speaker
+        await session.start(agent)
+        yield
+
+    async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
+        call = Call(specs(), line.emit, audio=True)
+        tasks.create_task(call.run(join))
+        if opened:
+            await line.until(lambda: bool(line.of(Said)))
+        yield line
+        call.hang_up()
+
+
+REALTIME = {"gemini_realtime": GeminiServer, "openai_realtime": OpenAIRealtimeServer}
+
+
+@pytest.mark.parametrize("model", REALTIME)
+async def test_a_spoken_turn_is_heard_before_it_is_answered(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trainee's line stands before the answer to it, once, however late its transcript comes."""
+    async with REALTIME[model](reply=lambda c, h: f"reply to {h[-20:]}", hears=["I am so sorry"]) as server:
+        async with held(model, server, monkeypatch) as line:
+            line.microphone.say()
+            await line.until(lambda: len(line.of(Said)) == 2)
+            lines = [event for event in line.events if isinstance(event, Heard | Said)]
+            assert [type(event) for event in lines] == [Said, Heard, Said]
+            assert [event.text for event in lines[1:]] == ["I am so sorry", "reply to I am so sorry"]
+
+
+@pytest.mark.parametrize("model", REALTIME)
+@pytest.mark.parametrize("fault", [Close(1011), Close(1008), Drop()], ids=str)
+async def test_a_turn_lost_with_the_connection_is_answered_all_the_same(
+    model: str, fault: Close | Drop, monkeypatch: pytest.MonkeyPatch, skip: Skip
+) -> None:
+    """A connection that breaks instead of answering is back by itself, and the lost answer is asked for again."""
+    async with REALTIME[model](reply=lambda c, h: "here I am", hears=["hello"], on_turn=[None, fault]) as server:
+        async with held(model, server, monkeypatch) as line:
+            line.microphone.say()
+            await line.until(lambda: any(f.source != "reply" for f in line.of(Failure)))
+            await server.connected(2)
+            skip(2.1)
+            await line.until(lambda: len(line.of(Said)) == 2)
+            assert line.of(Recovered)[-1].gap_ms >= 0
+            assert not line.of(Ended)
+
+
+@pytest.mark.parametrize("model", REALTIME)
+async def test_a_model_that_stalls_is_asked_again(model: str, monkeypatch: pytest.MonkeyPatch, skip: Skip) -> None:
+    """A model that hears and says nothing is asked again after the answer timeout."""
+    async with REALTIME[model](reply=lambda c, h: "here I am", hears=["hello"], on_turn=[None, Stall(3)]) as server:
+        async with held(model, server, monkeypatch) as line:
+            line.microphone.say()
+            await server.until(lambda: any(c.faults for c in server.connections))
+            skip(12.1)
+            await line.until(lambda: bool(line.of(Failure)))
+            assert "asked again" in line.of(Failure)[0].reason or line.of(Failure)[0].source == "reply"
+
+
+@pytest.mark.parametrize("model", REALTIME)
+async def test_a_refused_connection_ends_the_call_clearly(model: str, monkeypatch: pytest.MonkeyPatch, skip: Skip) -> None:
+    """A key that the provider refuses ends the call with a failure that says so, and the reason `error`."""
+    async with REALTIME[model](on_connect=[Refuse(401)] * 10) as server:
+        async with held(model, server, monkeypatch, opened=False) as line:
+            for _ in range(8):
+                skip(5)
+                await asyncio.sleep(0)
+            ended = await line.ended()
+            assert ended.reason in ("error", "no_answer")
+            assert not line.of(Failure)[-1].recoverable
+
+
+async def test_garbage_from_gemini_is_survived(monkeypatch: pytest.MonkeyPatch, skip: Skip) -> None:
+    """A frame that is not JSON costs the connection, not the call."""
+    async with GeminiServer(reply=lambda c, h: "here I am", hears=["hello"], on_turn=[None, Garbage()]) as server:
+        async with held("gemini_realtime", server, monkeypatch) as line:
+            line.microphone.say()
+            await server.connected(2)
+            skip(2.1)
+            await line.until(lambda: len(line.of(Said)) == 2)
+
+
+async def test_the_end_of_a_gemini_connection_is_survived_by_resumption(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GoAway, the ten-minute cap's notice, leads to a new connection that continues the old one by its handle."""
+    async with GeminiServer(reply=lambda c, h: "here I am", hears=["hello", "again"]) as server:
+        async with held("gemini_realtime", server, monkeypatch) as line:
+            await server.connections[0].inject(GoAway(1))
+            await server.connected(2)
+            line.microphone.say()
+            await line.until(lambda: len(line.of(Said)) == 2)
+            assert server.connections[1].handle_given
+            assert server.connections[1].instruction == server.connections[0].instruction
+            assert not line.of(Ended)
+
+
+async def test_a_policy_violation_ends_the_call_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Close 1007, which Gemini does not let one come back from, ends the call with a failure and a reason."""
+    async with GeminiServer(reply=lambda c, h: "here I am", hears=["hello"], on_turn=[None, Close(1007)]) as server:
+        async with held("gemini_realtime", server, monkeypatch) as line:
+            line.microphone.say()
+            assert (await line.ended()).reason == "error"
+            assert not line.of(Failure)[-1].recoverable
+
+
+async def test_an_opening_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch, skip: Skip) -> None:
+    """A realtime model that does not speak first is asked a second time."""
+    async with GeminiServer(reply=lambda c, h: "I called you!", on_turn=[Stall(1)]) as server:
+        async with held("gemini_realtime", server, monkeypatch, opened=False) as line:
+            await server.until(lambda: any(c.faults for c in server.connections))
+            skip(5.1)
+            await line.until(lambda: any(f.source == "opening" for f in line.of(Failure)))
+            await line.until(lambda: bool(line.of(Said)))
+            assert line.of(Recovered)
+
+
+async def test_a_pipelines_refused_key_ends_clearly(monkeypatch: pytest.MonkeyPatch, skip: Skip) -> None:
+    """A text-to-speech that refuses the key fails the opening twice; the call then waits for the trainee, and says so."""
+    async with OpenAIHTTPServer(on_speech=[Refuse(401)] * 20) as server:
+        async with held("openai_pipeline", server, monkeypatch, opened=False) as line:
+            await line.until(lambda: sum(f.source == "opening" for f in line.of(Failure)) == 2, timeout=20)
+            assert any("401" in f.reason for f in line.of(Failure))
