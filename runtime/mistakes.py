@@ -62,7 +62,9 @@ def _find_mistake(overrides: Sequence[str]) -> None:
             _check_key(tree, key, text)
     for group in groups:
         if chosen[group] not in options(group):
-            raise SpecError(f"{group}={chosen[group]}: there is no such {group}{suggest(chosen[group], options(group))}")
+            raise SpecError(
+                f"{group}={chosen[group]}: there is no such {group}{suggest(chosen[group], options(group))}"
+            )
 
 
 def _values(override: Override) -> list[str]:

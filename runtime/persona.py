@@ -189,7 +189,6 @@ class Persona:
     front: FrontMatter
 
 
-
 def read_persona(file: Path) -> tuple[Persona, str]:
     """The persona in a file, and its revision (a hash of the file's bytes).
 

@@ -32,6 +32,9 @@ from .words import Words
 
 logger = logging.getLogger(__name__)
 
+CLOSE_SECONDS = 1.5
+"""A trainee who hung up is not kept waiting by a model that hangs."""
+
 Join = Callable[["AgentSession[None]", Agent], AbstractAsyncContextManager[None]]
 """Connects a session to where the trainee is and starts it; what it opened lasts as long as the context."""
 
@@ -78,7 +81,8 @@ class Call:
         parts = build(self._spec, audio=self._audio)
         self._session = self._listen(make_session(parts, self._spec, audio=self._audio))
         self._began = time.monotonic()
-        self._emit(self._started())
+        names = {"persona": self._spec.persona.name, "language": self._spec.language.name}
+        self._emit(Started(**names, choices=self._spec.choices, revision=self._spec.revision))
         async with self._closing(parts), join(self._session, self._persona_agent()):
             self._joined.set()
             async with asyncio.TaskGroup() as self._tasks:
@@ -98,10 +102,13 @@ class Call:
         finally:
             for part in (self._session, parts.model, parts.stt, parts.tts):
                 try:
-                    if part is not None:
-                        await part.aclose()
-                except Exception as error:
-                    self._emit(Failure(source=type(part).__name__, reason=str(error), recoverable=True))
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        if part is not None:
+                            await part.aclose()
+                except Exception as error:  # a session whose model hangs would take its time
+                    self._emit(
+                        Failure(source=type(part).__name__, reason=str(error) or "took too long", recoverable=True)
+                    )
 
     async def begin_turn(self, text: str) -> SpeechHandle | None:
         """The trainee's typed turn: cuts the persona short, as speaking would. None once the call is over."""
@@ -268,12 +275,6 @@ class Call:
         self._opened.set()
         if not self._closed.done():
             self._closed.set_result(reason)
-
-    def _started(self) -> Started:
-        spec = self._spec
-        return Started(
-            persona=spec.persona.name, choices=spec.choices, language=spec.language.name, revision=spec.revision
-        )
 
     def _ended(self, reason: str) -> Ended:
         ending = next((e for e in self._spec.persona.front.endings if e.name == self._outcome), None)

@@ -24,9 +24,7 @@ from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.loopback.openai_realtime import OpenAIRealtimeServer
 
 # google-genai 3.4 deprecates an option that the plugin uses
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Setting `LiveConnectConfig.generation_config`:DeprecationWarning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore:Setting `LiveConnectConfig.generation_config`:DeprecationWarning")
 
 SARAH = "You are Sarah.\nYou were billed twice."
 BILL = "You are Bill."
@@ -135,9 +133,7 @@ async def test_a_tool_is_called_and_its_answer_comes_back(kind: Any, model: Any)
 
 
 @both
-async def test_a_stalled_service_fails_the_speech_and_raises_no_error(
-    kind: Any, model: Any, skip: Skip
-) -> None:
+async def test_a_stalled_service_fails_the_speech_and_raises_no_error(kind: Any, model: Any, skip: Skip) -> None:
     async with kind(on_turn=[Stall()]) as server, call(SARAH, llm=model(server)) as running:
         speech = running.session.generate_reply(user_input="hello")
         connection = await server.answered(1)
@@ -233,9 +229,7 @@ async def test_gemini_that_goes_away_while_it_speaks_is_cut_off_and_recorded_as_
 
 
 async def test_gemini_tells_turns_by_activity_when_it_is_told_to() -> None:
-    off = types.RealtimeInputConfig(
-        automatic_activity_detection=types.AutomaticActivityDetection(disabled=True)
-    )
+    off = types.RealtimeInputConfig(automatic_activity_detection=types.AutomaticActivityDetection(disabled=True))
     async with (
         GeminiServer(hears=["hello"]) as server,
         call(SARAH, llm=gemini(server, realtime_input_config=off)) as running,

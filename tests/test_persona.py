@@ -1,6 +1,7 @@
 """A persona file: what its prose and its front matter become, and what is said about one that cannot be used."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from runtime.errors import SpecError
 from runtime.groups import ROOT
-from runtime.persona import SECTION_KINDS, SIZE_LIMIT, Emotion, find_sections, parse_persona, said_in
+from runtime.persona import SIZE_LIMIT, Emotion, parse_persona, said_in
+from runtime.sections import SECTION_KINDS, find_sections
 
 FILE = Path("/personas/bill_jones.md")
 
@@ -258,7 +260,9 @@ prose""".encode(),
 
 def test_words_that_older_yaml_takes_for_something_else_are_words() -> None:
     """`on`, `no`, `yes`, dates and times of day are what they look like to the person who wrote them."""
-    front = parse_persona(b"---\nname: No\ncues: {yes: {hear: [off, 2024-01-01, 10:30], on: nothing}}\n---\nx", FILE).front
+    front = parse_persona(
+        b"---\nname: No\ncues: {yes: {hear: [off, 2024-01-01, 10:30], on: nothing}}\n---\nx", FILE
+    ).front
     assert front.name == "No"
     assert front.cues["yes"].hear == {"": ("off", "2024-01-01", "10:30")} and front.cues["yes"].on == "nothing"
 
@@ -371,7 +375,8 @@ def test_a_persona_of_this_project_holds_what_its_front_matter_promises(file: Pa
     persona = parse_persona(data, file)
     assert data.decode().endswith(persona.prose)
     spoken = set(persona.front.opening)
-    texts = [*persona.front.facts.values(), *persona.front.cues.values(), *persona.front.phases, *persona.front.endings]
+    front = persona.front
+    texts: list[Any] = [*front.facts.values(), *front.cues.values(), *front.phases, *front.endings]
     assert texts
     for text in texts:
         assert not text.say or "" in text.say or set(text.say) == spoken, text

@@ -75,7 +75,7 @@ class STT(stt.STT[str]):
         """Listen for these phrases instead, from the next utterance on."""
         self._wanted: dict[str, str] = {}
         for phrase in phrases:
-            words = [word.strip("'") for word in re.findall(r"[\w']+", phrase.lower().replace("’", "'"))]
+            words = re.findall(r"\w+(?:'\w+)*", phrase.lower().replace("’", "'"))
             missing = [word for word in words if self._decoder.lookup_word(word) is None]
             if missing:
                 logger.debug("not listening for %r: no pronunciation of %s", phrase, ", ".join(missing))
