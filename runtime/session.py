@@ -81,8 +81,8 @@ class Call:
         parts = build(self._spec, audio=self._audio)
         self._session = self._listen(make_session(parts, self._spec, audio=self._audio))
         self._began = time.monotonic()
-        names = {"persona": self._spec.persona.name, "language": self._spec.language.name}
-        self._emit(Started(**names, choices=self._spec.choices, revision=self._spec.revision))
+        who, how = self._spec.persona.name, self._spec.language.name
+        self._emit(Started(persona=who, language=how, choices=self._spec.choices, revision=self._spec.revision))
         async with self._closing(parts), join(self._session, self._persona_agent()):
             self._joined.set()
             async with asyncio.TaskGroup() as self._tasks:
