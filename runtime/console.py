@@ -82,17 +82,22 @@ async def _trainee(call: Call, view: View, *, typing: bool) -> None:
 async def _typed_lines(view: View) -> AsyncIterator[str]:
     """Lines from the keyboard, edited on the screen's last line."""
     editor = LineEditor()
-    arrived = asyncio.Event()
+    keys: asyncio.Queue[bytes] = asyncio.Queue()
     keyboard = sys.stdin.fileno()
     loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        try:
+            keys.put_nowait(os.read(keyboard, 4096))
+        except OSError:  # the terminal is gone
+            keys.put_nowait(b"")
+
     with _cbreak(keyboard):
-        loop.add_reader(keyboard, arrived.set)
+        loop.add_reader(keyboard, read)
         try:
             view.show_typing("", 0)
             while not editor.ended:
-                await arrived.wait()
-                arrived.clear()
-                data = os.read(keyboard, 4096)
+                data = await keys.get()
                 lines = editor.feed(data) if data else []
                 view.show_typing(editor.text, editor.cursor)
                 for line in lines:
