@@ -121,6 +121,8 @@ def test_thai_is_typed_and_answered(environment: dict[str, str], here: Path) -> 
         screen.press("ขอเลขบัญชีหน่อยค่ะะ\x7f\r")
         screen.until(lambda _: b"CUST-2847" in screen.written)
         assert "หน่อยค่ะ".encode() in screen.written
+        screen.press("/end\r")
+        assert screen.wait() == 0
 
 
 def test_piped_lines_are_a_whole_conversation(run: Run) -> None:
