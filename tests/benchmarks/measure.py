@@ -67,7 +67,7 @@ class Row:
         )
 
     def _figure(self, value: float) -> str:
-        return f"{value:.{0 if value >= 100 or value.is_integer() else 1}f} {self.unit}".strip()
+        return f"{value:.{0 if value >= 100 or float(value).is_integer() else 1}f} {self.unit}".strip()
 
 
 def print_table(rows: Sequence[Row]) -> None:
