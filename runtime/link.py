@@ -24,6 +24,8 @@ BACKLOG_LIMIT = 4 * 1024 * 1024
 """Bytes of events that wait for a worker that does not read. More are dropped: the call comes first."""
 
 _SPEC = TypeAdapter(SessionSpec)
+_BROKEN = (asyncio.IncompleteReadError, OSError, ValueError)
+"""How reading ends: the other side is gone, or sends what is no frame of ours."""
 
 
 class Line:
@@ -44,26 +46,32 @@ Answer = Callable[[str, Line], Awaitable[Callable[[Event | None], None]]]
 @asynccontextmanager
 async def switchboard(answer: Answer) -> AsyncIterator[str]:
     """The worker's side: a socket that jobs connect to. Yields its path."""
+    connected: set[asyncio.StreamWriter] = set()
 
     async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        take: Callable[[Event | None], None] | None = None
+        connected.add(writer)
         try:
-            hello = json.loads(await _read(reader))
-            take = await answer(hello["job"], Line(writer))
-            while True:
-                take(from_json((await _read(reader)).decode()))
-        except (asyncio.IncompleteReadError, OSError, ValueError, KeyError):
-            pass  # the job is gone, or what connected was no job
+            match json.loads(await _read(reader)):
+                case {"job": str(job)}:
+                    take = await answer(job, Line(writer))
+                    async for event in _events(reader):
+                        take(event)
+                    take(None)
+        except (*_BROKEN, KeyError):
+            pass  # what connected was no job
         finally:
-            if take:
-                take(None)
+            connected.discard(writer)
             writer.close()
 
     with tempfile.TemporaryDirectory(prefix="voice-persona-") as folder:  # 0700: nobody else can connect
         path = Path(folder, "link")
         server = await asyncio.start_unix_server(meet, path)
         async with server:
-            yield str(path)
+            try:
+                yield str(path)
+            finally:
+                for writer in connected:
+                    writer.close()
 
 
 class JobEnd:
@@ -78,7 +86,7 @@ class JobEnd:
         while True:
             try:
                 message = json.loads(await _read(self._reader))
-            except (asyncio.IncompleteReadError, OSError):
+            except _BROKEN:
                 return
             yield _SPEC.validate_python(message["spec"])
 
@@ -113,8 +121,17 @@ def _write(writer: asyncio.StreamWriter, frame: bytes) -> None:
     writer.write(len(frame).to_bytes(4, "big") + frame)
 
 
-async def _read(reader: asyncio.StreamReader) -> bytes:
+async def _events(reader: asyncio.StreamReader) -> AsyncIterator[Event]:
+    """The events of a job until its end; what is no event is the end too."""
+    try:
+        while True:
+            yield from_json(await _read(reader))
+    except _BROKEN:
+        return
+
+
+async def _read(reader: asyncio.StreamReader) -> str:
     length = int.from_bytes(await reader.readexactly(4), "big")
     if length > FRAME_LIMIT:
         raise ValueError(f"a frame of {length} bytes")
-    return await reader.readexactly(length)
+    return (await reader.readexactly(length)).decode()

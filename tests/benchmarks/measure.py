@@ -19,7 +19,6 @@ from functools import cache
 from pathlib import Path
 from statistics import median, quantiles
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -136,12 +135,12 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def on_terminal(command: Sequence[str], awaited: str) -> Iterator[psutil.Process]:
+def on_terminal(command: Sequence[str], awaited: str) -> Iterator[subprocess.Popen[bytes]]:
     """The command on a terminal wide enough to wrap nothing, once its output (without escape codes) matches the
     pattern; killed at the end."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 1000, 0, 0))
-    process = psutil.Popen(command, cwd=ROOT, env=environment(), stdin=its, stdout=its, stderr=its)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdin=its, stdout=its, stderr=its)
     os.close(its)
     try:
         _await(ours, awaited)
@@ -153,10 +152,11 @@ def on_terminal(command: Sequence[str], awaited: str) -> Iterator[psutil.Process
 
 
 @contextmanager
-def on_pipe(command: Sequence[str], awaited: str) -> Iterator[psutil.Process]:
+def on_pipe(command: Sequence[str], awaited: str) -> Iterator[subprocess.Popen[bytes]]:
     """The same with its input and output piped, and input that never ends."""
-    process = psutil.Popen(command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        assert process.stdout
         _await(process.stdout.fileno(), awaited)
         yield process
     finally:
@@ -178,7 +178,7 @@ def _await(output: int, awaited: str) -> None:
         seen += data
 
 
-def pss(process: psutil.Process) -> float:
-    """Memory in MiB of a process and its children, each shared page divided among those who share it."""
-    family = [process, *process.children(recursive=True)]
-    return float(sum(member.memory_full_info().pss for member in family)) / 2**20
+def pss(pid: int) -> float:
+    """A process's memory in MiB, each shared page divided among those who share it. Linux alone tells."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(int(kilobytes) for kilobytes in re.findall(r"^Pss:\s+(\d+) kB$", rollup, re.MULTILINE)) / 1024

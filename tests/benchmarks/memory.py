@@ -23,7 +23,7 @@ def rows() -> list[Row]:
 def _memory(command: Sequence[str], awaited: str) -> float:
     with on_terminal(command, awaited) as process:
         time.sleep(SETTLED)
-        return pss(process)
+        return pss(process.pid)
 
 
 if __name__ == "__main__":
