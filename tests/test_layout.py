@@ -8,8 +8,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MODULES = {file.stem: file for file in (ROOT / "runtime").glob("*.py") if file.stem != "__init__"}
 LEVELS = (
-    {"errors", "dotenv", "completion", "line_editor"},
-    {"validation", "sections", "events"},
+    {"errors", "dotenv", "completion", "line_editor", "snapshot"},
+    {"validation", "sections", "events", "watch"},
     {"persona"},
     {"groups"},
     {"mistakes", "settings", "arc"},
@@ -51,7 +51,7 @@ def test_imports_point_one_way(module: str) -> None:
         ("hydra", {"spec", "groups", "mistakes", "__main__"}),
         ("omegaconf", {"spec", "groups", "mistakes", "settings", "__main__"}),
         ("rich", {"view", "console", "check", "__main__"}),
-        ("watchfiles", set()),
+        ("watchfiles", {"watch"}),
     ],
 )
 def test_a_package_is_known_to_few(package: str, allowed: set[str]) -> None:

@@ -1,0 +1,188 @@
+"""What files hold, and which were saved since the last look: the truth that file events only ask to look at again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SETTLE = 0.1
+"""Seconds that a file must stay empty, missing or unreadable to be so: until then it may be halfway through a save."""
+
+READ_LIMIT = 1024 * 1024
+"""Bytes of a file that are compared. A larger file also differs when its stat does."""
+
+CLOCK_STEP = 2.0
+"""Seconds of the coarsest timestamps (FAT's). A file that was read sooner than that after it changed may have changed
+again without a trace in its stat, so it is read again."""
+
+LATE = 0.01
+"""Seconds that the kernel's clock for files is behind the one for programs."""
+
+Identity = tuple[int, int]
+"""A folder's device and number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Files that were saved at about the same time.
+
+    `at`: Unix time of the save, in seconds. `changed` holds files whose bytes differ from before (new, deleted and
+    renamed ones too), `same` those saved again with the bytes they had.
+    """
+
+    at: float
+    changed: frozenset[Path]
+    same: frozenset[Path]
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A file as it was found: what it holds (a hash, or one of the below), and its stat just before it was read.
+
+    `place` (device, number, size, time of writing) moves with every save, `ctime` (nanoseconds) with a new name or new
+    permissions, too.
+    """
+
+    content: bytes
+    place: tuple[int, ...] = ()
+    ctime: int = 0
+    read_at: float = 0.0
+
+
+_UNREADABLE = b"unreadable"
+_EMPTY = b"empty"
+_ABSENT = _State(b"absent")
+_UNSETTLED = {_UNREADABLE, _EMPTY, _ABSENT.content}
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    content: bytes
+    since: float
+    at: float
+
+
+class Snapshot:
+    """The files below some folders, as they were last seen. `scan` may run in any thread, in one at a time."""
+
+    def __init__(self, folders: Sequence[Path], is_ours: Callable[[Path], bool]) -> None:
+        self.folders = folders
+        self.standing: Mapping[Path, Identity | None] = {}
+        """What the folders were at the last scan (None: not there), and the links to folders below them."""
+        self._is_ours = is_ours
+        self._held: dict[Path, _Held] = {}
+        self._scanned = time.time()
+        self._states = {path: _look(path, _ABSENT) for path in self._files()}
+
+    def due(self) -> float | None:
+        """Seconds until a file that is held back has settled; None when there is none."""
+        if not self._held:
+            return None
+        return max(0.0, min(held.since for held in self._held.values()) + SETTLE - time.monotonic())
+
+    def scan(self) -> Saved | None:
+        """What was saved since the last scan, but for files that may be halfway through a save."""
+        before, self._scanned = self._scanned, time.time()
+        held: dict[Path, _Held] = {}
+        changed: dict[Path, float] = {}
+        same: dict[Path, float] = {}
+        files = self._files()
+        for path in files | self._states.keys():
+            old = self._states.get(path, _ABSENT)
+            new = _look(path, old) if path in files else _ABSENT
+            if new is old:
+                continue
+            now = time.time()
+            at = new.ctime / 1e9 if before - LATE <= new.ctime / 1e9 <= now else now
+            if new.content in _UNSETTLED and new.content != old.content:
+                hold = self._held.get(path)
+                if hold is None or hold.content != new.content:
+                    hold = _Held(new.content, time.monotonic(), at)
+                if time.monotonic() < hold.since + SETTLE:
+                    held[path] = hold
+                    continue
+                at = hold.at
+            if new.content != old.content:
+                changed[path] = at
+            elif new.place != old.place:
+                same[path] = at
+            self._states[path] = new
+            if new is _ABSENT:
+                del self._states[path]
+        self._held = held
+        times = changed | same
+        return Saved(max(times.values()), frozenset(changed), frozenset(same)) if times else None
+
+    def _files(self) -> set[Path]:
+        """The files that are ours. Notes on the way what the folders are."""
+        files: set[Path] = set()
+        standing: dict[Path, Identity | None] = dict.fromkeys(self.folders)
+        for folder in self.folders:
+            seen: set[Identity] = set()
+            places = [folder]
+            while places:
+                place = places.pop()
+                try:
+                    status = os.stat(place)
+                    identity = status.st_dev, status.st_ino
+                    if identity in seen:
+                        continue
+                    with os.scandir(place) as found:
+                        entries = list(found)
+                except OSError:
+                    continue
+                seen.add(identity)
+                if place == folder or place.is_symlink():
+                    standing[place] = identity
+                for entry in entries:
+                    path = Path(entry.path)
+                    if _is_folder(entry):
+                        # Links last, so that a folder that is reached both ways goes by its own name.
+                        if not entry.name.startswith("."):
+                            places.insert(0 if entry.is_symlink() else len(places), path)
+                    elif self._is_ours(path):
+                        files.add(path)
+        self.standing = standing
+        return files
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _look(path: Path, old: _State) -> _State:
+    """The file's state: `old` itself when it was read long enough after its stat last moved."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return _ABSENT
+    if not stat.S_ISREG(status.st_mode):
+        return _ABSENT
+    place, ctime = _signature(status)
+    if (place, ctime) == (old.place, old.ctime) and old.read_at > ctime / 1e9 + CLOCK_STEP:
+        return old
+    now = time.time()
+    try:
+        # A pipe that took the file's place just now would block, were it waited for.
+        with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            place, ctime = _signature(os.fstat(file.fileno()))
+            data = file.read(READ_LIMIT + 1) or b""
+    except FileNotFoundError:
+        return _ABSENT
+    except OSError:
+        return _State(_UNREADABLE, place, ctime, now)
+    if len(data) > READ_LIMIT:
+        data = data[:READ_LIMIT] + repr(place).encode()
+    return _State(hashlib.sha256(data).digest() if data else _EMPTY, place, ctime, now)
+
+
+def _signature(status: os.stat_result) -> tuple[tuple[int, ...], int]:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns), status.st_ctime_ns
