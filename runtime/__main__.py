@@ -59,7 +59,7 @@ def do(cfg: DictConfig) -> None:
             check_audio(spec)
         from .console import call_here
 
-        if call_here(spec, audio=settings.console.audio, why=why).reason == "error":
+        if call_here(spec, settings, _overrides(), why=why).reason == "error":
             raise SystemExit(1)
 
 
@@ -79,8 +79,12 @@ def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
     with View(console, live=console.is_terminal and not console.is_dumb_terminal) as view:
         if why:
             view.show(Notice(text=why))
-        overrides = [str(override) for override in HydraConfig.get().overrides.task]
-        asyncio.run(serve(settings, settings.worker, overrides, spec, view.show))
+        asyncio.run(serve(settings, settings.worker, _overrides(), spec, view.show))
+
+
+def _overrides() -> list[str]:
+    """What the command line says, once for each job of a sweep."""
+    return [str(override) for override in HydraConfig.get().overrides.task]
 
 
 def _set_up_logging(log: Log) -> None:

@@ -45,27 +45,39 @@ class Parts:
     turn_handling: TurnHandlingOptions
 
 
-def build(spec: SessionSpec, *, audio: bool, env: Mapping[str, str] = os.environ) -> Parts:
-    """New parts for one call. Without `audio` (a typed call) nothing that hears or speaks is built.
+def build(
+    spec: SessionSpec, *, audio: bool, env: Mapping[str, str] = os.environ, kept: Mapping[str, Any] | None = None
+) -> Parts:
+    """Parts for one call: new ones, but for those that are `kept`, by place. Without `audio` (a typed call) nothing
+    that hears or speaks is built.
 
     Raises:
         SpecError: a plugin, option or secret is missing or wrong.
     """
     check_secrets(spec, env)
-    model = spec.model
-    thinks = _make(spec, "realtime" if model.realtime else "llm", env)
+    kept = kept or {}
+
+    def part(place: str) -> Any:
+        return kept[place] if place in kept else make(spec, place, env)
+
     if not audio:
-        detection = "realtime_llm" if model.realtime else "manual"
+        detection = "realtime_llm" if spec.model.realtime else "manual"
         handling: dict[str, Any] = {"turn_detection": detection, "interruption": {"mode": "vad"}}
-        return Parts(thinks, None, None, None, cast(TurnHandlingOptions, handling))
+        return Parts(part(_thinks(spec)), None, None, None, cast(TurnHandlingOptions, handling))
     check_audio(spec)
     return Parts(
-        model=thinks,
-        stt=_make(spec, "stt", env) if model.stt else None,
-        tts=_make(spec, "tts", env) if model.tts else None,
-        vad=_make(spec, "detector", env) if spec.vad.detector else None,
+        model=part(_thinks(spec)),
+        stt=part("stt"),
+        tts=part("tts"),
+        vad=part("detector"),
         turn_handling=cast(TurnHandlingOptions, spec.vad.turn_handling),
     )
+
+
+def _thinks(spec: SessionSpec) -> str:
+    if spec.model.realtime is None and spec.model.llm is None:
+        raise SpecError(f"model={spec.choices['model']} has neither `realtime` nor `llm`: nothing can answer")
+    return "realtime" if spec.model.realtime else "llm"
 
 
 def check(spec: SessionSpec) -> None:
@@ -78,6 +90,15 @@ def check(spec: SessionSpec) -> None:
         if part:
             _arguments(spec, place, part, _class(spec, place, part), None)
     check_audio(spec)
+
+
+def inputs(spec: SessionSpec, place: str) -> dict[str, Any] | None:
+    """All that the part in this place is made from; None where there is none. Equal inputs make equal parts."""
+    part = _parts(spec)[place]
+    if part is None:
+        return None
+    given = _given(spec, part, _class(spec, place, part)) if part.plugin == "offline" else {}
+    return {"plugin": part.plugin, "type": part.type, **given, **part.options}
 
 
 def check_secrets(spec: SessionSpec, env: Mapping[str, str]) -> None:
@@ -131,10 +152,15 @@ def _parts(spec: SessionSpec) -> dict[str, Part | None]:
     }
 
 
-def _make(spec: SessionSpec, place: str, env: Mapping[str, str]) -> Any:
+def make(spec: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> Any:
+    """A new part for this place; None where the spec has none.
+
+    Raises:
+        SpecError: its plugin, an option or a secret is missing or wrong.
+    """
     part = _parts(spec)[place]
     if part is None:
-        raise SpecError(f"model={spec.choices['model']} has neither `realtime` nor `llm`: nothing can answer")
+        return None
     made = _class(spec, place, part)
     arguments = _arguments(spec, place, part, made, env)
     try:
@@ -143,6 +169,25 @@ def _make(spec: SessionSpec, place: str, env: Mapping[str, str]) -> Any:
         raise SpecError(f"{_where(spec, place)}: {error}") from None
     except Exception as error:  # whatever a plugin's constructor raises is about what the config gave it
         raise SpecError(f"{_where(spec, place)}: {part.plugin} refused its options: {error}") from error
+
+
+def can_tune(part: Any, old: SessionSpec, new: SessionSpec, place: str) -> bool:
+    """Whether a part that runs can itself be given what differs between two specs: its `update_options` takes it."""
+    before, after = inputs(old, place), inputs(new, place)
+    if part is None or before is None or after is None or not hasattr(part, "update_options"):
+        return False
+    differing = {name for name in {**before, **after} if before.get(name) != after.get(name)}
+    able = inspect.signature(part.update_options).parameters.keys()
+    return differing <= able and differing <= after.keys()
+
+
+def tune(part: Any, old: SessionSpec, new: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> None:
+    """Gives a part that runs what differs between two specs."""
+    before, after = inputs(old, place) or {}, inputs(new, place) or {}
+    spelled = _parts(new)[place]
+    assert spelled is not None
+    arguments = _arguments(new, place, spelled, _class(new, place, spelled), env)
+    part.update_options(**{name: arguments[name] for name in after if before.get(name) != after[name]})
 
 
 def _where(spec: SessionSpec, place: str) -> str:
@@ -202,12 +247,19 @@ def _arguments(
             arguments[name] = _secret(f"{where}.{name}", value, env) if env is not None else ""
         else:
             arguments[name] = _converted(f"{where}.{name}", value, hints.get(name))
-    if part.plugin == "offline":  # the offline parts answer from the persona itself, and listen for its phrases
-        from .offline.listening import phrases
+    return {**_given(spec, part, made), **arguments}
 
-        given: dict[str, Callable[[], Any]] = {"spec": lambda: spec, "phrases": lambda: phrases(spec)}
-        arguments |= {name: make() for name, make in given.items() if name in known and name not in arguments}
-    return arguments
+
+def _given(spec: SessionSpec, part: Part, made: Callable[..., Any]) -> dict[str, Any]:
+    """What the offline parts get beside their options: they answer from the persona itself, and listen for its
+    phrases."""
+    if part.plugin != "offline":
+        return {}
+    from .offline.listening import phrases
+
+    given: dict[str, Callable[[SessionSpec], Any]] = {"spec": lambda spec: spec, "phrases": phrases}
+    wanted = inspect.signature(made).parameters
+    return {name: make(spec) for name, make in given.items() if name in wanted}
 
 
 def _secret(where: str, value: str, env: Mapping[str, str]) -> str:

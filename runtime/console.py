@@ -9,7 +9,7 @@ import sys
 import termios
 import threading
 import tty
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
@@ -17,39 +17,59 @@ from livekit.agents import Agent, AgentSession
 from livekit.agents.utils import http_context
 from rich.console import Console
 
+from .build import check, check_secrets
 from .events import Ended, Notice
+from .library import Library
 from .line_editor import LineEditor
 from .session import Call
-from .spec import SessionSpec
+from .settings import Settings
+from .spec import Edit, SessionSpec
 from .view import View
 
 END = "/end"
 """What a trainee types to hang up."""
 
 
-def call_here(spec: SessionSpec, *, audio: bool, why: str = "") -> Ended:
-    """Holds one call in this terminal until somebody hangs up, input ends, or Ctrl-C. `why` is said first."""
-    return asyncio.run(_call(spec, audio, why))
+def call_here(spec: SessionSpec, settings: Settings, overrides: Sequence[str], *, why: str = "") -> Ended:
+    """Holds one call in this terminal until somebody hangs up, input ends, or Ctrl-C. `why` is said first.
+
+    `overrides` are the command line's: what they say stays, whatever is edited while the call is on.
+    """
+    return asyncio.run(_call(spec, settings, overrides, why))
 
 
-async def _call(spec: SessionSpec, audio: bool, why: str) -> Ended:
+async def _call(spec: SessionSpec, settings: Settings, overrides: Sequence[str], why: str) -> Ended:
     console = Console(highlight=False)
     live = console.is_terminal and not console.is_dumb_terminal
+    audio = settings.console.audio
     with View(console, live=live) as view:
         if why:
             view.show(Notice(text=why))
-        call = Call(_once(spec), view.show, audio=audio)
+        library = Library(overrides, settings, partial(_check, audio=audio))
+        library.put({}, spec)
+        edits: asyncio.Queue[Edit] = asyncio.Queue()
+        library.follow({}, edits.put_nowait)
+        call = Call(_each(edits), view.show, audio=audio, reload=settings.reload)
         with _interrupts(call):
             async with http_context.open(), asyncio.TaskGroup() as tasks:
                 trainee = tasks.create_task(_trainee(call, view, typing=live and sys.stdin.isatty()))
+                watching = tasks.create_task(library.keep(lambda line: view.show(Notice(text=line))))
                 try:
                     return await call.run(partial(_joined, audio=audio))
                 finally:
                     trainee.cancel()
+                    watching.cancel()
 
 
-async def _once(spec: SessionSpec) -> AsyncIterator[SessionSpec]:
-    yield spec
+def _check(spec: SessionSpec, *, audio: bool) -> None:
+    check_secrets(spec, os.environ)
+    if audio:
+        check(spec)
+
+
+async def _each(edits: asyncio.Queue[Edit]) -> AsyncIterator[Edit]:
+    while True:
+        yield await edits.get()
 
 
 @asynccontextmanager

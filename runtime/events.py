@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import ClassVar, Literal
 
 Speaker = Literal["customer", "operator"]
@@ -55,13 +56,18 @@ class Heard(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said(Event):
-    """A whole line of the persona, as far as it was spoken."""
+    """A whole line of the persona, as far as it was spoken.
+
+    `revision` is the one that it was written under. `since_save_ms` marks the first line under an edit: how long after
+    the save its first word was said.
+    """
 
     kind = "said"
     text: str
     revision: str
     emotion: str
     interrupted: bool = False
+    since_save_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +104,39 @@ class Recovered(Event):
     gap_ms: int
 
 
+class How(StrEnum):
+    """What became of an edit in one call, or of one field of it."""
+
+    IN_PLACE = "in place"
+    SWAPPED = "swapped"
+    NEXT_CALL = "next call"
+    RESTART = "restart"
+    FROZEN = "frozen"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reload(Event):
+    """The receipt of an edit: exactly one for each edit and each call that is on.
+
+    `how` says whether the model has it (`in place`, or by a `swapped` session), when it will have it (`next call`,
+    `restart`), or why not (`frozen`, `rejected`, `superseded`, with the `reason`). `before` and `after` are revisions:
+    the call's own, and the edit's ("" where the edit has none). Each of `changes` has `field`, `old`, `new` and `how`;
+    prose has a short diff in `new`. `ms` is how long after the save the call was done with it.
+    """
+
+    kind = "reload"
+    how: How
+    before: str
+    after: str = ""
+    files: list[str] = field(default_factory=list)
+    changes: list[dict[str, str]] = field(default_factory=list)
+    reason: str = ""
+    ms: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended(Event):
     """The call is over. `reason` is one of the persona's endings, or why the call ended without one.
@@ -118,7 +157,7 @@ Emit = Callable[[Event], None]
 
 
 KINDS: dict[str, type[Event]] = {
-    shape.kind: shape for shape in (Started, Interim, Heard, Said, State, Notice, Failure, Recovered, Ended)
+    shape.kind: shape for shape in (Started, Interim, Heard, Said, State, Notice, Failure, Recovered, Reload, Ended)
 }
 
 

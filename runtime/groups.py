@@ -18,7 +18,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
 from .errors import SpecError, suggest
-from .persona import NAME, read_persona
+from .persona import NAME, Persona, read_persona
 from .validation import Node, load_yaml
 
 ROOT = Path(__file__).parent.parent
@@ -43,6 +43,11 @@ def use_folder(folder: Path) -> None:
     except OSError as error:
         raise SpecError(f"personas_dir={folder}: cannot read this folder: {error.strerror}") from None
     _folder = folder.absolute()
+
+
+def personas_folder() -> Path:
+    """The folder that personas are read from."""
+    return _folder
 
 
 def options(group: str) -> list[str]:
@@ -106,14 +111,12 @@ class PersonaSource(ConfigSource):
             raise ConfigLoadError(f"no persona is called {name!r}")
         file = file_of(name)
         persona, revision = read_persona(file)
-        front = persona.front
-        language = front.language or _language_of(persona.prose)
-        chosen = {"language": language, "voice": front.voice, "model": front.model}
-        for group, option in chosen.items():
-            if option and option not in options(group):
+        choices = chosen(persona)
+        for group, option in choices.items():
+            if option not in options(group):
                 raise SpecError(f"{group}: there is no {group} {option!r}{suggest(option, options(group))}", file=file)
         config = {
-            "defaults": [{f"override /{group}": option} for group, option in chosen.items() if option],
+            "defaults": [{f"override /{group}": option} for group, option in choices.items()],
             "persona": {"name": name, "file": str(file), "revision": revision},
         }
         return ConfigResult(
@@ -122,6 +125,14 @@ class PersonaSource(ConfigSource):
             config=OmegaConf.create(config),
             header={"package": "_global_"},
         )
+
+
+def chosen(persona: Persona) -> dict[str, str]:
+    """The options that a persona chooses for itself, by group."""
+    front = persona.front
+    language = front.language or _language_of(persona.prose)
+    wishes = {"language": language, "voice": front.voice, "model": front.model}
+    return {group: option for group, option in wishes.items() if option}
 
 
 def _language_of(prose: str) -> str | None:

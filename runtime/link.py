@@ -1,7 +1,9 @@
-"""The worker and its jobs: specs down, events up, over a Unix socket in a private folder.
+"""The worker and its jobs: specs and edits down, events up.
 
-Frames are four bytes of length (big-endian) and that much JSON in UTF-8. Either side's death closes the link: the
-worker knows of a killed job at once, and a job that loses its worker keeps its call and its last spec.
+Jobs in processes of their own come over a Unix socket in a private folder. Frames are four bytes of length
+(big-endian) and that much JSON in UTF-8. Either side's death closes the link: the worker knows of a killed job at
+once, and a job that loses its worker keeps its call and its last spec. Jobs in threads of this process use plain
+objects instead (`Here`).
 """
 
 from __future__ import annotations
@@ -10,37 +12,112 @@ import asyncio
 import json
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import TypeAdapter
 
 from .events import Event, from_json, to_json
-from .spec import SessionSpec
+from .settings import ReloadMode
+from .spec import Edit
 
 FRAME_LIMIT = 16 * 1024 * 1024
 """Bytes of one frame. A spec is far smaller; more is not from our side."""
 BACKLOG_LIMIT = 4 * 1024 * 1024
-"""Bytes of events that wait for a worker that does not read. More are dropped: the call comes first."""
+"""Bytes that wait for a side that does not read. More are dropped: the call comes first."""
 
-_SPEC = TypeAdapter(SessionSpec)
+_EDIT = TypeAdapter(Edit)
 _BROKEN = (asyncio.IncompleteReadError, OSError, ValueError)
 """How reading ends: the other side is gone, or sends what is no frame of ours."""
 
 
-class Line:
+class Line(Protocol):
     """The worker's end of the link to one job."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
+    def open(self, reload: ReloadMode) -> None:
+        """Tells the job whether edits reach its call. Comes first."""
 
-    def send(self, spec: SessionSpec) -> None:
-        """Gives the job a spec; the first one starts its call."""
-        _write(self._writer, json.dumps({"spec": _SPEC.dump_python(spec, mode="json")}).encode())
+    def send(self, edit: Edit) -> None:
+        """Gives the job a spec or an edit of it; the first one starts its call."""
 
 
-Answer = Callable[[str, Line], Awaitable[Callable[[Event | None], None]]]
-"""Meets a job by its id and returns what takes its events; None stands for the end of the link."""
+class JobEnd(Protocol):
+    """The job's end of the link."""
+
+    reload: ReloadMode
+
+    def edits(self) -> AsyncIterator[Edit]:
+        """What the worker sends, until the link closes."""
+
+    def emit(self, event: Event) -> None:
+        """Sends an event; never waits, never raises."""
+
+
+Take = Callable[[Event | None], None]
+"""Takes a job's events; None stands for the end of the link."""
+Answer = Callable[[str, Line], Awaitable[Take]]
+"""Meets a job by its id and returns what takes its events.
+
+Raises KeyError for a job that is not expected.
+"""
+Connect = Callable[[str], AbstractAsyncContextManager[JobEnd]]
+"""Connects a job, by its id, to its worker. Raises OSError where there is none, or none that expects it."""
+
+
+class Here:
+    """The link to jobs in threads of this process, each with an event loop of its own."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._loop = asyncio.get_running_loop()
+
+    @asynccontextmanager
+    async def connect(self, job: str) -> AsyncIterator[JobEnd]:
+        """The job's side; runs in the job's loop, the rest in the worker's."""
+        end = _HereEnd(self._loop)
+        try:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._meet(job, end), self._loop))
+        except KeyError:
+            raise ConnectionRefusedError(f"job {job} is not expected") from None
+        try:
+            yield end
+        finally:
+            end.tell(None)
+
+    async def _meet(self, job: str, end: _HereEnd) -> None:
+        end.take = await self._answer(job, end)
+
+
+class _HereEnd:
+    """Both ends of one link in this process: `send` is called in the worker's loop, the rest in the job's."""
+
+    reload: ReloadMode
+    take: Take
+
+    def __init__(self, worker: asyncio.AbstractEventLoop) -> None:
+        self._worker = worker
+        self._job = asyncio.get_running_loop()
+        self._edits: asyncio.Queue[Edit] = asyncio.Queue()
+
+    def open(self, reload: ReloadMode) -> None:
+        self.reload = reload
+
+    def send(self, edit: Edit) -> None:
+        with suppress(RuntimeError):  # the job is gone
+            self._job.call_soon_threadsafe(self._edits.put_nowait, edit)
+
+    async def edits(self) -> AsyncIterator[Edit]:
+        while True:
+            yield await self._edits.get()
+
+    def emit(self, event: Event) -> None:
+        self.tell(event)
+
+    def tell(self, event: Event | None) -> None:
+        with suppress(RuntimeError):  # the worker is gone
+            self._worker.call_soon_threadsafe(self.take, event)
 
 
 @asynccontextmanager
@@ -53,7 +130,7 @@ async def switchboard(answer: Answer) -> AsyncIterator[str]:
         try:
             match json.loads(await _read(reader)):
                 case {"job": str(job)}:
-                    take = await answer(job, Line(writer))
+                    take = await answer(job, _SocketLine(writer))
                     async for event in _events(reader):
                         take(event)
                     take(None)
@@ -74,40 +151,61 @@ async def switchboard(answer: Answer) -> AsyncIterator[str]:
                     writer.close()
 
 
-class JobEnd:
-    """The job's end of the link: `specs` to follow, `emit` for events."""
+class _SocketLine:
+    """The worker's end of a socket."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+
+    def open(self, reload: ReloadMode) -> None:
+        _write(self._writer, json.dumps({"reload": reload}).encode())
+
+    def send(self, edit: Edit) -> None:
+        _write(self._writer, _frame_of(edit))
+
+
+@lru_cache(maxsize=4)
+def _frame_of(edit: Edit) -> bytes:
+    """The same edit goes to many jobs."""
+    return _EDIT.dump_json(edit)
+
+
+class _SocketEnd:
+    """The job's end of a socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reload: ReloadMode) -> None:
+        self.reload = reload
         self._reader = reader
         self._writer = writer
 
-    async def specs(self) -> AsyncIterator[SessionSpec]:
-        """The specs that the worker sends, until the link closes."""
+    async def edits(self) -> AsyncIterator[Edit]:
         while True:
             try:
-                message = json.loads(await _read(self._reader))
+                frame = await _read(self._reader)
             except _BROKEN:
                 return
-            yield _SPEC.validate_python(message["spec"])
+            yield _EDIT.validate_json(frame)
 
     def emit(self, event: Event) -> None:
-        """Sends an event; never waits, never raises."""
-        transport = self._writer.transport
-        if not transport.is_closing() and transport.get_write_buffer_size() < BACKLOG_LIMIT:
-            _write(self._writer, to_json(event).encode(errors="replace"))
+        _write(self._writer, to_json(event).encode(errors="replace"))
 
 
 @asynccontextmanager
 async def connect(path: str, job: str) -> AsyncIterator[JobEnd]:
-    """The job's side. Events that were emitted are sent before this returns, if the worker still reads.
+    """The job's side of a socket. Events that were emitted are sent before this returns, if the worker still reads.
 
     Raises:
-        OSError: there is no worker at that path.
+        OSError: there is no worker at that path, or it does not expect this job.
     """
     reader, writer = await asyncio.open_unix_connection(path)
     _write(writer, json.dumps({"job": job}).encode())
     try:
-        yield JobEnd(reader, writer)
+        mode = ReloadMode(json.loads(await _read(reader))["reload"])
+    except (*_BROKEN, KeyError) as error:
+        writer.close()
+        raise ConnectionRefusedError(f"job {job} is not expected") from error
+    try:
+        yield _SocketEnd(reader, writer, mode)
     finally:
         writer.close()
         try:
@@ -118,7 +216,9 @@ async def connect(path: str, job: str) -> AsyncIterator[JobEnd]:
 
 
 def _write(writer: asyncio.StreamWriter, frame: bytes) -> None:
-    writer.write(len(frame).to_bytes(4, "big") + frame)
+    transport = writer.transport
+    if not transport.is_closing() and transport.get_write_buffer_size() < BACKLOG_LIMIT:
+        writer.write(len(frame).to_bytes(4, "big") + frame)
 
 
 async def _events(reader: asyncio.StreamReader) -> AsyncIterator[Event]:

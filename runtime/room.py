@@ -14,7 +14,7 @@ from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from .errors import SpecError
 from .events import Emit, Ended, Event, Failure, Notice
-from .link import connect
+from .link import Connect
 from .routing import parse_room
 from .screen import Screen
 from .session import Call
@@ -33,12 +33,12 @@ def warm_up(process: JobProcess) -> None:
     """Nothing but being here: importing this module is what takes a job process its time."""
 
 
-async def answer(context: JobContext, *, link: str, rooms: Rooms) -> None:
-    """The job: one call in one room, with specs from the worker and events to it."""
+async def answer(context: JobContext, *, link: Connect, rooms: Rooms) -> None:
+    """The job: one call in one room, with specs and edits from the worker and events to it."""
     room = context.job.room.name
     parsed = parse_room(room)
     user = parsed.user if parsed else ""
-    async with connect(link, context.job.id) as line:
+    async with link(context.job.id) as line:
         screen = Screen(context.room)
 
         def emit(event: Event) -> None:
@@ -47,7 +47,7 @@ async def answer(context: JobContext, *, link: str, rooms: Rooms) -> None:
             if rooms.transcripts is not Transcripts.STREAM:
                 screen.show(event)
 
-        call = Call(line.specs(), emit, audio=True)
+        call = Call(line.edits(), emit, audio=True, answer_timeout=rooms.answer_timeout, reload=line.reload)
         trainee = Trainee(context, call, rooms, emit)
         ended: Ended | None = None
         try:

@@ -8,32 +8,29 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from livekit.agents import Agent, AgentSession, RunContext, function_tool
-from livekit.agents.llm import ChatMessage, RealtimeModel, RealtimeModelError
-from livekit.agents.types import NOT_GIVEN
+from livekit.agents import Agent, AgentSession, RunContext
+from livekit.agents.llm import RealtimeModel, RealtimeModelError
 from livekit.agents.voice import (
     AgentStateChangedEvent,
     CloseEvent,
     CloseReason,
-    ConversationItemAddedEvent,
     ErrorEvent,
     SpeechHandle,
-    UserInputTranscribedEvent,
     UserStateChangedEvent,
 )
 
-from . import arc
-from .build import Parts, build, instructions
-from .events import Emit, Ended, Event, Failure, Heard, Interim, Said, Started, State
+from .build import Parts, build
+from .errors import SpecError
+from .events import Emit, Ended, Event, Failure, Started, State
+from .floor import Floor
 from .persona import said_in
-from .spec import SessionSpec
+from .reload import Following, close
+from .settings import ReloadMode
+from .spec import Edit, SessionSpec
+from .transcript import Transcript
 from .watchdog import RECONNECT_SECONDS, Watchdog
-from .words import Words
 
 logger = logging.getLogger(__name__)
-
-CLOSE_SECONDS = 1.5
-"""A trainee who hung up is not kept waiting by a model that hangs."""
 
 Join = Callable[["AgentSession[None]", Agent], AbstractAsyncContextManager[None]]
 """Connects a session to where the trainee is and starts it; what it opened lasts as long as the context."""
@@ -51,72 +48,83 @@ class Call:
     """A persona on the phone.
 
     `audio` says whether the trainee speaks and hears, or types and reads; `answer_timeout` after how many seconds
-    without a word a model is asked again.
+    without a word a model is asked again; `reload` whether edits of the spec reach this call.
     """
 
     def __init__(
-        self, specs: AsyncIterator[SessionSpec], emit: Emit, *, audio: bool, answer_timeout: float = 12
+        self,
+        specs: AsyncIterator[Edit],
+        emit: Emit,
+        *,
+        audio: bool,
+        answer_timeout: float = 12,
+        reload: ReloadMode = ReloadMode.LIVE,
     ) -> None:
         self._specs = specs
         self._sink = emit
         self._audio = audio
+        self._reload = reload
         self._watchdog = Watchdog(answer_timeout, self._emit, self._ask_again, self._close)
-        self._spoke = asyncio.Event()
         self._joined = asyncio.Event()
         self._opened = asyncio.Event()
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._turns = 0
         self._outcome: str | None = None
-        self._first_word: float | None = None
 
     async def run(self, join: Join) -> Ended:
-        """Holds the whole call: join, open, talk until somebody hangs up, close.
+        """Holds the whole call: join, open, talk and follow edits until somebody hangs up, close.
 
         Raises:
             SpecError: the first spec cannot be built. Nothing was joined or said then.
         """
-        self._spec = await anext(self._specs)
-        self._front = arc.merged(self._spec.persona.front, self._spec.language.customer)
-        self._mood = arc.start(self._front)
-        parts = build(self._spec, audio=self._audio)
-        self._session = self._listen(make_session(parts, self._spec, audio=self._audio))
+        first = await anext(self._specs)
+        if first.spec is None:
+            raise SpecError(first.error)
+        parts = build(first.spec, audio=self._audio)
+        self._transcript = Transcript(first.spec, self._emit, self._watchdog)
+        self._live = Following(
+            first.spec, parts, self._end_call, self._emit, self._transcript.adopt, mode=self._reload, audio=self._audio
+        )
+        self._session = self._listen(make_session(parts, first.spec, audio=self._audio))
+        self._floor = Floor(self._session, lambda: self._watchdog.expecting)
         self._began = time.monotonic()
-        who, how = self._spec.persona.name, self._spec.language.name
-        self._emit(Started(persona=who, language=how, choices=self._spec.choices, revision=self._spec.revision))
-        async with self._closing(parts), join(self._session, self._persona_agent()):
+        self._emit(
+            Started(
+                persona=first.spec.persona.name,
+                language=first.spec.language.name,
+                choices=first.spec.choices,
+                revision=first.spec.revision,
+            )
+        )
+        async with self._closing(), join(self._session, self._live.agent):
             self._joined.set()
             async with asyncio.TaskGroup() as self._tasks:
                 opening = self._tasks.create_task(self._open())
+                following = self._tasks.create_task(self._live.follow(self._specs, self._session, self._floor))
                 reason = await self._closed
                 opening.cancel()
+                following.cancel()
                 self._watchdog.rest()
+        self._transcript.close()
         ended = self._ended(reason)
         self._emit(ended)
         return ended
 
     @asynccontextmanager
-    async def _closing(self, parts: Parts) -> AsyncIterator[None]:
-        """Closes the session and its parts at the end. What goes wrong in that is an event: the call is over anyway."""
+    async def _closing(self) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            for part in (self._session, parts.model, parts.stt, parts.tts):
-                try:
-                    async with asyncio.timeout(CLOSE_SECONDS):
-                        if part is not None:
-                            await part.aclose()
-                except Exception as error:  # a session whose model hangs would take its time
-                    self._emit(
-                        Failure(source=type(part).__name__, reason=str(error) or "took too long", recoverable=True)
-                    )
+            await close(self._session, self._emit)
+            await self._live.aclose()
 
     async def begin_turn(self, text: str) -> SpeechHandle | None:
         """The trainee's typed turn: cuts the persona short, as speaking would. None once the call is over."""
         await self._joined.wait()
         if self._closed.done():
             return None
-        await self._session.interrupt()
-        return self._session.generate_reply(user_input=text)
+        async with self._floor.taken():
+            await self._session.interrupt()
+            return self._session.generate_reply(user_input=text)
 
     async def type(self, text: str) -> None:
         """The trainee's typed turn; returns when the persona has answered it."""
@@ -135,22 +143,23 @@ class Call:
         """The persona speaks first; a model that says nothing is asked once more."""
         for _ in range(2):
             handle = self._speak_first()
-            speaking = asyncio.ensure_future(self._spoke.wait())
+            speaking = asyncio.ensure_future(self._transcript.spoke.wait())
             finished = asyncio.ensure_future(self._finished(handle))
             both = [speaking, finished]
             await asyncio.wait(both, timeout=self._watchdog.timeout, return_when=asyncio.FIRST_COMPLETED)
             speaking.cancel()
-            if self._spoke.is_set():
+            if self._transcript.spoke.is_set():
                 await finished
                 break
             finished.cancel()
             self._watchdog.fail("opening", "nothing was said")
             await self._session.interrupt(force=True)
         self._opened.set()
+        self._floor.opened()
 
     def _speak_first(self) -> SpeechHandle:
         """The opening line, to the letter where the model can be given a text to say."""
-        opening = said_in(self._spec.persona.front.opening, self._spec.language.base)
+        opening = said_in(self._live.spec.persona.front.opening, self._live.spec.language.base)
         if not opening:
             return self._session.generate_reply(instructions="The call has just been answered. Speak first.")
         if self._says_texts():
@@ -160,7 +169,7 @@ class Call:
         )
 
     def _says_texts(self) -> bool:
-        model = self._session.llm
+        model = self._live.parts.model
         return not isinstance(model, RealtimeModel) or model.capabilities.supports_say
 
     async def _finished(self, handle: SpeechHandle) -> None:
@@ -186,56 +195,19 @@ class Call:
         except Exception:
             logger.exception("a sink failed on %s", event.kind)
 
-    def _persona_agent(self) -> Agent:
-        endings = [ending.name for ending in self._spec.persona.front.endings]
-        end_call = function_tool(
-            self._end_call,
-            name="end_call",
-            description=f"Hangs up. `outcome` says how the call ended: {', '.join(endings) or 'in your words'}.",
-        )
-        return Agent(instructions=instructions(self._spec), tools=[end_call])
-
     async def _end_call(self, context: RunContext[None], outcome: str) -> None:
-        known = [ending.name for ending in self._spec.persona.front.endings]
+        known = [ending.name for ending in self._live.spec.persona.front.endings]
         self._outcome = outcome if outcome in known else "hung_up"
         context.disallow_interruptions()
         context.speech_handle.add_done_callback(lambda _: self._session.shutdown())
 
     def _listen(self, session: AgentSession[None]) -> AgentSession[None]:
-        session.on("conversation_item_added", self._on_item)
-        session.on("user_input_transcribed", self._on_transcript)
+        self._transcript.listen(session)
         session.on("agent_state_changed", self._on_agent_state)
         session.on("user_state_changed", self._on_user_state)
         session.on("error", self._on_error)
         session.on("close", self._on_close)
-        session.output.transcription = Words(self._on_word)
         return session
-
-    def _on_item(self, event: ConversationItemAddedEvent) -> None:
-        item = event.item
-        text = item.text_content if isinstance(item, ChatMessage) else None
-        if not isinstance(item, ChatMessage) or not text:
-            return
-        if item.role == "user":
-            self._turns += 1
-            self._mood = arc.step(self._front, self._mood, text)
-            self._emit(Heard(text=text, revision=self._spec.revision, emotion=self._mood.emotion.value))
-            if self._session.agent_state != "speaking":
-                self._watchdog.expect()
-        elif item.role == "assistant":
-            emotion = self._mood.emotion.value
-            self._emit(Said(text=text, revision=self._spec.revision, emotion=emotion, interrupted=item.interrupted))
-
-    def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
-        if not event.is_final:
-            self._emit(Interim(speaker="operator", text=event.transcript))
-
-    def _on_word(self, said_so_far: str) -> None:
-        if self._first_word is None:
-            self._first_word = time.monotonic() - self._began
-        self._spoke.set()
-        self._watchdog.hear()
-        self._emit(Interim(speaker="customer", text=said_so_far))
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         self._emit(State(state=event.new_state))
@@ -245,9 +217,9 @@ class Call:
             self._watchdog.expect()
         elif event.new_state == "speaking":
             self._watchdog.rest()
-        silences = [timer for timer in self._spec.persona.front.timers if timer.silence]
+        silences = [timer for timer in self._live.spec.persona.front.timers if timer.silence]
         if event.new_state == "away" and silences and not self._closed.done():
-            lines = said_in(silences[0].say, self._spec.language.base)
+            lines = said_in(silences[0].say, self._live.spec.language.base)
             if lines and self._says_texts():
                 self._session.say(lines[0])
             else:
@@ -277,24 +249,20 @@ class Call:
             self._closed.set_result(reason)
 
     def _ended(self, reason: str) -> Ended:
-        ending = next((e for e in self._spec.persona.front.endings if e.name == self._outcome), None)
+        ending = next((e for e in self._live.spec.persona.front.endings if e.name == self._outcome), None)
+        first_word = self._transcript.first_word
         return Ended(
             reason=self._outcome or reason,
             passed=ending.passed if ending else None,
-            turns=self._turns,
+            turns=self._transcript.turns,
             seconds=time.monotonic() - self._began,
-            first_word=self._first_word,
+            first_word=first_word and first_word - self._began,
         )
 
 
 def make_session(parts: Parts, spec: SessionSpec, *, audio: bool) -> AgentSession[None]:
-    """A LiveKit session of these parts."""
+    """A LiveKit session for these parts, which the agent brings along."""
     silences = [timer.silence for timer in spec.persona.front.timers if timer.silence]
     return AgentSession(
-        llm=parts.model,
-        vad=parts.vad,
-        turn_handling=parts.turn_handling,
-        user_away_timeout=min(silences, default=None) if audio else None,
-        stt=parts.stt or NOT_GIVEN,
-        tts=parts.tts or NOT_GIVEN,
+        vad=None, turn_handling=parts.turn_handling, user_away_timeout=min(silences, default=None) if audio else None
     )

@@ -120,6 +120,7 @@ class Settings:
     mode: Mode = Mode.AUTO
     log: Log = Log.QUIET
     personas_dir: str = "personas"
+    reload: ReloadMode = ReloadMode.LIVE
     console: Console = field(default_factory=Console)
     routing: Routing = field(default_factory=Routing)
     rooms: Rooms = field(default_factory=Rooms)
@@ -132,5 +133,5 @@ def settings(cfg: DictConfig) -> Settings:
     Raises:
         SpecError: an unknown key or a wrong value.
     """
-    own = {key: cfg[key] for key in cfg if key not in GROUPS}
+    own = {key: cfg[key] for key in cfg if key not in (*GROUPS, "hydra")}
     return validated(Settings, OmegaConf.to_container(OmegaConf.create(own), resolve=True))

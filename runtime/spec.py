@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from pydantic import AfterValidator, ConfigDict
 
 from .errors import NotOffered, SpecError, suggest
-from .groups import CONF, GROUPS, file_of, options, read_conf
+from .groups import CONF, GROUPS, chosen, file_of, options, read_conf
 from .mistakes import readable_errors
 from .persona import NAME, FrontMatter, Persona, read_persona
 from .validation import validated
@@ -116,6 +117,24 @@ class SessionSpec:
     choices: dict[str, str]
     revision: str
 
+    def __hash__(self) -> int:
+        return hash(self.revision)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edit:
+    """A save, as it reaches a call: the spec that it makes, or the `error` that stands in its way.
+
+    `at` is the Unix time of the save, `files` what was saved, as a user would type them, and `program` what changed of
+    the program's own settings, each with `field`, `old`, `new` and `how`.
+    """
+
+    spec: SessionSpec | None
+    at: float = field(default_factory=time.time)
+    files: tuple[str, ...] = ()
+    error: str = ""
+    program: tuple[dict[str, str], ...] = ()
+
 
 def compose(overrides: Sequence[str]) -> SessionSpec:
     """The spec for these overrides, as they would stand on the command line.
@@ -124,19 +143,24 @@ def compose(overrides: Sequence[str]) -> SessionSpec:
         SpecError: for whatever is wrong with them or with a file that they name.
     """
     with readable_errors(overrides):
-        if not GlobalHydra.instance().is_initialized():
-            hydra.initialize_config_dir(str(CONF), version_base="1.3", job_name="runtime")
-        cfg = hydra.compose("config", list(overrides), return_hydra_config=True)
+        cfg = compose_config(overrides)
         return resolve(cfg, cfg.hydra)
 
 
-def resolve(cfg: DictConfig, chosen: DictConfig | None = None) -> SessionSpec:
-    """The spec for a composed config. `chosen` is its `hydra` node; inside `@hydra.main` Hydra itself knows it.
+def compose_config(overrides: Sequence[str]) -> DictConfig:
+    """The whole config for these overrides, Hydra's own node included. Raises what Hydra raises."""
+    if not GlobalHydra.instance().is_initialized():
+        hydra.initialize_config_dir(str(CONF), version_base="1.3", job_name="runtime")
+    return hydra.compose("config", list(overrides), return_hydra_config=True)
+
+
+def resolve(cfg: DictConfig, hydra_node: DictConfig | None = None) -> SessionSpec:
+    """The spec for a composed config. `hydra_node` is its `hydra` node; inside `@hydra.main` Hydra itself knows it.
 
     Raises:
         SpecError: for a value that the schema does not allow; names the file and the line.
     """
-    node = chosen if chosen is not None else HydraConfig.get()
+    node = hydra_node if hydra_node is not None else HydraConfig.get()
     for override in node.overrides.task:
         if override.lstrip("+~").startswith("persona."):
             raise SpecError(
@@ -150,12 +174,33 @@ def resolve(cfg: DictConfig, chosen: DictConfig | None = None) -> SessionSpec:
     return _spec(cfg, choices, overridden)
 
 
+def reread(spec: SessionSpec) -> SessionSpec | None:
+    """The spec with its persona as the file is now, without composing; None where that would not do, as the file
+    chooses other options than before.
+
+    Raises:
+        SpecError: for whatever is wrong with the file.
+    """
+    persona, revision = read_persona(file_of(spec.choices["persona"]))
+    if chosen(persona) != chosen(spec.persona):
+        return None
+    groups = {group: getattr(spec, group) for group in _SHAPES}
+    return _assembled(groups, persona, revision, spec.choices)
+
+
 def _spec(cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str]) -> SessionSpec:
     persona, revision = read_persona(file_of(choices["persona"]))
     groups: dict[str, Any] = {
-        group: _checked(shape, group, choices, cfg, overridden)
-        for group, shape in {"model": Model, "voice": Voice, "language": Language, "vad": Vad}.items()
+        group: _checked(shape, group, choices, cfg, overridden) for group, shape in _SHAPES.items()
     }
+    return _assembled(groups, persona, revision, choices)
+
+
+_SHAPES: dict[str, type[Any]] = {"model": Model, "voice": Voice, "language": Language, "vad": Vad}
+
+
+def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices: dict[str, str]) -> SessionSpec:
+    groups = groups | {"language": replace(groups["language"], customer=FrontMatter())}
     content: dict[str, Any] = {group: asdict(value) for group, value in groups.items()}
     content["persona"] = [choices["persona"], revision]
     if (file := CONF / "customer" / f"{choices['language']}.md").is_file():

@@ -31,6 +31,11 @@ class Watchdog:
         self._asked = 0
         self._trouble: float | None = None
 
+    @property
+    def expecting(self) -> bool:
+        """An answer is due."""
+        return self._timer is not None
+
     def expect(self, seconds: float | None = None) -> None:
         """An answer is due: its first word within so many seconds."""
         self.rest()

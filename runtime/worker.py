@@ -7,38 +7,50 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlsplit
 
 from livekit.agents import AgentServer, JobExecutorType, JobRequest
 
-from . import build
+from . import build, metrics
 from .errors import SpecError
-from .events import Emit, Ended, Event, Notice
+from .events import Emit, Ended, Event, Notice, Reload
 from .groups import file_of, options
-from .link import Line, switchboard
+from .library import Library
+from .link import Connect, Here, Line, Take, connect, switchboard
 from .persona import read_persona
 from .room import answer, warm_up
 from .routing import check_claims, parse_room, route
-from .settings import Executor, Settings, Worker
-from .spec import SessionSpec, compose
+from .settings import Executor, ReloadMode, Settings, Worker
+from .spec import Edit, SessionSpec
+
+logger = logging.getLogger(__name__)
 
 READY_SECONDS = 60.0
 """A job process imports for 3 to 5 s alone on a core; many at once take their time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A job that was accepted and has not begun: its room, the user of the room's name, and what it asked for."""
+
+    room: str
+    user: str
+    choices: dict[str, str]
+    reload: ReloadMode
+
+
 class Desk:
     """Answers LiveKit's requests: which rooms are ours, with which spec, and what their calls tell."""
 
-    def __init__(self, settings: Settings, overrides: Sequence[str], default: SessionSpec, emit: Emit) -> None:
-        self._settings = settings
-        self._overrides = list(overrides)
+    def __init__(self, library: Library, default: str, emit: Emit) -> None:
+        self._library = library
         self._default = default
         self._emit = emit
-        self._expected: dict[str, tuple[str, str, SessionSpec]] = {}
+        self._expected: dict[str, Expected] = {}
         self.calls: dict[str, str] = {}
         """Rooms of the calls that are on, by job."""
 
@@ -50,48 +62,47 @@ class Desk:
             await request.reject(terminate=False)
             return
         tell = partial(self._tell, name, room.user)
+        settings = self._library.settings
         try:
-            routed = await asyncio.to_thread(
-                route, room, request.job.metadata, self._settings.routing, self._default.choices["persona"]
-            )
+            routed = await asyncio.to_thread(route, room, request.job.metadata, settings.routing, self._default)
             if routed and routed.warning:
                 tell(Notice(text=routed.warning))
-            spec = await asyncio.to_thread(self._spec, routed.choices) if routed else None
+            spec = await self._library.find(routed.choices) if routed else None
         except SpecError as error:
             tell(Notice(text=f"{error}; the room is left alone"))
-            spec = None
-        if spec is None:
+            routed = spec = None
+        if routed is None or spec is None:
             await request.reject(terminate=False)
             return
-        self._expected[request.id] = (name, room.user, spec)
+        reload = routed.reload or settings.reload
+        self._expected[request.id] = Expected(name, room.user, routed.choices, reload)
         await request.accept(name=spec.persona.name, identity=f"customer-{request.id}")
 
-    async def meet(self, job: str, line: Line) -> Callable[[Event | None], None]:
-        """Gives a job that has started its spec, and shows what its call tells."""
-        name, user, spec = self._expected.pop(job)
-        self.calls[job] = name
-        line.send(spec)
+    async def meet(self, job: str, line: Line) -> Take:
+        """Gives a job that has started its spec and the edits of it, and shows what its call tells."""
+        expected = self._expected.pop(job)
+        self.calls[job] = expected.room
+        metrics.CALLS.inc()
+        line.open(expected.reload)
+        await self._library.find(expected.choices)
+        unfollow = self._library.follow(expected.choices, line.send)
         over = False
 
         def take(event: Event | None) -> None:
             nonlocal over
             if event is not None:
                 over = over or isinstance(event, Ended)
+                if isinstance(event, Reload):
+                    metrics.count(event)
                 self._emit(event)
                 return
+            unfollow()
             del self.calls[job]
+            metrics.CALLS.dec()
             if not over:
-                self._tell(name, user, Ended(reason="lost"))
+                self._tell(expected.room, expected.user, Ended(reason="lost"))
 
         return take
-
-    def _spec(self, choices: dict[str, str]) -> SessionSpec:
-        chosen = [f"{group}={option}" for group, option in choices.items()]
-        kept = [override for override in self._overrides if override.partition("=")[0] not in choices]
-        spec = compose([*kept, *chosen])
-        build.check(spec)
-        build.check_secrets(spec, os.environ)
-        return spec
 
     def _tell(self, room: str, user: str, event: Event) -> None:
         self._emit(replace(event, room=room, user=user))
@@ -104,13 +115,16 @@ async def serve(settings: Settings, worker: Worker, overrides: Sequence[str], sp
         SpecError: the personas' claims contradict each other, or something that the spec needs is missing.
     """
     _check_personas(settings)
-    build.check(spec)
-    build.check_secrets(spec, os.environ)
-    desk = Desk(settings, overrides, spec, emit)
-    async with switchboard(desk.meet) as link:
+    _check(spec)
+    library = Library(overrides, settings, _check)
+    library.put({"persona": spec.choices["persona"]}, spec)
+    desk = Desk(library, spec.choices["persona"], emit)
+    threads = worker.executor is Executor.THREAD
+    async with nullcontext() if threads else switchboard(desk.meet) as socket:
+        link: Connect = partial(connect, socket) if socket else Here(desk.meet).connect
         server = AgentServer(
             job_executor_type=JobExecutorType(worker.executor.value),
-            num_idle_processes=worker.idle_processes if worker.executor is Executor.PROCESS else 0,
+            num_idle_processes=0 if threads else worker.idle_processes,
             load_threshold=worker.load_threshold,
             initialize_process_timeout=READY_SECONDS,
             drain_timeout=worker.drain_seconds,
@@ -125,14 +139,32 @@ async def serve(settings: Settings, worker: Worker, overrides: Sequence[str], sp
         where = urlsplit(os.environ["LIVEKIT_URL"])
         address = f"{where.scheme}://{where.hostname}:{where.port or ''}".rstrip(":")
         server.on("worker_registered", lambda *_: emit(Notice(text=f"registered with {address}; waiting for rooms")))
-        logger = logging.getLogger("livekit.agents")
+        theirs = logging.getLogger("livekit.agents")
         log = _Log(emit, address)
-        logger.addHandler(log)
-        logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
+        theirs.addHandler(log)
+        theirs.setLevel(min(logging.INFO, theirs.getEffectiveLevel()))
+        watching = asyncio.create_task(_keep(library, emit))
         try:
             await _until_signals(server, desk, emit)
         finally:
-            logger.removeHandler(log)
+            watching.cancel()
+            theirs.removeHandler(log)
+
+
+async def _keep(library: Library, emit: Emit) -> None:
+    """Watches the files, and tells what became of each edit: to whoever reads the lines, and to Prometheus."""
+    metrics.renewed(Edit(None), library.specs)
+
+    def renewed(edit: Edit) -> None:
+        metrics.renewed(edit, library.specs)
+        for problem in _claims(library.settings):
+            emit(Notice(text=problem))
+
+    try:
+        await library.keep(lambda line: emit(Notice(text=line)), renewed)
+    except Exception as error:  # the calls that are on are worth more than their edits
+        logger.exception("the files are not watched any more")
+        emit(Notice(text=f"the files are not watched any more: {error}"))
 
 
 async def _until_signals(server: AgentServer, desk: Desk, emit: Emit) -> None:
@@ -167,13 +199,23 @@ async def _until_signals(server: AgentServer, desk: Desk, emit: Emit) -> None:
             loop.remove_signal_handler(number)
 
 
+def _check(spec: SessionSpec) -> None:
+    build.check(spec)
+    build.check_secrets(spec, os.environ)
+
+
 def _check_personas(settings: Settings) -> None:
+    for problem in _claims(settings):
+        raise SpecError(problem)
+
+
+def _claims(settings: Settings) -> list[str]:
+    """Scenarios that two personas claim."""
     personas = {}
     for name in options("persona"):
         with suppress(SpecError):  # a broken persona answers no room; mode=check says what is wrong with it
             personas[name] = read_persona(file_of(name))[0]
-    for problem in check_claims(personas, settings.routing):
-        raise SpecError(problem)
+    return list(check_claims(personas, settings.routing))
 
 
 class _Log(logging.Handler):

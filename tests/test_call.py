@@ -10,7 +10,7 @@ from livekit.agents import Agent, AgentSession
 from runtime.build import instructions
 from runtime.events import Ended, Event, Heard, Said, Started, from_json, to_json
 from runtime.session import Call
-from runtime.spec import SessionSpec, compose
+from runtime.spec import Edit, SessionSpec, compose
 from tests.conftest import COMMAND
 from tests.loopback import Close, Conversation, Refuse, Server
 from tests.loopback.gemini import GeminiServer
@@ -33,8 +33,8 @@ async def typed(session: AgentSession[None], agent: Agent) -> AsyncIterator[None
     yield
 
 
-async def specs(spec: SessionSpec) -> AsyncIterator[SessionSpec]:
-    yield spec
+async def specs(spec: SessionSpec) -> AsyncIterator[Edit]:
+    yield Edit(spec)
 
 
 async def talk(lines: list[str], emit: Callable[[Event], None], *options: str) -> Ended:

@@ -10,7 +10,7 @@ from livekit.agents import Agent, AgentSession, utils
 
 from runtime.events import Ended, Event, Failure, Heard, Recovered, Said
 from runtime.session import Call
-from runtime.spec import SessionSpec, compose
+from runtime.spec import Edit, compose
 from tests.loopback import Close, Drop, Garbage, GoAway, Refuse, Server, Stall, Watched
 from tests.loopback.client import Microphone, Speaker
 from tests.loopback.gemini import GeminiServer
@@ -66,8 +66,8 @@ async def held(
     spec = compose([f"model={model}", "vad=none" if "realtime" in model else "vad=silero"])
     line = Held()
 
-    async def specs() -> AsyncIterator[SessionSpec]:
-        yield spec
+    async def specs() -> AsyncIterator[Edit]:
+        yield Edit(spec)
 
     @asynccontextmanager
     async def join(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:

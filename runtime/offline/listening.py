@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import islice, product
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ EACH = 6
 """Wordings of one phrase. Its alternatives multiply; the recogniser does best with few."""
 
 
+@lru_cache(maxsize=16)
 def phrases(spec: SessionSpec) -> list[str]:
     """What a trainee may say in the call's language, in the order of the file. Phrases with numbers are left out."""
     front = merged(spec.persona.front, spec.language.customer)

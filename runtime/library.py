@@ -1,0 +1,206 @@
+"""Specs by what was asked for, kept in step with the files that they are made from."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from .errors import SpecError, shown_path
+from .events import How
+from .groups import CONF, GROUPS, PROGRAM_GROUPS, file_of, personas_folder
+from .mistakes import readable_errors
+from .persona import NAME, read_persona
+from .settings import Settings
+from .settings import settings as read_settings
+from .spec import Edit, SessionSpec, compose_config, reread, resolve
+from .watch import Saved, saves
+
+logger = logging.getLogger(__name__)
+
+KEPT = 64
+"""Specs that are kept ready although no call follows them."""
+
+PROGRAM_FIELDS = {"routing": How.NEXT_CALL, "rooms": How.NEXT_CALL, "reload": How.NEXT_CALL}
+"""When what the program itself is told takes effect; whatever is not named here, with a restart."""
+
+Take = Callable[[Edit], None]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What was asked for once: its last good spec, why there is no newer one, and the calls that follow it."""
+
+    spec: SessionSpec
+    error: str = ""
+    followers: list[Take] = field(default_factory=list)
+
+
+class Library:
+    """Gives out specs, and each later edit of them.
+
+    Args:
+        overrides: the command line's own; no edit overrides them.
+        settings: the program's, as they are now.
+        check: raises a SpecError for a spec that cannot be used here.
+    """
+
+    def __init__(self, overrides: Sequence[str], settings: Settings, check: Callable[[SessionSpec], None]) -> None:
+        self._overrides = list(overrides)
+        self._check = check
+        self._entries: dict[frozenset[tuple[str, str]], _Entry] = {}
+        self.settings = settings
+        self.problems: dict[str, str] = {}
+        """What is wrong with files as they are now, by file."""
+
+    async def find(self, choices: Mapping[str, str]) -> SessionSpec:
+        """The spec for these options by group, in the command line's place; composed if nobody asked for it before.
+
+        Raises:
+            SpecError: there is none, and never was a good one.
+        """
+        asked = frozenset(choices.items())
+        if asked not in self._entries:
+            self.put(choices, await asyncio.to_thread(self._compose, choices))
+        self._entries[asked] = self._entries.pop(asked)  # the latest asked for comes last
+        return self._entries[asked].spec
+
+    def put(self, choices: Mapping[str, str], spec: SessionSpec) -> None:
+        """Keeps a spec that was composed elsewhere."""
+        self._entries[frozenset(choices.items())] = _Entry(spec)
+        idle = [asked for asked, entry in self._entries.items() if not entry.followers]
+        for asked in idle[:-KEPT]:
+            del self._entries[asked]
+
+    @property
+    def specs(self) -> list[SessionSpec]:
+        """All last good specs."""
+        return [entry.spec for entry in self._entries.values()]
+
+    def follow(self, choices: Mapping[str, str], take: Take) -> Callable[[], None]:
+        """Gives a call its spec at once and every later edit as it comes; returns what ends that, after `find`."""
+        entry = self._entries[frozenset(choices.items())]
+        entry.followers.append(take)
+        take(Edit(entry.spec))
+        return lambda: entry.followers.remove(take)
+
+    async def keep(self, say: Callable[[str], None], renewed: Callable[[Edit], None] = lambda edit: None) -> None:
+        """Watches the files for ever. `say` gets lines for the training lead, `renewed` each edit of the files: with
+        an error as long as any file is wrong."""
+        unread: asyncio.Queue[Saved] = asyncio.Queue()
+
+        async def read() -> None:
+            async for saved in saves([CONF, personas_folder()], is_ours, say):
+                unread.put_nowait(saved)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(read())
+            while True:
+                saved = await unread.get()
+                while not unread.empty():  # what was saved while specs were composed is one edit
+                    saved = _together(saved, unread.get_nowait())
+                renewed(await self._renew(saved, say))
+
+    async def _renew(self, saved: Saved, say: Callable[[str], None]) -> Edit:
+        files = tuple(sorted(shown_path(path) for path in saved.changed | saved.same))
+        program: tuple[dict[str, str], ...] = ()
+        problem = ""
+        if any(not is_persona(path) for path in saved.changed):
+            try:
+                program = await asyncio.to_thread(self._renew_settings)
+            except SpecError as error:
+                problem = str(error)
+        for path in saved.changed:
+            self._look_at(path, say)
+        followed = 0
+        for asked, entry in list(self._entries.items()):
+            edit = await self._edited(dict(asked), entry, saved, problem)
+            edit = Edit(edit.spec, saved.at, files, edit.error, program)
+            entry.spec, entry.error = edit.spec or entry.spec, edit.error
+            followed += len(entry.followers)
+            for take in list(entry.followers):
+                try:
+                    take(edit)
+                except Exception:  # one call that cannot be told must not keep the others from being told
+                    logger.exception("a call did not take an edit")
+        errors = [*self.problems.values(), problem, *(entry.error for entry in self._entries.values())]
+        wrong = next((error for error in errors if error), "")
+        if not followed and saved.changed:
+            say(f"{', '.join(files)} saved: {wrong or 'the next call has it'}")
+        return Edit(None, saved.at, files, wrong, program)
+
+    def _look_at(self, path: Path, say: Callable[[str], None]) -> None:
+        """Notes what is wrong with a persona that nobody may have asked for yet."""
+        self.problems.pop(str(path), None)
+        if is_persona(path) and path.exists():
+            try:
+                read_persona(path)
+            except SpecError as error:
+                self.problems[str(path)] = str(error)
+
+    async def _edited(self, choices: dict[str, str], entry: _Entry, saved: Saved, problem: str) -> Edit:
+        """What a save makes of one spec."""
+        if problem:
+            return Edit(None, error=problem)
+        if not saved.changed:
+            return Edit(entry.spec)
+        try:
+            if not entry.error and all(is_persona(path) for path in saved.changed):
+                if file_of(entry.spec.choices["persona"]) not in saved.changed:
+                    return Edit(entry.spec)
+                if spec := reread(entry.spec):
+                    return Edit(spec)
+            return Edit(await asyncio.to_thread(self._compose, choices))
+        except SpecError as error:
+            return Edit(None, error=str(error))
+        except Exception as error:  # a mistake of ours must end neither the watching nor a call
+            logger.exception("composing failed")
+            return Edit(None, error=f"{type(error).__name__}: {error}")
+
+    def _compose(self, choices: Mapping[str, str]) -> SessionSpec:
+        overrides = self._with(choices)
+        with readable_errors(overrides):
+            cfg = compose_config(overrides)
+            spec = resolve(cfg, cfg.hydra)
+        self._check(spec)
+        return spec
+
+    def _with(self, choices: Mapping[str, str]) -> list[str]:
+        kept = [override for override in self._overrides if override.partition("=")[0] not in choices]
+        return [*kept, *(f"{group}={option}" for group, option in choices.items())]
+
+    def _renew_settings(self) -> tuple[dict[str, str], ...]:
+        """Takes over what the files tell the program itself; returns what changed."""
+        with readable_errors(self._overrides):
+            new = read_settings(compose_config(self._overrides))
+        old, self.settings = self.settings, new
+        return tuple(_changes(old, new))
+
+
+def is_persona(path: Path) -> bool:
+    """Whether a file is a persona's."""
+    return path.parent == personas_folder() and path.suffix == ".md" and bool(NAME.fullmatch(path.stem))
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is one that specs or settings are made from."""
+    if path.parent.parent == CONF and path.suffix == ".yaml":
+        return path.parent.name in (*GROUPS, *PROGRAM_GROUPS) and bool(NAME.fullmatch(path.stem))
+    if path.parent == CONF / "customer":
+        return path.suffix == ".md" and bool(NAME.fullmatch(path.stem))
+    return path == CONF / "config.yaml" or is_persona(path)
+
+
+def _together(one: Saved, other: Saved) -> Saved:
+    changed = one.changed | other.changed
+    return Saved(max(one.at, other.at), changed, (one.same | other.same) - changed)
+
+
+def _changes(old: Settings, new: Settings) -> Iterable[dict[str, str]]:
+    for name in (f.name for f in fields(Settings)):
+        before, after = getattr(old, name), getattr(new, name)
+        if before != after:
+            how = PROGRAM_FIELDS.get(name, How.RESTART)
+            yield {"field": name, "old": str(before)[:200], "new": str(after)[:200], "how": how.value}
