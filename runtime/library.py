@@ -147,8 +147,10 @@ class Library:
         if not saved.changed:
             return Edit(entry.spec)
         try:
+            if not (persona := file_of(entry.spec.choices["persona"])).exists():
+                raise SpecError("this file is gone", file=persona)
             if not entry.error and all(is_persona(path) for path in saved.changed):
-                if file_of(entry.spec.choices["persona"]) not in saved.changed:
+                if persona not in saved.changed:
                     return Edit(entry.spec)
                 if spec := reread(entry.spec):
                     return Edit(spec)

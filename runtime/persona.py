@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -227,11 +227,15 @@ def parse_persona(data: bytes, file: Path) -> Persona:
         line = data.count(b"\n", 0, error.start) + 1
         raise SpecError("not UTF-8 text: save the file as UTF-8", file=file, line=line) from None
     head, prose = _split(text, file)
-    if not prose.strip():
+    if not any(c.isalnum() for c in prose):
         raise SpecError("this persona is empty: the prose under the front matter is its prompt", file=file)
     front = _front_matter(head, file) if head is not None else FrontMatter()
     sections = find_sections(prose)
     return Persona(file.stem, front.name or _name(sections, file), str(file), prose, sections, front)
+
+
+_KEY = re.compile(rf"^(?:{'|'.join(key.name for key in fields(FrontMatter))})[ \t]*:", re.MULTILINE)
+"""A line of front matter: what opens with --- and holds one is front matter, even half saved."""
 
 
 def _split(text: str, file: Path) -> tuple[str | None, str]:
@@ -247,7 +251,7 @@ def _split(text: str, file: Path) -> tuple[str | None, str]:
         return None, text
     if closed:
         return head, rest[closed.end() :]
-    if re.match(r"[A-Za-z_]\w*[ \t]*:(\s|$)", first):
+    if re.match(r"[A-Za-z_]\w*[ \t]*:(\s|$)", first) or _KEY.search(rest):
         raise SpecError("the front matter that opens here is never closed with ---", file=file, line=1)
     return None, text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -16,6 +16,8 @@ from .spec import SessionSpec
 
 DIFF_LINES = 12
 VALUE_CHARACTERS = 160
+CHANGES = 24
+"""Lines of a prose diff, characters of a value and fields that a receipt shows; of more it says how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +138,8 @@ def kind_of(spec: SessionSpec) -> Kind:
 def plan(old: SessionSpec, new: SessionSpec, *, audio: bool) -> Plan:
     """What differs, and how a call with the old spec can have the new one."""
     kind = kind_of(old)
-    parts = tuple(place for place in PLACES if inputs(old, place) != inputs(new, place))
-    if not audio:
-        parts = tuple(place for place in parts if place in ("realtime", "llm"))
+    used = PLACES if audio else ("realtime", "llm")
+    parts = tuple(place for place in used if inputs(old, place) != inputs(new, place))
     prompt = instructions(old) != instructions(new)
     tools = _endings(old) != _endings(new)
     rows = {_place_row(place, old, new) for place in parts}
@@ -157,8 +158,12 @@ def plan(old: SessionSpec, new: SessionSpec, *, audio: bool) -> Plan:
         for group, option in old.choices.items()
         if option != new.choices[group]
     )
+    changes = (*chosen, *changes)
+    if len(changes) > CHANGES:
+        more = Change("…", "", f"{len(changes) - CHANGES} more fields", how)
+        changes = (*changes[:CHANGES], more)
     return Plan(
-        changes=(*chosen, *changes),
+        changes=changes,
         how=how,
         prompt=prompt,
         tools=tools,
@@ -179,21 +184,39 @@ def _endings(spec: SessionSpec) -> list[str]:
 
 
 def _changes(old: SessionSpec, new: SessionSpec, kind: Kind, rows: set[str], audio: bool) -> Iterator[Change]:
-    before, after = _flat(old), _flat(new)
-    for name in [*before, *(name for name in after if name not in before)]:
-        was, becomes = before.get(name), after.get(name)
-        if was == becomes:
+    for top, was, becomes in _differing(old, new):
+        if top == "persona.prose":
+            yield Change(top, "", _prose_diff(str(was), str(becomes)), TABLE["prompt"].ways[kind].how)
             continue
-        row = _row_of(name)
-        if row in _SPOKEN and not audio:
-            row = "unused"
-        if row == "model" and "kind" in rows:
-            row = "kind"
-        how = TABLE[row].ways[kind].how
-        if name == "persona.prose":
-            yield Change(name, "", _prose_diff(str(was), str(becomes)), how)
-        else:
-            yield Change(name, _shown(was), _shown(becomes), how)
+        before, after = dict(_leaves(top, was)), dict(_leaves(top, becomes))
+        for name in [*before, *(name for name in after if name not in before)]:
+            if before.get(name) == after.get(name):
+                continue
+            row = _row_of(name)
+            if row in _SPOKEN and not audio:
+                row = "unused"
+            if row == "model" and "kind" in rows:
+                row = "kind"
+            yield Change(name, _shown(before.get(name)), _shown(after.get(name)), TABLE[row].ways[kind].how)
+
+
+def _differing(old: SessionSpec, new: SessionSpec) -> Iterator[tuple[str, Any, Any]]:
+    """The fields of groups and persona that differ, named as the files name them."""
+    pairs: list[tuple[str, str, Any, Any]] = [
+        (f"persona.{name}", name, old.persona, new.persona) for name in ("prose", "name")
+    ]
+    for group in ("model", "voice", "language", "vad"):
+        one, other = getattr(old, group), getattr(new, group)
+        pairs += [(f"{group}.{field.name}", field.name, one, other) for field in fields(one)]
+    front = (field.name for field in fields(old.persona.front) if field.name not in _CHOSEN)
+    pairs += [(f"persona.{name}", name, old.persona.front, new.persona.front) for name in front]
+    for label, name, one, other in pairs:
+        if getattr(one, name) != getattr(other, name):
+            yield label, getattr(one, name), getattr(other, name)
+
+
+_CHOSEN = ("name", "language", "voice", "model")
+"""Front matter that shows as what it chooses, and the name, which may come from the prose."""
 
 
 def _row_of(name: str) -> str:
@@ -204,27 +227,16 @@ def _row_of(name: str) -> str:
     return next((_FIELDS[beginning] for beginning in beginnings if beginning in _FIELDS), "unused")
 
 
-@lru_cache(maxsize=16)
-def _flat(spec: SessionSpec) -> dict[str, Any]:
-    """The spec's leaves by dotted name, as the files name them."""
-    front = asdict(spec.persona.front)
-    front["name"] = spec.persona.name
-    for group in ("language", "voice", "model"):  # these show as what they choose
-        del front[group]
-    groups = {group: asdict(getattr(spec, group)) for group in ("model", "voice", "language", "vad")}
-    tree = {**groups, "persona": {"prose": spec.persona.prose, **front}}
-    return {name: leaf for group, value in tree.items() for name, leaf in _leaves(group, value)}
-
-
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(f"{name}.{key}", inner)
-    elif isinstance(value, (list, tuple)) and any(isinstance(inner, dict) for inner in value):
+    elif isinstance(value, (list, tuple)) and any(is_dataclass(inner) or isinstance(inner, dict) for inner in value):
         for i, inner in enumerate(value):
-            label = inner.get("name", i) if isinstance(inner, dict) else i
-            yield from _leaves(f"{name}.{label}", inner)
-    else:
+            yield from _leaves(f"{name}.{getattr(inner, 'name', i)}", inner)
+    elif value not in (None, "", [], ()):
         yield name, value
 
 

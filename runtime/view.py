@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .events import Ended, Event, Failure, Heard, Interim, Notice, Recovered, Said, Started, State
+from .events import Ended, Event, Failure, Heard, How, Interim, Notice, Recovered, Reload, Said, Started, State
 
 EMOTION_STYLES = {
     "angry": "bold red",
@@ -22,6 +22,9 @@ EMOTION_STYLES = {
     "satisfied": "green",
     "happy": "bold green",
 }
+
+CHANGES_SHOWN = 8
+"""Fields of one edit on the screen; the events have them all."""
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class View:
         self._console = console
         self._calls: dict[str, Moving] = {}
         self._typed: tuple[str, int] | None = None
+        self._shown = ""
         self._live = Live(self, console=console, auto_refresh=False, transient=True) if live else None
 
     def __enter__(self) -> View:
@@ -76,6 +80,9 @@ class View:
                 who = f"{call.persona} ({event.emotion})"
                 text = f"{event.text} —" if event.interrupted else event.text
                 self._print(event, _said(who, text, EMOTION_STYLES.get(event.emotion, "")), timed=True)
+                if event.since_save_ms is not None:
+                    first = f"↻ her first words under {event.revision}, {event.since_save_ms} ms after the save"
+                    self._print(event, Text(first, style="dim"))
             case Notice():
                 self._print(
                     event, Text(clean(event.text), style="yellow" if event.room else "dim"), timed=bool(event.room)
@@ -84,10 +91,22 @@ class View:
                 self._print(event, Text(f"! {clean(event.source)}: {clean(event.reason)}", style="yellow"))
             case Recovered():
                 self._print(event, Text(f"! speaking again after {event.gap_ms} ms", style="yellow"))
+            case Reload():
+                self._show_receipt(event)
             case Ended():
                 self._print(event, _summary(event), timed=bool(event.room))
                 del self._calls[event.room]
         self._refresh()
+
+    def _show_receipt(self, event: Reload) -> None:
+        """What an edit changed is shown once, however many calls it reached; what became of it, for each call."""
+        self._print(event, _receipt(event), timed=bool(event.room))
+        if event.changes and event.after != self._shown:
+            for change in event.changes[:CHANGES_SHOWN]:
+                self._print(event, _change(change))
+            if (more := len(event.changes) - CHANGES_SHOWN) > 0:
+                self._print(event, Text(f"  … and {more} more", style="dim"))
+        self._shown = event.after
 
     def show_typing(self, text: str, cursor: int) -> None:
         """Shows what the trainee has typed so far, with the cursor before this character."""
@@ -148,6 +167,32 @@ def _stamp(event: Event, *, timed: bool) -> Text:
 
 def _said(who: str, text: str, style: str) -> Text:
     return Text.assemble((f"{clean(who)}: ", style), clean(text))
+
+
+def _receipt(event: Reload) -> Text:
+    styles = {How.IN_PLACE: "green", How.SWAPPED: "green", How.REJECTED: "bold red"}
+    files = clean(", ".join(event.files[:3])) + (f" and {len(event.files) - 3} more" if len(event.files) > 3 else "")
+    applied = event.how in (How.IN_PLACE, How.SWAPPED)
+    took = f" after {event.ms} ms" if applied else ""
+    revisions = f"  {event.before} → {event.after}" if applied else f"  revision {event.before}"
+    reason = f": {clean(event.reason.removeprefix(f'{files}: '))}" if event.reason else ""
+    return Text.assemble(
+        ("↻ ", "bold"), files, ": ", (f"{event.how}", styles.get(event.how, "yellow")), took, reason, (revisions, "dim")
+    )
+
+
+def _change(change: Mapping[str, str]) -> Text:
+    """One field: old → new; of prose, the lines that went and came."""
+    name, how = clean(change["field"]), clean(change["how"])
+    if change["field"] == "persona.prose":
+        lines = [Text(f"    {clean(line)}", style=_DIFF_STYLES.get(line[:1], "")) for line in change["new"].split("\n")]
+        return Text("\n").join([Text(f"  {name} ({how})"), *lines])
+    if not change["old"]:
+        return Text(f"  {name} {clean(change['new'])} ({how})")
+    return Text(f"  {name}: {clean(change['old'])} → {clean(change['new'])} ({how})")
+
+
+_DIFF_STYLES = {"-": "red", "+": "green"}
 
 
 def _summary(event: Ended) -> Text:

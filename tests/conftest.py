@@ -1,5 +1,6 @@
 """What the tests share: the program as a process of its own, and folders of personas."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -127,3 +128,17 @@ def use_personas(personas: Path) -> Iterator[Callable[[str, str], Path]]:
     use_folder(personas)
     yield write
     use_folder(ROOT / "personas")
+
+
+@pytest.fixture
+async def skip(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Moves the event loop's clock forward: timers that become due fire, nothing waits."""
+    loop = asyncio.get_running_loop()
+    real, skipped = loop.time, [0.0]
+    monkeypatch.setattr(loop, "time", lambda: real() + skipped[0])
+
+    def forward(seconds: float) -> None:
+        skipped[0] += seconds
+        loop.call_soon(lambda: None)
+
+    return forward

@@ -1,88 +1,14 @@
 """Providers that fail while a call is on: real plugins, servers on loopback, time that can be skipped."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar
 
 import pytest
-from livekit.agents import Agent, AgentSession, utils
 
-from runtime.events import Ended, Event, Failure, Heard, Recovered, Said
-from runtime.session import Call
-from runtime.spec import Edit, compose
-from tests.loopback import Close, Drop, Garbage, GoAway, Refuse, Server, Stall, Watched
-from tests.loopback.client import Microphone, Speaker
+from runtime.events import Ended, Failure, Heard, Recovered, Said
+from tests.held import Skip, held
+from tests.loopback import Close, Drop, Garbage, GoAway, Refuse, Stall
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_realtime import OpenAIRealtimeServer
-
-Skip = Callable[[float], None]
-E = TypeVar("E", bound=Event)
-
-
-@pytest.fixture
-async def skip(monkeypatch: pytest.MonkeyPatch) -> Skip:
-    """Moves the event loop's clock forward: timers that become due fire, nothing waits."""
-    loop = asyncio.get_running_loop()
-    real, skipped = loop.time, [0.0]
-    monkeypatch.setattr(loop, "time", lambda: real() + skipped[0])
-
-    def forward(seconds: float) -> None:
-        skipped[0] += seconds
-        loop.call_soon(lambda: None)
-
-    return forward
-
-
-class Held(Watched):
-    """A call that is on, and what it told."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.events: list[Event] = []
-        self.microphone = Microphone()
-        self.speaker = Speaker()
-        self.call: Call
-
-    def emit(self, event: Event) -> None:
-        self.events.append(event)
-        self.changed()
-
-    def of(self, kind: type[E]) -> list[E]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    async def ended(self) -> Ended:
-        await self.until(lambda: bool(self.of(Ended)), timeout=20)
-        return self.of(Ended)[0]
-
-
-@asynccontextmanager
-async def held(
-    model: str, server: Server, monkeypatch: pytest.MonkeyPatch, *, opened: bool = True
-) -> AsyncIterator[Held]:
-    """A call with this model against this server, spoken through a microphone and a speaker of the test's own."""
-    for name, value in server.environment.items():  # type: ignore[attr-defined]
-        monkeypatch.setenv(name, value)
-    spec = compose([f"model={model}", "vad=none" if "realtime" in model else "vad=silero"])
-    line = Held()
-
-    async def specs() -> AsyncIterator[Edit]:
-        yield Edit(spec)
-
-    @asynccontextmanager
-    async def join(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
-        session.input.audio, session.output.audio = line.microphone, line.speaker
-        await session.start(agent)
-        yield
-
-    async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
-        line.call = Call(specs(), line.emit, audio=True)
-        tasks.create_task(line.call.run(join))
-        if opened:
-            await line.until(lambda: bool(line.of(Said)))
-        yield line
-        line.call.hang_up()
-
 
 REALTIME = {"gemini_realtime": GeminiServer, "openai_realtime": OpenAIRealtimeServer}
 

@@ -1,0 +1,113 @@
+"""A call that is on, held in the test's own process: a real session, a server on loopback, ears and a mouth, and a way
+to edit its spec."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TypeVar
+
+import pytest
+from livekit.agents import Agent, AgentSession, utils
+
+from runtime.events import Ended, Event, Reload, Said
+from runtime.session import Call
+from runtime.settings import ReloadMode
+from runtime.spec import Edit, SessionSpec, compose
+from tests.loopback import Server, Watched
+from tests.loopback.client import Microphone, Speaker
+
+Skip = Callable[[float], None]
+E = TypeVar("E", bound=Event)
+
+
+class Held(Watched):
+    """A call that is on, and what it told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Event] = []
+        self.microphone = Microphone()
+        self.speaker = Speaker()
+        self.call: Call
+        self.session: AgentSession[None]
+        self.spec: SessionSpec
+        self.edits: asyncio.Queue[Edit] = asyncio.Queue()
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+        self.changed()
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def ended(self) -> Ended:
+        await self.until(lambda: bool(self.of(Ended)), timeout=20)
+        return self.of(Ended)[0]
+
+    def edit(self, spec: SessionSpec | None = None, error: str = "") -> None:
+        """A file is saved that makes this spec, or none."""
+        self.edits.put_nowait(Edit(spec, time.time(), ("a file",), error))
+
+    def write(self, prose: str) -> SessionSpec:
+        """The persona's file is saved with this prose."""
+        spec = rewritten(self.spec, prose)
+        self.edit(spec)
+        return spec
+
+    async def receipt(self, number: int = 1) -> Reload:
+        """The receipt of the edit of that number, once it is there."""
+        await self.until(lambda: len(self.of(Reload)) >= number, timeout=20)
+        return self.of(Reload)[number - 1]
+
+    async def answer(self, number: int) -> str:
+        """The persona's line of that number, the opening included, once it was said."""
+        await self.until(lambda: len(self.of(Said)) >= number, timeout=20)
+        return self.of(Said)[number - 1].text
+
+
+def rewritten(spec: SessionSpec, prose: str) -> SessionSpec:
+    """The spec with another prompt."""
+    return replace(spec, persona=replace(spec.persona, prose=prose), revision=f"{abs(hash(prose)):x}"[:12])
+
+
+@asynccontextmanager
+async def held(
+    model: str,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    *options: str,
+    opened: bool = True,
+    reload: ReloadMode = ReloadMode.LIVE,
+) -> AsyncIterator[Held]:
+    """A call with this model against this server, spoken through a microphone and a speaker of the test's own."""
+    for name, value in server.environment.items():  # type: ignore[attr-defined]
+        monkeypatch.setenv(name, value)
+    line = Held()
+    vad = (
+        []
+        if any(option.startswith("vad=") for option in options)
+        else ["vad=none" if "realtime" in model else "vad=silero"]
+    )
+    line.spec = compose([f"model={model}", *vad, *options])
+
+    async def edits() -> AsyncIterator[Edit]:
+        yield Edit(line.spec)
+        while True:
+            yield await line.edits.get()
+
+    @asynccontextmanager
+    async def join(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
+        line.session = session
+        session.input.audio, session.output.audio = line.microphone, line.speaker
+        await session.start(agent)
+        yield
+
+    async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
+        line.call = Call(edits(), line.emit, audio=True, reload=reload)
+        tasks.create_task(line.call.run(join))
+        if opened:
+            await line.until(lambda: bool(line.of(Said)))
+        yield line
+        line.call.hang_up()
