@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from livekit.agents import AgentSession
+
+LOOK_SECONDS = 0.05
+"""How soon the end of a speech is noticed: LiveKit has no event for it."""
 
 
 class Floor:
@@ -46,7 +49,9 @@ class Floor:
     async def until_free(self) -> None:
         """Returns when all is quiet and no typed turn is on its way."""
         while not self.quiet or self._turns.locked():
-            await self._changed.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._changed.wait()
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:

@@ -14,10 +14,10 @@ from .build import PLACES, inputs, instructions
 from .events import How
 from .spec import SessionSpec
 
-DIFF_LINES = 12
+DIFF_LINES = 6
 VALUE_CHARACTERS = 160
 CHANGES = 24
-"""Lines of a prose diff, characters of a value and fields that a receipt shows; of more it says how many."""
+"""Lines that go and that come in a prose diff, characters of a value and fields that a receipt shows; of more it says how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +249,11 @@ def _prose_diff(old: str, new: str) -> str:
     """The lines that go (-) and come (+), shortened."""
     diff = difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
     lines = [line for line in diff if not line.startswith(("---", "+++", "@@"))]
-    shown = [line if len(line) <= VALUE_CHARACTERS else f"{line[: VALUE_CHARACTERS - 1]}…" for line in lines]
-    more = len(shown) - DIFF_LINES
-    return "\n".join(shown if more <= 0 else [*shown[:DIFF_LINES], f"… {more} more lines"])
+    shown: list[str] = []
+    left = {"-": DIFF_LINES, "+": DIFF_LINES}
+    for line in lines:
+        left[line[0]] -= 1
+        if left[line[0]] >= 0:
+            shown.append(line if len(line) <= VALUE_CHARACTERS else f"{line[: VALUE_CHARACTERS - 1]}…")
+    more = len(lines) - len(shown)
+    return "\n".join([*shown, f"… {more} more lines"] if more else shown)

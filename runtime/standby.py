@@ -59,10 +59,15 @@ class Standby(RealtimeModel):
         disabled = detects_turns_itself(self._inner, parts)
         session = self._ready = self._inner.session(turn_detection_disabled=disabled)
         accepted = Acceptance(session, instructions)
+        # Before the plugin's own task gets to run: Google's would connect without them, and then once more.
         await session.update_instructions(instructions)
-        await session.update_chat_ctx(history)
         await session.update_tools(ToolContext(list(tools)).flatten())
-        await accepted.wait()
+        telling = asyncio.ensure_future(session.update_chat_ctx(history))
+        try:
+            await accepted.wait()
+            await telling
+        finally:
+            telling.cancel()
 
     async def catch_up(self, history: ChatContext) -> None:
         """Tells the open session what was said since."""
@@ -102,6 +107,7 @@ class Acceptance:
 
     def __init__(self, session: RealtimeSession[Any], instructions: str) -> None:
         self._instructions = instructions
+        self._trouble = ""
         self._answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         session.on("error", self._on_error)
         if type(session).__module__.endswith("openai"):
@@ -119,7 +125,8 @@ class Acceptance:
             async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
                 await self._answer
         except TimeoutError:
-            raise NotAccepted(f"the provider did not acknowledge it in {ACKNOWLEDGE_SECONDS:g} s") from None
+            why = f": {self._trouble}" if self._trouble else ""
+            raise NotAccepted(f"the provider did not accept it in {ACKNOWLEDGE_SECONDS:g} s{why}") from None
 
     def _settle(self, error: str = "") -> None:
         if not self._answer.done():
@@ -129,7 +136,9 @@ class Acceptance:
                 self._answer.set_result(None)
 
     def _on_error(self, error: RealtimeModelError) -> None:
-        self._settle(" ".join(str(error.error).split())[:300] or type(error.error).__name__)
+        self._trouble = " ".join(str(error.error).split())[:300] or type(error.error).__name__
+        if not error.recoverable:  # otherwise the plugin tries again
+            self._settle(self._trouble)
 
     def _on_metrics(self, metrics: RealtimeModelMetrics) -> None:
         if metrics.acquire_time:

@@ -91,14 +91,20 @@ async def test_a_new_voice_is_one_new_session(model: str, vad: str, monkeypatch:
 
 
 @realtime
-async def test_a_refused_session_never_touches_the_call(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_session_never_touches_the_call(
+    model: str, monkeypatch: pytest.MonkeyPatch, skip: Callable[[float], None]
+) -> None:
     """A provider that does not take the new session: the edit is rejected, and the call goes on as it was."""
     async with SERVERS[model](reply=obeys, on_connect=[None, *[Refuse(401)] * 9]) as server:
         async with held(model, server, monkeypatch) as line:
             line.edit(compose([f"model={model}", "vad=none", "voice=firm_male"]))
+            await server.until(lambda: bool(server.refused))
+            while not line.of(Reload):
+                skip(0.5)
+                await asyncio.sleep(0)
             receipt = await line.receipt()
             assert receipt.how is How.REJECTED
-            assert "refused" in receipt.reason and "the call is as it was" in receipt.reason
+            assert "401" in receipt.reason and "the call is as it was" in receipt.reason
             await line.call.type("hello")
             assert await line.answer(2) == "no dog, hello"
             assert not line.of(Ended)
