@@ -73,7 +73,7 @@ class Snapshot:
     def __init__(self, folders: Sequence[Path], is_ours: Callable[[Path], bool]) -> None:
         self.folders = folders
         self.standing: Mapping[Path, Identity | None] = {}
-        """What the folders were at the last scan (None: not there), and the links to folders below them."""
+        """What the folders were at the last scan (None: not there), and those below them."""
         self._is_ours = is_ours
         self._held: dict[Path, _Held] = {}
         self._scanned = time.time()
@@ -137,8 +137,7 @@ class Snapshot:
                 except OSError:
                     continue
                 seen.add(identity)
-                if place == folder or place.is_symlink():
-                    standing[place] = identity
+                standing[place] = identity
                 for entry in entries:
                     path = Path(entry.path)
                     if _is_folder(entry):
