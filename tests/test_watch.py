@@ -1,6 +1,7 @@
 """Every way in which files are saved, with real files, by file events and by polling."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import random
@@ -9,9 +10,9 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence, Set
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from watchfiles import Change, awatch
 
 from runtime.watch import Saved, saves
 
@@ -418,8 +419,11 @@ async def test_a_save_has_a_time(folder: Path, watch: Watch) -> None:
 
 
 @pytest.mark.usefixtures("way")
-async def test_a_file_from_long_ago_is_saved_now(folder: Path, watch: Watch, tmp_path: Path) -> None:
+async def test_a_file_from_long_ago_is_saved_now(
+    folder: Path, watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A link that leads to another file was saved when that was noticed: the file's own time is of no use."""
+    monkeypatch.setattr("runtime.snapshot.LATE", 0.0)
     for name in ("v1", "v2"):
         (tmp_path / name).write_text(name)
     link = folder / "link.md"
@@ -624,3 +628,229 @@ async def test_anything_may_lie_in_a_folder(folder: Path, watch: Watch) -> None:
     (folder / "sarah.md").write_bytes(OLD)
     assert (await watched.saved()).changed == {folder / "sarah.md"}
     assert all(line.isprintable() for line in watched.said)
+
+
+FORCED = "no file events there (WATCHFILES_FORCE_POLLING is set), so it is read every 0.05 s"
+
+
+async def test_polling_is_said_once(folder: Path, watch: Watch, way: str) -> None:
+    """A folder without file events is named with the reason, once."""
+    watched = watch(folder)
+    for data in (NEW, OLD):
+        (folder / "sarah.md").write_bytes(data)
+        await watched.until_now()
+    expected = [f"{folder}: {FORCED}", f"{watched.elsewhere}: {FORCED}"]
+    assert watched.said == (expected if way == "polling" else [])
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("way", ["events"], indirect=True)
+@pytest.mark.parametrize(
+    ("mounts", "kind"),
+    [
+        (["ext4 /", "nfs4 {}"], "nfs4"),
+        (["ext4 /", "fuse.sshfs {parent}"], "fuse.sshfs"),
+        (["9p /", "ext4 {}"], None),
+        (["9p /", "ext4 {}x"], "9p"),
+        (["nfs {}", "ext4 {}"], None),
+    ],
+)
+async def test_network_shares_are_polled(
+    tmp_path: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch, mounts: list[str], kind: str | None
+) -> None:
+    """A folder on a file system that others write to is polled; what counts is the last mount nearest to it."""
+    folder = tmp_path / "on the share"
+    made_again(folder)
+    table = tmp_path / "mountinfo"
+    lines = []
+    for mount in mounts:
+        system, _, point = mount.partition(" ")
+        point = point.format(folder, parent=folder.parent).replace(" ", "\\040")
+        lines.append(f"36 35 98:0 /mnt {point} rw,noatime master:1 - {system} server:/export rw,errors=continue\n")
+    table.write_text("".join(lines))
+    monkeypatch.setattr("runtime.watch.MOUNTS", table)
+    watched = watch(folder)
+    (folder / "sarah.md").write_bytes(NEW)
+    assert_saved(await watched.saved(), changed={folder / "sarah.md"})
+    expected = [f"{folder}: no file events there ({kind}), so it is read every 0.05 s"] if kind else []
+    assert [line for line in watched.said if str(folder) in line] == expected
+
+
+@pytest.mark.parametrize("way", ["events"], indirect=True)
+@pytest.mark.usefixtures("way")
+async def test_a_system_without_a_list_of_mounts_has_events(
+    folder: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing tells about file systems, events are relied on."""
+    monkeypatch.setattr("runtime.watch.MOUNTS", folder / "none")
+    watched = watch(folder)
+    (folder / "sarah.md").write_bytes(NEW)
+    assert_saved(await watched.saved(), changed={folder / "sarah.md"})
+    assert not watched.said
+
+
+@pytest.mark.parametrize("way", ["events"], indirect=True)
+@pytest.mark.usefixtures("way")
+async def test_a_watcher_that_cannot_start_is_polling(
+    folder: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the system has no watch left the folders are polled, and watched again as soon as it has."""
+    tries = 0
+
+    def no_watch_left(*paths: Path, **options: object) -> AsyncIterator[set[tuple[Change, str]]]:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise OSError(errno.ENOSPC, "OS file watch limit reached")
+        return awatch(*paths, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("runtime.watch.awatch", no_watch_left)
+    monkeypatch.setattr("runtime.watch.RETRY", 0.0)
+    watched = watch(folder)
+    while tries < 3:
+        await watched.until_now()
+    (folder / "sarah.md").write_bytes(NEW)
+    assert_saved(await watched.saved(), changed={folder / "sarah.md"})
+    reason = "no file events there ([Errno 28] OS file watch limit reached), so it is read every 0.05 s"
+    assert watched.said == [f"{folder}: {reason}", f"{watched.elsewhere}: {reason}"]
+
+
+@pytest.mark.parametrize("way", ["events"], indirect=True)
+@pytest.mark.usefixtures("way")
+async def test_a_watcher_that_dies_is_followed_by_polling(folder: Path, watch: Watch) -> None:
+    """A name that is no text, which ends the library's watch, ends no watching."""
+    odd = folder / os.fsdecode(b"\xff.md")
+    watched = watch(folder)
+    await watched.until_now()
+    odd.write_bytes(NEW)
+    assert_saved(await watched.saved(), changed={odd})
+    for data in (NEW, OLD, NEW):
+        (folder / "sarah.md").write_bytes(data)
+        assert_saved(await watched.saved(), changed={folder / "sarah.md"})
+    assert len(watched.said) == 2
+    assert all("Unable to decode path" in line and line.isprintable() for line in watched.said)
+
+
+@pytest.mark.usefixtures("way")
+async def test_a_folder_whose_name_is_no_text(tmp_path: Path, watch: Watch) -> None:
+    """A folder that the library cannot be told of is polled, and named so that the line can be printed."""
+    folder = tmp_path / os.fsdecode(b"\xff")
+    made_again(folder)
+    watched = watch(folder)
+    (folder / "sarah.md").write_bytes(NEW)
+    assert_saved(await watched.saved(), changed={folder / "sarah.md"})
+    assert not await watched.until_now()
+    (folder / "sarah.md").write_bytes(OLD)
+    assert_saved(await watched.saved(), changed={folder / "sarah.md"})
+    assert watched.said[0].startswith(f"{tmp_path}/\\udcff: no file events there (")
+
+
+@pytest.mark.parametrize("end", ["aclose", "cancel", "cancel at once", "never awaited"])
+def test_nothing_is_left_when_it_ends(folder: Path, way: str, end: str) -> None:
+    """However the iterator is ended, it ends promptly, and neither a thread nor an open file stays behind."""
+
+    async def use() -> None:
+        iterator = saves([folder], is_ours)
+        if end == "never awaited":
+            return
+        if end == "aclose":
+            (folder / "sarah.md").write_bytes(NEW)
+            await anext(iterator)
+            await iterator.aclose()
+            return
+        waiting = asyncio.ensure_future(anext(iterator))
+        if end == "cancel":
+            (folder / "sarah.md").write_bytes(NEW)
+            await waiting
+            waiting = asyncio.ensure_future(anext(iterator))
+        await asyncio.to_thread(lambda: None)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(asyncio.wait_for(use(), 10))
+    (folder / "sarah.md").write_bytes(OLD)
+    threads, files = set(threading.enumerate()), len(os.listdir("/proc/self/fd"))
+    began = time.monotonic()
+    for n in range(10):
+        (folder / "sarah.md").write_bytes(b"%d" % n)
+        asyncio.run(asyncio.wait_for(use(), 10))
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(5)
+        assert not thread.is_alive()
+    assert time.monotonic() - began < 5
+    # The library's thread closes its files when it ends, a moment after it was told to: the last one's may be open.
+    assert len(os.listdir("/proc/self/fd")) < files + 10
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("seed", range(4))
+async def test_who_reads_what_has_changed_knows_everything(
+    folder: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """After hundreds of operations of all kinds, whoever read files as they were reported holds what the disk holds."""
+    monkeypatch.setattr("runtime.watch.LOOK", 1.0)
+    chance = random.Random(seed)
+    team = folder / "team"
+    team.mkdir()
+    files = [place / f"{name}.md" for place in (folder, team) for name in ("sarah", "tom", "ann")]
+    watched = watch(folder)
+    known = {file: read(file) for file in files}
+    reports = 0
+    rounds = 40
+    async with asyncio.timeout(60):
+        while rounds > 0 or known != {file: read(file) for file in files}:
+            operations = asyncio.to_thread(operate, chance, files, team, chance.randrange(10) if rounds > 0 else 0)
+            seen, _ = await asyncio.gather(watched.until_now(), operations)
+            known |= {file: read(file) for saved in seen for file in saved.changed if file in known}
+            reports += len(seen)
+            rounds -= 1
+    assert reports > 20
+
+
+def read(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes() if file.is_file() else None
+    except OSError:
+        return None
+
+
+def operate(chance: random.Random, files: Sequence[Path], team: Path, number: int) -> None:
+    """Does so many things that may happen to files; what cannot be done just now is left."""
+    for _ in range(number):
+        operation(chance, files, team)
+
+
+def operation(chance: random.Random, files: Sequence[Path], team: Path) -> None:
+    file, other = chance.sample(files, 2)
+    data = chance.choice([b"", OLD, NEW, OLD.swapcase(), chance.randbytes(len(OLD)), bytes(2 * 1024 * 1024)])
+
+    def finish(steps: Steps) -> None:
+        for _ in steps:
+            if chance.random() < 0.1:
+                return
+
+    def team_goes() -> None:
+        team.rename(team.with_name("away"))
+        if chance.random() < 0.5:
+            shutil.rmtree(team.with_name("away"))
+            team.mkdir()
+        else:
+            team.with_name("away").rename(team)
+
+    act: Callable[[], object] = chance.choice(
+        [
+            *[lambda save=save: finish(save(file, data)) for save in [*WAYS_TO_SAVE, appended]],
+            *[lambda lose=lose: lose(file) for lose in (removed, emptied, moved_away, dangling, a_pipe)],
+            lambda: file.rename(other),
+            lambda: os.link(file, other),
+            lambda: os.utime(file, ns=(0, chance.randrange(10**18))),
+            lambda: overwrite(file, 0, data),
+            lambda: file.chmod(chance.choice([0o000, 0o644])),
+            team_goes,
+        ]
+    )
+    with contextlib.suppress(OSError):
+        if file.is_fifo():
+            file.unlink()
+        act()
