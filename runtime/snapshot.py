@@ -75,6 +75,7 @@ class Snapshot:
         self.standing: Mapping[Path, Identity | None] = {}
         """What the folders were at the last scan (None: not there), and those below them."""
         self._is_ours = is_ours
+        self._verdicts: dict[str, Path | None] = {}
         self._held: dict[Path, _Held] = {}
         self._scanned = time.time()
         self._states = {path: _look(path, _ABSENT) for path in self._files()}
@@ -120,7 +121,8 @@ class Snapshot:
 
     def _files(self) -> set[Path]:
         """The files that are ours. Notes on the way what the folders are."""
-        files: set[Path] = set()
+        # By name, kept from scan to scan: to make and compare thousands of paths takes longer than to list them.
+        verdicts: dict[str, Path | None] = {}
         standing: dict[Path, Identity | None] = dict.fromkeys(self.folders)
         for folder in self.folders:
             seen: set[Identity] = set()
@@ -139,15 +141,20 @@ class Snapshot:
                 seen.add(identity)
                 standing[place] = identity
                 for entry in entries:
-                    path = Path(entry.path)
-                    if _is_folder(entry):
+                    if not _is_folder(entry):
+                        verdicts[entry.path] = self._verdict(entry.path)
+                    elif not entry.name.startswith("."):
                         # Links last, so that a folder that is reached both ways goes by its own name.
-                        if not entry.name.startswith("."):
-                            places.insert(0 if entry.is_symlink() else len(places), path)
-                    elif self._is_ours(path):
-                        files.add(path)
-        self.standing = standing
-        return files
+                        places.insert(0 if entry.is_symlink() else len(places), Path(entry.path))
+        self.standing, self._verdicts = standing, verdicts
+        return {path for path in verdicts.values() if path}
+
+    def _verdict(self, name: str) -> Path | None:
+        """The path if it is one of ours."""
+        if name in self._verdicts:
+            return self._verdicts[name]
+        path = Path(name)
+        return path if self._is_ours(path) else None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
