@@ -153,7 +153,6 @@ def linked_into_place(file: Path, data: bytes) -> Steps:
     file.unlink()
     yield
     os.link(draft, file)
-    draft.unlink()
 
 
 def vim(file: Path, data: bytes) -> Steps:
@@ -318,14 +317,26 @@ async def test_a_file_halfway_through_a_save_does_not_delay_others(folder: Path,
 
 
 @pytest.mark.usefixtures("way", "unhurried")
-async def test_a_file_renamed_away_and_back_was_not_saved(folder: Path, watch: Watch) -> None:
-    """A file that is back with its bytes and its time is as it was."""
+async def test_a_file_renamed_away_and_back_is_the_same(folder: Path, watch: Watch) -> None:
+    """A file that is back with its bytes and its time is reported: whoever found it missing meanwhile reads it again."""
     file = folder / "sarah.md"
     watched = watch(folder)
     moved_away(file)
     assert not await watched.until_now()
     file.with_suffix(".away").rename(file)
+    (saved,) = await watched.until_now()
+    assert_saved(saved, same={file})
+
+
+@pytest.mark.usefixtures("way", "unhurried")
+async def test_a_folder_moved_away_and_back_is_the_same(folder: Path, watch: Watch) -> None:
+    """Files whose folder was away for a moment are reported although nothing in their stat shows it."""
+    watched = watch(folder)
+    moved(folder)
     assert not await watched.until_now()
+    moved_back(folder)
+    (saved,) = await watched.until_now()
+    assert_saved(saved, same={folder / "sarah.md"})
 
 
 @pytest.mark.usefixtures("way")
@@ -339,15 +350,16 @@ async def test_a_rename_changes_two_files(folder: Path, watch: Watch) -> None:
 
 
 @pytest.mark.usefixtures("way")
-async def test_a_link_to_a_file_or_other_permissions_save_nothing(folder: Path, watch: Watch) -> None:
-    """A hard link is a new file; the file that it shares its bytes with was not saved, nor is one by `chmod`."""
+async def test_a_link_to_a_file_or_other_permissions_change_no_bytes(folder: Path, watch: Watch) -> None:
+    """A hard link is a new file; the file that it shares its bytes with is the same, as is one after `chmod`."""
     file, link = folder / "sarah.md", folder / "link.md"
     watched = watch(folder)
     os.link(file, link)
     (saved,) = await watched.until_now()
-    assert_saved(saved, changed={link})
+    assert_saved(saved, changed={link}, same={file})
     file.chmod(0o600)
-    assert not await watched.until_now()
+    (saved,) = await watched.until_now()
+    assert_saved(saved, same={file, link})
 
 
 @pytest.mark.usefixtures("way")
@@ -785,7 +797,7 @@ def test_nothing_is_left_when_it_ends(folder: Path, way: str, end: str) -> None:
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("seed", range(4))
-async def test_who_reads_what_has_changed_knows_everything(
+async def test_who_reads_what_is_reported_knows_everything(
     folder: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """After hundreds of operations of all kinds, whoever read files as they were reported holds what the disk holds."""
@@ -802,7 +814,7 @@ async def test_who_reads_what_has_changed_knows_everything(
         while rounds > 0 or known != {file: read(file) for file in files}:
             operations = asyncio.to_thread(operate, chance, files, team, chance.randrange(10) if rounds > 0 else 0)
             seen, _ = await asyncio.gather(watched.until_now(), operations)
-            known |= {file: read(file) for saved in seen for file in saved.changed if file in known}
+            known |= {file: read(file) for saved in seen for file in saved.changed | saved.same if file in known}
             reports += len(seen)
             rounds -= 1
     assert reports > 10
