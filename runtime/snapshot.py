@@ -32,7 +32,9 @@ class Saved:
     """Files that were saved at about the same time.
 
     `at`: Unix time of the save, in seconds. `changed` holds files whose bytes differ from before (new, deleted and
-    renamed ones too), `same` those saved again with the bytes they had.
+    renamed ones too), `same` those that were saved, moved away and back, or given other permissions, with the bytes
+    they had. Whoever reads a file may meet it halfway through its next save, which may well be one of the same bytes:
+    a reader that reads again at each report, of either kind, ends with what the file holds.
     """
 
     at: float
@@ -42,16 +44,17 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """A file as it was found: what it holds (a hash, or one of the below), and its stat just before it was read.
-
-    `place` (device, number, size, time of writing) moves with every save, `ctime` (nanoseconds) with a new name or new
-    permissions, too.
-    """
+    """A file as it was found: what it holds (a hash, or one of the below), its stat just before it was read, and when
+    that was."""
 
     content: bytes
-    place: tuple[int, ...] = ()
-    ctime: int = 0
+    signature: tuple[int, ...] = (0,)
     read_at: float = 0.0
+
+    @property
+    def moved_at(self) -> float:
+        """When it was last written, renamed or given other permissions: its ctime, which no program can set."""
+        return self.signature[-1] / 1e9
 
 
 _UNREADABLE = b"unreadable"
@@ -73,8 +76,9 @@ class Snapshot:
     def __init__(self, folders: Sequence[Path], is_ours: Callable[[Path], bool]) -> None:
         self.folders = folders
         self.standing: Mapping[Path, Identity | None] = {}
-        """What the folders were at the last scan (None: not there), and the links to folders below them."""
+        """What the folders were at the last scan (None: not there), and those below them."""
         self._is_ours = is_ours
+        self._verdicts: dict[str, Path | None] = {}
         self._held: dict[Path, _Held] = {}
         self._scanned = time.time()
         self._states = {path: _look(path, _ABSENT) for path in self._files()}
@@ -95,13 +99,13 @@ class Snapshot:
         for path in files | self._states.keys():
             old = self._states.get(path, _ABSENT)
             new = _look(path, old) if path in files else _ABSENT
-            if new is old:
+            hold = self._held.get(path)
+            if new is old and not hold:
                 continue
             now = time.time()
-            at = new.ctime / 1e9 if before - LATE <= new.ctime / 1e9 <= now else now
+            at = new.moved_at if before - LATE <= new.moved_at <= now else now
             if new.content in _UNSETTLED and new.content != old.content:
-                hold = self._held.get(path)
-                if hold is None or hold.content != new.content:
+                if not hold or hold.content != new.content:
                     hold = _Held(new.content, time.monotonic(), at)
                 if time.monotonic() < hold.since + SETTLE:
                     held[path] = hold
@@ -109,7 +113,7 @@ class Snapshot:
                 at = hold.at
             if new.content != old.content:
                 changed[path] = at
-            elif new.place != old.place:
+            elif new.signature != old.signature or hold:
                 same[path] = at
             self._states[path] = new
             if new is _ABSENT:
@@ -120,7 +124,8 @@ class Snapshot:
 
     def _files(self) -> set[Path]:
         """The files that are ours. Notes on the way what the folders are."""
-        files: set[Path] = set()
+        # By name, kept from scan to scan: to make and compare thousands of paths takes longer than to list them.
+        verdicts: dict[str, Path | None] = {}
         standing: dict[Path, Identity | None] = dict.fromkeys(self.folders)
         for folder in self.folders:
             seen: set[Identity] = set()
@@ -137,18 +142,22 @@ class Snapshot:
                 except OSError:
                     continue
                 seen.add(identity)
-                if place == folder or place.is_symlink():
-                    standing[place] = identity
+                standing[place] = identity
                 for entry in entries:
-                    path = Path(entry.path)
-                    if _is_folder(entry):
+                    if not _is_folder(entry):
+                        verdicts[entry.path] = self._verdict(entry.path)
+                    elif not entry.name.startswith("."):
                         # Links last, so that a folder that is reached both ways goes by its own name.
-                        if not entry.name.startswith("."):
-                            places.insert(0 if entry.is_symlink() else len(places), path)
-                    elif self._is_ours(path):
-                        files.add(path)
-        self.standing = standing
-        return files
+                        places.insert(0 if entry.is_symlink() else len(places), Path(entry.path))
+        self.standing, self._verdicts = standing, verdicts
+        return {path for path in verdicts.values() if path}
+
+    def _verdict(self, name: str) -> Path | None:
+        """The path if it is one of ours."""
+        if name in self._verdicts:
+            return self._verdicts[name]
+        path = Path(name)
+        return path if self._is_ours(path) else None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -166,23 +175,22 @@ def _look(path: Path, old: _State) -> _State:
         return _ABSENT
     if not stat.S_ISREG(status.st_mode):
         return _ABSENT
-    place, ctime = _signature(status)
-    if (place, ctime) == (old.place, old.ctime) and old.read_at > ctime / 1e9 + CLOCK_STEP:
+    if _signature(status) == old.signature and old.read_at > old.moved_at + CLOCK_STEP:
         return old
     now = time.time()
     try:
         # A pipe that took the file's place just now would block, were it waited for.
         with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            place, ctime = _signature(os.fstat(file.fileno()))
+            status = os.fstat(file.fileno())
             data = file.read(READ_LIMIT + 1) or b""
     except FileNotFoundError:
         return _ABSENT
     except OSError:
-        return _State(_UNREADABLE, place, ctime, now)
+        return _State(_UNREADABLE, _signature(status), now)
     if len(data) > READ_LIMIT:
-        data = data[:READ_LIMIT] + repr(place).encode()
-    return _State(hashlib.sha256(data).digest() if data else _EMPTY, place, ctime, now)
+        data = data[:READ_LIMIT] + b"%d %d" % (status.st_size, status.st_mtime_ns)
+    return _State(hashlib.sha256(data).digest() if data else _EMPTY, _signature(status), now)
 
 
-def _signature(status: os.stat_result) -> tuple[tuple[int, ...], int]:
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns), status.st_ctime_ns
+def _signature(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

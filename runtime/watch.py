@@ -105,18 +105,22 @@ class _Waker:
         self._armed = standing
         gone = {folder for folder in self._folders if not standing[folder]}
         for folder in sorted(gone ^ self._gone):
-            self._say(f"{shown_path(folder)}: the folder is {'gone' if folder in gone else 'back'}")
+            self._tell(f"{shown_path(folder)}: the folder is {'gone' if folder in gone else 'back'}")
         self._gone = gone
         reasons = await asyncio.to_thread(_why_polled, self._folders, self._failed)
         for folder, reason in reasons.items():
             line = f"{shown_path(folder)}: no file events there ({reason}), so it is read every {POLL:g} s"
             if reason and line not in self._said:
                 self._said.add(line)
-                self._say(line)
+                self._tell(line)
         watched = [folder for folder, reason in reasons.items() if reason is None and folder not in gone]
         # What a link leads to is exchanged without an event inside it.
         often = len(watched) < len(self._folders) or await asyncio.to_thread(_any_links, watched)
-        self._task = asyncio.create_task(self._watch(watched, POLL if often else LOOK))
+        places = [place for place in standing if any(place.is_relative_to(folder) for folder in watched)]
+        self._task = asyncio.create_task(self._watch(places, POLL if often else LOOK))
+
+    def _tell(self, line: str) -> None:
+        self._say(line.encode(errors="backslashreplace").decode())  # a path is bytes, and need not be text
 
     async def close(self) -> str:
         """Ends the watch; returns the error that had ended it before, if one had."""
@@ -130,7 +134,7 @@ class _Waker:
 
     async def _watch(self, folders: Sequence[Path], every: float) -> None:
         """Wakes until a folder is deleted: what takes its place, maybe under its number, needs a watch of its own."""
-        roots = {str(folder) for folder in folders}
+        names = {str(folder) for folder in folders}
         try:
             # The scan that this asks for comes when the watch has begun: it finds what was saved since the one before.
             self._woken.set()
@@ -139,6 +143,8 @@ class _Waker:
                 self._woken.set()
             async for changes in awatch(
                 *folders,
+                # The folders below are among them: a walk of the library's own enters hidden ones, and any link.
+                recursive=False,
                 watch_filter=None,
                 step=STEP,
                 debounce=DEBOUNCE,
@@ -148,7 +154,7 @@ class _Waker:
                 ignore_permission_denied=True,
             ):
                 self._woken.set()
-                if any(change is Change.deleted and path in roots for change, path in changes):
+                if any(change is Change.deleted and path in names for change, path in changes):
                     return
         finally:
             self._woken.set()
