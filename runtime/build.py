@@ -199,7 +199,7 @@ def _arguments(
             public = [option for option in known if not option.startswith("_") and option != "spec"]
             raise SpecError(f"{where}.{name}: {part.plugin} has no such option{suggest(name, public)}")
         if isinstance(value, str) and value.startswith("env:"):
-            arguments[name] = _secret(f"{where}.{name}", value, env) if env is not None else ""
+            arguments[name] = secret(f"{where}.{name}", value, env) if env is not None else ""
         else:
             arguments[name] = _converted(f"{where}.{name}", value, hints.get(name))
     if part.plugin == "offline":  # the offline parts answer from the persona itself, and listen for its phrases
@@ -210,8 +210,12 @@ def _arguments(
     return arguments
 
 
-def _secret(where: str, value: str, env: Mapping[str, str]) -> str:
-    """`env:NAME`, or `env:NAME:-default` as shells write it."""
+def secret(where: str, value: str, env: Mapping[str, str]) -> str:
+    """The value of `env:NAME`, or of `env:NAME:-default` as shells write it.
+
+    Raises:
+        SpecError: NAME is not set and there is no default.
+    """
     name, has_default, default = value.removeprefix("env:").partition(":-")
     found = env.get(name) or default
     if not found and not has_default:

@@ -18,11 +18,9 @@ from livekit.agents import AgentServer, JobExecutorType, JobRequest
 from . import build
 from .errors import SpecError
 from .events import Emit, Ended, Event, Notice
-from .groups import file_of, options
 from .link import Line, switchboard
-from .persona import read_persona
 from .room import answer, warm_up
-from .routing import check_claims, parse_room, route
+from .routing import check_claims, parse_room, readable_personas, route
 from .settings import Executor, Settings, Worker
 from .spec import SessionSpec, compose
 
@@ -168,11 +166,7 @@ async def _until_signals(server: AgentServer, desk: Desk, emit: Emit) -> None:
 
 
 def _check_personas(settings: Settings) -> None:
-    personas = {}
-    for name in options("persona"):
-        with suppress(SpecError):  # a broken persona answers no room; mode=check says what is wrong with it
-            personas[name] = read_persona(file_of(name))[0]
-    for problem in check_claims(personas, settings.routing):
+    for problem in check_claims(readable_personas(), settings.routing):
         raise SpecError(problem)
 
 

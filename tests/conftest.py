@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from runtime.groups import use_folder
+from tests.livekit_server import livekit_server
 
 ROOT = Path(__file__).parent.parent
 
@@ -20,6 +21,8 @@ WARNINGS = [
     # The Google plugin's own use of google-genai.
     "-Wignore:Setting `LiveConnectConfig.generation_config`:DeprecationWarning",
     "-Wignore:ConnectionClosed.code is deprecated:DeprecationWarning",
+    # google-genai's own use of aiohttp.
+    "-Wignore:Inheritance class AiohttpClientSession from ClientSession is discouraged:DeprecationWarning",
 ]
 COMMAND = [sys.executable, *WARNINGS, "-m", "runtime"]
 """The command as a user types it, with every warning an error."""
@@ -127,3 +130,10 @@ def use_personas(personas: Path) -> Iterator[Callable[[str, str], Path]]:
     use_folder(personas)
     yield write
     use_folder(ROOT / "personas")
+
+
+@pytest.fixture
+async def livekit_url(tmp_path: Path) -> AsyncIterator[str]:
+    """A LiveKit server on loopback."""
+    async with livekit_server(tmp_path) as url:
+        yield url
