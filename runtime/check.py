@@ -14,7 +14,7 @@ from .persona import read_persona
 from .routing import check_claims, readable_personas
 from .settings import Routing
 from .spec import combine, compose
-from .view import table
+from .view import clean, table
 
 
 def check_all(routing: Routing) -> int:
@@ -28,12 +28,15 @@ def report(rows: Sequence[tuple[str, str, str]], neither: str) -> int:
     A row is its mark, what it is about, and how that is.
     """
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=max(console.width, 200))
-    console.print(table("", ("", "what", "how it is"), rows))
+    if console.is_terminal:
+        console.print(table("", ("", "what", "how it is"), rows))
+    else:  # a row is a line, however long
+        width = max(len(what) for _, what, _ in rows)
+        for mark, what, how in rows:
+            print(f"{mark}  {what:<{width}}  {clean(how)}")
     bad = sum(mark == "✗" for mark, _, _ in rows)
     absent = sum(mark == "–" for mark, _, _ in rows)
-    console.print(f"{len(rows) - bad - absent} fine, {absent} {neither}, {bad} not fine")
+    print(f"{len(rows) - bad - absent} fine, {absent} {neither}, {bad} not fine")
     return 1 if bad else 0
 
 

@@ -80,7 +80,9 @@ async def _row(what: str, examine: Callable[[], Awaitable[str]], seconds: float 
     except SpecError as error:
         return "✗", what, str(error)
     except TimeoutError:
-        return "✗", what, f"no answer within {seconds:.0f} s"
+        return "✗", what, f"no answer within {seconds:.0f} s: something on the way swallows what is sent"
+    except Exception as error:  # what a check did not foresee costs its own row, and not the report
+        return "✗", what, f"it could not be examined ({type(error).__name__})"
 
 
 class _Threads(ThreadPoolExecutor):

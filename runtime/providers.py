@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import time
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from .build import secret
-from .errors import NotOffered, SpecError, suggest
+from .errors import NotOffered, SpecError
 from .network import address, why_unreachable
 from .spec import Part, SessionSpec
 
@@ -48,7 +49,8 @@ def providers(spec: SessionSpec, env: Mapping[str, str] = os.environ) -> list[Pr
         if part is None or part.plugin not in _CLIENTS or not _speaks_with_a_key(place, part, env):
             continue
         options = part.options
-        http = options.get("http_options") or {}
+        given = options.get("http_options")
+        http = given if isinstance(given, dict) else {}
         usual, usual_key, base_variable = _USUAL[part.plugin]
         at = options.get("base_url") or http.get("base_url") or env.get(base_variable) or usual
         written = str(options.get("api_key") or f"env:{usual_key}:-")
@@ -75,6 +77,9 @@ async def ask(provider: Provider) -> str:
     """
     if not provider.key:
         raise NotOffered(f"not asked: {provider.secret} is not set")
+    where = address(provider.at)
+    if not where.startswith(("http://", "https://")):
+        raise SpecError(f"base_url is not an address: it is http://… or https://…, as {_USUAL[provider.plugin][0]}")
     client = _CLIENTS[provider.plugin](provider)
     try:
         names = await client.names()
@@ -83,12 +88,13 @@ async def ask(provider: Provider) -> str:
         await client.has([*provider.models, *names, "none"][0])
         ms = round((time.monotonic() - began) * 1000)
     except Exception as error:  # each library has its own; what the answer says may repeat the key, and is not shown
-        _explain(address(provider.at), client.status(error), error)
+        _explain(where, client.status(error), error)
     finally:
         await client.close()
-    where = address(provider.at)
     if absent:
-        raise SpecError(f"{where}: key accepted, but there is no model {absent[0]!r} for it{suggest(absent[0], names)}")
+        near = [name for model in absent for name in difflib.get_close_matches(model, names, n=3, cutoff=0.4)]
+        listed = f"nearest: {', '.join(dict.fromkeys(near))}" if near else f"it lists {len(names)} others"
+        raise SpecError(f"{where}: key accepted, but there is no model {' and no '.join(absent)} for it; {listed}")
     if ms > HIGH_MS:
         raise SpecError(
             f"{where}: key accepted, but an answer takes {ms} ms, and every reply will be late: run this nearer to the"
@@ -105,9 +111,7 @@ def _explain(where: str, status: int | None, error: Exception) -> NoReturn:
     if status == 404:
         raise NotOffered(f"{where} answers, but lists no models (404): if calls fail, check base_url") from None
     if status >= 500:
-        raise SpecError(
-            f"it answers {status}: the provider has a fault of its own; try again, or another model"
-        ) from None
+        raise SpecError(f"{where} answers {status}: a fault of its own; try again later, or another model=") from None
     raise SpecError(f"{where}: {_REFUSED.get(status, f'it answers {status}: check base_url')}") from None
 
 
@@ -144,7 +148,8 @@ class _Gemini:
         from google import genai
 
         self._errors = genai.errors
-        http: dict[str, Any] = {**provider.http_options, "timeout": round(SECONDS * 1000)}
+        # Previews, as the Live models are, are listed by v1beta alone.
+        http = {"api_version": "v1beta", **provider.http_options, "timeout": round(SECONDS * 1000)}
         if provider.at != _USUAL["google"][0]:
             http["base_url"] = provider.at
         options = genai.types.HttpOptions.model_validate(http)
