@@ -43,10 +43,14 @@ def do(cfg: DictConfig) -> None:
     if mode is Mode.CHECK:
         from .check import check_all
 
-        raise SystemExit(check_all())
+        raise SystemExit(check_all(settings.routing))
     spec = resolve(cfg)
+    if mode is Mode.DOCTOR:
+        from .doctor import examine
+
+        raise SystemExit(examine(settings, spec, [str(override) for override in HydraConfig.get().overrides.task]))
     if mode is Mode.PROMPT:
-        from .build import instructions
+        from .prompt import instructions
 
         sys.stdout.write(instructions(spec) + "\n")
     elif mode is Mode.SERVE:

@@ -9,7 +9,8 @@ from livekit.agents import Agent, RunContext, function_tool
 from livekit.agents.llm import ChatContext, Tool, Toolset
 from livekit.agents.types import NOT_GIVEN
 
-from .build import Parts, instructions
+from .build import Parts
+from .prompt import instructions
 from .spec import SessionSpec
 
 HangUp = Callable[[RunContext[None], str], Awaitable[None]]

@@ -18,7 +18,6 @@ from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserErro
 
 from .errors import NotOffered, SpecError, suggest
 from .groups import ROOT
-from .persona import said_in
 from .spec import Part, SessionSpec
 
 PLACES: dict[str, tuple[type, str]] = {
@@ -124,23 +123,6 @@ def check_audio(spec: SessionSpec) -> None:
         )
 
 
-def instructions(spec: SessionSpec) -> str:
-    """What the model is told, to the letter: the persona's prose, then the language's part, then the runtime's."""
-    parts = [spec.persona.prose, spec.language.instructions]
-    if opening := said_in(spec.persona.front.opening, spec.language.base):
-        parts.append(f"You called, so you speak first. Your opening line is:\n{opening[0]}")
-    else:
-        parts.append("You called, so you speak first: say in a sentence or two why you are calling.")
-    outcomes = [
-        f"- {ending.name}{': ' + ending.means if ending.means else ''}" for ending in spec.persona.front.endings
-    ]
-    parts.append(
-        "When the call is over for you, say your last words and, in the same turn, call the tool `end_call`, which"
-        " hangs up. Never speak of it." + ("\nIts outcome is one of:\n" + "\n".join(outcomes) if outcomes else "")
-    )
-    return "\n\n".join(part if part is spec.persona.prose else part.strip() for part in parts if part.strip())
-
-
 def _parts(spec: SessionSpec) -> dict[str, Part | None]:
     model = spec.model
     return {
@@ -244,7 +226,7 @@ def _arguments(
             public = [option for option in known if not option.startswith("_") and option != "spec"]
             raise SpecError(f"{where}.{name}: {part.plugin} has no such option{suggest(name, public)}")
         if isinstance(value, str) and value.startswith("env:"):
-            arguments[name] = _secret(f"{where}.{name}", value, env) if env is not None else ""
+            arguments[name] = secret(f"{where}.{name}", value, env) if env is not None else ""
         else:
             arguments[name] = _converted(f"{where}.{name}", value, hints.get(name))
     return {**_given(spec, part, made), **arguments}
@@ -262,8 +244,12 @@ def _given(spec: SessionSpec, part: Part, made: Callable[..., Any]) -> dict[str,
     return {name: make(spec) for name, make in given.items() if name in wanted}
 
 
-def _secret(where: str, value: str, env: Mapping[str, str]) -> str:
-    """`env:NAME`, or `env:NAME:-default` as shells write it."""
+def secret(where: str, value: str, env: Mapping[str, str]) -> str:
+    """The value of `env:NAME`, or of `env:NAME:-default` as shells write it.
+
+    Raises:
+        SpecError: NAME is not set and there is no default.
+    """
     name, has_default, default = value.removeprefix("env:").partition(":-")
     found = env.get(name) or default
     if not found and not has_default:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 from rich.console import Console
@@ -11,20 +11,32 @@ from . import build
 from .errors import NotOffered, SpecError
 from .groups import CONF, GROUPS, file_of, options, read_conf
 from .persona import read_persona
+from .routing import check_claims, readable_personas
+from .settings import Routing
 from .spec import combine, compose
-from .view import table
+from .view import clean, table
 
 
-def check_all() -> int:
-    """Prints a table of what is fine and what is not; returns the exit code, 1 if anything is not."""
-    rows = [*_files(), *_personas(), *_models()]
+def check_all(routing: Routing) -> int:
+    """Checks all there is; returns the exit code, as `report` does."""
+    return report([*_files(), *_personas(), *_claims(routing), *_models()], "not installed")
+
+
+def report(rows: Sequence[tuple[str, str, str]], neither: str) -> int:
+    """Prints a table of what is fine (✓), not fine (✗) and `neither` (–); returns the exit code, 1 if anything is not.
+
+    A row is its mark, what it is about, and how that is.
+    """
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=max(console.width, 200))
-    console.print(table("", ("", "what", "how it is"), rows))
+    if console.is_terminal:
+        console.print(table("", ("", "what", "how it is"), rows))
+    else:  # a row is a line, however long
+        width = max(len(what) for _, what, _ in rows)
+        for mark, what, how in rows:
+            print(f"{mark}  {what:<{width}}  {clean(how)}")
     bad = sum(mark == "✗" for mark, _, _ in rows)
     absent = sum(mark == "–" for mark, _, _ in rows)
-    console.print(f"{len(rows) - bad - absent} fine, {absent} not installed, {bad} not fine")
+    print(f"{len(rows) - bad - absent} fine, {absent} {neither}, {bad} not fine")
     return 1 if bad else 0
 
 
@@ -66,6 +78,12 @@ def _readable(persona: str) -> bool:
     except SpecError:
         return False
     return True
+
+
+def _claims(routing: Routing) -> Iterator[tuple[str, str, str]]:
+    """Scenarios that would not find their persona: a worker refuses to start with them."""
+    for problem in check_claims(readable_personas(), routing):
+        yield "✗", "scenarios", problem
 
 
 def _models() -> Iterator[tuple[str, str, str]]:

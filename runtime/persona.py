@@ -235,7 +235,6 @@ def parse_persona(data: bytes, file: Path) -> Persona:
 
 
 _KEY = re.compile(rf"^(?:{'|'.join(key.name for key in fields(FrontMatter))})[ \t]*:", re.MULTILINE)
-"""A line of front matter: what opens with --- and holds one is front matter, even half saved."""
 
 
 def _split(text: str, file: Path) -> tuple[str | None, str]:

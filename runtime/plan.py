@@ -10,14 +10,15 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from .build import PLACES, inputs, instructions
+from .build import PLACES, inputs
 from .events import How
+from .prompt import instructions
 from .spec import SessionSpec
 
 DIFF_LINES = 6
 VALUE_CHARACTERS = 160
 CHANGES = 24
-"""Lines that go and that come in a prose diff, characters of a value and fields that a receipt shows; of more it says how many."""
+"""What a receipt shows: lines that go and that come, characters of a value, fields. Of more it says how many."""
 
 
 @dataclass(frozen=True, slots=True)

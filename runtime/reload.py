@@ -21,6 +21,7 @@ from .events import Emit, Failure, How, Reload
 from .floor import Floor
 from .gate import Gate
 from .plan import Change, Plan, plan
+from .prompt import instructions
 from .settings import ReloadMode
 from .spec import Edit, SessionSpec
 from .standby import Acceptance, NotAccepted, Standby
@@ -197,7 +198,7 @@ class Following:
                 for place in tuned:
                     build.tune(self._part(place), spec, self.spec, place)
                 self.agent.update_options(**{_OPTION[place]: self._part(place) for place in made})
-                await self.agent.update_instructions(build.instructions(self.spec))
+                await self.agent.update_instructions(instructions(self.spec))
             self._retired += made.values()
             raise
         old, self.parts = self.parts, replace(self.parts, **{FIELDS[place]: part for place, part in made.items()})
@@ -205,7 +206,7 @@ class Following:
 
     async def _tell(self, spec: SessionSpec, tools: bool) -> None:
         """Gives the model its new prompt; returns when it has it."""
-        text = build.instructions(spec)
+        text = instructions(spec)
         realtime = isinstance(self.parts.model, RealtimeModel)
         accepted = Acceptance(self.agent.realtime_llm_session, text) if realtime else None
         await self.agent.update_instructions(text)
@@ -224,7 +225,7 @@ class Following:
             if isinstance(parts.model, RealtimeModel):
                 standby = Standby(parts.model)
                 parts = replace(parts, model=standby)
-                await standby.open(build.instructions(spec), self._history(), tools, parts)
+                await standby.open(instructions(spec), self._history(), tools, parts)
             while await self._floor_or_newer(edit):
                 async with self._floor.taken():
                     history = self._history()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -92,6 +93,15 @@ def check_claims(personas: Mapping[str, Persona], routing: Routing) -> Iterator[
     for scenario, name in routing.scenarios.items():
         if name not in personas:
             yield f"routing.scenarios.{scenario}: there is no persona {name!r}{suggest(name, personas)}"
+
+
+def readable_personas() -> dict[str, Persona]:
+    """The personas that there are. A broken one answers no room, and is left out: `mode=check` says what is wrong."""
+    personas = {}
+    for name in options("persona"):
+        with suppress(SpecError):
+            personas[name] = read_persona(file_of(name))[0]
+    return personas
 
 
 def _asked(metadata: str) -> tuple[dict[str, str], list[str]]:

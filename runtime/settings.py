@@ -24,6 +24,7 @@ class Mode(StrEnum):
     CONSOLE = "console"
     SERVE = "serve"
     CHECK = "check"
+    DOCTOR = "doctor"
     PROMPT = "prompt"
 
 

@@ -18,12 +18,10 @@ from livekit.agents import AgentServer, JobExecutorType, JobRequest
 from . import build, metrics
 from .errors import SpecError
 from .events import Emit, Ended, Event, Notice, Reload
-from .groups import file_of, options
 from .library import Library
 from .link import Connect, Here, Line, Take, connect, switchboard
-from .persona import read_persona
 from .room import answer, warm_up
-from .routing import check_claims, parse_room, route
+from .routing import check_claims, parse_room, readable_personas, route
 from .settings import Executor, ReloadMode, Settings, Worker
 from .spec import Edit, SessionSpec
 
@@ -210,12 +208,8 @@ def _check_personas(settings: Settings) -> None:
 
 
 def _claims(settings: Settings) -> list[str]:
-    """Scenarios that two personas claim."""
-    personas = {}
-    for name in options("persona"):
-        with suppress(SpecError):  # a broken persona answers no room; mode=check says what is wrong with it
-            personas[name] = read_persona(file_of(name))[0]
-    return list(check_claims(personas, settings.routing))
+    """Scenarios that two personas claim, or a persona that is not there."""
+    return list(check_claims(readable_personas(), settings.routing))
 
 
 class _Log(logging.Handler):

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from runtime.groups import use_folder
+from tests.livekit_server import livekit_server
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,6 +22,8 @@ WARNINGS = [
     # The Google plugin's own use of google-genai.
     "-Wignore:Setting `LiveConnectConfig.generation_config`:DeprecationWarning",
     "-Wignore:ConnectionClosed.code is deprecated:DeprecationWarning",
+    # google-genai's own use of aiohttp.
+    "-Wignore:Inheritance class AiohttpClientSession from ClientSession is discouraged:DeprecationWarning",
 ]
 COMMAND = [sys.executable, *WARNINGS, "-m", "runtime"]
 """The command as a user types it, with every warning an error."""
@@ -142,3 +145,10 @@ async def skip(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         loop.call_soon(lambda: None)
 
     return forward
+
+
+@pytest.fixture
+async def livekit_url(tmp_path: Path) -> AsyncIterator[str]:
+    """A LiveKit server on loopback."""
+    async with livekit_server(tmp_path) as url:
+        yield url

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 from livekit.agents import Agent, AgentSession
 
-from runtime.build import instructions
 from runtime.events import Ended, Event, Heard, Said, Started, from_json, to_json
+from runtime.prompt import instructions
 from runtime.session import Call
 from runtime.spec import Edit, SessionSpec, compose
 from tests.conftest import COMMAND

@@ -241,6 +241,18 @@ def test_check_names_a_bad_persona_and_still_checks_the_rest(run: Run, personas:
     assert result.out.splitlines()[-1].endswith(" 1 not fine")
 
 
+def test_check_names_scenarios_that_two_personas_claim_and_routes_to_nobody(run: Run, personas: Path) -> None:
+    """What a worker would refuse to start with is what `mode=check` says: both are about the same claims."""
+    for name in ("ann", "bob"):
+        (personas / f"{name}.md").write_text(f"---\nscenarios: [refund-01]\n---\n{PLAIN}")
+    result = run("mode=check", f"personas_dir={personas}", "persona=ann", "+routing.scenarios.other=bbo")
+    assert result.code == 1 and result.err == ""
+    wrong = [line.split(maxsplit=2)[1:] for line in result.out.splitlines() if line.startswith("✗")]
+    assert [what for what, _ in wrong] == ["scenarios", "scenarios"]
+    assert wrong[0][1] == "scenario 'refund-01' is claimed by ann and by bob"
+    assert wrong[1][1].startswith("routing.scenarios.other: there is no persona 'bbo'; did you mean bob?")
+
+
 def test_auto_calls_in_the_terminal_and_says_why(run: Run) -> None:
     """Without LiveKit's variables `mode=auto` calls here, and names those that are not set."""
     result = run(env={"LIVEKIT_URL": "ws://127.0.0.1:7880", "LIVEKIT_API_KEY": "key"})

@@ -8,18 +8,19 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MODULES = {file.stem: file for file in (ROOT / "runtime").glob("*.py") if file.stem != "__init__"}
 LEVELS = (
-    {"errors", "dotenv", "completion", "line_editor", "snapshot"},
+    {"errors", "dotenv", "completion", "line_editor", "snapshot", "network"},
     {"validation", "sections", "events", "watch"},
     {"persona"},
     {"groups"},
     {"mistakes", "settings", "arc"},
     {"spec"},
-    {"build", "link", "routing", "words", "watchdog", "screen", "offline", "library", "metrics", "floor", "gate"},
+    {"build", "prompt", "link", "routing", "words", "watchdog", "screen", "offline", "library", "metrics"}
+    | {"floor", "gate", "trial_call", "machine"},
     {"plan", "agent", "standby", "transcript"},
     {"reload"},
-    {"session", "audio", "view"},
+    {"session", "audio", "view", "providers"},
     {"room"},
-    {"worker", "console", "check"},
+    {"worker", "console", "check", "doctor"},
     {"__main__"},
 )
 """Each module imports from the levels above its own in this list, or from beside it, and never from below."""
@@ -52,7 +53,7 @@ def test_imports_point_one_way(module: str) -> None:
     [
         ("hydra", {"spec", "groups", "mistakes", "__main__"}),
         ("omegaconf", {"spec", "groups", "mistakes", "settings", "__main__"}),
-        ("rich", {"view", "console", "check", "__main__"}),
+        ("rich", {"view", "console", "check", "doctor", "__main__"}),
         ("watchfiles", {"watch"}),
     ],
 )

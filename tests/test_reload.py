@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from runtime import build
-from runtime.build import instructions
 from runtime.events import Ended, Failure, Heard, How, Reload, Said
+from runtime.prompt import instructions
 from runtime.settings import ReloadMode
-from runtime.spec import compose
+from runtime.spec import SessionSpec, compose
 from tests.held import Held, held, rewritten
 from tests.loopback import Refuse, Stall
 from tests.loopback.gemini import GeminiServer
@@ -271,8 +271,9 @@ async def test_what_goes_wrong_while_a_call_is_changed_leaves_it_as_it_was(
         part = line.spec.model.realtime or line.spec.model.llm
         assert part
         bad = replace(part, options={**part.options, "temperature": "warm"})
-        place = "realtime" if line.spec.model.realtime else "llm"
-        wrong = replace(rewritten(line.spec, NEW), model=replace(line.spec.model, **{place: bad}))
+        model_of = line.spec.model
+        wrong_model = replace(model_of, realtime=bad) if model_of.realtime else replace(model_of, llm=bad)
+        wrong = replace(rewritten(line.spec, NEW), model=wrong_model)
         line.edit(wrong)
         receipt = await line.receipt()
         assert receipt.how is How.REJECTED
@@ -286,7 +287,12 @@ async def test_turn_handling_changes_by_an_agent_that_keeps_the_parts(monkeypatc
     async with OpenAIHTTPServer(reply=obeys) as server, held("openai_pipeline", server, monkeypatch) as line:
         made: list[str] = []
         make = build.make
-        monkeypatch.setattr(build, "make", lambda spec, place, *env: made.append(place) or make(spec, place, *env))
+
+        def noted(spec: SessionSpec, place: str, *env: Any) -> Any:
+            made.append(place)
+            return make(spec, place, *env)
+
+        monkeypatch.setattr(build, "make", noted)
         line.edit(compose(["model=openai_pipeline", "+vad.turn_handling.endpointing.min_delay=0.3"]))
         receipt = await line.receipt()
         assert receipt.how is How.SWAPPED, receipt.reason

@@ -2,14 +2,10 @@
 
 import asyncio
 import json
-import os
-import shutil
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,54 +14,7 @@ from livekit import api, rtc
 
 from runtime.spec import compose
 from tests.conftest import COMMAND
-
-KEY, SECRET = "devkey", "a-secret-of-at-least-32-characters-000"
-CONFIG = """
-port: {port}
-bind_addresses: ["127.0.0.1"]
-keys: {{{key}: {secret}}}
-rtc:
-  node_ip: 127.0.0.1
-  udp_port: {udp}
-  tcp_port: {tcp}
-  use_external_ip: false
-  enable_loopback_candidate: true
-  interfaces: {{includes: [lo]}}
-  ips: {{includes: ["127.0.0.1/32"]}}
-  stun_servers: ["127.0.0.1:3478"]
-logging: {{level: error}}
-"""
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-async def livekit_url(tmp_path: Path) -> AsyncIterator[str]:
-    """A LiveKit server on loopback."""
-    binary = os.environ.get("LIVEKIT_SERVER_BIN") or shutil.which("livekit-server")
-    if not binary:
-        pytest.skip("no LiveKit server: set LIVEKIT_SERVER_BIN or put livekit-server on PATH")
-    port = free_port()
-    config = tmp_path / "livekit.yaml"
-    ports = {"port": port, "tcp": free_port(), "udp": free_port(socket.SOCK_DGRAM)}
-    config.write_text(CONFIG.format(key=KEY, secret=SECRET, **ports))
-    process = await asyncio.create_subprocess_exec(binary, "--config", config, stdout=-3, stderr=-3)
-    try:
-        async with asyncio.timeout(20):
-            while True:
-                try:
-                    (await asyncio.open_connection("127.0.0.1", port))[1].close()
-                    break
-                except OSError:
-                    await asyncio.sleep(0.01)  # the port is all that a server that starts can be asked
-        yield f"ws://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        await process.wait()
+from tests.livekit_server import KEY, SECRET
 
 
 class Worker:

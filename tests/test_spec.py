@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.build import instructions
 from runtime.errors import SpecError
+from runtime.prompt import instructions
 from runtime.spec import combine, compose
 
 PROSE = "# Persona: Ann\nPays $149.99 ${HOME} ${oc.env:GOOGLE_API_KEY} ???\n---\n${model}\r\n🙂 ค่ะ"

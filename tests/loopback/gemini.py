@@ -14,6 +14,7 @@ import asyncio
 import base64
 import json
 import ssl
+from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +22,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from . import Close, Fault, Json, ToolCall, Turn, run_alone
+from . import Close, Fault, Faults, Json, Refuse, ToolCall, Turn, plan, run_alone
 from .audio import Ear
 from .realtime import PIECE, Connection, RealtimeServer, words
 from .tls import server_context, write_certificate
@@ -201,21 +202,46 @@ class GeminiServer(RealtimeServer[GeminiConnection]):
     scheme = "https"
     kind = GeminiConnection
 
-    def __init__(self, *, resumes_with_new_instruction: bool = False, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        resumes_with_new_instruction: bool = False,
+        models: Iterable[str] = (),
+        on_models: Faults = (),
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
+        self.models = list(models)
+        self.faults_on_models = plan(on_models)
         self.resumes_with_new_instruction = resumes_with_new_instruction
         self.ids = count(1)
         self.saved: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {}
         """Instruction and history by resumption handle."""
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get(PATH, self.accept)]
+        return [
+            web.get(PATH, self.accept),
+            web.get("/v1beta/models", self._models),
+            web.get("/v1beta/models/{name}", self._models),
+        ]
+
+    async def _models(self, request: web.Request) -> web.StreamResponse:
+        if isinstance(fault := next(self.faults_on_models), Refuse):
+            return web.json_response(self.refusal(fault.status), status=fault.status)
+        known = [{"name": f"models/{name}"} for name in self.models]
+        if "name" not in request.match_info:
+            return web.json_response({"models": known})
+        found = next((model for model in known if model["name"] == f"models/{request.match_info['name']}"), None)
+        return web.json_response(found or self.refusal(404), status=200 if found else 404)
 
     def tls(self) -> ssl.SSLContext:
         return server_context(*self._files)
 
     def refusal(self, status: int) -> Json:
-        return {"error": {"code": status, "message": f"refused with {status}", "status": "REFUSED"}}
+        error: Json = {"code": status, "message": f"refused with {status}", "status": "REFUSED"}
+        if status == 400:  # how the real service answers a key that it does not know
+            error["details"] = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
+        return {"error": error}
 
     async def __aenter__(self) -> Self:
         self._folder = TemporaryDirectory(prefix="loopback-")

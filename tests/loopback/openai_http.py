@@ -98,7 +98,7 @@ class Transcription:
 
 
 class OpenAIHTTPServer(Server):
-    """OpenAI over HTTP. `hears` are the transcripts to answer with; a fault plan for each path."""
+    """OpenAI over HTTP. `hears` are the transcripts to answer with, `models` are listed; a fault plan for each path."""
 
     def __init__(
         self,
@@ -108,6 +108,8 @@ class OpenAIHTTPServer(Server):
         on_chat: Faults = (),
         on_speech: Faults = (),
         on_transcription: Faults = (),
+        on_models: Faults = (),
+        models: Iterable[str] = ("gpt-loopback",),
         port: int = 0,
     ) -> None:
         super().__init__(reply=reply, port=port)
@@ -115,6 +117,10 @@ class OpenAIHTTPServer(Server):
         self.faults_on_chat = plan(on_chat)
         self.faults_on_speech = plan(on_speech)
         self.faults_on_transcription = plan(on_transcription)
+        self.faults_on_models = plan(on_models)
+        self.models = list(models)
+        self.asked_for_models: list[str] = []
+        """The key of each request to /models."""
         self.chats: list[Chat] = []
         self.speeches: list[Speech] = []
         self.transcriptions: list[Transcription] = []
@@ -123,6 +129,7 @@ class OpenAIHTTPServer(Server):
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/v1/models", self._models),
+            web.get("/v1/models/{name:.+}", self._models),
             web.post("/v1/chat/completions", self._chat),
             web.post("/v1/audio/speech", self._speech),
             web.post("/v1/audio/transcriptions", self._transcription),
@@ -158,7 +165,19 @@ class OpenAIHTTPServer(Server):
         return None
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response({"object": "list", "data": [{"id": "gpt-loopback", "object": "model"}]})
+        key = key_of(request)
+        self.asked_for_models.append(key)
+        fault = next(self.faults_on_models)
+        if fault == Refuse(401):  # the real service repeats the key's ends
+            wrong = {"message": f"Incorrect API key provided: {key}.", "code": "invalid_api_key", "type": "refused"}
+            return web.json_response({"error": wrong}, status=401)
+        if response := await self._fault(iter([fault]), request):
+            return response
+        known = [{"id": name, "object": "model"} for name in self.models]
+        if "name" not in request.match_info:
+            return web.json_response({"object": "list", "data": known})
+        found = next((model for model in known if model["id"] == request.match_info["name"]), None)
+        return web.json_response(found or openai_error(404), status=200 if found else 404)
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         chat = Chat(key_of(request), await request.json())
