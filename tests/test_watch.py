@@ -318,7 +318,7 @@ async def test_a_file_halfway_through_a_save_does_not_delay_others(folder: Path,
 
 @pytest.mark.usefixtures("way", "unhurried")
 async def test_a_file_renamed_away_and_back_is_the_same(folder: Path, watch: Watch) -> None:
-    """A file that is back with its bytes and its time is reported: whoever found it missing meanwhile reads it again."""
+    """A file that is back with its bytes and time is reported: whoever found it missing meanwhile reads it again."""
     file = folder / "sarah.md"
     watched = watch(folder)
     moved_away(file)
@@ -617,8 +617,8 @@ async def test_folders_below_are_watched(folder: Path, watch: Watch) -> None:
 
 @pytest.mark.usefixtures("way")
 async def test_anything_may_lie_in_a_folder(folder: Path, watch: Watch) -> None:
-    """Thousands of files, loops of links, pipes and names that are no text hinder nothing."""
-    for n in range(3000):
+    """A thousand files, loops of links, pipes and names that are no text hinder nothing."""
+    for n in range(1000):
         (folder / f"{n}.txt").touch()
     (folder / "loop").symlink_to(".")
     (folder / "up").symlink_to("..")
@@ -791,8 +791,10 @@ def test_nothing_is_left_when_it_ends(folder: Path, way: str, end: str) -> None:
         thread.join(5)
         assert not thread.is_alive()
     assert time.monotonic() - began < 5
-    # The library's thread closes its files when it ends, a moment after it was told to: the last one's may be open.
-    assert len(os.listdir("/proc/self/fd")) < files + 10
+    # The library's own thread closes its files a moment after it was told to end.
+    while len(os.listdir("/proc/self/fd")) > files:
+        assert time.monotonic() - began < 10
+        os.sched_yield()
 
 
 @pytest.mark.usefixtures("way")
