@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from .settings import Log, Mode, Settings
 from .settings import settings as read_settings
 from .spec import SessionSpec, resolve
 
+STARTED = time.time()
+"""What is saved later than this is an edit."""
 LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 
 
@@ -48,11 +51,15 @@ def do(cfg: DictConfig) -> None:
     if mode is Mode.DOCTOR:
         from .doctor import examine
 
-        raise SystemExit(examine(settings, spec, [str(override) for override in HydraConfig.get().overrides.task]))
+        raise SystemExit(examine(settings, spec, _overrides()))
     if mode is Mode.PROMPT:
         from .prompt import instructions
 
         sys.stdout.write(instructions(spec) + "\n")
+    elif mode is Mode.PLAN:
+        from .preview import show_plan
+
+        show_plan(spec, settings, _overrides())
     elif mode is Mode.SERVE:
         _serve(settings, spec, why)
     else:
@@ -62,8 +69,10 @@ def do(cfg: DictConfig) -> None:
         if settings.console.audio:
             check_audio(spec)
         from .console import call_here
+        from .library import Library
 
-        if call_here(spec, settings, _overrides(), why=why).reason == "error":
+        library = Library(_overrides(), settings, audio=settings.console.audio, since=STARTED)
+        if call_here(spec, library, why=why).reason == "error":
             raise SystemExit(1)
 
 
@@ -76,6 +85,7 @@ def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
     from rich.console import Console
 
     from .events import Notice
+    from .library import Library
     from .view import View
     from .worker import serve
 
@@ -83,7 +93,8 @@ def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
     with View(console, live=console.is_terminal and not console.is_dumb_terminal) as view:
         if why:
             view.show(Notice(text=why))
-        asyncio.run(serve(settings, settings.worker, _overrides(), spec, view.show))
+        library = Library(_overrides(), settings, audio=True, since=STARTED)
+        asyncio.run(serve(library, settings.worker, spec, view.show))
 
 
 def _overrides() -> list[str]:

@@ -9,7 +9,7 @@ import sys
 import termios
 import threading
 import tty
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
@@ -17,12 +17,10 @@ from livekit.agents import Agent, AgentSession
 from livekit.agents.utils import http_context
 from rich.console import Console
 
-from .build import check, check_secrets
 from .events import Ended, Notice
 from .library import Library
 from .line_editor import LineEditor
 from .session import Call
-from .settings import Settings
 from .spec import Edit, SessionSpec
 from .view import View
 
@@ -30,26 +28,22 @@ END = "/end"
 """What a trainee types to hang up."""
 
 
-def call_here(spec: SessionSpec, settings: Settings, overrides: Sequence[str], *, why: str = "") -> Ended:
-    """Holds one call in this terminal until somebody hangs up, input ends, or Ctrl-C. `why` is said first.
-
-    `overrides` are the command line's: what they say stays, whatever is edited while the call is on.
-    """
-    return asyncio.run(_call(spec, settings, overrides, why))
+def call_here(spec: SessionSpec, library: Library, *, why: str = "") -> Ended:
+    """Holds one call in this terminal until somebody hangs up, input ends, or Ctrl-C. `why` is said first."""
+    return asyncio.run(_call(spec, library, why))
 
 
-async def _call(spec: SessionSpec, settings: Settings, overrides: Sequence[str], why: str) -> Ended:
+async def _call(spec: SessionSpec, library: Library, why: str) -> Ended:
     console = Console(highlight=False)
     live = console.is_terminal and not console.is_dumb_terminal
-    audio = settings.console.audio
+    audio = library.settings.console.audio
     with View(console, live=live) as view:
         if why:
             view.show(Notice(text=why))
-        library = Library(overrides, settings, partial(_check, audio=audio))
         library.put({}, spec)
         edits: asyncio.Queue[Edit] = asyncio.Queue()
         library.follow({}, edits.put_nowait)
-        call = Call(_each(edits), view.show, audio=audio, reload=settings.reload)
+        call = Call(_each(edits), view.show, audio=audio, reload=library.settings.reload)
         with _interrupts(call):
             async with http_context.open(), asyncio.TaskGroup() as tasks:
                 trainee = tasks.create_task(_trainee(call, view, typing=live and sys.stdin.isatty()))
@@ -59,12 +53,6 @@ async def _call(spec: SessionSpec, settings: Settings, overrides: Sequence[str],
                 finally:
                     trainee.cancel()
                     watching.cancel()
-
-
-def _check(spec: SessionSpec, *, audio: bool) -> None:
-    check_secrets(spec, os.environ)
-    if audio:
-        check(spec)
 
 
 async def _each(edits: asyncio.Queue[Edit]) -> AsyncIterator[Edit]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from . import build
 from .errors import SpecError, shown_path
 from .events import How
 from .groups import CONF, GROUPS, PROGRAM_GROUPS, file_of, personas_folder
@@ -44,12 +47,14 @@ class Library:
     Args:
         overrides: the command line's own; no edit overrides them.
         settings: the program's, as they are now.
-        check: raises a SpecError for a spec that cannot be used here.
+        audio: whether calls are spoken here, so that specs must be able to hear and speak.
+        since: Unix time before which everything in the files is known: what was saved later is an edit.
     """
 
-    def __init__(self, overrides: Sequence[str], settings: Settings, check: Callable[[SessionSpec], None]) -> None:
+    def __init__(self, overrides: Sequence[str], settings: Settings, *, audio: bool, since: float) -> None:
         self._overrides = list(overrides)
-        self._check = check
+        self._audio = audio
+        self._since = since
         self._entries: dict[frozenset[tuple[str, str]], _Entry] = {}
         self.settings = settings
         self.problems: dict[str, str] = {}
@@ -90,9 +95,12 @@ class Library:
         """Watches the files for ever. `say` gets lines for the training lead, `renewed` each edit of the files: with
         an error as long as any file is wrong."""
         unread: asyncio.Queue[Saved] = asyncio.Queue()
+        watched = saves([CONF, personas_folder()], is_ours, say)
+        if missed := await asyncio.to_thread(_saved_since, self._since):
+            unread.put_nowait(Saved(time.time(), missed, frozenset()))
 
         async def read() -> None:
-            async for saved in saves([CONF, personas_folder()], is_ours, say):
+            async for saved in watched:
                 unread.put_nowait(saved)
 
         async with asyncio.TaskGroup() as tasks:
@@ -107,16 +115,17 @@ class Library:
         files = tuple(sorted(shown_path(path) for path in saved.changed | saved.same))
         program: tuple[dict[str, str], ...] = ()
         problem = ""
-        if any(not is_persona(path) for path in saved.changed):
+        touched = saved.changed | saved.same  # what ends with the bytes it had may have been read halfway
+        if any(not is_persona(path) for path in touched):
             try:
                 program = await asyncio.to_thread(self._renew_settings)
             except SpecError as error:
                 problem = str(error)
-        for path in saved.changed:
+        for path in touched:
             self._look_at(path, say)
         followed = 0
         for asked, entry in list(self._entries.items()):
-            edit = await self._edited(dict(asked), entry, saved, problem)
+            edit = await self._edited(dict(asked), entry, touched, problem)
             edit = Edit(edit.spec, saved.at, files, edit.error, program)
             entry.spec, entry.error = edit.spec or entry.spec, edit.error
             followed += len(entry.followers)
@@ -140,17 +149,15 @@ class Library:
             except SpecError as error:
                 self.problems[str(path)] = str(error)
 
-    async def _edited(self, choices: dict[str, str], entry: _Entry, saved: Saved, problem: str) -> Edit:
+    async def _edited(self, choices: dict[str, str], entry: _Entry, touched: frozenset[Path], problem: str) -> Edit:
         """What a save makes of one spec."""
         if problem:
             return Edit(None, error=problem)
-        if not saved.changed:
-            return Edit(entry.spec)
         try:
             if not (persona := file_of(entry.spec.choices["persona"])).exists():
                 raise SpecError("this file is gone", file=persona)
-            if not entry.error and all(is_persona(path) for path in saved.changed):
-                if persona not in saved.changed:
+            if not entry.error and all(is_persona(path) for path in touched):
+                if persona not in touched:
                     return Edit(entry.spec)
                 if spec := reread(entry.spec):
                     return Edit(spec)
@@ -166,8 +173,14 @@ class Library:
         with readable_errors(overrides):
             cfg = compose_config(overrides)
             spec = resolve(cfg, cfg.hydra)
-        self._check(spec)
+        self.check(spec)
         return spec
+
+    def check(self, spec: SessionSpec) -> None:
+        """Raises a SpecError for a spec that cannot be used here."""
+        build.check_secrets(spec, os.environ)
+        if self._audio:
+            build.check(spec)
 
     def _with(self, choices: Mapping[str, str]) -> list[str]:
         kept = [override for override in self._overrides if override.partition("=")[0] not in choices]
@@ -193,6 +206,11 @@ def is_ours(path: Path) -> bool:
     if path.parent == CONF / "customer":
         return path.suffix == ".md" and bool(NAME.fullmatch(path.stem))
     return path == CONF / "config.yaml" or is_persona(path)
+
+
+def _saved_since(since: float) -> frozenset[Path]:
+    files = (file for folder in (CONF, personas_folder()) for file in folder.rglob("*") if is_ours(file))
+    return frozenset(file for file in files if file.is_file() and file.stat().st_ctime >= since)
 
 
 def _together(one: Saved, other: Saved) -> Saved:

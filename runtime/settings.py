@@ -26,6 +26,7 @@ class Mode(StrEnum):
     CHECK = "check"
     DOCTOR = "doctor"
     PROMPT = "prompt"
+    PLAN = "plan"
 
 
 class Log(StrEnum):
@@ -122,6 +123,7 @@ class Settings:
     log: Log = Log.QUIET
     personas_dir: str = "personas"
     reload: ReloadMode = ReloadMode.LIVE
+    draft: str | None = None
     console: Console = field(default_factory=Console)
     routing: Routing = field(default_factory=Routing)
     rooms: Rooms = field(default_factory=Rooms)

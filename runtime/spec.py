@@ -174,14 +174,14 @@ def resolve(cfg: DictConfig, hydra_node: DictConfig | None = None) -> SessionSpe
     return _spec(cfg, choices, overridden)
 
 
-def reread(spec: SessionSpec) -> SessionSpec | None:
-    """The spec with its persona as the file is now, without composing; None where that would not do, as the file
-    chooses other options than before.
+def reread(spec: SessionSpec, file: Path | None = None) -> SessionSpec | None:
+    """The spec with its persona as the file (its own, or another) is now, without composing; None where that would not
+    do, as the persona chooses other options than before.
 
     Raises:
         SpecError: for whatever is wrong with the file.
     """
-    persona, revision = read_persona(file_of(spec.choices["persona"]))
+    persona, revision = read_persona(file or file_of(spec.choices["persona"]))
     if chosen(persona) != chosen(spec.persona):
         return None
     groups = {group: getattr(spec, group) for group in _SHAPES}

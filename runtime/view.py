@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
@@ -103,7 +103,7 @@ class View:
         self._print(event, _receipt(event), timed=bool(event.room))
         if event.changes and event.after != self._shown:
             for change in event.changes[:CHANGES_SHOWN]:
-                self._print(event, _change(change))
+                self._print(event, show_change(**change))
             if (more := len(event.changes) - CHANGES_SHOWN) > 0:
                 self._print(event, Text(f"  … and {more} more", style="dim"))
         self._shown = event.after
@@ -181,15 +181,13 @@ def _receipt(event: Reload) -> Text:
     )
 
 
-def _change(change: Mapping[str, str]) -> Text:
-    """One field: old → new; of prose, the lines that went and came."""
-    name, how = clean(change["field"]), clean(change["how"])
-    if change["field"] == "persona.prose":
-        lines = [Text(f"    {clean(line)}", style=_DIFF_STYLES.get(line[:1], "")) for line in change["new"].split("\n")]
+def show_change(field: str, old: str, new: str, how: str) -> Text:
+    """One field of an edit: old → new; of prose, the lines that went and came."""
+    name = clean(field)
+    if field == "persona.prose":
+        lines = [Text(f"    {clean(line)}", style=_DIFF_STYLES.get(line[:1], "")) for line in new.split("\n")]
         return Text("\n").join([Text(f"  {name} ({how})"), *lines])
-    if not change["old"]:
-        return Text(f"  {name} {clean(change['new'])} ({how})")
-    return Text(f"  {name}: {clean(change['old'])} → {clean(change['new'])} ({how})")
+    return Text(f"  {name}: {clean(old)} → {clean(new)} ({how})" if old else f"  {name} {clean(new)} ({how})")
 
 
 _DIFF_STYLES = {"-": "red", "+": "green"}

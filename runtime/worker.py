@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 
 from livekit.agents import AgentServer, JobExecutorType, JobRequest
 
-from . import build, metrics
+from . import metrics
 from .errors import SpecError
 from .events import Emit, Ended, Event, Notice, Reload
 from .library import Library
@@ -106,15 +105,14 @@ class Desk:
         self._emit(replace(event, room=room, user=user))
 
 
-async def serve(settings: Settings, worker: Worker, overrides: Sequence[str], spec: SessionSpec, emit: Emit) -> None:
+async def serve(library: Library, worker: Worker, spec: SessionSpec, emit: Emit) -> None:
     """Serves rooms until SIGTERM or Ctrl-C: the first lets the calls that are on finish, the second ends them.
 
     Raises:
         SpecError: the personas' claims contradict each other, or something that the spec needs is missing.
     """
-    _check_personas(settings)
-    _check(spec)
-    library = Library(overrides, settings, _check)
+    _check_personas(library.settings)
+    library.check(spec)
     library.put({"persona": spec.choices["persona"]}, spec)
     desk = Desk(library, spec.choices["persona"], emit)
     threads = worker.executor is Executor.THREAD
@@ -133,7 +131,9 @@ async def serve(settings: Settings, worker: Worker, overrides: Sequence[str], sp
             setup_fnc=warm_up,
             preload_modules=["runtime.room"],
         )
-        server.rtc_session(partial(answer, link=link, rooms=settings.rooms), on_request=desk.request, agent_name="")
+        server.rtc_session(
+            partial(answer, link=link, rooms=library.settings.rooms), on_request=desk.request, agent_name=""
+        )
         where = urlsplit(os.environ["LIVEKIT_URL"])
         address = f"{where.scheme}://{where.hostname}:{where.port or ''}".rstrip(":")
         server.on("worker_registered", lambda *_: emit(Notice(text=f"registered with {address}; waiting for rooms")))
@@ -197,9 +197,11 @@ async def _until_signals(server: AgentServer, desk: Desk, emit: Emit) -> None:
             loop.remove_signal_handler(number)
 
 
-def _check(spec: SessionSpec) -> None:
-    build.check(spec)
-    build.check_secrets(spec, os.environ)
+def _join_unasked(emit: Emit) -> None:
+    """LiveKit sends rooms unasked only to workers without a name, and takes one from the environment."""
+    for name in ("LIVEKIT_AGENT_NAME", "LIVEKIT_AGENT_NAME_OVERRIDE"):
+        if os.environ.pop(name, None):
+            emit(Notice(text=f"{name} is set, and ignored: with it no room would be joined by itself"))
 
 
 def _check_personas(settings: Settings) -> None:
