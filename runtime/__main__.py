@@ -12,6 +12,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from .completion import BASH
@@ -48,7 +49,12 @@ def do(cfg: DictConfig) -> None:
     if mode is Mode.DOCTOR:
         from .doctor import examine
 
-        raise SystemExit(examine(settings, spec, [str(override) for override in HydraConfig.get().overrides.task]))
+        if HydraConfig.get().mode is RunMode.MULTIRUN:
+            raise SpecError("mode=doctor examines one choice at a time: leave out -m")
+        code = examine(settings, spec, [str(override) for override in HydraConfig.get().overrides.task])
+        sys.stdout.flush()
+        # LiveKit's library still calls back from threads of its own, and aborts when Python is taken down under them.
+        os._exit(code)
     if mode is Mode.PROMPT:
         from .build import instructions
 
@@ -108,6 +114,8 @@ def exits() -> Iterator[None]:
     except SpecError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     except BaseExceptionGroup as group:
         refused, others = group.split(SpecError)
         if refused is None or others is not None:
