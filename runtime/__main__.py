@@ -13,6 +13,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from .completion import BASH
@@ -51,7 +52,12 @@ def do(cfg: DictConfig) -> None:
     if mode is Mode.DOCTOR:
         from .doctor import examine
 
-        raise SystemExit(examine(settings, spec, _overrides()))
+        if HydraConfig.get().mode is RunMode.MULTIRUN:
+            raise SpecError("mode=doctor examines one choice at a time: leave out -m")
+        code = examine(settings, spec, _overrides())
+        sys.stdout.flush()
+        # LiveKit's library still calls back from threads of its own, and aborts when Python is taken down under them.
+        os._exit(code)
     if mode is Mode.PROMPT:
         from .prompt import instructions
 
@@ -123,6 +129,8 @@ def exits() -> Iterator[None]:
     except SpecError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     except BaseExceptionGroup as group:
         refused, others = group.split(SpecError)
         if refused is None or others is not None:

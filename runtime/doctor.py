@@ -80,7 +80,7 @@ async def _row(what: str, examine: Callable[[], Awaitable[str]], seconds: float 
     except SpecError as error:
         return "✗", what, str(error)
     except TimeoutError:
-        return "✗", what, f"no answer within {seconds:.0f} s: something on the way swallows what is sent"
+        return "✗", what, f"no answer within {seconds:.0f} s"
     except Exception as error:  # what a check did not foresee costs its own row, and not the report
         return "✗", what, f"it could not be examined ({type(error).__name__})"
 
@@ -92,6 +92,8 @@ class _Threads(ThreadPoolExecutor):
         future: Future[Any] = Future()
 
         def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 result = fn(*args, **kwargs)
             except BaseException as error:
@@ -132,8 +134,8 @@ async def _providers(spec: SessionSpec, env: Mapping[str, str]) -> list[Row]:
 
 
 async def _provider(provider: Provider, needs: Mapping[str, str]) -> str:
-    if not provider.key and provider.secret in needs:
-        raise _absent(provider.secret, needs[provider.secret])
+    if not provider.key:
+        raise _absent(provider.secret, needs.get(provider.secret, "the provider"))
     return await ask(provider)
 
 

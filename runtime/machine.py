@@ -95,11 +95,12 @@ async def offline_voice(spec: SessionSpec) -> str:
     began = time.monotonic()
     try:
         voice = TTS(language=spec.language.tag, voice=spec.voice.names.get("offline", "f3"))
-        async for audio in voice.synthesize("One."):
-            if np.frombuffer(audio.frame.data, dtype=np.int16).any():
-                break
-        else:
-            raise SpecError("espeak-ng starts and says nothing: reinstall it with: uv sync --extra voice --reinstall")
+        async with voice.synthesize("One.") as speech:
+            async for audio in speech:
+                if np.frombuffer(audio.frame.data, dtype=np.int16).any():
+                    break
+            else:
+                raise SpecError("espeak-ng starts and says nothing: uv sync --extra voice --reinstall")
     except (ImportError, ValueError) as error:
         raise NotOffered(str(error)) from None
     ms = (time.monotonic() - began) * 1000

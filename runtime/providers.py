@@ -73,10 +73,8 @@ async def ask(provider: Provider) -> str:
 
     Raises:
         SpecError: the key is refused, a model is not there, or the provider cannot be reached; says what to do.
-        NotOffered: there is no key, or it is a server that lists no models.
+        NotOffered: it is a server that lists no models.
     """
-    if not provider.key:
-        raise NotOffered(f"not asked: {provider.secret} is not set")
     where = address(provider.at)
     if not where.startswith(("http://", "https://")):
         raise SpecError(f"base_url is not an address: it is http://… or https://…, as {_USUAL[provider.plugin][0]}")

@@ -25,9 +25,11 @@ ROOM_PREFIX = "doctor-"
 """No worker of ours takes such a room."""
 RATE = 48_000
 HERTZ = 440
+ASK_SECONDS = 8.0
 JOIN_SECONDS = 12.0
 """A path for sound is found within 1 s where there is one, within 5 s through a relay."""
 HEAR_SECONDS = 8.0
+LEAVE_SECONDS = 3.0
 HIGH_MS = 250
 """A round trip above which people begin to talk over each other."""
 CLOCK_SECONDS = 60.0
@@ -63,7 +65,7 @@ class Server:
         if missing:
             raise SpecError(f"{', '.join(missing)} not set. Put them in the environment or in .env")
         try:
-            parts = urlsplit(env["LIVEKIT_URL"].strip())
+            parts = urlsplit(env["LIVEKIT_URL"])
             well_formed = parts.scheme in ("ws", "wss", "http", "https") and parts.hostname and parts.port != 0
         except ValueError:
             well_formed = False
@@ -154,10 +156,8 @@ class Server:
                 path = await _path(listener)
             return f"joined in {joined - began:.2f} s, a tone was heard {first - joined:.2f} s after that{path}"
         finally:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._delete(name))
-                for room in (speaker, listener):
-                    tasks.create_task(_leave(room))
+            await asyncio.gather(_leave(speaker), _leave(listener))
+            await self._delete(name)
 
     async def _join(self, name: str, *rooms: rtc.Room) -> None:
         url = self.url.replace("http", "ws", 1)
@@ -186,7 +186,7 @@ class Server:
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[aiohttp.ClientSession]:
         try:
-            async with aiohttp.ClientSession() as client:
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(ASK_SECONDS)) as client:
                 yield client
         except (aiohttp.ClientError, OSError) as error:
             raise SpecError(f"{self.given}: {why_unreachable(error)}") from None
@@ -274,4 +274,4 @@ async def _path(room: rtc.Room) -> str:
 
 async def _leave(room: rtc.Room) -> None:
     with suppress(Exception):
-        await room.disconnect()
+        await asyncio.wait_for(room.disconnect(), LEAVE_SECONDS)

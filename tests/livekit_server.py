@@ -56,17 +56,28 @@ def write_config(folder: Path) -> tuple[Path, int]:
 async def livekit_server(folder: Path) -> AsyncIterator[str]:
     """The server for as long as it is entered, with its files in this folder; gives its URL."""
     binary = livekit_binary()
-    config, port = write_config(folder)
-    process = await asyncio.create_subprocess_exec(binary, "--config", config, stdout=-3, stderr=-3)
-    try:
-        async with asyncio.timeout(20):
-            while True:
-                try:
-                    (await asyncio.open_connection("127.0.0.1", port))[1].close()
-                    break
-                except OSError:
-                    await asyncio.sleep(0.01)  # the port is all that a server that starts can be asked
-        yield f"ws://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        await process.wait()
+    for _ in range(5):  # a port that was free a moment ago may be taken by another test run, and then it ends at once
+        config, port = write_config(folder)
+        process = await asyncio.create_subprocess_exec(binary, "--config", config, stdout=-3, stderr=-3)
+        try:
+            if await _listens(process, port):
+                yield f"ws://127.0.0.1:{port}"
+                return
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+    raise RuntimeError("the LiveKit server does not stay up")
+
+
+async def _listens(process: asyncio.subprocess.Process, port: int) -> bool:
+    """Waits until the server can be connected to; False if it ended instead."""
+    async with asyncio.timeout(20):
+        while process.returncode is None:
+            try:
+                (await asyncio.open_connection("127.0.0.1", port))[1].close()
+            except OSError:
+                await asyncio.sleep(0.01)  # the port is all that a server that starts can be asked
+            else:
+                return process.returncode is None
+    return False

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -140,12 +141,15 @@ class Stranger(Server):
         super().__init__()
         self._status, self._text = status, text
         self._date = date
+        self.asked = False
         self._slow = slow
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/", self._root), web.get("/rtc/validate", self._validate), web.get("/worker", self._worker)]
 
     async def _root(self, request: web.Request) -> web.Response:
+        self.asked = True
+        self.changed()
         match self._slow:
             case Stall(None):
                 await self.over.wait()
@@ -203,9 +207,21 @@ async def test_what_never_answers_holds_nothing_up(doctor: Doctor, environment: 
     async with Stranger(slow=Stall()) as server, OpenAIHTTPServer(on_models=[Stall()]) as provider:
         _, report = await doctor("model=openai_realtime", env=livekit(server.url) | provider.environment | path)
     assert time.monotonic() - began < 30
-    assert "no answer within 10 s" in report["LiveKit server"][0][1]
+    assert "no answer in time: a firewall" in report["LiveKit server"][0][1]
     assert "no answer in time" in report["openai"][0][1]
     assert "no answer within 10 s" in report["microphone, speaker"][0][1]
+
+
+async def test_ctrl_c_ends_it_without_a_word(environment: dict[str, str], here: Path) -> None:
+    """Interrupted while a server keeps it waiting it leaves no traceback."""
+    async with Stranger(slow=Stall()) as server:
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, "mode=doctor", env=environment | livekit(server.url), cwd=here, stdout=-1, stderr=-1
+        )
+        await server.until(lambda: server.asked, timeout=30)
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+    assert (process.returncode, out, err) == (130, b"", b"")
 
 
 def test_a_machine_with_loopback_alone_is_told_apart_from_a_bug(
@@ -292,6 +308,14 @@ async def test_a_provider_that_is_not_there_and_a_key_that_is_not_set(doctor: Do
     assert report["openai"][0][0] == "✗" and "http://127.0.0.1:1: connection refused" in report["openai"][0][1]
     _, report = await doctor("model=openai_pipeline")
     assert "OPENAI_API_KEY is not set: get it from the OpenAI platform" in report["openai"][0][1]
+
+
+async def test_a_provider_address_that_is_none_is_said_to_be_none(doctor: Doctor, run: Run) -> None:
+    """A base_url without a scheme is not asked; more than one model at once is no question for the doctor."""
+    _, report = await doctor("model=openai_realtime", env={"OPENAI_API_KEY": OPENAI_KEY, "OPENAI_BASE_URL": "api.test"})
+    assert report["openai"][0][0] == "✗" and "base_url is not an address" in report["openai"][0][1]
+    swept = await asyncio.to_thread(run, "-m", "mode=doctor", "model=offline,openai_realtime")
+    assert swept.code == 2 and swept.err == "error: mode=doctor examines one choice at a time: leave out -m\n"
 
 
 async def test_gemini_is_asked_where_its_plugin_asks(doctor: Doctor) -> None:
