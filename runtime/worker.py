@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from math import isinf
 from urllib.parse import urlsplit
 
 from livekit.agents import AgentServer, JobExecutorType, JobRequest
@@ -112,6 +113,8 @@ async def serve(settings: Settings, worker: Worker, overrides: Sequence[str], sp
             job_executor_type=JobExecutorType(worker.executor.value),
             num_idle_processes=worker.idle_processes if worker.executor is Executor.PROCESS else 0,
             load_threshold=worker.load_threshold,
+            # LiveKit's server passes over whoever reports more than its `agents.target_load`, whatever we think of it.
+            load_fnc=(lambda: 0.0) if isinf(worker.load_threshold) else None,
             initialize_process_timeout=READY_SECONDS,
             drain_timeout=worker.drain_seconds,
             max_retry=sys.maxsize,
