@@ -59,7 +59,7 @@ def do(cfg: DictConfig) -> None:
             check_audio(spec)
         from .console import call_here
 
-        if call_here(spec, audio=settings.console.audio, why=why).reason == "error":
+        if call_here(spec, audio=settings.console.audio, lines=settings.lines, why=why).reason == "error":
             raise SystemExit(1)
 
 
@@ -69,18 +69,15 @@ def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
         raise SpecError(f"mode=serve: {', '.join(missing)} not set. Put them in the environment or in .env")
     if settings.worker is None:
         raise SpecError("mode=serve needs worker=development or worker=production")
-    from rich.console import Console
-
     from .events import Notice
-    from .view import View
+    from .view import view
     from .worker import serve
 
-    console = Console(highlight=False)
-    with View(console, live=console.is_terminal and not console.is_dumb_terminal) as view:
+    with view(settings.lines) as shown:
         if why:
-            view.show(Notice(text=why))
+            shown.show(Notice(text=why))
         overrides = [str(override) for override in HydraConfig.get().overrides.task]
-        asyncio.run(serve(settings, settings.worker, overrides, spec, view.show))
+        asyncio.run(serve(settings, settings.worker, overrides, spec, shown.show))
 
 
 def _set_up_logging(log: Log) -> None:

@@ -15,33 +15,31 @@ from functools import partial
 
 from livekit.agents import Agent, AgentSession
 from livekit.agents.utils import http_context
-from rich.console import Console
 
 from .events import Ended, Notice
 from .line_editor import LineEditor
 from .session import Call
+from .settings import Lines
 from .spec import SessionSpec
-from .view import View
+from .view import JsonLines, View, view
 
 END = "/end"
 """What a trainee types to hang up."""
 
 
-def call_here(spec: SessionSpec, *, audio: bool, why: str = "") -> Ended:
+def call_here(spec: SessionSpec, *, audio: bool, lines: Lines, why: str = "") -> Ended:
     """Holds one call in this terminal until somebody hangs up, input ends, or Ctrl-C. `why` is said first."""
-    return asyncio.run(_call(spec, audio, why))
+    return asyncio.run(_call(spec, audio, lines, why))
 
 
-async def _call(spec: SessionSpec, audio: bool, why: str) -> Ended:
-    console = Console(highlight=False)
-    live = console.is_terminal and not console.is_dumb_terminal
-    with View(console, live=live) as view:
+async def _call(spec: SessionSpec, audio: bool, lines: Lines, why: str) -> Ended:
+    with view(lines) as shown:
         if why:
-            view.show(Notice(text=why))
-        call = Call(_once(spec), view.show, audio=audio)
+            shown.show(Notice(text=why))
+        call = Call(_once(spec), shown.show, audio=audio)
         with _interrupts(call):
             async with http_context.open(), asyncio.TaskGroup() as tasks:
-                trainee = tasks.create_task(_trainee(call, view, typing=live and sys.stdin.isatty()))
+                trainee = tasks.create_task(_trainee(call, shown, typing=shown.live and sys.stdin.isatty()))
                 try:
                     return await call.run(partial(_joined, audio=audio))
                 finally:
@@ -64,11 +62,11 @@ async def _joined(session: AgentSession[None], agent: Agent, *, audio: bool) -> 
         yield
 
 
-async def _trainee(call: Call, view: View, *, typing: bool) -> None:
+async def _trainee(call: Call, shown: View | JsonLines, *, typing: bool) -> None:
     """Passes on what the trainee types. Typed live it cuts the persona short; piped it waits for her to finish."""
     if not typing:
         await call.opened()
-    async for line in _typed_lines(view) if typing else _piped_lines():
+    async for line in _typed_lines(shown) if typing else _piped_lines():
         text = line.strip()
         if text == END:
             break
@@ -79,7 +77,7 @@ async def _trainee(call: Call, view: View, *, typing: bool) -> None:
     call.hang_up()
 
 
-async def _typed_lines(view: View) -> AsyncIterator[str]:
+async def _typed_lines(shown: View | JsonLines) -> AsyncIterator[str]:
     """Lines from the keyboard, edited on the screen's last line."""
     editor = LineEditor()
     keys: asyncio.Queue[bytes] = asyncio.Queue()
@@ -95,11 +93,11 @@ async def _typed_lines(view: View) -> AsyncIterator[str]:
     with _cbreak(keyboard):
         loop.add_reader(keyboard, read)
         try:
-            view.show_typing("", 0)
+            shown.show_typing("", 0)
             while not editor.ended:
                 data = await keys.get()
                 lines = editor.feed(data) if data else []
-                view.show_typing(editor.text, editor.cursor)
+                shown.show_typing(editor.text, editor.cursor)
                 for line in lines:
                     yield line
                 if not data:

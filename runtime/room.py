@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 from livekit import rtc
@@ -19,6 +19,7 @@ from .routing import parse_room
 from .screen import Screen
 from .session import Call
 from .settings import Rooms, Transcripts
+from .spec import SessionSpec
 
 LEFT = (
     rtc.DisconnectReason.CLIENT_INITIATED,
@@ -39,26 +40,32 @@ async def answer(context: JobContext, *, link: str, rooms: Rooms) -> None:
     parsed = parse_room(room)
     user = parsed.user if parsed else ""
     async with connect(link, context.job.id) as line:
-        screen = Screen(context.room)
+        screen = Screen(context.room, rooms.transcripts)
 
         def emit(event: Event) -> None:
             event = replace(event, room=room, user=user)
             line.emit(event)
-            if rooms.transcripts is not Transcripts.STREAM:
-                screen.show(event)
+            screen.show(event)
 
-        call = Call(line.specs(), emit, audio=True)
+        async def specs() -> AsyncIterator[SessionSpec]:
+            async for spec in line.specs():
+                screen.went_dead = spec.language.went_dead
+                yield spec
+
+        call = Call(specs(), emit, audio=True, answer_timeout=rooms.answer_timeout)
         trainee = Trainee(context, call, rooms, emit)
         ended: Ended | None = None
-        try:
-            async with screen.sending():
+        async with screen.sending():
+            try:
                 ended = await call.run(trainee.joined)
-        except* SpecError as group:
-            for error in group.exceptions:
-                emit(Failure(source="spec", reason=str(error), recoverable=False))
-            emit(Ended(reason="error"))
-        except* NobodyCame:
-            emit(Ended(reason="nobody_came"))
+            except* SpecError as group:
+                for error in group.exceptions:
+                    emit(Failure(source="spec", reason=str(error), recoverable=False))
+                with suppress(NobodyCame):
+                    await trainee.come()
+                emit(Ended(reason="error"))
+            except* NobodyCame:
+                emit(Ended(reason="nobody_came"))
         if ended and rooms.delete_room and ended.passed is not None:
             await context.delete_room()
         await context.room.disconnect()
@@ -82,9 +89,8 @@ class Trainee:
         self._ready = asyncio.Event()
         self._waiting: asyncio.Task[None] | None = None
 
-    @asynccontextmanager
-    async def joined(self, session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
-        """The session in the room, once the trainee is there, hears and is heard.
+    async def come(self) -> None:
+        """Joins the room, and waits for the trainee to.
 
         Raises:
             NobodyCame: no trainee within `empty_timeout`.
@@ -95,6 +101,15 @@ class Trainee:
                 self._who = (await self._context.wait_for_participant()).identity
         except (TimeoutError, RuntimeError):
             raise NobodyCame from None
+
+    @asynccontextmanager
+    async def joined(self, session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
+        """The session in the room, once the trainee is there, hears and is heard.
+
+        Raises:
+            NobodyCame: no trainee within `empty_timeout`.
+        """
+        await self.come()
         self._room.on("track_subscribed", self._on_track)
         self._room.on("participant_connected", self._on_back)
         self._room.on("participant_disconnected", self._on_gone)

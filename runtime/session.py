@@ -21,6 +21,7 @@ from livekit.agents.voice import (
     UserInputTranscribedEvent,
     UserStateChangedEvent,
 )
+from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from . import arc
 from .build import Parts, build, instructions
@@ -31,7 +32,6 @@ from .watchdog import RECONNECT_SECONDS, Watchdog
 from .words import Words
 
 logger = logging.getLogger(__name__)
-
 CLOSE_SECONDS = 1.5
 """A trainee who hung up is not kept waiting by a model that hangs."""
 
@@ -297,4 +297,6 @@ def make_session(parts: Parts, spec: SessionSpec, *, audio: bool) -> AgentSessio
         user_away_timeout=min(silences, default=None) if audio else None,
         stt=parts.stt or NOT_GIVEN,
         tts=parts.tts or NOT_GIVEN,
+        aec_warmup_duration=None,  # the trainee's client cancels echo; nothing would be heard in her first 3 s
+        conn_options=SessionConnectOptions(max_unrecoverable_errors=1),  # what a part's own retries did not mend, twice
     )

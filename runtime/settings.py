@@ -36,6 +36,13 @@ class Log(StrEnum):
     DEBUG = "debug"
 
 
+class Lines(StrEnum):
+    """What is printed of a call: lines to read, or one JSON object an event."""
+
+    PLAIN = "plain"
+    JSON = "json"
+
+
 @dataclass(frozen=True, slots=True)
 class Console:
     """The call in this terminal: typed, or with `audio` spoken."""
@@ -119,6 +126,7 @@ class Settings:
     __pydantic_config__ = _STRICT
     mode: Mode = Mode.AUTO
     log: Log = Log.QUIET
+    lines: Lines = Lines.PLAIN
     personas_dir: str = "personas"
     console: Console = field(default_factory=Console)
     routing: Routing = field(default_factory=Routing)

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from math import isinf
@@ -24,7 +24,8 @@ from .link import Line, switchboard
 from .persona import read_persona
 from .room import answer, warm_up
 from .routing import check_claims, parse_room, route
-from .settings import Executor, Settings, Worker
+from .screen import customer_line, take_leave
+from .settings import Executor, Settings, Transcripts, Worker
 from .spec import SessionSpec, compose
 
 READY_SECONDS = 60.0
@@ -34,11 +35,19 @@ READY_SECONDS = 60.0
 class Desk:
     """Answers LiveKit's requests: which rooms are ours, with which spec, and what their calls tell."""
 
-    def __init__(self, settings: Settings, overrides: Sequence[str], default: SessionSpec, emit: Emit) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        overrides: Sequence[str],
+        default: SessionSpec,
+        emit: Emit,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
         self._settings = settings
         self._overrides = list(overrides)
         self._default = default
         self._emit = emit
+        self._tasks = tasks
         self._expected: dict[str, tuple[str, str, SessionSpec]] = {}
         self.calls: dict[str, str] = {}
         """Rooms of the calls that are on, by job."""
@@ -83,6 +92,9 @@ class Desk:
             del self.calls[job]
             if not over:
                 self._tell(name, user, Ended(reason="lost"))
+                words = customer_line(spec.language.went_dead)
+                reads = self._settings.rooms.transcripts is not Transcripts.STREAM
+                self._tasks.create_task(take_leave(name, f"customer-{job}", words if reads else None))
 
         return take
 
@@ -107,8 +119,9 @@ async def serve(settings: Settings, worker: Worker, overrides: Sequence[str], sp
     _check_personas(settings)
     build.check(spec)
     build.check_secrets(spec, os.environ)
-    desk = Desk(settings, overrides, spec, emit)
-    async with switchboard(desk.meet) as link:
+    async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
+        desk = Desk(settings, overrides, spec, emit, tasks)
+        link = await stack.enter_async_context(switchboard(desk.meet))
         server = AgentServer(
             job_executor_type=JobExecutorType(worker.executor.value),
             num_idle_processes=worker.idle_processes if worker.executor is Executor.PROCESS else 0,

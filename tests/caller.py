@@ -31,7 +31,7 @@ def token(room: str, who: str) -> str:
 
 
 class Caller(Watched):
-    """What a trainee has read (`lines`, as the Axtra Console gets them) and how often 10 ms of voice came (`voiced`)."""
+    """What a trainee has read (`lines`, as the Axtra Console gets them) and heard (`voiced`: so many frames of it)."""
 
     def __init__(self) -> None:
         super().__init__()
