@@ -30,6 +30,10 @@ LEFT = (
 """Reasons of a trainee who is not coming back; any other is a lost connection."""
 
 
+CLOSE_SECONDS = 0.7
+"""For a session to end what is being said, before the room is left. A model that hangs is not waited for."""
+
+
 def warm_up(process: JobProcess) -> None:
     """Nothing but being here: importing this module is what takes a job process its time."""
 
@@ -119,6 +123,7 @@ class Trainee:
             text_input=False,
             text_output=TextOutputOptions(next_in_chain=words) if streams else False,
             participant_identity=self._who,
+            close_on_disconnect=False,  # whether a trainee who is gone may return is for us to say
         )
         room_io = RoomIO(session, self._room, options=options)
         await room_io.start()
@@ -133,6 +138,10 @@ class Trainee:
         finally:
             if self._waiting:
                 self._waiting.cancel()
+            # A line that is cut off ends on the room's output: a session that outlives that waits for it in vain.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await session.aclose()
             await room_io.aclose()
 
     async def _hears(self, room_io: RoomIO) -> None:

@@ -30,6 +30,15 @@ def token(room: str, who: str) -> str:
     return api.AccessToken(KEY, SECRET).with_identity(who).with_grants(grants).to_jwt()
 
 
+async def speech(text: str) -> bytes:
+    """A man's voice saying this in English: 16-bit mono PCM at `RATE`."""
+    async with TTS(voice="m3").synthesize(text) as stream:
+        frame = await stream.collect()
+    resampler = rtc.AudioResampler(frame.sample_rate, RATE)
+    frames = [*resampler.push(bytearray(frame.data.tobytes())), *resampler.flush()]
+    return b"".join(frame.data.tobytes() for frame in frames)
+
+
 class Caller(Watched):
     """What a trainee has read (`lines`, as the Axtra Console gets them) and heard (`voiced`: so many frames of it)."""
 
@@ -50,11 +59,7 @@ class Caller(Watched):
 
     async def say(self, text: str) -> None:
         """Speaks, in English; returns when all of it has been sent."""
-        async with TTS(voice="m3").synthesize(text) as speech:
-            frame = (await speech.collect()).data.tobytes()
-        resampler = rtc.AudioResampler(22_050, RATE)
-        frames = [*resampler.push(bytearray(frame)), *resampler.flush()]
-        pcm = b"".join(f.data.tobytes() for f in frames) + bytes(2 * RATE)  # and a second of silence
+        pcm = await speech(text) + bytes(2 * RATE)  # and a second of silence
         step = RATE // 100 * 2
         for start in range(0, len(pcm) - step + 1, step):
             await self._microphone.capture_frame(rtc.AudioFrame(pcm[start : start + step], RATE, 1, RATE // 100))
@@ -64,6 +69,10 @@ class Caller(Watched):
         """Returns once a voice is heard from now on."""
         before = self.voiced
         await self.until(lambda: self.voiced > before, seconds)
+
+    async def reads(self, lines: int, seconds: float = 30) -> None:
+        """Returns once so many lines are on the screen."""
+        await self.until(lambda: len(self.lines) >= lines, seconds)
 
     async def listen(self, track: rtc.Track) -> None:
         async for event in rtc.AudioStream(track, sample_rate=16_000, num_channels=1):

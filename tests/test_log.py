@@ -33,10 +33,10 @@ async def test_every_line_of_a_room_names_user_and_room(livekit_url: str, enviro
     room = f"axtra-billing-dispute-01-abc123-{time.time_ns() // 10**6}"
     async with serving(livekit_url, environment, "lines=json") as worker:
         async with calling(livekit_url, room) as caller:
-            await caller.until(lambda: bool(caller.lines), 40)
+            await caller.reads(1, 40)
         await worker.until('"kind": "ended"')
         events = [event for event in map(json.loads, worker.lines) if event["room"]]
-        assert [event["kind"] for event in events] == ["started", "said", "ended"]
+        assert [event["kind"] for event in events] == ["started", "said", "ended"], events
         assert {(event["room"], event["user"]) for event in events} == {(room, "abc123")}
 
 

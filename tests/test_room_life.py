@@ -99,7 +99,7 @@ async def test_a_trainee_who_speaks_up_cuts_the_customer_short(livekit_url: str,
     async with serving(livekit_url, environment) as worker, calling(livekit_url, room) as caller:
         await caller.hears()
         await caller.say("I am so sorry. I take responsibility.")
-        await caller.until(lambda: len(caller.lines) >= 3, 30)
+        await caller.reads(3)
         opening, said, answer = caller.texts[:3]
         assert opening.startswith("customer: Finally!") and not opening.endswith("do about it?")
         assert said.startswith("operator: ") and "responsibility" in said
