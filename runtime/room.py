@@ -30,6 +30,12 @@ LEFT = (
 """Reasons of a trainee who is not coming back; any other is a lost connection."""
 
 
+CUT_OFF = {
+    rtc.DisconnectReason.ROOM_DELETED: "trainee_left",
+    rtc.DisconnectReason.PARTICIPANT_REMOVED: "shutdown",
+}
+"""Why a call ends whose own connection is cut; any other reason is a lost one."""
+
 CLOSE_SECONDS = 0.7
 """For a session to end what is being said, before the room is left. A model that hangs is not waited for."""
 
@@ -117,6 +123,7 @@ class Trainee:
         self._room.on("track_subscribed", self._on_track)
         self._room.on("participant_connected", self._on_back)
         self._room.on("participant_disconnected", self._on_gone)
+        self._room.on("disconnected", self._on_cut_off)
         words = session.output.transcription
         streams = self._rooms.transcripts is not Transcripts.DATA
         options = RoomOptions(
@@ -179,6 +186,10 @@ class Trainee:
     def _on_back(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._who:
             self._returned.set()
+
+    def _on_cut_off(self, reason: rtc.DisconnectReason.ValueType) -> None:
+        """The room is gone, or the customer was taken out of it: by the worker that stops, or by anybody's hand."""
+        self._call.hang_up(CUT_OFF.get(reason, "lost"))
 
     async def _wait_for_return(self) -> None:
         try:

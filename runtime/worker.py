@@ -32,6 +32,11 @@ READY_SECONDS = 60.0
 """A job process imports for 3 to 5 s alone on a core; many at once take their time."""
 
 
+def identity(job: str) -> str:
+    """The customer of a job, as the room's other participants see it."""
+    return f"customer-{job}"
+
+
 class Desk:
     """Answers LiveKit's requests: which rooms are ours, with which spec, and what their calls tell."""
 
@@ -49,8 +54,8 @@ class Desk:
         self._emit = emit
         self._tasks = tasks
         self._expected: dict[str, tuple[str, str, SessionSpec]] = {}
-        self.calls: dict[str, str] = {}
-        """Rooms of the calls that are on, by job."""
+        self.calls: dict[str, tuple[str, SessionSpec]] = {}
+        """Room and spec of the calls that are on, by job."""
 
     async def request(self, request: JobRequest) -> None:
         """Takes a room that is ours; leaves any other to other workers."""
@@ -74,12 +79,12 @@ class Desk:
             await request.reject(terminate=False)
             return
         self._expected[request.id] = (name, room.user, spec)
-        await request.accept(name=spec.persona.name, identity=f"customer-{request.id}")
+        await request.accept(name=spec.persona.name, identity=identity(request.id))
 
     async def meet(self, job: str, line: Line) -> Callable[[Event | None], None]:
         """Gives a job that has started its spec, and shows what its call tells."""
         name, user, spec = self._expected.pop(job)
-        self.calls[job] = name
+        self.calls[job] = name, spec
         line.send(spec)
         over = False
 
@@ -92,11 +97,17 @@ class Desk:
             del self.calls[job]
             if not over:
                 self._tell(name, user, Ended(reason="lost"))
-                words = customer_line(spec.language.went_dead)
-                reads = self._settings.rooms.transcripts is not Transcripts.STREAM
-                self._tasks.create_task(take_leave(name, f"customer-{job}", words if reads else None))
+                self._tasks.create_task(self._take_leave(job, name, spec))
 
         return take
+
+    async def hang_up(self) -> None:
+        """Ends the calls that are on from outside: their customers are taken out of their rooms."""
+        await asyncio.gather(*(self._take_leave(job, *call) for job, call in self.calls.items()))
+
+    async def _take_leave(self, job: str, room: str, spec: SessionSpec) -> None:
+        reads = self._settings.rooms.transcripts is not Transcripts.STREAM
+        await take_leave(room, identity(job), customer_line(spec.language.went_dead) if reads else None)
 
     def _spec(self, choices: dict[str, str]) -> SessionSpec:
         chosen = [f"{group}={option}" for group, option in choices.items()]
@@ -174,6 +185,7 @@ async def _until_signals(server: AgentServer, desk: Desk, emit: Emit) -> None:
             task.cancel()
             with suppress(asyncio.CancelledError, TimeoutError):
                 await task
+        await desk.hang_up()  # a job that is only told to shut down talks on for 15 s
     finally:
         first.cancel()
         await server.aclose()
