@@ -66,7 +66,6 @@ async def browsing(chromium: str, home: Path, address: str, microphone: Path) ->
         *FLAGS,
         f"--user-data-dir={home}",
         f"--use-file-for-fake-audio-capture={microphone}%noloop",
-        address,
         stdout=-3,
         stderr=-1,
     )
@@ -80,7 +79,10 @@ async def browsing(chromium: str, home: Path, address: str, microphone: Path) ->
             async with http.get(f"http://127.0.0.1:{port}/json/list") as response:
                 pages = [target for target in await response.json() if target["type"] == "page"]
             async with http.ws_connect(pages[0]["webSocketDebuggerUrl"], max_msg_size=2**26) as socket:
-                yield Page(socket)
+                page = Page(socket)
+                await page.send("Page.navigate", url=address)
+                await page.until("document.readyState === 'complete'")
+                yield page
     finally:
         process.kill()
         await process.communicate()
