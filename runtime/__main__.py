@@ -88,19 +88,16 @@ def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
         raise SpecError(f"mode=serve: {', '.join(missing)} not set. Put them in the environment or in .env")
     if settings.worker is None:
         raise SpecError("mode=serve needs worker=development or worker=production")
-    from rich.console import Console
-
     from .events import Notice
     from .library import Library
-    from .view import View
+    from .view import view
     from .worker import serve
 
-    console = Console(highlight=False)
-    with View(console, live=console.is_terminal and not console.is_dumb_terminal) as view:
+    with view(settings.lines) as shown:
         if why:
-            view.show(Notice(text=why))
+            shown.show(Notice(text=why))
         library = Library(_overrides(), settings, audio=True, since=STARTED)
-        asyncio.run(serve(library, settings.worker, spec, view.show))
+        asyncio.run(serve(library, settings.worker, spec, shown.show))
 
 
 def _overrides() -> list[str]:

@@ -15,14 +15,13 @@ from functools import partial
 
 from livekit.agents import Agent, AgentSession
 from livekit.agents.utils import http_context
-from rich.console import Console
 
 from .events import Ended, Notice
 from .library import Library
 from .line_editor import LineEditor
 from .session import Call
 from .spec import Edit, SessionSpec
-from .view import View
+from .view import JsonLines, View, view
 
 END = "/end"
 """What a trainee types to hang up."""
@@ -34,20 +33,19 @@ def call_here(spec: SessionSpec, library: Library, *, why: str = "") -> Ended:
 
 
 async def _call(spec: SessionSpec, library: Library, why: str) -> Ended:
-    console = Console(highlight=False)
-    live = console.is_terminal and not console.is_dumb_terminal
-    audio = library.settings.console.audio
-    with View(console, live=live) as view:
+    settings = library.settings
+    audio = settings.console.audio
+    with view(settings.lines) as shown:
         if why:
-            view.show(Notice(text=why))
+            shown.show(Notice(text=why))
         library.put({}, spec)
         edits: asyncio.Queue[Edit] = asyncio.Queue()
         library.follow({}, edits.put_nowait)
-        call = Call(_each(edits), view.show, audio=audio, reload=library.settings.reload)
+        call = Call(_each(edits), shown.show, audio=audio, reload=settings.reload)
         with _interrupts(call):
             async with http_context.open(), asyncio.TaskGroup() as tasks:
-                trainee = tasks.create_task(_trainee(call, view, typing=live and sys.stdin.isatty()))
-                watching = tasks.create_task(library.keep(lambda line: view.show(Notice(text=line))))
+                trainee = tasks.create_task(_trainee(call, shown, typing=shown.live and sys.stdin.isatty()))
+                watching = tasks.create_task(library.keep(lambda line: shown.show(Notice(text=line))))
                 try:
                     return await call.run(partial(_joined, audio=audio))
                 finally:
@@ -72,11 +70,11 @@ async def _joined(session: AgentSession[None], agent: Agent, *, audio: bool) -> 
         yield
 
 
-async def _trainee(call: Call, view: View, *, typing: bool) -> None:
+async def _trainee(call: Call, shown: View | JsonLines, *, typing: bool) -> None:
     """Passes on what the trainee types. Typed live it cuts the persona short; piped it waits for her to finish."""
     if not typing:
         await call.opened()
-    async for line in _typed_lines(view) if typing else _piped_lines():
+    async for line in _typed_lines(shown) if typing else _piped_lines():
         text = line.strip()
         if text == END:
             break
@@ -87,7 +85,7 @@ async def _trainee(call: Call, view: View, *, typing: bool) -> None:
     call.hang_up()
 
 
-async def _typed_lines(view: View) -> AsyncIterator[str]:
+async def _typed_lines(shown: View | JsonLines) -> AsyncIterator[str]:
     """Lines from the keyboard, edited on the screen's last line."""
     editor = LineEditor()
     keys: asyncio.Queue[bytes] = asyncio.Queue()
@@ -103,11 +101,11 @@ async def _typed_lines(view: View) -> AsyncIterator[str]:
     with _cbreak(keyboard):
         loop.add_reader(keyboard, read)
         try:
-            view.show_typing("", 0)
+            shown.show_typing("", 0)
             while not editor.ended:
                 data = await keys.get()
                 lines = editor.feed(data) if data else []
-                view.show_typing(editor.text, editor.cursor)
+                shown.show_typing(editor.text, editor.cursor)
                 for line in lines:
                     yield line
                 if not data:

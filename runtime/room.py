@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 from livekit import rtc
@@ -19,6 +19,7 @@ from .routing import parse_room
 from .screen import Screen
 from .session import Call
 from .settings import Rooms, Transcripts
+from .spec import Edit
 
 LEFT = (
     rtc.DisconnectReason.CLIENT_INITIATED,
@@ -27,6 +28,16 @@ LEFT = (
     rtc.DisconnectReason.USER_REJECTED,
 )
 """Reasons of a trainee who is not coming back; any other is a lost connection."""
+
+
+CUT_OFF = {
+    rtc.DisconnectReason.ROOM_DELETED: "trainee_left",
+    rtc.DisconnectReason.PARTICIPANT_REMOVED: "shutdown",
+}
+"""Why a call ends whose own connection is cut; any other reason is a lost one."""
+
+CLOSE_SECONDS = 0.7
+"""For a session to end what is being said, before the room is left. A model that hangs is not waited for."""
 
 
 def warm_up(process: JobProcess) -> None:
@@ -39,26 +50,33 @@ async def answer(context: JobContext, *, link: Connect, rooms: Rooms) -> None:
     parsed = parse_room(room)
     user = parsed.user if parsed else ""
     async with link(context.job.id) as line:
-        screen = Screen(context.room)
+        screen = Screen(context.room, rooms.transcripts)
 
         def emit(event: Event) -> None:
             event = replace(event, room=room, user=user)
             line.emit(event)
-            if rooms.transcripts is not Transcripts.STREAM:
-                screen.show(event)
+            screen.show(event)
 
-        call = Call(line.edits(), emit, audio=True, answer_timeout=rooms.answer_timeout, reload=line.reload)
+        async def edits() -> AsyncIterator[Edit]:
+            async for edit in line.edits():
+                if edit.spec:
+                    screen.went_dead = edit.spec.language.went_dead
+                yield edit
+
+        call = Call(edits(), emit, audio=True, answer_timeout=rooms.answer_timeout, reload=line.reload)
         trainee = Trainee(context, call, rooms, emit)
         ended: Ended | None = None
-        try:
-            async with screen.sending():
+        async with screen.sending():
+            try:
                 ended = await call.run(trainee.joined)
-        except* SpecError as group:
-            for error in group.exceptions:
-                emit(Failure(source="spec", reason=str(error), recoverable=False))
-            emit(Ended(reason="error"))
-        except* NobodyCame:
-            emit(Ended(reason="nobody_came"))
+            except* SpecError as group:
+                for error in group.exceptions:
+                    emit(Failure(source="spec", reason=str(error), recoverable=False))
+                with suppress(NobodyCame):
+                    await trainee.come()
+                emit(Ended(reason="error"))
+            except* NobodyCame:
+                emit(Ended(reason="nobody_came"))
         if ended and rooms.delete_room and ended.passed is not None:
             await context.delete_room()
         await context.room.disconnect()
@@ -82,9 +100,8 @@ class Trainee:
         self._ready = asyncio.Event()
         self._waiting: asyncio.Task[None] | None = None
 
-    @asynccontextmanager
-    async def joined(self, session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
-        """The session in the room, once the trainee is there, hears and is heard.
+    async def come(self) -> None:
+        """Joins the room, and waits for the trainee to.
 
         Raises:
             NobodyCame: no trainee within `empty_timeout`.
@@ -95,15 +112,26 @@ class Trainee:
                 self._who = (await self._context.wait_for_participant()).identity
         except (TimeoutError, RuntimeError):
             raise NobodyCame from None
+
+    @asynccontextmanager
+    async def joined(self, session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
+        """The session in the room, once the trainee is there, hears and is heard.
+
+        Raises:
+            NobodyCame: no trainee within `empty_timeout`.
+        """
+        await self.come()
         self._room.on("track_subscribed", self._on_track)
         self._room.on("participant_connected", self._on_back)
         self._room.on("participant_disconnected", self._on_gone)
+        self._room.on("disconnected", self._on_cut_off)
         words = session.output.transcription
         streams = self._rooms.transcripts is not Transcripts.DATA
         options = RoomOptions(
             text_input=False,
             text_output=TextOutputOptions(next_in_chain=words) if streams else False,
             participant_identity=self._who,
+            close_on_disconnect=False,  # whether a trainee who is gone may return is for us to say
         )
         room_io = RoomIO(session, self._room, options=options)
         await room_io.start()
@@ -118,6 +146,10 @@ class Trainee:
         finally:
             if self._waiting:
                 self._waiting.cancel()
+            # A line that is cut off ends on the room's output: a session that outlives that waits for it in vain.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await session.aclose()
             await room_io.aclose()
 
     async def _hears(self, room_io: RoomIO) -> None:
@@ -155,6 +187,10 @@ class Trainee:
     def _on_back(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._who:
             self._returned.set()
+
+    def _on_cut_off(self, reason: rtc.DisconnectReason.ValueType) -> None:
+        """The room is gone, or the customer was taken out of it: by the worker that stops, or by anybody's hand."""
+        self._call.hang_up(CUT_OFF.get(reason, "lost"))
 
     async def _wait_for_return(self) -> None:
         try:

@@ -18,6 +18,7 @@ from livekit.agents.voice import (
     SpeechHandle,
     UserStateChangedEvent,
 )
+from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from .build import Parts, build
 from .errors import SpecError
@@ -264,5 +265,9 @@ def make_session(parts: Parts, spec: SessionSpec, *, audio: bool) -> AgentSessio
     """A LiveKit session for these parts, which the agent brings along."""
     silences = [timer.silence for timer in spec.persona.front.timers if timer.silence]
     return AgentSession(
-        vad=None, turn_handling=parts.turn_handling, user_away_timeout=min(silences, default=None) if audio else None
+        vad=None,
+        turn_handling=parts.turn_handling,
+        user_away_timeout=min(silences, default=None) if audio else None,
+        aec_warmup_duration=None,  # the trainee's client cancels echo; nothing would be heard in her first 3 s
+        conn_options=SessionConnectOptions(max_unrecoverable_errors=1),  # what a part's own retries did not mend, twice
     )

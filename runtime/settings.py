@@ -38,6 +38,13 @@ class Log(StrEnum):
     DEBUG = "debug"
 
 
+class Lines(StrEnum):
+    """What is printed of a call: lines to read, or one JSON object an event."""
+
+    PLAIN = "plain"
+    JSON = "json"
+
+
 @dataclass(frozen=True, slots=True)
 class Console:
     """The call in this terminal: typed, or with `audio` spoken."""
@@ -121,6 +128,7 @@ class Settings:
     __pydantic_config__ = _STRICT
     mode: Mode = Mode.AUTO
     log: Log = Log.QUIET
+    lines: Lines = Lines.PLAIN
     personas_dir: str = "personas"
     reload: ReloadMode = ReloadMode.LIVE
     draft: str | None = None

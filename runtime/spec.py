@@ -83,8 +83,8 @@ class Voice:
 class Language:
     """What a call is held in: `tag` is BCP 47 ("th-TH"), `base` its language alone ("th").
 
-    `customer` is what any customer says in it, for what a persona leaves open: the front matter of
-    `conf/customer/OPTION.md`, where there is one.
+    `went_dead` is what the trainee reads when a call cannot go on; `customer` is what any customer says in it, for
+    what a persona leaves open: the front matter of `conf/customer/OPTION.md`, where there is one.
     """
 
     __pydantic_config__ = _STRICT
@@ -92,6 +92,7 @@ class Language:
     base: str
     name: str
     instructions: str = ""
+    went_dead: str = "(The line went dead.)"
     customer: FrontMatter = field(default_factory=FrontMatter)
 
 

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .events import Ended, Event, Failure, Heard, How, Interim, Notice, Recovered, Reload, Said, Started, State
+from .events import (
+    Ended,
+    Event,
+    Failure,
+    Heard,
+    How,
+    Interim,
+    Notice,
+    Recovered,
+    Reload,
+    Said,
+    Started,
+    State,
+    to_json,
+)
+from .settings import Lines
 
 EMOTION_STYLES = {
     "angry": "bold red",
@@ -37,13 +54,46 @@ class Moving:
     state: str = ""
 
 
+def view(lines: Lines) -> View | JsonLines:
+    """What shows calls on standard output."""
+    if lines is Lines.JSON:
+        return JsonLines(sys.stdout.buffer)
+    console = Console(highlight=False)
+    return View(console, live=console.is_terminal and not console.is_dumb_terminal)
+
+
+class JsonLines:
+    """Calls as one JSON object a line, for a log collector: every event but what moves within a line."""
+
+    live = False
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def __enter__(self) -> JsonLines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, event: Event) -> None:
+        """Takes one event of a call."""
+        if not isinstance(event, Interim | State):
+            self._out.write(to_json(event).encode(errors="replace") + b"\n")
+            self._out.flush()
+
+    def show_typing(self, text: str, cursor: int) -> None:
+        """Nothing: what is typed is a line once it is whole."""
+
+
 class View:
     """Calls on a terminal. With `live`, words show as they are said; without (a pipe), whole lines alone do.
 
-    Lines of calls in rooms say whose they are: the user id stands in front.
+    Lines of calls in rooms say whose they are: the user id stands in front, and in a pipe the room too.
     """
 
     def __init__(self, console: Console, *, live: bool) -> None:
+        self.live = live
         self._console = console
         self._calls: dict[str, Moving] = {}
         self._typed: tuple[str, int] | None = None
@@ -120,7 +170,7 @@ class View:
                 other = "Trainee" if call.interim.room else "You"
                 who = call.persona if call.interim.speaker == "customer" else other
                 line = _said(who, f"{call.interim.text} …", "dim")
-                rows.append(Text.assemble(_stamp(call.interim, timed=True), line))
+                rows.append(Text.assemble(self._stamp(call.interim, timed=True), line))
             elif call.state == "thinking":
                 rows.append(Text(f"{call.user} …".strip(), style="dim"))
         if self._typed is not None:
@@ -130,7 +180,14 @@ class View:
         return Group(*rows)
 
     def _print(self, event: Event, line: Text, *, timed: bool = False) -> None:
-        self._console.print(Text.assemble(_stamp(event, timed=timed), line), soft_wrap=self._live is None)
+        self._console.print(Text.assemble(self._stamp(event, timed=timed), line), soft_wrap=not self.live)
+
+    def _stamp(self, event: Event, *, timed: bool) -> Text:
+        """When, and in whose call."""
+        when = time.strftime("%H:%M:%S ", time.localtime(event.at)) if timed else ""
+        whose = f"[{clean(event.user)}] " if event.user else ""
+        room = f"{clean(event.room)} " if event.room and not self.live else ""
+        return Text.assemble((when, "dim"), (whose, "cyan"), (room, "dim"))
 
     def _refresh(self) -> None:
         if self._live:
@@ -156,13 +213,6 @@ def _header(event: Started) -> Text:
     chosen = [f"{group} {event.choices[group]}" for group in ("model", "voice", "vad")]
     facts = [*chosen, f"language {event.language}", f"revision {event.revision}"]
     return Text.assemble((event.persona, "bold"), (f"  {' · '.join(facts)}", "dim"))
-
-
-def _stamp(event: Event, *, timed: bool) -> Text:
-    """When, and in whose call."""
-    when = time.strftime("%H:%M:%S ", time.localtime(event.at)) if timed else ""
-    whose = f"[{clean(event.user)}] " if event.user else ""
-    return Text.assemble((when, "dim"), (whose, "cyan"))
 
 
 def _said(who: str, text: str, style: str) -> Text:

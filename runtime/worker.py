@@ -7,9 +7,10 @@ import logging
 import os
 import signal
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from math import isinf
 from urllib.parse import urlsplit
 
 from livekit.agents import AgentServer, JobExecutorType, JobRequest
@@ -21,7 +22,8 @@ from .library import Library
 from .link import Connect, Here, Line, Take, connect, switchboard
 from .room import answer, warm_up
 from .routing import check_claims, parse_room, readable_personas, route
-from .settings import Executor, ReloadMode, Settings, Worker
+from .screen import customer_line, take_leave
+from .settings import Executor, ReloadMode, Settings, Transcripts, Worker
 from .spec import Edit, SessionSpec
 
 logger = logging.getLogger(__name__)
@@ -40,16 +42,22 @@ class Expected:
     reload: ReloadMode
 
 
+def identity(job: str) -> str:
+    """The customer of a job, as the room's other participants see it."""
+    return f"customer-{job}"
+
+
 class Desk:
     """Answers LiveKit's requests: which rooms are ours, with which spec, and what their calls tell."""
 
-    def __init__(self, library: Library, default: str, emit: Emit) -> None:
+    def __init__(self, library: Library, default: str, emit: Emit, tasks: asyncio.TaskGroup) -> None:
         self._library = library
+        self._tasks = tasks
         self._default = default
         self._emit = emit
         self._expected: dict[str, Expected] = {}
-        self.calls: dict[str, str] = {}
-        """Rooms of the calls that are on, by job."""
+        self.calls: dict[str, tuple[str, SessionSpec]] = {}
+        """Room and first spec of the calls that are on, by job."""
 
     async def request(self, request: JobRequest) -> None:
         """Takes a room that is ours; leaves any other to other workers."""
@@ -73,15 +81,15 @@ class Desk:
             return
         reload = routed.reload or settings.reload
         self._expected[request.id] = Expected(name, room.user, routed.choices, reload)
-        await request.accept(name=spec.persona.name, identity=f"customer-{request.id}")
+        await request.accept(name=spec.persona.name, identity=identity(request.id))
 
     async def meet(self, job: str, line: Line) -> Take:
         """Gives a job that has started its spec and the edits of it, and shows what its call tells."""
         expected = self._expected.pop(job)
-        self.calls[job] = expected.room
+        spec = await self._library.find(expected.choices)
+        self.calls[job] = expected.room, spec
         metrics.CALLS.inc()
         line.open(expected.reload)
-        await self._library.find(expected.choices)
         unfollow = self._library.follow(expected.choices, line.send)
         over = False
 
@@ -98,8 +106,17 @@ class Desk:
             metrics.CALLS.dec()
             if not over:
                 self._tell(expected.room, expected.user, Ended(reason="lost"))
+                self._tasks.create_task(self._take_leave(job, expected.room, spec))
 
         return take
+
+    async def hang_up(self) -> None:
+        """Ends the calls that are on from outside: their customers are taken out of their rooms."""
+        await asyncio.gather(*(self._take_leave(job, *call) for job, call in self.calls.items()))
+
+    async def _take_leave(self, job: str, room: str, spec: SessionSpec) -> None:
+        reads = self._library.settings.rooms.transcripts is not Transcripts.STREAM
+        await take_leave(room, identity(job), customer_line(spec.language.went_dead) if reads else None)
 
     def _tell(self, room: str, user: str, event: Event) -> None:
         self._emit(replace(event, room=room, user=user))
@@ -114,14 +131,18 @@ async def serve(library: Library, worker: Worker, spec: SessionSpec, emit: Emit)
     _check_personas(library.settings)
     library.check(spec)
     library.put({"persona": spec.choices["persona"]}, spec)
-    desk = Desk(library, spec.choices["persona"], emit)
     threads = worker.executor is Executor.THREAD
-    async with nullcontext() if threads else switchboard(desk.meet) as socket:
-        link: Connect = partial(connect, socket) if socket else Here(desk.meet).connect
+    async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
+        desk = Desk(library, spec.choices["persona"], emit, tasks)
+        link: Connect = Here(desk.meet).connect
+        if not threads:
+            link = partial(connect, await stack.enter_async_context(switchboard(desk.meet)))
         server = AgentServer(
             job_executor_type=JobExecutorType(worker.executor.value),
             num_idle_processes=0 if threads else worker.idle_processes,
             load_threshold=worker.load_threshold,
+            # LiveKit's server passes over whoever reports more than its `agents.target_load`, whatever we think of it.
+            load_fnc=(lambda: 0.0) if isinf(worker.load_threshold) else None,
             initialize_process_timeout=READY_SECONDS,
             drain_timeout=worker.drain_seconds,
             max_retry=sys.maxsize,
@@ -141,7 +162,7 @@ async def serve(library: Library, worker: Worker, spec: SessionSpec, emit: Emit)
         log = _Log(emit, address)
         theirs.addHandler(log)
         theirs.setLevel(min(logging.INFO, theirs.getEffectiveLevel()))
-        watching = asyncio.create_task(_keep(library, emit))
+        watching = tasks.create_task(_keep(library, emit))
         try:
             await _until_signals(server, desk, emit)
         finally:
@@ -188,6 +209,7 @@ async def _until_signals(server: AgentServer, desk: Desk, emit: Emit) -> None:
             task.cancel()
             with suppress(asyncio.CancelledError, TimeoutError):
                 await task
+        await desk.hang_up()  # a job that is only told to shut down talks on for 15 s
     finally:
         first.cancel()
         await server.aclose()

@@ -1,0 +1,164 @@
+"""A trainee who speaks, hears and reads, in a room of a real LiveKit server; in this process or in one of its own.
+
+    python -m tests.caller URL ROOM WHO
+
+joins, prints each thing that happens as one JSON line (`{"heard": true}` for her voice), and says every line of its
+standard input.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+from livekit import api, rtc
+
+from runtime.offline.tts import TTS
+from tests.livekit_server import KEY, SECRET
+from tests.loopback import Watched
+
+RATE = 48_000
+LOUD = 500
+"""Amplitude from which a sample is somebody's voice."""
+
+
+def token(room: str, who: str) -> str:
+    grants = api.VideoGrants(room_join=True, room=room)
+    return api.AccessToken(KEY, SECRET).with_identity(who).with_grants(grants).to_jwt()
+
+
+async def speech(text: str) -> bytes:
+    """A man's voice saying this in English: 16-bit mono PCM at `RATE`."""
+    async with TTS(voice="m3").synthesize(text) as stream:
+        frame = await stream.collect()
+    resampler = rtc.AudioResampler(frame.sample_rate, RATE)
+    frames = [*resampler.push(bytearray(frame.data.tobytes())), *resampler.flush()]
+    return b"".join(frame.data.tobytes() for frame in frames)
+
+
+class Caller(Watched):
+    """What a trainee has read (`lines`, as the Axtra Console gets them) and heard (`voiced`: so many frames of it)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = rtc.Room()
+        self.lines: list[dict[str, Any]] = []
+        self.voiced = 0
+        self.there: set[str] = set()
+        """Identities of the others in the room."""
+        self.disconnected: rtc.DisconnectReason.ValueType | None = None
+        self._microphone = rtc.AudioSource(RATE, 1, queue_size_ms=60_000)
+
+    @property
+    def texts(self) -> list[str]:
+        """The lines, each with its speaker."""
+        return [f"{line['speaker']}: {line['text']}" for line in self.lines]
+
+    async def say(self, text: str) -> None:
+        """Speaks, in English; returns when all of it has been sent."""
+        pcm = await speech(text) + bytes(2 * RATE)  # and a second of silence
+        step = RATE // 100 * 2
+        for start in range(0, len(pcm) - step + 1, step):
+            await self._microphone.capture_frame(rtc.AudioFrame(pcm[start : start + step], RATE, 1, RATE // 100))
+        await self._microphone.wait_for_playout()
+
+    async def hears(self, seconds: float = 20) -> None:
+        """Returns once a voice is heard from now on."""
+        before = self.voiced
+        await self.until(lambda: self.voiced > before, seconds)
+
+    async def reads(self, lines: int, seconds: float = 30) -> None:
+        """Returns once so many lines are on the screen."""
+        await self.until(lambda: len(self.lines) >= lines, seconds)
+
+    async def listen(self, track: rtc.Track) -> None:
+        async for event in rtc.AudioStream(track, sample_rate=16_000, num_channels=1):
+            if np.abs(np.frombuffer(event.frame.data, dtype=np.int16)).max() > LOUD:
+                self.voiced += 1
+                self.changed()
+
+    def note(self, add: Callable[[Any], Any]) -> Callable[..., None]:
+        """An event handler that does this with the event's first argument."""
+
+        def on(first: Any, *_: Any) -> None:
+            add(first)
+            self.changed()
+
+        return on
+
+    async def publish(self) -> None:
+        microphone = rtc.LocalAudioTrack.create_audio_track("microphone", self._microphone)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        await self.room.local_participant.publish_track(microphone, options)
+
+
+@asynccontextmanager
+async def calling(url: str, room: str, who: str = "Ann Lee") -> AsyncIterator[Caller]:
+    """Joins, publishes a microphone, listens and reads, and hangs up at the end."""
+    caller = Caller()
+    async with asyncio.TaskGroup() as tasks:
+        listening: list[asyncio.Task[None]] = []
+
+        def listen(track: rtc.Track) -> None:
+            listening.append(tasks.create_task(caller.listen(track)))
+
+        def gone(reason: rtc.DisconnectReason.ValueType) -> None:
+            caller.disconnected = reason
+
+        caller.room.on("data_received", caller.note(lambda packet: caller.lines.append(json.loads(packet.data))))
+        caller.room.on("track_subscribed", caller.note(listen))
+        caller.room.on("participant_connected", caller.note(lambda other: caller.there.add(other.identity)))
+        caller.room.on("participant_disconnected", caller.note(lambda other: caller.there.discard(other.identity)))
+        caller.room.on("disconnected", caller.note(gone))
+        await caller.room.connect(url, token(room, who))
+        caller.there |= set(caller.room.remote_participants)
+        await caller.publish()
+        try:
+            yield caller
+        finally:
+            await caller.room.disconnect()
+            for task in listening:
+                task.cancel()
+
+
+class Elsewhere(Watched):
+    """A caller in a process of its own, which may be killed."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        super().__init__()
+        self.process = process
+
+    async def hears(self, seconds: float = 40) -> None:
+        """Returns once that caller has heard a voice."""
+        assert self.process.stdout
+        async with asyncio.timeout(seconds):
+            while "heard" not in json.loads(await self.process.stdout.readline()):
+                pass
+
+
+@asynccontextmanager
+async def calling_elsewhere(url: str, room: str, who: str = "Ann Lee") -> AsyncIterator[Elsewhere]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.caller", url, room, who, stdin=-1, stdout=-1
+    )
+    try:
+        yield Elsewhere(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def _alone(url: str, room: str, who: str) -> None:
+    async with calling(url, room, who) as caller:
+        await caller.until(lambda: bool(caller.voiced), 60)
+        print(json.dumps({"heard": True}), flush=True)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            await caller.say(line)
+
+
+if __name__ == "__main__":
+    asyncio.run(_alone(*sys.argv[1:]))

@@ -1,0 +1,163 @@
+"""The worker's own life: draining, dying, a server that goes away, many trainees at once, and too much load."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import psutil
+import pytest
+
+from tests.caller import Caller, calling
+from tests.conftest import COMMAND
+from tests.livekit_server import CONFIG, KEY, SECRET, free_port
+from tests.test_room_life import empty, line_of, room_of
+from tests.test_rooms import Worker, agents, kill_one_job, serving
+
+
+def below(worker: Worker) -> list[psutil.Process]:
+    """The worker's own processes: jobs, idle ones and their server."""
+    return psutil.Process(worker.process.pid).children(recursive=True)
+
+
+async def gone(processes: list[psutil.Process]) -> None:
+    """Returns once none of them runs, which takes no longer than ten seconds."""
+    left = await asyncio.to_thread(lambda: psutil.wait_procs(processes, timeout=10)[1])
+    assert not left
+
+
+async def test_a_worker_that_is_told_to_stop_lets_its_call_finish(
+    livekit_url: str, environment: dict[str, str]
+) -> None:
+    """SIGTERM: the call goes on, no further room is taken, and the process exits by itself after the call."""
+    room, late = room_of("stays"), room_of("late")
+    async with serving(livekit_url, environment) as worker:
+        async with calling(livekit_url, room) as caller:
+            await caller.hears()
+            processes = below(worker)
+            worker.process.terminate()
+            await worker.until("stopping: no new rooms; 1 call may finish")
+            async with calling(livekit_url, late) as nobody:
+                await caller.reads(1)
+                await caller.say("I am so sorry. I take responsibility.")
+                await caller.reads(3)
+                assert not nobody.there
+        await line_of(worker, "[stays]", "Call ended: trainee_left")
+        async with asyncio.timeout(20):
+            assert await worker.process.wait() == 0
+        await gone(processes)
+
+
+@pytest.mark.parametrize("executor", ["process", "thread"])
+async def test_a_second_signal_ends_calls_at_once(executor: str, livekit_url: str, environment: dict[str, str]) -> None:
+    """The customer leaves, the trainee reads that the line went dead, and nothing of ours is left running."""
+    room = room_of()
+    async with serving(livekit_url, environment, f"worker.executor={executor}") as worker:
+        async with calling(livekit_url, room) as caller:
+            await caller.hears()
+            processes = below(worker)
+            worker.process.terminate()
+            await worker.until("stopping")
+            worker.process.terminate()
+            await caller.until(lambda: bool(caller.lines) and not caller.there, 10)
+            assert caller.texts[-1] == "customer: (The line went dead.)"
+            async with asyncio.timeout(20):
+                assert await worker.process.wait() == 0
+            await gone(processes)
+
+
+async def test_a_worker_that_is_killed_leaves_no_process_behind(livekit_url: str, environment: dict[str, str]) -> None:
+    """kill -9 of the worker: its calls and its idle processes end by themselves."""
+    async with serving(livekit_url, environment) as worker, calling(livekit_url, room_of()) as caller:
+        await caller.hears()
+        processes = below(worker)
+        assert len(processes) >= 3
+        worker.process.kill()
+        await gone(processes)
+
+
+async def test_a_killed_call_says_so_in_its_room(livekit_url: str, environment: dict[str, str]) -> None:
+    """kill -9 of a call's process: the trainee reads that the line went dead, and the customer is out of the room."""
+    room = room_of()
+    async with serving(livekit_url, environment) as worker, calling(livekit_url, room) as caller:
+        await caller.hears()
+        await kill_one_job(worker.process.pid)
+        await caller.reads(1)
+        assert caller.lines[-1] == {
+            "type": "transcript",
+            "speaker": "customer",
+            "text": "(The line went dead.)",
+            "emotion": "neutral",
+        }
+        await empty(livekit_url, room)
+        assert caller.disconnected is None
+
+
+@asynccontextmanager
+async def server_on(config: str) -> AsyncIterator[None]:
+    """A LiveKit server with the configuration of the fixture's."""
+    process = await asyncio.create_subprocess_exec(
+        os.environ["LIVEKIT_SERVER_BIN"], "--config-body", config, stdout=-3, stderr=-3
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_a_server_that_is_away_is_waited_for(livekit_url: str, environment: dict[str, str]) -> None:
+    """A worker says that it cannot reach LiveKit, registers when it is there, and again when it comes back."""
+    port = free_port()
+    config = CONFIG.format(key=KEY, secret=SECRET, port=port, tcp=free_port(), udp=free_port())
+    url = f"ws://127.0.0.1:{port}"
+    keys = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, stdin=-3, stdout=-1, stderr=-2, env=environment | keys, start_new_session=True
+    )
+    worker = Worker(process)
+    try:
+        await worker.until(f"cannot reach LiveKit at {url}; trying again")
+        async with server_on(config):
+            await worker.until(f"registered with {url}; waiting for rooms")
+        worker.lines.clear()
+        await worker.until(f"cannot reach LiveKit at {url}; trying again")
+        async with server_on(config):
+            await worker.until(f"registered with {url}; waiting for rooms")
+            async with calling(url, room_of()) as caller:
+                await caller.hears(40)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+
+
+@pytest.mark.parametrize("options", [["worker.idle_processes=8"], ["worker.executor=thread"]], ids=lambda o: o[0])
+async def test_eight_trainees_within_a_second_are_all_heard(
+    options: list[str], livekit_url: str, environment: dict[str, str]
+) -> None:
+    """Each hears the opening, and reads the lines of the own call alone."""
+    async with serving(livekit_url, environment, *options) as worker, AsyncExitStack() as stack:
+
+        async def join(number: int) -> Caller:
+            return await stack.enter_async_context(calling(livekit_url, room_of(f"user{number}"), f"Trainee {number}"))
+
+        began = time.monotonic()
+        callers = [await join(number) for number in range(8)]
+        joined = time.monotonic() - began
+        await asyncio.gather(*(caller.hears(60) for caller in callers))
+        print(f"joined in {joined:.1f} s, all heard after {time.monotonic() - began:.1f} s")
+        await asyncio.gather(*(caller.reads(1, 60) for caller in callers))
+        assert all(len(caller.lines) == 1 and len(caller.there) == 1 for caller in callers)
+        for number in range(8):
+            await line_of(worker, f"[user{number}]", "Finally!")
+
+
+async def test_a_worker_over_its_load_threshold_says_so(livekit_url: str, environment: dict[str, str]) -> None:
+    """It says that it takes no rooms, and when it takes them again."""
+    async with serving(livekit_url, environment, "worker.load_threshold=0.001") as worker:
+        await worker.until("over the load threshold: no further rooms until the load falls")
+        async with calling(livekit_url, room_of()):
+            assert await agents(livekit_url, room_of()) == []
