@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ from .errors import SpecError
 from .events import Emit, Ended, Event, Notice
 from .groups import file_of, options
 from .link import Line, switchboard
+from .load import Load
 from .persona import read_persona
 from .room import answer, warm_up
 from .routing import check_claims, parse_room, route
@@ -106,12 +108,16 @@ async def serve(settings: Settings, worker: Worker, overrides: Sequence[str], sp
     _check_personas(settings)
     build.check(spec)
     build.check_secrets(spec, os.environ)
+    # LiveKit would load its turn detector (244 MB), which no part of a spec asks for.
+    os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
     desk = Desk(settings, overrides, spec, emit)
-    async with switchboard(desk.meet) as link:
+    load = Load(worker.load_threshold, emit)
+    async with switchboard(desk.meet) as link, load.measured():
         server = AgentServer(
             job_executor_type=JobExecutorType(worker.executor.value),
             num_idle_processes=worker.idle_processes if worker.executor is Executor.PROCESS else 0,
-            load_threshold=worker.load_threshold,
+            load_fnc=load.reported,
+            load_threshold=math.inf,  # the server holds it: see Load
             initialize_process_timeout=READY_SECONDS,
             drain_timeout=worker.drain_seconds,
             max_retry=sys.maxsize,
@@ -177,7 +183,7 @@ def _check_personas(settings: Settings) -> None:
 
 
 class _Log(logging.Handler):
-    """What LiveKit only logs, and a training lead must know: the server is away, the worker too busy."""
+    """What LiveKit only logs, and a training lead must know: the server is away."""
 
     def __init__(self, emit: Emit, where: str) -> None:
         super().__init__(level=logging.INFO)
@@ -187,7 +193,3 @@ class _Log(logging.Handler):
         text = record.getMessage()
         if text.startswith("failed to connect to livekit"):
             self._emit(Notice(text=f"cannot reach LiveKit at {self._where}; trying again"))
-        elif text.startswith("worker is at full capacity"):
-            self._emit(Notice(text="over the load threshold: no further rooms until the load falls"))
-        elif text.startswith("worker is below capacity"):
-            self._emit(Notice(text="below the load threshold again: taking rooms"))

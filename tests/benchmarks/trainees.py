@@ -139,7 +139,9 @@ async def _main() -> None:
             calls.add(asyncio.create_task(_trainee(message["url"], message["join"], leave)))
             continue
         leave.set()
-        await asyncio.gather(*calls, return_exceptions=True)
+        for failed in await asyncio.gather(*calls, return_exceptions=True):
+            if failed is not None:
+                print(f"a trainee failed: {failed!r}", file=sys.stderr)
         print(json.dumps({"left": True}), flush=True)
         leave, calls = asyncio.Event(), set()
 
