@@ -51,7 +51,7 @@ async def answer(context: JobContext, *, link: str, rooms: Rooms) -> None:
         trainee = Trainee(context, call, rooms, emit)
         ended: Ended | None = None
         try:
-            async with screen.sending():
+            async with screen.sending(), trainee.connecting():
                 ended = await call.run(trainee.joined)
         except* SpecError as group:
             for error in group.exceptions:
@@ -83,13 +83,20 @@ class Trainee:
         self._waiting: asyncio.Task[None] | None = None
 
     @asynccontextmanager
+    async def connecting(self) -> AsyncIterator[None]:
+        """Connects to the room while the call gets its spec and its parts."""
+        async with asyncio.TaskGroup() as tasks:
+            self._connected = tasks.create_task(self._context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY))
+            yield
+
+    @asynccontextmanager
     async def joined(self, session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
         """The session in the room, once the trainee is there, hears and is heard.
 
         Raises:
             NobodyCame: no trainee within `empty_timeout`.
         """
-        await self._context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
+        await self._connected
         try:
             async with asyncio.timeout(self._rooms.empty_timeout):
                 self._who = (await self._context.wait_for_participant()).identity
