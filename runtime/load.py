@@ -18,7 +18,7 @@ TARGET_LOAD = 0.7
 or later: the server asks once."""
 SAMPLE_SECONDS = 0.5
 SAMPLES = 20
-"""Ten seconds: a trainee who joins takes half a second of a core, and eight of them are no reason to refuse the ninth."""
+"""Ten seconds: joining takes half a second of a core, and eight trainees at once are no reason to refuse the ninth."""
 
 
 class Load:
@@ -40,7 +40,7 @@ class Load:
         return TARGET_LOAD * fmean(self._samples) / self._threshold if self._samples else 0.0
 
     def add(self, busy: float) -> None:
-        """Takes one sample, the share of all cores that was busy; says when the worker stops and starts taking rooms."""
+        """Takes a sample, the share of all cores that was busy; says when the worker stops and starts taking rooms."""
         self._samples.append(busy)
         over = fmean(self._samples) >= self._threshold
         if over != self._over:

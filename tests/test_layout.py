@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = {file.stem: file for file in (ROOT / "runtime").glob("*.py") if file.stem != "__init__"}
 LEVELS = (
     {"errors", "dotenv", "completion", "line_editor"},
-    {"validation", "sections", "events"},
+    {"validation", "sections", "events", "phrases"},
     {"persona"},
     {"groups"},
     {"mistakes", "settings", "arc"},
