@@ -65,7 +65,7 @@ class Phrase:
     before or within what was said defeats it, unless the phrase has one itself.
     """
 
-    parts: tuple[re.Pattern[str], ...]
+    parts: tuple[str, ...]
     spaced: tuple[bool, ...]
     negated: bool
     openers: tuple[frozenset[str], ...]
@@ -75,7 +75,7 @@ class Phrase:
         """Whether a text that went through `plain` holds the phrase. Time grows with the text's length alone."""
         ends: list[int] = []
         for i, part in enumerate(self.parts):
-            spans = (match.span() for match in part.finditer(text))
+            spans = (match.span() for match in _compiled(part).finditer(text))
             if i == 0:
                 ends = [end for start, end in spans if self.negated or not _negated_before(text, start)]
             else:
@@ -103,7 +103,7 @@ def phrase_pattern(phrase: str) -> Phrase:
     openers: list[frozenset[str]] = []
     for word in phrase[:TEXT_LIMIT].split():
         if word in _SPECIAL:
-            parts.append(re.compile(_SPECIAL[word]))
+            parts.append(_SPECIAL[word])
             spaced.append(True)
             openers.append(frozenset([""]))
             continue
@@ -113,11 +113,17 @@ def phrase_pattern(phrase: str) -> Phrase:
         if choices:
             unspaced = all(re.match(rf"[{_UNSPACED}]", choice) for choice in choices)
             found = "|".join(map(re.escape, sorted(choices, key=len, reverse=True)))
-            parts.append(re.compile(found if unspaced else rf"(?<!\S)(?:{found})(?!\S)"))
+            parts.append(found if unspaced else rf"(?<!\S)(?:{found})(?!\S)")
             spaced.append(not unspaced)
             openers.append(frozenset(choice[0] if unspaced else choice.split()[0] for choice in choices))
     negated = bool(_NEGATORS & set(plain(phrase.replace("|", " ")).split()) or "ไม่" in phrase or "มิได้" in phrase)
     return Phrase(tuple(parts), tuple(spaced), negated, tuple(openers))
+
+
+@lru_cache(maxsize=8192)
+def _compiled(part: str) -> re.Pattern[str]:
+    """Compiled when a text may hold it: a persona's thousand phrases at once would take a tenth of a second."""
+    return re.compile(part)
 
 
 def heard(phrase: str, text: str) -> bool:
