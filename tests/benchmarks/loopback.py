@@ -107,9 +107,10 @@ def ours(personas: Path, executor: str, idle: int) -> list[str]:
     ]
 
 
-def bare(personas: Path, executor: str, idle: int) -> list[str]:
-    """The worker that a user would write by hand."""
-    return [sys.executable, "-m", "tests.benchmarks.bare_worker", str(personas), executor, str(idle)]
+def bare(personas: Path, executor: str, idle: int, load: str = "none") -> list[str]:
+    """The worker that a user would write by hand. With the `default` load it gets no rooms while the machine is
+    busy."""
+    return [sys.executable, "-m", "tests.benchmarks.bare_worker", str(personas), executor, str(idle), load]
 
 
 class Worker:
