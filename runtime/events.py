@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import ClassVar, Literal
 
@@ -163,7 +163,8 @@ KINDS: dict[str, type[Event]] = {
 
 def to_json(event: Event) -> str:
     """The event as one line of JSON."""
-    return json.dumps({"kind": event.kind, **asdict(event)}, ensure_ascii=False)
+    shown = {field.name: getattr(event, field.name) for field in fields(event)}  # asdict would copy what is only read
+    return json.dumps({"kind": event.kind, **shown}, ensure_ascii=False, default=asdict)
 
 
 def from_json(line: str) -> Event:

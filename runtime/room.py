@@ -66,7 +66,7 @@ async def answer(context: JobContext, *, link: Connect, rooms: Rooms) -> None:
         call = Call(edits(), emit, audio=True, answer_timeout=rooms.answer_timeout, reload=line.reload)
         trainee = Trainee(context, call, rooms, emit)
         ended: Ended | None = None
-        async with screen.sending():
+        async with screen.sending(), trainee.connecting():
             try:
                 ended = await call.run(trainee.joined)
             except* SpecError as group:
@@ -100,13 +100,20 @@ class Trainee:
         self._ready = asyncio.Event()
         self._waiting: asyncio.Task[None] | None = None
 
+    @asynccontextmanager
+    async def connecting(self) -> AsyncIterator[None]:
+        """Connects to the room while the call gets its spec and its parts."""
+        async with asyncio.TaskGroup() as tasks:
+            self._connected = tasks.create_task(self._context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY))
+            yield
+
     async def come(self) -> None:
-        """Joins the room, and waits for the trainee to.
+        """Waits for the trainee to come to the room.
 
         Raises:
             NobodyCame: no trainee within `empty_timeout`.
         """
-        await self._context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
+        await self._connected
         try:
             async with asyncio.timeout(self._rooms.empty_timeout):
                 self._who = (await self._context.wait_for_participant()).identity

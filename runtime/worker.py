@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import sys
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from math import isinf
 from urllib.parse import urlsplit
 
 from livekit.agents import AgentServer, JobExecutorType, JobRequest
@@ -20,6 +20,7 @@ from .errors import SpecError
 from .events import Emit, Ended, Event, Notice, Reload
 from .library import Library
 from .link import Connect, Here, Line, Take, connect, switchboard
+from .load import Load
 from .room import answer, warm_up
 from .routing import check_claims, parse_room, readable_personas, route
 from .screen import customer_line, take_leave
@@ -131,18 +132,21 @@ async def serve(library: Library, worker: Worker, spec: SessionSpec, emit: Emit)
     _check_personas(library.settings)
     library.check(spec)
     library.put({"persona": spec.choices["persona"]}, spec)
+    # LiveKit would load its turn detector (244 MB), which no part of a spec asks for.
+    os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
     threads = worker.executor is Executor.THREAD
+    load = Load(worker.load_threshold, emit)
     async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
         desk = Desk(library, spec.choices["persona"], emit, tasks)
         link: Connect = Here(desk.meet).connect
         if not threads:
             link = partial(connect, await stack.enter_async_context(switchboard(desk.meet)))
+        await stack.enter_async_context(load.measured())
         server = AgentServer(
             job_executor_type=JobExecutorType(worker.executor.value),
             num_idle_processes=0 if threads else worker.idle_processes,
-            load_threshold=worker.load_threshold,
-            # LiveKit's server passes over whoever reports more than its `agents.target_load`, whatever we think of it.
-            load_fnc=(lambda: 0.0) if isinf(worker.load_threshold) else None,
+            load_fnc=load.reported,
+            load_threshold=math.inf,  # the server holds it: see Load
             initialize_process_timeout=READY_SECONDS,
             drain_timeout=worker.drain_seconds,
             max_retry=sys.maxsize,
@@ -237,7 +241,7 @@ def _claims(settings: Settings) -> list[str]:
 
 
 class _Log(logging.Handler):
-    """What LiveKit only logs, and a training lead must know: the server is away, the worker too busy."""
+    """What LiveKit only logs, and a training lead must know: the server is away."""
 
     def __init__(self, emit: Emit, where: str) -> None:
         super().__init__(level=logging.INFO)
@@ -247,7 +251,3 @@ class _Log(logging.Handler):
         text = record.getMessage()
         if text.startswith("failed to connect to livekit"):
             self._emit(Notice(text=f"cannot reach LiveKit at {self._where}; trying again"))
-        elif text.startswith("worker is at full capacity"):
-            self._emit(Notice(text="over the load threshold: no further rooms until the load falls"))
-        elif text.startswith("worker is below capacity"):
-            self._emit(Notice(text="below the load threshold again: taking rooms"))

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.arc import State, fold, heard, merged, phase_at, plain, shift, start, step
+from runtime.arc import State, fold, merged, phase_at, shift, start, step
 from runtime.persona import Cue, Emotion, Ending, Fact, FrontMatter, Phase, read_persona
+from runtime.phrases import heard, plain
 
 SARAH = read_persona(Path(__file__).parent.parent / "personas/sarah_thompson.md")[0].front
 

@@ -9,13 +9,13 @@ ROOT = Path(__file__).parent.parent
 MODULES = {file.stem: file for file in (ROOT / "runtime").glob("*.py") if file.stem != "__init__"}
 LEVELS = (
     {"errors", "dotenv", "completion", "line_editor", "snapshot", "network"},
-    {"validation", "sections", "events", "watch"},
+    {"validation", "sections", "events", "phrases", "watch"},
     {"persona"},
     {"groups"},
     {"mistakes", "settings", "arc"},
     {"spec"},
     {"build", "prompt", "link", "routing", "words", "watchdog", "screen", "offline", "library", "metrics"}
-    | {"floor", "gate", "trial_call", "machine"},
+    | {"floor", "gate", "trial_call", "machine", "load"},
     {"plan", "agent", "standby", "transcript"},
     {"reload"},
     {"session", "audio", "view", "providers"},

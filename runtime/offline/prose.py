@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..arc import plain
 from ..persona import Persona
+from ..phrases import plain
 from ..sections import Section
 
 _QUOTED = re.compile(

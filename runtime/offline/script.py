@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..arc import heard, merged, phrase_pattern, plain
+from ..arc import merged
 from ..persona import Cue, Emotion, Ending, Fact, FrontMatter, Persona, Phase, said_in
+from ..phrases import heard, phrase_pattern, plain
 from . import prose
 from .prose import STOP_WORDS, content_words
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import median, quantiles
+from typing import TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -30,6 +31,8 @@ PERSONA = read_persona(ROOT / "personas/sarah_thompson.md")[0]
 OPENING = PERSONA.front.opening["en"][0]
 TIMEOUT = 60.0
 """Seconds that a command may take to get where it is awaited."""
+
+T = TypeVar("T")
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
@@ -69,6 +72,11 @@ class Row:
         return f"{value:.{0 if value >= 100 or float(value).is_integer() else 1}f} {self.unit}".strip()
 
 
+def progress(text: str) -> None:
+    """What a benchmark that takes minutes is doing."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def print_table(rows: Sequence[Row]) -> None:
     """Prints the rows of one or more benchmarks."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -79,7 +87,7 @@ def print_table(rows: Sequence[Row]) -> None:
     Console(highlight=False).print(table)
 
 
-def alternate(*measures: Callable[[], float], repeat: int) -> list[list[float]]:
+def alternate(*measures: Callable[[], T], repeat: int) -> list[list[T]]:
     """Each measure's results, taken in turns (A B A B) so that a machine that slows down slows all of them.
 
     Each is run once before, unseen: files are in memory and compiled from then on.

@@ -1,0 +1,174 @@
+"""Phrases that a persona's file listens for, and finding them in what a trainee says."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+TEXT_LIMIT = 2000
+"""Characters of one turn that are listened to. More than two minutes of speech in one go is noise or an attack."""
+
+_NEGATORS = frozenset(
+    "not never no nor cannot cant wont dont doesnt didnt isnt arent wasnt werent havent hasnt hadnt wouldnt couldnt "
+    "shouldnt aint neither without unable nicht kein keine nunca jamais pas".split()
+)
+_HARMLESS = {
+    "no": frozenset(
+        "i im ill ive id we were well weve you your it its that thats problem worries doubt maam sir".split()
+    ),
+    "not": frozenset(["only", "just"]),
+}
+"""What makes a negator none: "no problem", "no, I am sorry" (said without the comma), "not only"."""
+
+_THAI_NEGATOR = re.compile("(?<!หรือ)ไม่(?!เกิน|เป็นไร|ต้อง|ใช่แค่|ใช่เพียง|เพียง|ทราบ|นาน|แปลก|ว่า)|มิได้|ห้าม|ปฏิเสธ")
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+_SEAM = re.compile(rf"(?<=[{_UNSPACED}])(?=[^{_UNSPACED}\s])|(?<=[^{_UNSPACED}\s])(?=[{_UNSPACED}])")
+_NUMBER = (
+    r"(?<!\S)(?:\S*\d\S*|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|"
+    r"forty|fifty|sixty|seventy|eighty|ninety)(?!\S)|หนึ่ง|สอง|สาม(?!ารถ)|สี่|ห้า(?!ม)|หก|เจ็ด|แปด|เก้า(?!อี้)|สิบ|ศูนย์"
+)
+_SPECIAL = {"#": _NUMBER, "##": r"(?<!\S)\S*\d{5}\S*", "?": r"\?"}
+
+
+@lru_cache(maxsize=1024)
+def plain(text: str) -> str:
+    """The text as phrases are looked for in it.
+
+    Lower case, apostrophes gone, Thai digits as 0-9, one space between words and wherever a script that puts none
+    meets one that does; `,` stands for every break between clauses, `?` for a question mark.
+    """
+    text = unicodedata.normalize("NFKC", text[:TEXT_LIMIT])[:TEXT_LIMIT].casefold()
+    text = re.sub(r"['’‘ʼ`´\u200b-\u200d\u2060\ufeff]", "", text)
+    text = re.sub(r"(?<=\d)[.,](?=\d)", " ", text)
+    return " ".join(_SEAM.sub(" ", "".join(map(_plain_character, text))).split())
+
+
+def _plain_character(character: str) -> str:
+    kind = unicodedata.category(character)
+    if kind == "Nd":
+        return str(unicodedata.decimal(character))
+    if kind[0] in "LMN":
+        return character
+    return " ? " if character == "?" else " , " if character in ".,;:!()\n—–" else " "
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words to listen for: in their order, with at most two other words (in Thai, twelve characters) in between.
+
+    In a phrase as written, `a|b` is either word, `a-b` two words with none in between, `#` any number in digits or
+    words, `##` a code of five digits or more, and `?` a question mark. Case and punctuation do not count. A negator
+    before or within what was said defeats it, unless the phrase has one itself.
+    """
+
+    parts: tuple[str, ...]
+    spaced: tuple[bool, ...]
+    negated: bool
+    openers: tuple[frozenset[str], ...]
+    """What each part can begin with: words; in a script without spaces characters; "" for a number or a mark."""
+
+    def heard_in(self, text: str) -> bool:
+        """Whether a text that went through `plain` holds the phrase. Time grows with the text's length alone."""
+        ends: list[int] = []
+        for i, part in enumerate(self.parts):
+            spans = (match.span() for match in _compiled(part).finditer(text))
+            if i == 0:
+                ends = [end for start, end in spans if self.negated or not _negated_before(text, start)]
+            else:
+                close = self.spaced[i - 1] and self.spaced[i]
+                ends = [end for start, end in spans if self._follows(text, ends, start, close)]
+            if not ends:
+                return False
+        return bool(self.parts)
+
+    def _follows(self, text: str, ends: Sequence[int], start: int, spaced: bool) -> bool:
+        last = bisect_right(ends, start) - 1
+        if last < 0:
+            return False
+        # Of all the places where the words so far may end, the nearest has the least in between.
+        gap = text[ends[last] : start]
+        words = [word for word in gap.split() if word not in ",?"]
+        near = len(words) <= 2 if spaced else sum(map(len, words)) <= 12
+        return near and (self.negated or not _negates(words, gap))
+
+
+@lru_cache(maxsize=8192)
+def phrase_pattern(phrase: str) -> Phrase:
+    """What to look for, compiled from a phrase as a persona file writes it."""
+    parts, spaced = [], []
+    openers: list[frozenset[str]] = []
+    for word in phrase[:TEXT_LIMIT].split():
+        if word in _SPECIAL:
+            parts.append(_SPECIAL[word])
+            spaced.append(True)
+            openers.append(frozenset([""]))
+            continue
+        choices = [choice for choice in (plain(choice) for choice in word.split("|")) if choice.strip(",? ")]
+        # A hyphenated word is several words to `plain`; they then follow one another as one part.
+        choices = [" ".join(choice.replace(",", " ").replace("?", " ").split()) for choice in choices]
+        if choices:
+            unspaced = all(re.match(rf"[{_UNSPACED}]", choice) for choice in choices)
+            found = "|".join(map(re.escape, sorted(choices, key=len, reverse=True)))
+            parts.append(found if unspaced else rf"(?<!\S)(?:{found})(?!\S)")
+            spaced.append(not unspaced)
+            openers.append(frozenset(choice[0] if unspaced else choice.split()[0] for choice in choices))
+    negated = bool(_NEGATORS & set(plain(phrase.replace("|", " ")).split()) or "ไม่" in phrase or "มิได้" in phrase)
+    return Phrase(tuple(parts), tuple(spaced), negated, tuple(openers))
+
+
+@lru_cache(maxsize=8192)
+def _compiled(part: str) -> re.Pattern[str]:
+    """Compiled when a text may hold it: a persona's thousand phrases at once would take a tenth of a second."""
+    return re.compile(part)
+
+
+def heard(phrase: str, text: str) -> bool:
+    """Whether the trainee's words hold the phrase."""
+    return phrase_pattern(phrase).heard_in(plain(text))
+
+
+def _negated_before(text: str, start: int) -> bool:
+    clause = re.split("[,?]", text[max(0, start - 80) : start])[-1]
+    words = clause.split()[-3:]
+    joined = re.split(r"\s", clause)[-1][-16:] if not clause.endswith(" ") else (words[-1] if words else "")[-16:]
+    if clause.endswith(" ") and re.match(rf"[{_UNSPACED}]", text[start : start + 1]):
+        joined = ""  # a space between Thai words is a pause between clauses
+    return _negates([*words, *text[start:].split(" ", 1)[:1]], joined)
+
+
+def _negates(words: Sequence[str], unspaced: str) -> bool:
+    pairs = zip(words, [*words[1:], ""], strict=False)
+    return any(word in _NEGATORS and after not in _HARMLESS.get(word, ()) for word, after in pairs) or bool(
+        _THAI_NEGATOR.search(unspaced)
+    )
+
+
+def heard_any(hear: Mapping[str, tuple[str, ...]], said: str) -> bool:
+    """Whether any phrase in any language is in a text that went through `plain`: trainees mix languages."""
+    words = _words(said)
+    return any(
+        not any(map(words.isdisjoint, phrase.openers)) and phrase.heard_in(said)
+        for index in map(_by_opener, hear.values())
+        for word in words & index.keys()
+        for phrase in index[word]
+    )
+
+
+@lru_cache(maxsize=8)
+def _words(said: str) -> frozenset[str]:
+    """All that a part of a phrase can begin with in this text."""
+    return frozenset(["", *said.split(), *said])
+
+
+@lru_cache(maxsize=2048)
+def _by_opener(phrases: tuple[str, ...]) -> Mapping[str, list[Phrase]]:
+    """The phrases by what they can begin with: a persona listens for a thousand, of which a turn can hold a few."""
+    index: dict[str, list[Phrase]] = {}
+    for phrase in map(phrase_pattern, phrases):
+        for opener in phrase.openers[0] if phrase.openers else ():
+            index.setdefault(opener, []).append(phrase)
+    return index

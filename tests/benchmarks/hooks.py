@@ -1,0 +1,108 @@
+"""What the runtime adds to a turn of a call: its listeners on the session, the arc, its events on their way out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from livekit.agents import Agent, AgentSession
+
+from runtime.events import Event, to_json
+from runtime.screen import Screen
+from runtime.session import Call
+from runtime.spec import Edit, compose
+from runtime.words import Words
+
+from .measure import Row, p95, print_table
+
+TURNS = (
+    "thank you for calling how can i help you",
+    "could you please tell me what happened",
+    "may i have your account number",
+    "i am not sure that i understand what you mean by that",
+    "let me have a look at what the system says about it",
+    "it seems that there are two charges on the same day",
+    "which plan do you have",
+    "please hold for a moment while i check that for you",
+)
+CALLS = 5
+
+
+def rows() -> list[Row]:
+    """Milliseconds of CPU of our code in a turn, from the trainee's words to the end of the answer."""
+    turns = asyncio.run(_turns())
+    return [
+        Row("our hooks in a turn, median", median(turns), "ms"),
+        Row("our hooks in a turn, 95th percentile", p95(turns), "ms", goal=1),
+    ]
+
+
+async def _turns() -> list[float]:
+    spent = 0.0
+    on, capture_text = AgentSession.on, Words.capture_text
+
+    def on_timed(session: Any, event: Any, listener: Any) -> Any:
+        def timed(*arguments: Any) -> None:
+            nonlocal spent
+            began = time.thread_time()  # not of the clock: the machine has other things to do as well
+            listener(*arguments)
+            spent += time.thread_time() - began
+
+        return on(session, event, timed if listener.__module__.startswith("runtime") else listener)
+
+    async def capture_timed(*arguments: Any) -> None:
+        nonlocal spent
+        began = time.thread_time()
+        await capture_text(*arguments)
+        spent += time.thread_time() - began
+
+    results: list[float] = []
+    with patch.object(AgentSession, "on", on_timed), patch.object(Words, "capture_text", capture_timed):
+        for _ in range(CALLS):
+            async with _typed_call() as type_line:
+                for line in TURNS:
+                    spent = 0.0
+                    await type_line(line)
+                    results.append(spent * 1000)
+    return results
+
+
+@asynccontextmanager
+async def _typed_call() -> AsyncIterator[Callable[[str], Any]]:
+    """A call without a room, whose events go where a room's go: encoded for the link, and to the trainee's screen."""
+
+    async def published(*_: object, **__: object) -> None:
+        pass
+
+    room: Any = SimpleNamespace(local_participant=SimpleNamespace(publish_data=published))
+    screen = Screen(room)
+
+    def emit(event: Event) -> None:
+        to_json(event).encode()
+        screen.show(event)
+
+    async def specs() -> AsyncIterator[Edit]:
+        yield compose([])
+
+    @asynccontextmanager
+    async def join(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
+        await session.start(agent)
+        yield
+
+    call = Call(specs(), emit, audio=False)
+    async with asyncio.TaskGroup() as tasks, screen.sending():
+        held = tasks.create_task(call.run(join))
+        await call.opened()
+        yield call.type
+        call.hang_up()
+        await held
+
+
+if __name__ == "__main__":
+    print_table(rows())

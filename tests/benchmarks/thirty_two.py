@@ -1,0 +1,59 @@
+"""Thirty-two calls on one worker, which join one by one and stay: what fits on a machine of two cores.
+
+Server and trainees run on the same cores; what they use is not counted.
+"""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+from .loopback import Worker, available, livekit_server, ours, persona_folder, worker
+from .measure import Row, print_table, progress
+from .trainees import trainees
+
+CALLS = 32
+EXECUTOR = "thread"
+IDLE = 2
+HEARD_WITHIN = 15.0
+BETWEEN = 0.5
+"""Seconds between a trainee who hears the persona and the next one who joins."""
+SPOKEN = 8.0
+"""Seconds after the last one, until nobody speaks any more."""
+SILENT = 10.0
+
+
+def rows() -> list[Row]:
+    """All heard, how soon, and what a call costs."""
+    return _rows(ours) if available() else []
+
+
+def _rows(command: object) -> list[Row]:
+    with persona_folder() as folder, livekit_server() as url, trainees() as people:
+        with worker(ours(folder, EXECUTOR, IDLE), url) as serving:
+            heard: list[float | None] = []
+            for i in range(CALLS):
+                heard += people.heard([people.join(url)], HEARD_WITHIN)
+                progress(f"call {i + 1}: {heard[-1] and round(heard[-1], 2)} s")
+                time.sleep(BETWEEN)
+            time.sleep(SPOKEN)
+            memory, cpu = serving.memory(), _cpu(serving)
+            people.leave()
+    seconds = [one for one in heard if one is not None]
+    return [
+        Row(f"unheard of {CALLS}", CALLS - len(seconds), "", goal=0),
+        Row(f"{CALLS} calls: join → first audio, median", median(seconds), "s", goal=1.0),
+        Row(f"{CALLS} calls: join → first audio, worst", max(seconds), "s", goal=2.0),
+        Row(f"{CALLS} calls: memory a call, the worker's own included", memory / CALLS, "MiB", goal=12),
+        Row(f"{CALLS} calls: CPU a silent call, of a core", cpu / CALLS, "%", goal=3.1),
+    ]
+
+
+def _cpu(serving: Worker) -> float:
+    used, began = serving.cpu(), time.monotonic()
+    time.sleep(SILENT)
+    return (serving.cpu() - used) / (time.monotonic() - began) * 100
+
+
+if __name__ == "__main__":
+    print_table(rows())
