@@ -88,7 +88,7 @@ async def _typed_call() -> AsyncIterator[Callable[[str], Any]]:
         screen.show(event)
 
     async def specs() -> AsyncIterator[Edit]:
-        yield compose([])
+        yield Edit(compose([]))
 
     @asynccontextmanager
     async def join(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
