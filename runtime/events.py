@@ -136,6 +136,9 @@ class Reload(Event):
     reason: str = ""
     ms: int = 0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "how", How(self.how))  # as text when it comes from JSON
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended(Event):

@@ -123,12 +123,13 @@ class Library:
                 problem = str(error)
         for path in touched:
             self._look_at(path, say)
-        followed = 0
+        followed: set[Path] = set()
         for asked, entry in list(self._entries.items()):
             edit = await self._edited(dict(asked), entry, touched, problem)
             edit = Edit(edit.spec, saved.at, files, edit.error, program)
             entry.spec, entry.error = edit.spec or entry.spec, edit.error
-            followed += len(entry.followers)
+            if entry.followers:
+                followed |= {file_of(entry.spec.choices["persona"])}
             for take in list(entry.followers):
                 try:
                     take(edit)
@@ -136,8 +137,11 @@ class Library:
                     logger.exception("a call did not take an edit")
         errors = [*self.problems.values(), problem, *(entry.error for entry in self._entries.values())]
         wrong = next((error for error in errors if error), "")
-        if not followed and saved.changed:
-            say(f"{', '.join(files)} saved: {wrong or 'the next call has it'}")
+        # Calls that are on say themselves what they got.
+        for path in sorted(
+            path for path in saved.changed if path not in followed and (is_persona(path) or not followed)
+        ):
+            say(f"{shown_path(path)} saved: {wrong or 'the next call has it'}")
         return Edit(None, saved.at, files, wrong, program)
 
     def _look_at(self, path: Path, say: Callable[[str], None]) -> None:

@@ -98,9 +98,12 @@ class Desk:
             nonlocal over
             if event is not None:
                 over = over or isinstance(event, Ended)
-                if isinstance(event, Reload):
-                    metrics.count(event)
-                self._emit(event)
+                try:
+                    if isinstance(event, Reload):
+                        metrics.count(event)
+                    self._emit(event)
+                except Exception:  # who shows events must not end the call that tells them
+                    logger.exception("an event could not be shown")
                 return
             unfollow()
             del self.calls[job]

@@ -47,6 +47,8 @@ class Caller(Watched):
         self.room = rtc.Room()
         self.lines: list[dict[str, Any]] = []
         self.voiced = 0
+        self.longest_gap = 0.0
+        """Seconds of silence between two frames of her voice, at most."""
         self.there: set[str] = set()
         """Identities of the others in the room."""
         self.disconnected: rtc.DisconnectReason.ValueType | None = None
@@ -75,10 +77,15 @@ class Caller(Watched):
         await self.until(lambda: len(self.lines) >= lines, seconds)
 
     async def listen(self, track: rtc.Track) -> None:
+        silent = 0.0
         async for event in rtc.AudioStream(track, sample_rate=16_000, num_channels=1):
             if np.abs(np.frombuffer(event.frame.data, dtype=np.int16)).max() > LOUD:
+                self.longest_gap = max(self.longest_gap, silent) if self.voiced else 0.0
+                silent = 0.0
                 self.voiced += 1
                 self.changed()
+            else:
+                silent += event.frame.duration
 
     def note(self, add: Callable[[Any], Any]) -> Callable[..., None]:
         """An event handler that does this with the event's first argument."""

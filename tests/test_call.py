@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from livekit.agents import Agent, AgentSession
 
-from runtime.events import Ended, Event, Heard, Said, Started, from_json, to_json
+from runtime.events import Ended, Event, Heard, How, Reload, Said, Started, from_json, to_json
 from runtime.prompt import instructions
 from runtime.session import Call
 from runtime.spec import Edit, SessionSpec, compose
@@ -100,6 +100,7 @@ async def test_events_survive_the_wire() -> None:
     """Every event of a call is one line of JSON, and the same event again."""
     events: list[Event] = []
     await talk(["สวัสดีค่ะ"], events.append, "language=th")
+    events.append(Reload(how=How.SWAPPED, before="a", after="b", changes=[{"field": "x", "old": "1", "new": "2"}]))
     for event in events:
         assert "\n" not in to_json(event)
         assert from_json(to_json(event)) == event

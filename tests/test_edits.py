@@ -119,7 +119,9 @@ BAD: dict[Callable[[Path], Any], str] = {
 }
 
 
-@pytest.mark.parametrize(("spoil", "reason"), BAD.items(), ids=["yaml", "half", "utf8", "voice", "empty", "rule", "gone"])
+@pytest.mark.parametrize(
+    ("spoil", "reason"), BAD.items(), ids=["yaml", "half", "utf8", "voice", "empty", "rule", "gone"]
+)
 async def test_a_bad_edit_is_rejected_and_the_next_good_one_applies(
     spoil: Callable[[Path], Any], reason: str, project: Path, environment: dict[str, str]
 ) -> None:
