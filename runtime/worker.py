@@ -54,6 +54,7 @@ class Desk:
         self._emit = emit
         self._tasks = tasks
         self._expected: dict[str, tuple[str, str, SessionSpec]] = {}
+        self._composing: dict[tuple[tuple[str, str], ...], asyncio.Future[SessionSpec]] = {}
         self.calls: dict[str, tuple[str, SessionSpec]] = {}
         """Room and spec of the calls that are on, by job."""
 
@@ -71,7 +72,7 @@ class Desk:
             )
             if routed and routed.warning:
                 tell(Notice(text=routed.warning))
-            spec = await asyncio.to_thread(self._spec, routed.choices) if routed else None
+            spec = await self._shared_spec(routed.choices) if routed else None
         except SpecError as error:
             tell(Notice(text=f"{error}; the room is left alone"))
             spec = None
@@ -108,6 +109,15 @@ class Desk:
     async def _take_leave(self, job: str, room: str, spec: SessionSpec) -> None:
         reads = self._settings.rooms.transcripts is not Transcripts.STREAM
         await take_leave(room, identity(job), customer_line(spec.language.went_dead) if reads else None)
+
+    async def _shared_spec(self, choices: dict[str, str]) -> SessionSpec:
+        """Rooms that open at once share one composing: LiveKit's server waits 3 s for an answer, and never asks again."""
+        key = tuple(sorted(choices.items()))
+        if key not in self._composing:
+            composing = asyncio.get_running_loop().run_in_executor(None, self._spec, choices)
+            composing.add_done_callback(lambda _: self._composing.pop(key))
+            self._composing[key] = composing
+        return await asyncio.shield(self._composing[key])
 
     def _spec(self, choices: dict[str, str]) -> SessionSpec:
         chosen = [f"{group}={option}" for group, option in choices.items()]
