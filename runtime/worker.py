@@ -111,7 +111,7 @@ class Desk:
         await take_leave(room, identity(job), customer_line(spec.language.went_dead) if reads else None)
 
     async def _shared_spec(self, choices: dict[str, str]) -> SessionSpec:
-        """Rooms that open at once share one composing: LiveKit's server waits 3 s for an answer, and never asks again."""
+        """Rooms that open at once share one composing: LiveKit's server waits 3 s for an answer, and asks once."""
         key = tuple(sorted(choices.items()))
         if key not in self._composing:
             composing = asyncio.get_running_loop().run_in_executor(None, self._spec, choices)

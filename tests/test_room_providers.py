@@ -1,6 +1,6 @@
 """Calls in rooms with the providers' real plugins, against servers on loopback that speak their protocols."""
 
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -16,7 +16,6 @@ from tests.test_rooms import livekit_url, serving
 __all__ = ["livekit_url"]
 
 SPOKEN = "I am so sorry. I take responsibility."
-OPENING = "customer: I was billed twice!"
 PROVIDERS = [
     (GeminiServer, "model=gemini_realtime", "vad=none"),
     (OpenAIRealtimeServer, "model=openai_realtime", "vad=none"),
@@ -24,12 +23,12 @@ PROVIDERS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "model", "vad"), PROVIDERS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("kind", "model", "vad"), PROVIDERS, ids=lambda value: str(value).removeprefix("model="))
 async def test_a_spoken_turn_is_answered(
     kind: Any, model: str, vad: str, livekit_url: str, environment: dict[str, str]
 ) -> None:
     """The opening is heard; the trainee's words stand before the answer to them, on the screen and in the log."""
-    said = iter(["I was billed twice!", "When is my refund?"])
+    said = chain(["I was billed twice!"], repeat("When is my refund?"))
     async with kind(reply=lambda c, h: next(said), hears=[SPOKEN]) as server:
         options = (model, vad, "rooms.transcripts=data")
         async with serving(livekit_url, environment | server.environment, *options) as worker:
