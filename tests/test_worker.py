@@ -1,15 +1,20 @@
 """The worker's own life: draining, dying, a server that goes away, many trainees at once, and too much load."""
 
 import asyncio
+import inspect
+import logging
 import os
 import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import livekit.agents.worker
 import psutil
 import pytest
 
+from runtime.events import Event, Notice
+from runtime.worker import _Log
 from tests.caller import KEY, SECRET, Caller, calling
 from tests.conftest import COMMAND
 from tests.test_room_life import empty, line_of, room_of
@@ -156,8 +161,17 @@ async def test_eight_trainees_within_a_second_are_all_heard(
 
 
 async def test_a_worker_over_its_load_threshold_says_so(livekit_url: str, environment: dict[str, str]) -> None:
-    """It says that it takes no rooms, and when it takes them again."""
+    """LiveKit itself only logs that it takes no further room."""
     async with serving(livekit_url, environment, "worker.load_threshold=0.001") as worker:
         await worker.until("over the load threshold: no further rooms until the load falls")
-        worker.lines.clear()
-        await worker.until("taking rooms")
+
+
+def test_what_livekit_only_logs_is_an_event() -> None:
+    """Each of its lines that a training lead must know of is still one of LiveKit's, and becomes a notice."""
+    told: list[Event] = []
+    log, source = _Log(told.append, "ws://127.0.0.1"), inspect.getsource(livekit.agents.worker)
+    for line in ("failed to connect to livekit", "worker is at full capacity", "worker is below capacity"):
+        assert line in source
+        log.handle(logging.LogRecord("livekit.agents", logging.INFO, "", 0, line, None, None))
+    texts = [event.text for event in told if isinstance(event, Notice)]
+    assert [text.split(" ")[0] for text in texts] == ["cannot", "over", "below"]
