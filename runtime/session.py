@@ -48,11 +48,8 @@ ENDED_WITHOUT = {
 
 
 class Call:
-    """A persona on the phone.
-
-    `audio` says whether the trainee speaks and hears, or types and reads; `answer_timeout` after how many seconds
-    without a word a model is asked again.
-    """
+    """A persona on the phone. `audio`: whether the trainee speaks and hears, or types and reads; `answer_timeout`:
+    seconds without a word after which a model is asked again."""
 
     def __init__(
         self, specs: AsyncIterator[SessionSpec], emit: Emit, *, audio: bool, answer_timeout: float = 12
