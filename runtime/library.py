@@ -56,6 +56,7 @@ class Library:
         self._audio = audio
         self._since = since
         self._entries: dict[frozenset[tuple[str, str]], _Entry] = {}
+        self._composing: dict[frozenset[tuple[str, str]], asyncio.Future[SessionSpec]] = {}
         self.settings = settings
         self.problems: dict[str, str] = {}
         """What is wrong with files as they are now, by file."""
@@ -68,7 +69,13 @@ class Library:
         """
         asked = frozenset(choices.items())
         if asked not in self._entries:
-            self.put(choices, await asyncio.to_thread(self._compose, choices))
+            if asked not in self._composing:  # rooms that open at once share one composing
+                composing = asyncio.get_running_loop().run_in_executor(None, self._compose, choices)
+                composing.add_done_callback(lambda _: self._composing.pop(asked))
+                self._composing[asked] = composing
+            spec = await asyncio.shield(self._composing[asked])
+            if asked not in self._entries:
+                self.put(choices, spec)
         self._entries[asked] = self._entries.pop(asked)  # the latest asked for comes last
         return self._entries[asked].spec
 

@@ -76,6 +76,10 @@ class Caller(Watched):
         """Returns once so many lines are on the screen."""
         await self.until(lambda: len(self.lines) >= lines, seconds)
 
+    def has_heard(self) -> bool:
+        """Whether a voice was heard since joining."""
+        return self.voiced > 0
+
     async def listen(self, track: rtc.Track) -> None:
         silent = 0.0
         async for event in rtc.AudioStream(track, sample_rate=16_000, num_channels=1):

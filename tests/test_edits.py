@@ -1,4 +1,4 @@
-"""Files that are saved while a call is on, through the real command: what its next words are, and what it says of it."""
+"""Files that are saved while a call is on, through the real command: her next words, and what is said of the edit."""
 
 import asyncio
 import json
@@ -151,7 +151,7 @@ async def test_what_came_from_the_command_line_stays(project: Path, environment:
 
 
 async def test_every_groups_file_reaches_the_call(project: Path, environment: dict[str, str]) -> None:
-    """Language, voice, model, VAD and the program's own settings: each edit has a receipt that says what became of it."""
+    """Language, model, VAD and the program's own settings: each edit has a receipt that says what became of it."""
     async with running(project, environment) as run:
         replaced(project / "conf/language/en.yaml", "Speak English only", "Speak slowly")
         receipt = await run.receipt()

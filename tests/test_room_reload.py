@@ -134,6 +134,7 @@ async def test_prometheus_tells_good_from_bad(livekit_url: str, environment: dic
 
 async def test_new_rooms_get_what_the_files_say_now(livekit_url: str, environment: dict[str, str], file: Path) -> None:
     """A persona that is dropped in, and one that is edited, serve the next room without a restart."""
+    sarah = (ROOT / "personas/sarah_thompson.md").read_text()
     async with serving(livekit_url, environment, f"personas_dir={file.parent}") as worker:
         saved(
             file.with_name("bob.md"),
@@ -143,7 +144,7 @@ async def test_new_rooms_get_what_the_files_say_now(livekit_url: str, environmen
         async with calling(livekit_url, room_of().replace("billing-dispute-01", "fraud-01")) as caller:
             await caller.reads(1, 60)
             assert caller.texts == ["customer: My card was used by someone else."]
-        saved(file, file.read_text().replace("Finally! I have been", "At last. I was"))
+        saved(file, sarah.replace("Finally! I have been", "At last. I was"))
         await worker.until("sarah_thompson.md saved")
         async with calling(livekit_url, room_of()) as caller:
             await caller.reads(1, 60)
