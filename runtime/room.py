@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, AutoSubscribe, JobContext, JobProcess
-from livekit.agents.voice.room_io import RoomIO, RoomOptions, TextOutputOptions
+from livekit.agents.llm import RealtimeModel
+from livekit.agents.voice.room_io import AudioInputOptions, RoomIO, RoomOptions, TextOutputOptions
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from .errors import SpecError
@@ -109,6 +110,9 @@ class Trainee:
         streams = self._rooms.transcripts is not Transcripts.DATA
         options = RoomOptions(
             text_input=False,
+            # What the VAD takes; LiveKit's default, 24 kHz, would be converted again in every call, also a silent one.
+            # A realtime model gets the default: some want no less.
+            audio_input=True if isinstance(session.llm, RealtimeModel) else AudioInputOptions(sample_rate=16_000),
             text_output=TextOutputOptions(next_in_chain=words) if streams else False,
             participant_identity=self._who,
         )

@@ -25,7 +25,7 @@ from .load import Load
 from .persona import read_persona
 from .room import answer, warm_up
 from .routing import check_claims, parse_room, route
-from .settings import Executor, Settings, Worker
+from .settings import Settings, Worker
 from .spec import SessionSpec, compose
 
 READY_SECONDS = 60.0
@@ -115,7 +115,7 @@ async def serve(settings: Settings, worker: Worker, overrides: Sequence[str], sp
     async with switchboard(desk.meet) as link, load.measured():
         server = AgentServer(
             job_executor_type=JobExecutorType(worker.executor.value),
-            num_idle_processes=worker.idle_processes if worker.executor is Executor.PROCESS else 0,
+            num_idle_processes=worker.idle_processes,
             load_fnc=load.reported,
             load_threshold=math.inf,  # the server holds it: see Load
             initialize_process_timeout=READY_SECONDS,

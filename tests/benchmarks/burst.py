@@ -32,7 +32,10 @@ def _rows(executor: str, idle: int) -> list[Row]:
     progress(f"burst: {executor}, {idle} kept ready")
     what = f"{executor}, {idle} ready"
     with persona_folder() as folder, trainees() as people:
-        mine, theirs = _burst(people, ours(folder, executor, idle)), _burst(people, bare(folder, executor, idle, "default"))
+        mine, theirs = (
+            _burst(people, ours(folder, executor, idle)),
+            _burst(people, bare(folder, executor, idle, "default")),
+        )
     return [
         Row(f"{what}: unheard of {TRAINEES}", TRAINEES - len(mine), "", goal=0),
         Row(f"{what}: unheard of {TRAINEES}, by hand", TRAINEES - len(theirs), ""),

@@ -5,7 +5,6 @@ Server and trainees run on the same cores; what they use is not counted.
 
 from __future__ import annotations
 
-import sys
 import time
 from statistics import median
 
