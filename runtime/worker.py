@@ -125,7 +125,8 @@ async def serve(settings: Settings, worker: Worker, overrides: Sequence[str], sp
             port=worker.health_port or 0,
             prometheus_port=worker.prometheus_port,
             setup_fnc=warm_up,
-            preload_modules=["runtime.room"],
+            # Imported once for all job processes; LiveKit's own plugins come by themselves, once `check` imported them.
+            preload_modules=["runtime.room", *(name for name in sys.modules if name.startswith("runtime.offline."))],
         )
         server.rtc_session(partial(answer, link=link, rooms=settings.rooms), on_request=desk.request, agent_name="")
         where = urlsplit(os.environ["LIVEKIT_URL"])
