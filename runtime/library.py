@@ -79,6 +79,14 @@ class Library:
         self._entries[asked] = self._entries.pop(asked)  # the latest asked for comes last
         return self._entries[asked].spec
 
+    async def stock(self, personas: Iterable[str], say: Callable[[str], None]) -> None:
+        """Composes what rooms will ask for before they do; says which personas no room can have."""
+        for name in personas:
+            try:
+                await self.find({"persona": name})
+            except SpecError as error:
+                say(f"{error}; no room gets this persona until it is put right")
+
     def put(self, choices: Mapping[str, str], spec: SessionSpec) -> None:
         """Keeps a spec that was composed elsewhere."""
         self._entries[frozenset(choices.items())] = _Entry(spec)

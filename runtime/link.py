@@ -13,6 +13,7 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -20,7 +21,7 @@ from typing import Protocol
 from pydantic import TypeAdapter
 
 from .events import Event, from_json, to_json
-from .settings import ReloadMode
+from .settings import ReloadMode, Rooms
 from .spec import Edit
 
 FRAME_LIMIT = 16 * 1024 * 1024
@@ -28,25 +29,36 @@ FRAME_LIMIT = 16 * 1024 * 1024
 BACKLOG_LIMIT = 4 * 1024 * 1024
 """Bytes that wait for a side that does not read. More are dropped: the call comes first."""
 
-_EDIT = TypeAdapter(Edit)
 _BROKEN = (asyncio.IncompleteReadError, OSError, ValueError)
 """How reading ends: the other side is gone, or sends what is no frame of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a call begins with, beside its spec: whether edits reach it, and how rooms are served."""
+
+    reload: ReloadMode
+    rooms: Rooms
 
 
 class Line(Protocol):
     """The worker's end of the link to one job."""
 
-    def open(self, reload: ReloadMode) -> None:
-        """Tells the job whether edits reach its call. Comes first."""
+    def open(self, terms: Terms) -> None:
+        """Gives the job its terms. Comes first."""
 
     def send(self, edit: Edit) -> None:
         """Gives the job a spec or an edit of it; the first one starts its call."""
 
 
+_EDIT = TypeAdapter(Edit)
+_TERMS = TypeAdapter(Terms)
+
+
 class JobEnd(Protocol):
     """The job's end of the link."""
 
-    reload: ReloadMode
+    terms: Terms
 
     def edits(self) -> AsyncIterator[Edit]:
         """What the worker sends, until the link closes."""
@@ -93,7 +105,7 @@ class Here:
 class _HereEnd:
     """Both ends of one link in this process: `send` is called in the worker's loop, the rest in the job's."""
 
-    reload: ReloadMode
+    terms: Terms
     take: Take
 
     def __init__(self, worker: asyncio.AbstractEventLoop) -> None:
@@ -101,8 +113,8 @@ class _HereEnd:
         self._job = asyncio.get_running_loop()
         self._edits: asyncio.Queue[Edit] = asyncio.Queue()
 
-    def open(self, reload: ReloadMode) -> None:
-        self.reload = reload
+    def open(self, terms: Terms) -> None:
+        self.terms = terms
 
     def send(self, edit: Edit) -> None:
         with suppress(RuntimeError):  # the job is gone
@@ -157,8 +169,8 @@ class _SocketLine:
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
 
-    def open(self, reload: ReloadMode) -> None:
-        _write(self._writer, json.dumps({"reload": reload}).encode())
+    def open(self, terms: Terms) -> None:
+        _write(self._writer, _TERMS.dump_json(terms))
 
     def send(self, edit: Edit) -> None:
         _write(self._writer, _frame_of(edit))
@@ -173,8 +185,8 @@ def _frame_of(edit: Edit) -> bytes:
 class _SocketEnd:
     """The job's end of a socket."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reload: ReloadMode) -> None:
-        self.reload = reload
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, terms: Terms) -> None:
+        self.terms = terms
         self._reader = reader
         self._writer = writer
 
@@ -200,12 +212,12 @@ async def connect(path: str, job: str) -> AsyncIterator[JobEnd]:
     reader, writer = await asyncio.open_unix_connection(path)
     _write(writer, json.dumps({"job": job}).encode())
     try:
-        mode = ReloadMode(json.loads(await _read(reader))["reload"])
-    except (*_BROKEN, KeyError) as error:
+        terms = _TERMS.validate_json(await _read(reader))
+    except _BROKEN as error:
         writer.close()
         raise ConnectionRefusedError(f"job {job} is not expected") from error
     try:
-        yield _SocketEnd(reader, writer, mode)
+        yield _SocketEnd(reader, writer, terms)
     finally:
         writer.close()
         try:

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, AutoSubscribe, JobContext, JobProcess
-from livekit.agents.voice.room_io import RoomIO, RoomOptions, TextOutputOptions
+from livekit.agents.llm import RealtimeModel
+from livekit.agents.voice.room_io import AudioInputOptions, RoomIO, RoomOptions, TextOutputOptions
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from .errors import SpecError
@@ -44,12 +45,13 @@ def warm_up(process: JobProcess) -> None:
     """Nothing but being here: importing this module is what takes a job process its time."""
 
 
-async def answer(context: JobContext, *, link: Connect, rooms: Rooms) -> None:
+async def answer(context: JobContext, *, link: Connect) -> None:
     """The job: one call in one room, with specs and edits from the worker and events to it."""
     room = context.job.room.name
     parsed = parse_room(room)
     user = parsed.user if parsed else ""
     async with link(context.job.id) as line:
+        rooms = line.terms.rooms
         screen = Screen(context.room, rooms.transcripts)
 
         def emit(event: Event) -> None:
@@ -63,7 +65,7 @@ async def answer(context: JobContext, *, link: Connect, rooms: Rooms) -> None:
                     screen.went_dead = edit.spec.language.went_dead
                 yield edit
 
-        call = Call(edits(), emit, audio=True, answer_timeout=rooms.answer_timeout, reload=line.reload)
+        call = Call(edits(), emit, audio=True, answer_timeout=rooms.answer_timeout, reload=line.terms.reload)
         trainee = Trainee(context, call, rooms, emit)
         ended: Ended | None = None
         async with screen.sending(), trainee.connecting():
@@ -136,6 +138,9 @@ class Trainee:
         streams = self._rooms.transcripts is not Transcripts.DATA
         options = RoomOptions(
             text_input=False,
+            # What the VAD takes; LiveKit's default, 24 kHz, would be converted again in every call, also a silent one.
+            # A realtime model gets the default: some want no less.
+            audio_input=True if isinstance(session.llm, RealtimeModel) else AudioInputOptions(sample_rate=16_000),
             text_output=TextOutputOptions(next_in_chain=words) if streams else False,
             participant_identity=self._who,
             close_on_disconnect=False,  # whether a trainee who is gone may return is for us to say

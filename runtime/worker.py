@@ -18,8 +18,9 @@ from livekit.agents import AgentServer, JobExecutorType, JobRequest
 from . import metrics
 from .errors import SpecError
 from .events import Emit, Ended, Event, Notice, Reload
+from .groups import options
 from .library import Library
-from .link import Connect, Here, Line, Take, connect, switchboard
+from .link import Connect, Here, Line, Take, Terms, connect, switchboard
 from .load import Load
 from .room import answer, warm_up
 from .routing import check_claims, parse_room, readable_personas, route
@@ -90,7 +91,7 @@ class Desk:
         spec = await self._library.find(expected.choices)
         self.calls[job] = expected.room, spec
         metrics.CALLS.inc()
-        line.open(expected.reload)
+        line.open(Terms(expected.reload, self._library.settings.rooms))
         unfollow = self._library.follow(expected.choices, line.send)
         over = False
 
@@ -147,7 +148,7 @@ async def serve(library: Library, worker: Worker, spec: SessionSpec, emit: Emit)
         await stack.enter_async_context(load.measured())
         server = AgentServer(
             job_executor_type=JobExecutorType(worker.executor.value),
-            num_idle_processes=0 if threads else worker.idle_processes,
+            num_idle_processes=worker.idle_processes,
             load_fnc=load.reported,
             load_threshold=math.inf,  # the server holds it: see Load
             initialize_process_timeout=READY_SECONDS,
@@ -157,11 +158,11 @@ async def serve(library: Library, worker: Worker, spec: SessionSpec, emit: Emit)
             port=worker.health_port or 0,
             prometheus_port=worker.prometheus_port,
             setup_fnc=warm_up,
-            preload_modules=["runtime.room"],
+            # Imported once for all job processes; LiveKit's own plugins come by themselves, once `check` imported them.
+            preload_modules=["runtime.room", *(name for name in sys.modules if name.startswith("runtime.offline."))],
         )
-        server.rtc_session(
-            partial(answer, link=link, rooms=library.settings.rooms), on_request=desk.request, agent_name=""
-        )
+        _join_unasked(emit)
+        server.rtc_session(partial(answer, link=link), on_request=desk.request, agent_name="")
         where = urlsplit(os.environ["LIVEKIT_URL"])
         address = f"{where.scheme}://{where.hostname}:{where.port or ''}".rstrip(":")
         server.on("worker_registered", lambda *_: emit(Notice(text=f"registered with {address}; waiting for rooms")))
@@ -187,6 +188,7 @@ async def _keep(library: Library, emit: Emit) -> None:
             emit(Notice(text=problem))
 
     try:
+        await library.stock(options("persona"), lambda line: emit(Notice(text=line)))
         await library.keep(lambda line: emit(Notice(text=line)), renewed)
     except Exception as error:  # the calls that are on are worth more than their edits
         logger.exception("the files are not watched any more")

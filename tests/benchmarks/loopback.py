@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -211,9 +211,9 @@ def _children(pid: int) -> list[int]:
     return children
 
 
-def _of(pid: int, figure: object) -> float:
+def _of(pid: int, figure: Callable[[int], float]) -> float:
     try:
-        return float(figure(pid))  # type: ignore[operator]
+        return figure(pid)
     except OSError:  # a process that has just ended
         return 0.0
 

@@ -48,15 +48,16 @@ def _rows(executor: str) -> list[Row]:
             joins = alternate(lambda: _join(people, ours_on), lambda: _join(people, bare_on), repeat=JOINS)
             progress(f"{executor}: memory and CPU")
             costs = [[_cost(people, serving) for serving in (ours_on, bare_on)] for _ in range(ROUNDS)]
-    heard = [pair for pair in zip(*joins, strict=True) if None not in pair]
-    memory, cpu = ([[cost[i] for cost in side] for side in zip(*costs, strict=True)] for i in (0, 1))
+    ours_heard, bare_heard = joins
+    both = [(a, b) for a, b in zip(ours_heard, bare_heard, strict=True) if a is not None and b is not None]
+    mine, theirs = ([costs_of_one[side] for costs_of_one in costs] for side in (0, 1))
     return [
-        ratio_row(f"{executor}: command → registered", "s", *starts, goal=1.15),
-        ratio_row(f"{executor}: join → first audio", "s", *zip(*heard, strict=True), goal=1.05),
-        Row(f"{executor}: joins without any audio", joins[0].count(None), "", goal=0),
-        Row(f"{executor}: the same, written by hand", joins[1].count(None), ""),
-        ratio_row(f"{executor}: memory a call", "MiB", *memory, goal=1.05),
-        ratio_row(f"{executor}: CPU of a silent call, of a core", "%", *cpu, goal=1.05),
+        ratio_row(f"{executor}: command → registered", "s", starts[0], starts[1], goal=1.15),
+        ratio_row(f"{executor}: join → first audio", "s", [a for a, _ in both], [b for _, b in both], goal=1.05),
+        Row(f"{executor}: joins without any audio", ours_heard.count(None), "", goal=0),
+        Row(f"{executor}: the same, written by hand", bare_heard.count(None), ""),
+        ratio_row(f"{executor}: memory a call", "MiB", [m for m, _ in mine], [m for m, _ in theirs], goal=1.05),
+        ratio_row(f"{executor}: CPU a silent call", "%", [c for _, c in mine], [c for _, c in theirs], goal=1.05),
     ]
 
 

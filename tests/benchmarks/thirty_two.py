@@ -25,10 +25,8 @@ SILENT = 10.0
 
 def rows() -> list[Row]:
     """All heard, how soon, and what a call costs."""
-    return _rows(ours) if available() else []
-
-
-def _rows(command: object) -> list[Row]:
+    if not available():
+        return []
     with persona_folder() as folder, livekit_server() as url, trainees() as people:
         with worker(ours(folder, EXECUTOR, IDLE), url) as serving:
             heard: list[float | None] = []
@@ -42,8 +40,8 @@ def _rows(command: object) -> list[Row]:
     seconds = [one for one in heard if one is not None]
     return [
         Row(f"unheard of {CALLS}", CALLS - len(seconds), "", goal=0),
-        Row(f"{CALLS} calls: join → first audio, median", median(seconds), "s", goal=1.0),
-        Row(f"{CALLS} calls: join → first audio, worst", max(seconds), "s", goal=2.0),
+        Row(f"{CALLS} calls: join → first audio, median", median(seconds or [HEARD_WITHIN]), "s", goal=1.0),
+        Row(f"{CALLS} calls: join → first audio, worst", max(seconds, default=HEARD_WITHIN), "s", goal=2.0),
         Row(f"{CALLS} calls: memory a call, the worker's own included", memory / CALLS, "MiB", goal=12),
         Row(f"{CALLS} calls: CPU a silent call, of a core", cpu / CALLS, "%", goal=3.1),
     ]
