@@ -122,7 +122,8 @@ class Following:
         if edit.spec is None:
             self._receipt(edit, How.REJECTED, reason=edit.error)
         else:
-            self._receipt(edit, next((How(change["how"]) for change in edit.program), How.UNCHANGED))
+            hows = [change["how"] for change in edit.program]
+            self._receipt(edit, next((how for how in (How.RESTART, How.NEXT_CALL) if how in hows), How.UNCHANGED))
 
     def _put_off(self, edit: Edit, steps: Plan) -> None:
         frozen = self._mode is ReloadMode.FROZEN

@@ -146,7 +146,8 @@ class Acceptance:
 
     def _on_openai(self, event: dict[str, Any]) -> None:
         if event.get("type") == "session.updated":
-            if event.get("session", {}).get("instructions", self._instructions) == self._instructions:
+            told = event.get("session", {}).get("instructions", self._instructions)
+            if told.strip() == self._instructions.strip():
                 self._settle()
         elif event.get("type") == "error":
             self._settle(str(event.get("error", {}).get("message", "error")))

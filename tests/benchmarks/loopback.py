@@ -16,24 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.livekit_server import CONFIG, KEY, SECRET, free_port
+
 from .measure import ROOT, environment, pss
 
-KEY, SECRET = "devkey", "a-secret-of-at-least-32-characters-000"
-CONFIG = """
-port: {port}
-bind_addresses: ["127.0.0.1"]
-keys: {{{key}: {secret}}}
-rtc:
-  node_ip: 127.0.0.1
-  udp_port: {udp}
-  tcp_port: {tcp}
-  use_external_ip: false
-  enable_loopback_candidate: true
-  interfaces: {{includes: [lo]}}
-  ips: {{includes: ["127.0.0.1/32"]}}
-  stun_servers: ["127.0.0.1:3478"]
-logging: {{level: error}}
-"""
 REGISTERED = re.compile("registered with")
 """What both workers print once the server knows them."""
 START_SECONDS = 90.0
@@ -60,13 +46,6 @@ def available() -> bool:
     if binary() is None:
         print("skipped: no LiveKit server (set LIVEKIT_SERVER_BIN or put livekit-server on PATH)", file=sys.stderr)
     return binary() is not None
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port of loopback that nobody uses."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

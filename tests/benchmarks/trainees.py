@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from livekit import api, rtc
 
-from .loopback import KEY, SECRET
+from tests.livekit_server import KEY, SECRET
+
 from .measure import ROOT, environment
 
 LOUD = 500

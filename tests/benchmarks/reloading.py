@@ -1,0 +1,190 @@
+"""From the save of a persona to its being in force in the calls that are on, against the bare watcher in the same run.
+
+The persona is Sarah Thompson's, the model offline, and the calls are spoken ones without a sound; in rooms the worker
+has the thread executor, and the figures are those of its receipts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from statistics import median
+
+from livekit.agents import Agent, AgentSession, utils
+
+from runtime.events import Event, How, Reload
+from runtime.groups import use_folder
+from runtime.library import Library
+from runtime.session import Call
+from runtime.settings import Settings
+from runtime.spec import Edit, compose
+from tests.loopback.client import Microphone, Speaker
+
+from .loopback import available, livekit_server, ours, worker
+from .measure import ROOT, Row, p95, print_table, progress
+from .trainees import trainees
+from .watching import bare, latencies
+
+CALLS = (1, 8, 32)
+SAVES = 30
+BETWEEN = 0.15
+STORM = 60
+STORM_SECONDS = 0.05
+"""Between two saves of a storm: twenty a second."""
+LINE = "The number is {}."
+
+
+def rows() -> list[Row]:
+    """One, eight and thirty-two calls without rooms, a storm, and thirty-two calls in rooms."""
+    found: list[Row] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        shutil.copy(ROOT / "personas/sarah_thompson.md", folder)
+        use_folder(folder)
+        for calls in CALLS:
+            floor = asyncio.run(latencies(folder, bare))
+            first, last = asyncio.run(_applied(folder, calls))
+            progress(f"{calls} calls: done")
+            if calls == 1:
+                found += [
+                    Row("1 call: save → applied, median", median(last), "ms", median(floor), goal=2),
+                    Row("1 call: save → applied, p95", p95(last), "ms", p95(floor)),
+                ]
+            else:
+                found += [
+                    Row(f"{calls} calls: save → applied in the first, median", median(first), "ms", median(floor)),
+                    Row(f"{calls} calls: save → applied in all, median", median(last), "ms", goal=100),
+                    Row(
+                        f"{calls} calls: save → applied in all, p95", p95(last), "ms", goal=100 if calls == 32 else None
+                    ),
+                ]
+        storm = asyncio.run(_storm(folder))
+        found.append(Row("8 calls: last of 20 saves a second → live in all", storm, "ms", goal=200))
+        use_folder(ROOT / "personas")
+        if available():
+            found += _in_rooms(folder)
+    return found
+
+
+class _Line:
+    """One call without a room; `applied` is when each revision was in force."""
+
+    def __init__(self, library: Library) -> None:
+        self.applied: dict[str, float] = {}
+        self.changed = asyncio.Event()
+        self._edits: asyncio.Queue[Edit] = asyncio.Queue()
+        library.follow({}, self._edits.put_nowait)
+        self.call = Call(self._each(), self._emit, audio=True)
+
+    async def _each(self) -> AsyncIterator[Edit]:
+        while True:
+            yield await self._edits.get()
+
+    def _emit(self, event: Event) -> None:
+        if isinstance(event, Reload) and event.how in (How.IN_PLACE, How.SWAPPED):
+            self.applied[event.after] = time.perf_counter()
+            self.changed.set()
+
+    async def has(self, revision: str) -> float:
+        while revision not in self.applied:
+            self.changed.clear()
+            await asyncio.wait_for(self.changed.wait(), 10)
+        return self.applied[revision]
+
+
+@asynccontextmanager
+async def _held(calls: int) -> AsyncIterator[list[_Line]]:
+    """So many calls, opened, that follow the files."""
+    library = Library([], Settings(), audio=True, since=time.time())
+    library.put({}, compose(["persona=sarah_thompson"]))
+    lines = [_Line(library) for _ in range(calls)]
+    async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
+        keeping = tasks.create_task(library.keep(lambda line: None))
+        for line in lines:
+            tasks.create_task(line.call.run(_joined))
+        for line in lines:
+            await line.call.opened()
+        await asyncio.sleep(1)
+        yield lines
+        for line in lines:
+            line.call.hang_up()
+        keeping.cancel()
+
+
+@asynccontextmanager
+async def _joined(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
+    session.input.audio, session.output.audio = Microphone(), Speaker()
+    await session.start(agent)
+    yield
+
+
+async def _applied(folder: Path, calls: int) -> tuple[list[float], list[float]]:
+    """Milliseconds from each save until the first and until the last call has it."""
+    first, last = [], []
+    async with _held(calls) as lines:
+        for n in range(SAVES):
+            await asyncio.sleep(BETWEEN + n / SAVES * 0.005)
+            began = _save(folder, n)
+            revision = await asyncio.to_thread(lambda: compose(["persona=sarah_thompson"]).revision)
+            times = [await line.has(revision) for line in lines]
+            first.append((min(times) - began) * 1000)
+            last.append((max(times) - began) * 1000)
+    return first, last
+
+
+async def _storm(folder: Path) -> float:
+    """Milliseconds from the last of many saves until the last of eight calls has it."""
+    async with _held(8) as lines:
+        for n in range(STORM):
+            await asyncio.sleep(STORM_SECONDS)
+            began = _save(folder, 1000 + n)
+        revision = compose(["persona=sarah_thompson"]).revision
+        return (max([await line.has(revision) for line in lines]) - began) * 1000
+
+
+def _save(folder: Path, number: int) -> float:
+    """Saves another text as editors do; when."""
+    text = (ROOT / "personas/sarah_thompson.md").read_text()
+    draft = folder / "draft"
+    draft.write_text(f"{text}\n{LINE.format(number)}\n")
+    began = time.perf_counter()
+    draft.replace(folder / "sarah_thompson.md")
+    return began
+
+
+def _in_rooms(folder: Path) -> list[Row]:
+    """Thirty-two calls in rooms, by their receipts."""
+    command = [part for part in ours(folder, "thread", 2) if part != "persona=benchmark"]
+    took: list[float] = []
+    with livekit_server() as url, trainees() as people:
+        with worker([*command, "persona=sarah_thompson", "lines=json"], url) as serving:
+            for i in range(CALLS[-1]):
+                people.heard([people.join(url)], 15)
+                progress(f"call {i + 1} in a room")
+            time.sleep(12)  # until all opening lines are over
+            for n in range(SAVES // 2):
+                _save(folder, 2000 + n)
+                time.sleep(1)
+            people.leave()
+            events = [json.loads(line) for line in serving.output if line.startswith("{")]
+    saves: dict[str, list[int]] = {}
+    for event in events:
+        if event["kind"] == "reload" and event["how"] == "in place":
+            saves.setdefault(event["after"], []).append(event["ms"])
+    took = [float(max(receipts)) for receipts in saves.values()]
+    missing = CALLS[-1] * (SAVES // 2) - sum(map(len, saves.values()))
+    return [
+        Row("32 calls in rooms: receipts missing", missing, "", goal=0),
+        Row("32 calls in rooms: save → applied in all, median", median(took), "ms", goal=100),
+        Row("32 calls in rooms: save → applied in all, p95", p95(took), "ms", goal=100),
+    ]
+
+
+if __name__ == "__main__":
+    print_table(rows())
