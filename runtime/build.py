@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast, get_type_hints
@@ -32,6 +33,22 @@ PLACES: dict[str, tuple[type, str]] = {
 
 OWN = {"offline": "runtime.offline", "inference": "livekit.agents.inference"}
 """The plugins that are not below `livekit.plugins`."""
+
+
+class InPlace(Executor):
+    """Runs what it is given at once.
+
+    The local VAD takes 0.03 ms for 32 ms of audio. To hand that to a thread of its own and back, as it does by itself,
+    costs more: with twelve calls in one process 0.9 % of a core a call.
+    """
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done = Future[Any]()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            done.set_exception(error)
+        return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +219,8 @@ def _arguments(
             arguments[name] = _secret(f"{where}.{name}", value, env) if env is not None else ""
         else:
             arguments[name] = _converted(f"{where}.{name}", value, hints.get(name))
+    if part.plugin == "inference":
+        arguments["executor"] = InPlace()
     if part.plugin == "offline":  # the offline parts answer from the persona itself, and listen for its phrases
         from .offline.listening import phrases
 

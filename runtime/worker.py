@@ -110,6 +110,8 @@ async def serve(settings: Settings, worker: Worker, overrides: Sequence[str], sp
     build.check_secrets(spec, os.environ)
     # LiveKit would load its turn detector (244 MB), which no part of a spec asks for.
     os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
+    # It would also wake each call a hundred times a second to see whether its loop is blocked: 1.3 % of a core a call.
+    os.environ.setdefault("LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS", "0")
     desk = Desk(settings, overrides, spec, emit)
     load = Load(worker.load_threshold, emit)
     async with switchboard(desk.meet) as link, load.measured():
