@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from .build import secret
 from .errors import NotOffered, SpecError
 from .network import address, why_unreachable
+from .options import secret
 from .spec import Part, SessionSpec
 
 SECONDS = 8.0

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, AutoSubscribe, JobContext, JobProcess
+from livekit.agents import Agent, AgentSession, AutoSubscribe, JobContext, JobExecutorType, JobProcess
 from livekit.agents.llm import RealtimeModel
 from livekit.agents.voice.room_io import AudioInputOptions, RoomIO, RoomOptions, TextOutputOptions
 from livekit.agents.voice.transcription import TranscriptSynchronizer
@@ -138,9 +138,7 @@ class Trainee:
         streams = self._rooms.transcripts is not Transcripts.DATA
         options = RoomOptions(
             text_input=False,
-            # What the VAD takes; LiveKit's default, 24 kHz, would be converted again in every call, also a silent one.
-            # A realtime model gets the default: some want no less.
-            audio_input=True if isinstance(session.llm, RealtimeModel) else AudioInputOptions(sample_rate=16_000),
+            audio_input=self._audio_input(agent),
             text_output=TextOutputOptions(next_in_chain=words) if streams else False,
             participant_identity=self._who,
             close_on_disconnect=False,  # whether a trainee who is gone may return is for us to say
@@ -163,6 +161,16 @@ class Trainee:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await session.aclose()
             await room_io.aclose()
+
+    def _audio_input(self, agent: Agent) -> AudioInputOptions:
+        """The trainee's voice at the rate that the local VAD takes: LiveKit's default, 24 kHz, is converted again in
+        every call, also in a silent one. A realtime model gets the default, as some want no less.
+
+        Calls that share a process get half as many frames: each wakes all of them.
+        """
+        threads = self._context.proc.executor_type is JobExecutorType.THREAD
+        rate = 24_000 if isinstance(agent.llm, RealtimeModel) else 16_000
+        return AudioInputOptions(sample_rate=rate, frame_size_ms=100 if threads else 50)
 
     async def _hears(self, room_io: RoomIO) -> None:
         """Returns once the trainee's client has subscribed to the persona and sends its microphone.

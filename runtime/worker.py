@@ -138,6 +138,8 @@ async def serve(library: Library, worker: Worker, spec: SessionSpec, emit: Emit)
     library.put({"persona": spec.choices["persona"]}, spec)
     # LiveKit would load its turn detector (244 MB), which no part of a spec asks for.
     os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
+    # It would also wake each call a hundred times a second to see whether its loop is blocked: 1.3 % of a core a call.
+    os.environ.setdefault("LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS", "0")
     threads = worker.executor is Executor.THREAD
     load = Load(worker.load_threshold, emit)
     async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:

@@ -12,7 +12,7 @@ LEVELS = (
     {"validation", "sections", "events", "phrases", "watch"},
     {"persona"},
     {"groups"},
-    {"mistakes", "settings", "arc"},
+    {"mistakes", "settings", "arc", "options"},
     {"spec"},
     {"build", "prompt", "link", "routing", "words", "watchdog", "screen", "offline", "library", "metrics"}
     | {"floor", "gate", "trial_call", "machine", "load"},
