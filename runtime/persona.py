@@ -15,9 +15,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
 from .errors import SpecError, suggest
+from .fields import Lines, Mood, MoodChange, MoodRange, Names, Seconds, Text
 from .sections import Section, find_sections, section_kind
 from .validation import line_of, load_yaml, validated
 
@@ -38,37 +39,6 @@ class Emotion(StrEnum):
     SATISFIED = "satisfied"
     HAPPY = "happy"
 
-
-def _lines(value: object) -> object:
-    """One text, a list of texts, or either per language → {language or "": (text, …)}."""
-    by_language = value if isinstance(value, dict) else {"": value}
-    return {language: (texts,) if isinstance(texts, str) else texts for language, texts in by_language.items()}
-
-
-def _seconds(value: object) -> object:
-    """10, "10s" or "2m" → seconds."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m)?\s*", value) if isinstance(value, str) else None
-    return float(found[1]) * (60 if found[2] == "m" else 1) if found else value
-
-
-def _mood_range(value: object) -> object:
-    """0-30 → (0, 30)."""
-    found = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", value) if isinstance(value, str) else None
-    return (int(found[1]), int(found[2])) if found else value
-
-
-def _names(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
-Lines = Annotated[dict[str, tuple[Text, ...]], BeforeValidator(_lines)]
-"""Texts by base language tag; "" holds those that serve every language."""
-Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
-Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_seconds)]
-Mood = Annotated[int, Field(ge=0, le=100)]
-MoodChange = Annotated[int, Field(ge=-100, le=100)]
-MoodRange = Annotated[tuple[Mood, Mood], BeforeValidator(_mood_range)]
 
 _STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=False)
 
@@ -176,6 +146,9 @@ class FrontMatter:
     endings: tuple[Ending, ...] = ()
     objectives: tuple[Objective, ...] = ()
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.mood, *self.cues, *self.facts))
+
 
 @dataclass(frozen=True, slots=True)
 class Persona:
@@ -268,6 +241,7 @@ def _name(sections: tuple[Section, ...], file: Path) -> str:
     return file.stem.replace("_", " ").replace("-", " ").title()
 
 
+@lru_cache(maxsize=64)  # parsing it takes nine tenths of the time, and most edits are of the prose
 def _front_matter(head: str, file: Path) -> FrontMatter:
     value, node = load_yaml(head, file, first_line=2)
     if value is None:

@@ -9,8 +9,8 @@ from typing import Annotated
 from omegaconf import DictConfig, OmegaConf
 from pydantic import ConfigDict, Field
 
+from .fields import Seconds
 from .groups import GROUPS
-from .persona import Seconds
 from .validation import validated
 
 _STRICT = ConfigDict(extra="forbid")

@@ -136,10 +136,12 @@ class Transcript:
         self._emit(Interim(speaker="customer", text=said_so_far))
 
 
-@lru_cache(maxsize=16)
 def completed(spec: SessionSpec) -> FrontMatter:
     """The persona's front matter with what any customer says in the language."""
-    return arc.merged(spec.persona.front, spec.language.customer)
+    return _merged(spec.persona.front, spec.language.customer)
+
+
+_merged = lru_cache(maxsize=16)(arc.merged)
 
 
 class Order:

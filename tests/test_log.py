@@ -43,7 +43,7 @@ async def test_a_plain_line_names_user_and_room(livekit_url: str, environment: d
     room = f"axtra-billing-dispute-01-abc123-{time.time_ns() // 10**6}"
     async with serving(livekit_url, environment) as worker:
         async with calling(livekit_url, room) as caller:
-            await caller.hears(40)
+            await caller.reads(1, 40)
         await worker.until("Call ended")
         calls = [line for line in worker.lines if "mode=auto" not in line and "registered" not in line]
         assert len(calls) >= 3

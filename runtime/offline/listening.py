@@ -9,21 +9,25 @@ from typing import TYPE_CHECKING
 from ..arc import merged
 
 if TYPE_CHECKING:
-    from ..persona import Cue, Fact
+    from ..persona import Cue, Fact, FrontMatter
     from ..spec import SessionSpec
 
 EACH = 6
 """Wordings of one phrase. Its alternatives multiply; the recogniser does best with few."""
 
 
-@lru_cache(maxsize=16)
 def phrases(spec: SessionSpec) -> list[str]:
     """What a trainee may say in the call's language, in the order of the file. Phrases with numbers are left out."""
-    front = merged(spec.persona.front, spec.language.customer)
+    return _phrases(spec.persona.front, spec.language.customer, spec.language.base)
+
+
+@lru_cache(maxsize=16)
+def _phrases(own: FrontMatter, common: FrontMatter, language: str) -> list[str]:
+    front = merged(own, common)
     found: dict[str, None] = {}
     sources: list[Cue | Fact] = [*front.cues.values(), *front.facts.values()]
     for source in sources:
-        for phrase in (*source.hear.get(spec.language.base, ()), *source.hear.get("", ())):
+        for phrase in (*source.hear.get(language, ()), *source.hear.get("", ())):
             words = [word.split("|") for word in phrase.split() if word != "?"]
             if any("#" in word for choices in words for word in choices):
                 continue

@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
@@ -73,10 +73,11 @@ def rows() -> list[Row]:
 
 
 class _Line:
-    """One call without a room; `applied` is when each revision was in force."""
+    """One call without a room; `applied` holds when each edit was in force."""
 
     def __init__(self, library: Library) -> None:
-        self.applied: dict[str, float] = {}
+        self.applied: list[float] = []
+        self.revision = ""
         self.changed = asyncio.Event()
         self._edits: asyncio.Queue[Edit] = asyncio.Queue()
         library.follow({}, self._edits.put_nowait)
@@ -88,14 +89,16 @@ class _Line:
 
     def _emit(self, event: Event) -> None:
         if isinstance(event, Reload) and event.how in (How.IN_PLACE, How.SWAPPED):
-            self.applied[event.after] = time.perf_counter()
+            self.applied.append(time.perf_counter())
+            self.revision = event.after
             self.changed.set()
 
-    async def has(self, revision: str) -> float:
-        while revision not in self.applied:
+    async def until(self, condition: Callable[[], bool]) -> float:
+        """When the latest edit was in force, once the condition holds."""
+        while not condition():
             self.changed.clear()
             await asyncio.wait_for(self.changed.wait(), 10)
-        return self.applied[revision]
+        return self.applied[-1]
 
 
 @asynccontextmanager
@@ -131,8 +134,7 @@ async def _applied(folder: Path, calls: int) -> tuple[list[float], list[float]]:
         for n in range(SAVES):
             await asyncio.sleep(BETWEEN + n / SAVES * 0.005)
             began = _save(folder, n)
-            revision = await asyncio.to_thread(lambda: compose(["persona=sarah_thompson"]).revision)
-            times = [await line.has(revision) for line in lines]
+            times = [await line.until(lambda line=line, n=n: len(line.applied) > n) for line in lines]  # type: ignore[misc]
             first.append((min(times) - began) * 1000)
             last.append((max(times) - began) * 1000)
     return first, last
@@ -145,7 +147,8 @@ async def _storm(folder: Path) -> float:
             await asyncio.sleep(STORM_SECONDS)
             began = _save(folder, 1000 + n)
         revision = compose(["persona=sarah_thompson"]).revision
-        return (max([await line.has(revision) for line in lines]) - began) * 1000
+        times = [await line.until(lambda line=line: line.revision == revision) for line in lines]  # type: ignore[misc]
+        return (max(times) - began) * 1000
 
 
 def _save(folder: Path, number: int) -> float:
@@ -167,7 +170,7 @@ def _in_rooms(folder: Path) -> list[Row]:
             for i in range(CALLS[-1]):
                 people.heard([people.join(url)], 15)
                 progress(f"call {i + 1} in a room")
-            time.sleep(12)  # until all opening lines are over
+            time.sleep(15)  # until all opening lines are over
             for n in range(SAVES // 2):
                 _save(folder, 2000 + n)
                 time.sleep(1)

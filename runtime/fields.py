@@ -1,0 +1,40 @@
+"""Types of values as people write them in config and persona files."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+
+def _lines(value: object) -> object:
+    """One text, a list of texts, or either per language → {language or "": (text, …)}."""
+    by_language = value if isinstance(value, dict) else {"": value}
+    return {language: (texts,) if isinstance(texts, str) else texts for language, texts in by_language.items()}
+
+
+def _seconds(value: object) -> object:
+    """10, "10s" or "2m" → seconds."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m)?\s*", value) if isinstance(value, str) else None
+    return float(found[1]) * (60 if found[2] == "m" else 1) if found else value
+
+
+def _mood_range(value: object) -> object:
+    """0-30 → (0, 30)."""
+    found = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", value) if isinstance(value, str) else None
+    return (int(found[1]), int(found[2])) if found else value
+
+
+def _names(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
+Lines = Annotated[dict[str, tuple[Text, ...]], BeforeValidator(_lines)]
+"""Texts by base language tag; "" holds those that serve every language."""
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_seconds)]
+Mood = Annotated[int, Field(ge=0, le=100)]
+MoodChange = Annotated[int, Field(ge=-100, le=100)]
+MoodRange = Annotated[tuple[Mood, Mood], BeforeValidator(_mood_range)]
