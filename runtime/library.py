@@ -59,7 +59,7 @@ class Library:
         self._composing: dict[frozenset[tuple[str, str]], asyncio.Future[SessionSpec]] = {}
         self.settings = settings
         self.problems: dict[str, str] = {}
-        """What is wrong with files as they are now, by file."""
+        """What is wrong with the files as they are now, by persona file; with the program's own, by "settings"."""
 
     async def find(self, choices: Mapping[str, str]) -> SessionSpec:
         """The spec for these options by group, in the command line's place; composed if nobody asked for it before.
@@ -110,8 +110,8 @@ class Library:
         """Watches the files for ever. `say` gets lines for the training lead, `renewed` each edit of the files: with
         an error as long as any file is wrong."""
         unread: asyncio.Queue[Saved] = asyncio.Queue()
-        watched = saves([CONF, personas_folder()], is_ours, say)
-        if missed := await asyncio.to_thread(_saved_since, self._since):
+        watched = saves([CONF, personas_folder()], is_ours, say)  # which reports what is saved from here on
+        if missed := _saved_between(self._since, time.time()):
             unread.put_nowait(Saved(time.time(), missed, frozenset()))
 
         async def read() -> None:
@@ -131,11 +131,12 @@ class Library:
         program: tuple[dict[str, str], ...] = ()
         problem = ""
         touched = saved.changed | saved.same  # what ends with the bytes it had may have been read halfway
-        if any(not is_persona(path) for path in touched):
+        if any(_is_programs(path) for path in touched):
             try:
                 program = await asyncio.to_thread(self._renew_settings)
+                self.problems.pop("settings", None)
             except SpecError as error:
-                problem = str(error)
+                self.problems["settings"] = problem = str(error)
         for path in touched:
             self._look_at(path, say)
         followed: set[Path] = set()
@@ -150,7 +151,7 @@ class Library:
                     take(edit)
                 except Exception:  # one call that cannot be told must not keep the others from being told
                     logger.exception("a call did not take an edit")
-        errors = [*self.problems.values(), problem, *(entry.error for entry in self._entries.values())]
+        errors = [*self.problems.values(), *(entry.error for entry in self._entries.values())]
         wrong = next((error for error in errors if error), "")
         # Calls that are on say themselves what they got.
         for path in sorted(
@@ -227,9 +228,14 @@ def is_ours(path: Path) -> bool:
     return path == CONF / "config.yaml" or is_persona(path)
 
 
-def _saved_since(since: float) -> frozenset[Path]:
+def _is_programs(path: Path) -> bool:
+    """Whether a file tells the program itself something."""
+    return path == CONF / "config.yaml" or path.parent.name in PROGRAM_GROUPS
+
+
+def _saved_between(since: float, until: float) -> frozenset[Path]:
     files = (file for folder in (CONF, personas_folder()) for file in folder.rglob("*") if is_ours(file))
-    return frozenset(file for file in files if file.is_file() and file.stat().st_ctime >= since)
+    return frozenset(file for file in files if file.is_file() and since <= file.stat().st_ctime < until)
 
 
 def _together(one: Saved, other: Saved) -> Saved:
