@@ -26,7 +26,7 @@ from runtime.settings import Settings
 from runtime.spec import Edit, compose
 from tests.loopback.client import Microphone, Speaker
 
-from .loopback import available, livekit_server, ours, worker
+from .loopback import PERSONA, available, livekit_server, ours, persona_folder, worker
 from .measure import ROOT, Row, p95, print_table, progress
 from .trainees import trainees
 from .watching import bare, latencies
@@ -68,7 +68,7 @@ def rows() -> list[Row]:
         found.append(Row("8 calls: last of 20 saves a second → live in all", storm, "ms", goal=200))
         use_folder(ROOT / "personas")
         if available():
-            found += _in_rooms(folder)
+            found += _in_rooms()
     return found
 
 
@@ -161,18 +161,17 @@ def _save(folder: Path, number: int) -> float:
     return began
 
 
-def _in_rooms(folder: Path) -> list[Row]:
-    """Thirty-two calls in rooms, by their receipts."""
-    command = [part for part in ours(folder, "thread", 2) if part != "persona=benchmark"]
-    took: list[float] = []
-    with livekit_server() as url, trainees() as people:
-        with worker([*command, "persona=sarah_thompson", "lines=json"], url) as serving:
+def _in_rooms() -> list[Row]:
+    """Thirty-two calls in rooms, by their receipts. The persona is the one of the other benchmarks of rooms: silent."""
+    with persona_folder() as folder, livekit_server() as url, trainees() as people:
+        with worker([*ours(folder, "thread", 2), "lines=json"], url) as serving:
             for i in range(CALLS[-1]):
                 people.heard([people.join(url)], 15)
                 progress(f"call {i + 1} in a room")
-            time.sleep(15)  # until all opening lines are over
+            time.sleep(8)  # until nobody speaks
             for n in range(SAVES // 2):
-                _save(folder, 2000 + n)
+                (folder / "draft").write_text(f"{PERSONA}\n{LINE.format(n)}\n")
+                (folder / "draft").replace(folder / "benchmark.md")
                 time.sleep(1)
             people.leave()
             events = [json.loads(line) for line in serving.output if line.startswith("{")]
