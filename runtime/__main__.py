@@ -69,6 +69,9 @@ def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
         raise SpecError(f"mode=serve: {', '.join(missing)} not set. Put them in the environment or in .env")
     if settings.worker is None:
         raise SpecError("mode=serve needs worker=development or worker=production")
+    from .forkserver import prepare
+
+    prepare(settings.worker, spec)
     from rich.console import Console
 
     from .events import Notice

@@ -108,10 +108,6 @@ async def serve(settings: Settings, worker: Worker, overrides: Sequence[str], sp
     _check_personas(settings)
     build.check(spec)
     build.check_secrets(spec, os.environ)
-    # LiveKit would load its turn detector (244 MB), which no part of a spec asks for.
-    os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
-    # It would also wake each call a hundred times a second to see whether its loop is blocked: 1.3 % of a core a call.
-    os.environ.setdefault("LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS", "0")
     desk = Desk(settings, overrides, spec, emit)
     load = Load(worker.load_threshold, emit)
     async with switchboard(desk.meet) as link, load.measured():
@@ -127,8 +123,6 @@ async def serve(settings: Settings, worker: Worker, overrides: Sequence[str], sp
             port=worker.health_port or 0,
             prometheus_port=worker.prometheus_port,
             setup_fnc=warm_up,
-            # Imported once for all job processes; LiveKit's own plugins come by themselves, once `check` imported them.
-            preload_modules=["runtime.room", *(name for name in sys.modules if name.startswith("runtime.offline."))],
         )
         server.rtc_session(partial(answer, link=link, rooms=settings.rooms), on_request=desk.request, agent_name="")
         where = urlsplit(os.environ["LIVEKIT_URL"])

@@ -14,7 +14,7 @@ LEVELS = (
     {"groups"},
     {"mistakes", "settings", "arc"},
     {"spec"},
-    {"build", "link", "routing", "words", "watchdog", "screen", "load", "offline"},
+    {"build", "link", "routing", "words", "watchdog", "screen", "load", "forkserver", "offline"},
     {"session", "audio", "view"},
     {"room"},
     {"worker", "console", "check"},
