@@ -88,6 +88,9 @@ def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
         raise SpecError(f"mode=serve: {', '.join(missing)} not set. Put them in the environment or in .env")
     if settings.worker is None:
         raise SpecError("mode=serve needs worker=development or worker=production")
+    from .forkserver import prepare
+
+    prepare(settings.worker, spec)
     from .events import Notice
     from .library import Library
     from .view import view

@@ -136,10 +136,6 @@ async def serve(library: Library, worker: Worker, spec: SessionSpec, emit: Emit)
     _check_personas(library.settings)
     library.check(spec)
     library.put({"persona": spec.choices["persona"]}, spec)
-    # LiveKit would load its turn detector (244 MB), which no part of a spec asks for.
-    os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
-    # It would also wake each call a hundred times a second to see whether its loop is blocked: 1.3 % of a core a call.
-    os.environ.setdefault("LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS", "0")
     threads = worker.executor is Executor.THREAD
     load = Load(worker.load_threshold, emit)
     async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
@@ -160,8 +156,6 @@ async def serve(library: Library, worker: Worker, spec: SessionSpec, emit: Emit)
             port=worker.health_port or 0,
             prometheus_port=worker.prometheus_port,
             setup_fnc=warm_up,
-            # Imported once for all job processes; LiveKit's own plugins come by themselves, once `check` imported them.
-            preload_modules=["runtime.room", *(name for name in sys.modules if name.startswith("runtime.offline."))],
         )
         _join_unasked(emit)
         server.rtc_session(partial(answer, link=link), on_request=desk.request, agent_name="")

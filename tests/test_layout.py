@@ -15,7 +15,7 @@ LEVELS = (
     {"mistakes", "settings", "arc", "options"},
     {"spec"},
     {"build", "prompt", "link", "routing", "words", "watchdog", "screen", "offline", "library", "metrics"}
-    | {"floor", "gate", "trial_call", "machine", "load"},
+    | {"floor", "gate", "trial_call", "machine", "load", "forkserver"},
     {"plan", "agent", "standby", "transcript"},
     {"reload"},
     {"session", "audio", "view", "providers"},

@@ -16,7 +16,7 @@ IDLE = 1
 """Processes, or threads, that both workers keep ready."""
 STARTS = 2
 JOINS = 6
-CALLS = 3
+CALLS = 4
 """That are on at the same time, for memory and CPU a call."""
 ROUNDS = 2
 HEARD_WITHIN = 8.0
@@ -44,10 +44,10 @@ def _rows(executor: str) -> list[Row]:
         progress(f"{executor}: command → registered")
         starts = alternate(lambda: start_seconds(command, one), lambda: start_seconds(by_hand, other), repeat=STARTS)
         with worker(command, one) as ours_on, worker(by_hand, other) as bare_on:
-            progress(f"{executor}: join → first audio")
-            joins = alternate(lambda: _join(people, ours_on), lambda: _join(people, bare_on), repeat=JOINS)
             progress(f"{executor}: memory and CPU")
             costs = [[_cost(people, serving) for serving in (ours_on, bare_on)] for _ in range(ROUNDS)]
+            progress(f"{executor}: join → first audio")
+            joins = alternate(lambda: _join(people, ours_on), lambda: _join(people, bare_on), repeat=JOINS)
     ours_heard, bare_heard = joins
     both = [(a, b) for a, b in zip(ours_heard, bare_heard, strict=True) if a is not None and b is not None]
     mine, theirs = ([costs_of_one[side] for costs_of_one in costs] for side in (0, 1))
@@ -56,7 +56,8 @@ def _rows(executor: str) -> list[Row]:
         ratio_row(f"{executor}: join → first audio", "s", [a for a, _ in both], [b for _, b in both], goal=1.05),
         Row(f"{executor}: joins without any audio", ours_heard.count(None), "", goal=0),
         Row(f"{executor}: the same, written by hand", bare_heard.count(None), ""),
-        ratio_row(f"{executor}: memory a call", "MiB", [m for m, _ in mine], [m for m, _ in theirs], goal=1.05),
+        # Of the first round: later calls in the same process get what the first ones left.
+        ratio_row(f"{executor}: memory a call", "MiB", [mine[0][0]], [theirs[0][0]], goal=1.05),
         ratio_row(f"{executor}: CPU a silent call", "%", [c for _, c in mine], [c for _, c in theirs], goal=1.05),
     ]
 
