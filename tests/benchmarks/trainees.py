@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import select
 import subprocess
 import sys
@@ -32,10 +33,11 @@ _numbers = count()
 class Trainees:
     """The driver's end: trainees who join, hear and leave."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self._heard: dict[str, float] = {}
-        self._pending = ""
+        self._left = False
+        self._pending = b""
 
     def join(self, url: str) -> str:
         """One trainee joins a new room of the server there; returns the room at once."""
@@ -60,21 +62,23 @@ class Trainees:
 
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin
-        self._process.stdin.write(json.dumps(message) + "\n")
+        self._process.stdin.write(json.dumps(message).encode() + b"\n")
         self._process.stdin.flush()
 
     def _receive(self, deadline: float) -> None:
         assert self._process.stdout
-        if not select.select([self._process.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
+        output = self._process.stdout.fileno()
+        if not select.select([output], [], [], max(0, deadline - time.monotonic()))[0]:
             return
-        line = self._process.stdout.readline()
-        if not line:
+        data = os.read(output, 65536)
+        if not data:
             raise RuntimeError("the trainees' process ended")
-        message = json.loads(line)
-        if "left" in message:
-            self._left = True
-        else:
-            self._heard[message["room"]] = message["seconds"]
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        for message in map(json.loads, lines):
+            if "left" in message:
+                self._left = True
+            elif "room" in message:
+                self._heard[message["room"]] = message["seconds"]
 
 
 @contextmanager
@@ -82,7 +86,7 @@ def trainees() -> Iterator[Trainees]:
     """A process of trainees, until the end of the context."""
     command = [sys.executable, "-m", "tests.benchmarks.trainees"]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
     )
     try:
         assert process.stdout
