@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.forkserver
 import os
+import resource
 import sys
 
 from .settings import Executor, Worker
@@ -14,6 +15,8 @@ LIVEKIT = ("livekit.agents.ipc._preload", "livekit.agents.ipc._preload_freeze")
 """What LiveKit preloads itself, in this order and last; the second one keeps what was imported shared between all job
 processes. Private, and skipped when they are gone: the worker then starts more slowly."""
 
+FILES = 65_536
+
 
 def prepare(worker: Worker, spec: SessionSpec) -> None:
     """Sets what LiveKit reads from the environment, and starts importing what the spec's calls need."""
@@ -21,6 +24,12 @@ def prepare(worker: Worker, spec: SessionSpec) -> None:
     os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
     # It would also wake each call a hundred times a second to see whether its loop is blocked: 1.3 % of a core a call.
     os.environ.setdefault("LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS", "0")
+    # A call has 40 files open: of the 1,024 that a shell allows by default, the calls of one process would run out.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (FILES if hard == resource.RLIM_INFINITY else min(FILES, hard), hard)
+        )
     if worker.executor is Executor.PROCESS and sys.platform == "linux":  # where LiveKit forks
         multiprocessing.set_forkserver_preload(["runtime.room", *modules(spec), *LIVEKIT])
         multiprocessing.forkserver.ensure_running()

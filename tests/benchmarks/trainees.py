@@ -72,7 +72,7 @@ class Trainees:
             return
         data = os.read(output, 65536)
         if not data:
-            raise RuntimeError("the trainees' process ended")
+            raise RuntimeError(f"the trainees' process ended with {self._process.wait()}")
         *lines, self._pending = (self._pending + data).split(b"\n")
         for message in map(json.loads, lines):
             if "left" in message:
