@@ -37,7 +37,7 @@ class InPlace(Executor):
     """Runs what it is given at once.
 
     The local VAD takes 0.03 ms for 32 ms of audio. To hand that to a thread of its own and back, as it does by itself,
-    costs more: with twelve calls in one process 0.9 % of a core a call.
+    costs more than that.
     """
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:

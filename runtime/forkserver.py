@@ -22,7 +22,7 @@ def prepare(worker: Worker, spec: SessionSpec) -> None:
     """Sets what LiveKit reads from the environment, and starts importing what the spec's calls need."""
     # LiveKit would load its turn detector (244 MB), which no part of a spec asks for.
     os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
-    # It would also wake each call a hundred times a second to see whether its loop is blocked: 1.3 % of a core a call.
+    # It would also wake each call a hundred times a second to see whether its loop is blocked.
     os.environ.setdefault("LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS", "0")
     # A call has 40 files open: of the 1,024 that a shell allows by default, the calls of one process would run out.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

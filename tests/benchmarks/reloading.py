@@ -165,8 +165,9 @@ def _in_rooms() -> list[Row]:
     """Thirty-two calls in rooms, by their receipts. The persona is the one of the other benchmarks of rooms: silent."""
     with persona_folder() as folder, livekit_server() as url, trainees() as people:
         with worker([*ours(folder, "thread", 2), "lines=json"], url) as serving:
+            on = 0
             for i in range(CALLS[-1]):
-                people.heard([people.join(url)], 15)
+                on += people.heard([people.join(url)], 15) != [None]
                 progress(f"call {i + 1} in a room")
             time.sleep(8)  # until nobody speaks
             for n in range(SAVES // 2):
@@ -180,11 +181,13 @@ def _in_rooms() -> list[Row]:
         if event["kind"] == "reload" and event["how"] == "in place":
             saves.setdefault(event["after"], []).append(event["ms"])
     took = [float(max(receipts)) for receipts in saves.values()]
-    missing = CALLS[-1] * (SAVES // 2) - sum(map(len, saves.values()))
+    missing = on * (SAVES // 2) - sum(map(len, saves.values()))
+    goal = 100 if on == CALLS[-1] else None  # what fewer calls take says nothing about the goal
     return [
-        Row("32 calls in rooms: receipts missing", missing, "", goal=0),
-        Row("32 calls in rooms: save → applied in all, median", median(took), "ms", goal=100),
-        Row("32 calls in rooms: save → applied in all, p95", p95(took), "ms", goal=100),
+        Row("in rooms: unheard of 32", CALLS[-1] - on, "", goal=0),
+        Row(f"{on} calls in rooms: receipts missing", missing, "", goal=0),
+        Row(f"{on} calls in rooms: save → applied in all, median", median(took), "ms", goal=goal),
+        Row(f"{on} calls in rooms: save → applied in all, p95", p95(took), "ms", goal=goal),
     ]
 
 

@@ -71,10 +71,15 @@ def _join(people: Trainees, serving: Worker) -> float | None:
 
 
 def _cost(people: Trainees, serving: Worker) -> tuple[float, float]:
-    """What each of several calls adds: MiB of memory, and CPU in percent of a core while nobody speaks."""
+    """What each of several calls adds: MiB of memory, and CPU in percent of a core while nobody speaks.
+
+    Raises:
+        RuntimeError: a call was not heard. What the others cost, shared among all, would look cheap.
+    """
     memory, cpu = serving.memory(), _cpu(serving)
     for _ in range(CALLS):
-        people.heard([people.join(serving.url)], HEARD_WITHIN)
+        if people.heard([people.join(serving.url)], HEARD_WITHIN) == [None]:
+            raise RuntimeError("a call was not heard: its cost cannot be told")
     time.sleep(SPOKEN)
     added = serving.memory() - memory, _cpu(serving) - cpu
     people.leave()
