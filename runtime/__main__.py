@@ -21,13 +21,13 @@ from .dotenv import load_dotenv
 from .errors import SpecError
 from .groups import use_folder
 from .mistakes import readable_errors
-from .settings import Log, Mode, Settings
+from .redaction import Formatter
+from .settings import LIVEKIT_VARIABLES, Log, Mode, Settings
 from .settings import settings as read_settings
 from .spec import SessionSpec, resolve
 
 STARTED = time.time()
 """What is saved later than this is an edit."""
-LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
@@ -110,8 +110,9 @@ def _overrides() -> list[str]:
 
 def _set_up_logging(log: Log) -> None:
     handler = logging.NullHandler() if log is Log.QUIET else logging.StreamHandler()
+    handler.setFormatter(Formatter("%(name)s: %(message)s"))
     level = "CRITICAL" if log is Log.QUIET else log.upper()
-    logging.basicConfig(level=level, handlers=[handler], format="%(name)s: %(message)s", force=True)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 def _choose_mode() -> tuple[Mode, str]:

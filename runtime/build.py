@@ -18,6 +18,7 @@ from livekit.agents.voice.turn import TurnHandlingOptions
 from .errors import NotOffered, SpecError, suggest
 from .groups import ROOT
 from .options import converted, hints_of, secret
+from .redaction import redacted
 from .spec import Part, SessionSpec
 
 PLACES: dict[str, tuple[type, str]] = {
@@ -28,9 +29,6 @@ PLACES: dict[str, tuple[type, str]] = {
     "detector": (vad.VAD, "VAD"),
 }
 """What each key of a model or VAD file must be, and the name that LiveKit's plugins give to that class."""
-
-OWN = {"offline": "runtime.offline", "inference": "livekit.agents.inference"}
-"""The plugins that are not below `livekit.plugins`."""
 
 
 class InPlace(Executor):
@@ -101,7 +99,7 @@ def check(spec: SessionSpec) -> None:
     Raises:
         SpecError: a plugin is not installed, or an option is none of its class's.
     """
-    for place, part in _parts(spec).items():
+    for place, part in spec.parts.items():
         if part:
             _arguments(spec, place, part, _class(spec, place, part), None)
     check_audio(spec)
@@ -109,7 +107,7 @@ def check(spec: SessionSpec) -> None:
 
 def inputs(spec: SessionSpec, place: str) -> dict[str, Any] | None:
     """All that the part in this place is made from; None where there is none. Equal inputs make equal parts."""
-    part = _parts(spec)[place]
+    part = spec.parts[place]
     if part is None:
         return None
     given = _given(spec, part, _class(spec, place, part)) if part.plugin == "offline" else {}
@@ -132,7 +130,7 @@ def check_audio(spec: SessionSpec) -> None:
     chosen = f"model={spec.choices['model']}"
     if spec.model.realtime:
         return
-    missing = [place for place in ("stt", "tts") if not _parts(spec)[place]]
+    missing = [place for place in ("stt", "tts") if not spec.parts[place]]
     if missing:
         raise SpecError(f"{chosen} has no {' and no '.join(missing)}: it can be typed to, but not spoken with")
     if not spec.vad.detector:
@@ -141,24 +139,13 @@ def check_audio(spec: SessionSpec) -> None:
         )
 
 
-def _parts(spec: SessionSpec) -> dict[str, Part | None]:
-    model = spec.model
-    return {
-        "realtime": model.realtime,
-        "stt": model.stt,
-        "llm": model.llm,
-        "tts": model.tts,
-        "detector": spec.vad.detector,
-    }
-
-
 def make(spec: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> Any:
     """A new part for this place; None where the spec has none.
 
     Raises:
         SpecError: its plugin, an option or a secret is missing or wrong.
     """
-    part = _parts(spec)[place]
+    part = spec.parts[place]
     if part is None:
         return None
     made = _class(spec, place, part)
@@ -168,7 +155,7 @@ def make(spec: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> 
     except ImportError as error:
         raise SpecError(f"{_where(spec, place)}: {error}") from None
     except Exception as error:  # whatever a plugin's constructor raises is about what the config gave it
-        raise SpecError(f"{_where(spec, place)}: {part.plugin} refused its options: {error}") from error
+        raise SpecError(f"{_where(spec, place)}: {part.plugin} refused its options: {redacted(str(error))}") from error
 
 
 def can_tune(part: Any, old: SessionSpec, new: SessionSpec, place: str) -> bool:
@@ -184,7 +171,7 @@ def can_tune(part: Any, old: SessionSpec, new: SessionSpec, place: str) -> bool:
 def tune(part: Any, old: SessionSpec, new: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> None:
     """Gives a part that runs what differs between two specs."""
     before, after = inputs(old, place) or {}, inputs(new, place) or {}
-    spelled = _parts(new)[place]
+    spelled = new.parts[place]
     assert spelled is not None
     arguments = _arguments(new, place, spelled, _class(new, place, spelled), env)
     part.update_options(**{name: arguments[name] for name in after if before.get(name) != after[name]})
@@ -201,7 +188,7 @@ def _class(spec: SessionSpec, place: str, part: Part) -> Callable[..., Any]:
         raise SpecError(
             f"{where}.plugin: {part.plugin!r} is not the name of a LiveKit plugin, such as openai or deepgram"
         )
-    name = OWN.get(part.plugin, f"livekit.plugins.{part.plugin}")
+    name = part.module
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:

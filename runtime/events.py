@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import ClassVar, Literal
 
+from .redaction import redacted
+
 Speaker = Literal["customer", "operator"]
 """The persona and the trainee, in the words of the trainee's screen."""
 
@@ -95,6 +97,9 @@ class Failure(Event):
     reason: str
     recoverable: bool
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", redacted(self.reason))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered(Event):
@@ -138,6 +143,7 @@ class Reload(Event):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "how", How(self.how))  # as text when it comes from JSON
+        object.__setattr__(self, "reason", redacted(self.reason))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

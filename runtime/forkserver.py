@@ -16,6 +16,7 @@ LIVEKIT = ("livekit.agents.ipc._preload", "livekit.agents.ipc._preload_freeze")
 processes. Private, and skipped when they are gone: the worker then starts more slowly."""
 
 FILES = 65_536
+"""Open files that the worker asks for."""
 
 
 def prepare(worker: Worker, spec: SessionSpec) -> None:
@@ -36,11 +37,6 @@ def prepare(worker: Worker, spec: SessionSpec) -> None:
 
 
 def modules(spec: SessionSpec) -> list[str]:
-    """The modules of the spec's parts."""
-    model = spec.model
-    parts = {"realtime": model.realtime, "stt": model.stt, "llm": model.llm, "tts": model.tts}
-    return [
-        f"runtime.offline.{place}" if part.plugin == "offline" else f"livekit.plugins.{part.plugin}"
-        for place, part in parts.items()
-        if part
-    ]
+    """The modules of the parts that a call imports: all but the detector, which LiveKit itself brings."""
+    parts = {place: part for place, part in spec.parts.items() if part and place != "detector"}
+    return [f"{part.module}.{place}" if part.plugin == "offline" else part.module for place, part in parts.items()]

@@ -14,6 +14,8 @@ from .groups import GROUPS
 from .validation import validated
 
 _STRICT = ConfigDict(extra="forbid")
+LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
+"""What the environment must hold to serve rooms."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 

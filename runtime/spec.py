@@ -22,6 +22,7 @@ from .errors import NotOffered, SpecError, suggest
 from .groups import CONF, GROUPS, chosen, file_of, options, read_conf
 from .mistakes import readable_errors
 from .persona import NAME, FrontMatter, Persona, read_persona
+from .redaction import SECRET
 from .validation import validated
 
 T = TypeVar("T")
@@ -32,14 +33,11 @@ _STRICT = ConfigDict(extra="forbid")
 def _no_secrets(options: dict[str, Any]) -> dict[str, Any]:
     """Options whose name says secret must be `env:NAME`, so that no spec, log or event can hold one."""
     for name, value in options.items():
-        if _SECRET.search(name) and not (isinstance(value, str) and value.startswith("env:")):
+        if SECRET.search(name) and not (isinstance(value, str) and value.startswith("env:")):
             raise ValueError(f"{name} is a secret: write env:NAME, and set NAME in the environment or in .env")
         if isinstance(value, dict):
             _no_secrets(value)
     return options
-
-
-_SECRET = re.compile(r"(api_?key|secret|password|credentials|(^|_)token|authorization)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,15 @@ class Part:
     plugin: str
     options: Annotated[dict[str, Any], AfterValidator(_no_secrets)] = field(default_factory=dict)
     type: str | None = None
+
+    @property
+    def module(self) -> str:
+        """The Python module that the plugin is."""
+        return _OWN.get(self.plugin, f"livekit.plugins.{self.plugin}")
+
+
+_OWN = {"offline": "runtime.offline", "inference": "livekit.agents.inference"}
+"""The plugins that are not below `livekit.plugins`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,18 @@ class SessionSpec:
 
     def __hash__(self) -> int:
         return hash(self.revision)
+
+    @property
+    def parts(self) -> dict[str, Part | None]:
+        """The parts that the spec names, by place."""
+        model = self.model
+        return {
+            "realtime": model.realtime,
+            "stt": model.stt,
+            "llm": model.llm,
+            "tts": model.tts,
+            "detector": self.vad.detector,
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)

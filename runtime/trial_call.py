@@ -19,8 +19,8 @@ from livekit import api, rtc
 
 from .errors import NotOffered, SpecError
 from .network import address, why_unreachable
+from .settings import LIVEKIT_VARIABLES
 
-VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 ROOM_PREFIX = "doctor-"
 """No worker of ours takes such a room."""
 RATE = 48_000
@@ -59,9 +59,11 @@ class Server:
             NotOffered: none of them is set.
             SpecError: some are missing, or the URL is none.
         """
-        missing = [name for name in VARIABLES if not env.get(name)]
-        if len(missing) == len(VARIABLES):
-            raise NotOffered(f"{', '.join(VARIABLES)} are not set: calls are in the terminal. To serve rooms set them")
+        missing = [name for name in LIVEKIT_VARIABLES if not env.get(name)]
+        if len(missing) == len(LIVEKIT_VARIABLES):
+            raise NotOffered(
+                f"{', '.join(LIVEKIT_VARIABLES)} are not set: calls are in the terminal. To serve rooms set them"
+            )
         if missing:
             raise SpecError(f"{', '.join(missing)} not set. Put them in the environment or in .env")
         try:
@@ -74,7 +76,7 @@ class Server:
                 "LIVEKIT_URL is not an address: it is wss://HOST, or ws://HOST:PORT for a server without TLS"
             )
         url = parts._replace(scheme=parts.scheme.replace("ws", "http")).geturl().rstrip("/")
-        return cls(url, address(parts.geturl()), env[VARIABLES[1]], env[VARIABLES[2]])
+        return cls(url, address(parts.geturl()), env[LIVEKIT_VARIABLES[1]], env[LIVEKIT_VARIABLES[2]])
 
     async def answers(self) -> str:
         """Whether anything answers at the address. Raises SpecError if not."""

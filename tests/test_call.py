@@ -1,18 +1,22 @@
 """One call, and the same call through the real command, against servers that speak the providers' protocols."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 from livekit.agents import Agent, AgentSession
 
-from runtime.events import Ended, Event, Heard, How, Reload, Said, Started, from_json, to_json
+from runtime.events import Ended, Event, Failure, Heard, How, Reload, Said, Started, from_json, to_json
 from runtime.prompt import instructions
+from runtime.redaction import Formatter
 from runtime.session import Call
 from runtime.spec import Edit, SessionSpec, compose
 from tests.conftest import COMMAND
+from tests.held import held
 from tests.loopback import Close, Conversation, Refuse, Server
+from tests.loopback import openai_http as loopback_http
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.loopback.openai_realtime import OpenAIRealtimeServer
@@ -173,3 +177,19 @@ async def test_a_call_that_fails_says_so_and_exits_with_1(server: GeminiServer, 
     assert "! RealtimeModel" in out
     assert "Call ended: error" in out
     assert "Traceback" not in out + err
+
+
+async def test_a_key_that_a_provider_repeats_is_in_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that holds the refused key is told without it, and so is what libraries log."""
+    key = "sk-a-key-that-was-refused"
+    async with OpenAIHTTPServer(on_chat=[Refuse(401)] * 20) as server:
+        monkeypatch.setattr(loopback_http, "openai_error", lambda status: {"error": {"message": f"Wrong key: {key}."}})
+        async with held("openai_pipeline", server, monkeypatch, opened=False) as line:
+            monkeypatch.setenv("OPENAI_API_KEY", key)
+            await line.call.begin_turn("hello")
+            await line.until(lambda: bool(line.of(Failure)), timeout=20)
+            reasons = [failure.reason for failure in line.of(Failure)]
+            assert any("Wrong key: (OPENAI_API_KEY)." in reason for reason in reasons)
+            assert not [event for event in line.events if key in to_json(event)]
+    record = logging.LogRecord("openai", logging.ERROR, "", 0, "refused %s", (key,), None)
+    assert Formatter("%(message)s").format(record) == "refused (OPENAI_API_KEY)"
