@@ -76,6 +76,7 @@ class Following:
             session.input.audio = self._gate = Gate(session.input.audio)
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._read(edits))
+            reading.add_done_callback(lambda _: self._came.set())
             while self._inbox or not reading.done():
                 if self._inbox:
                     await self._take(self._inbox.popleft())
@@ -85,7 +86,7 @@ class Following:
 
     async def aclose(self) -> None:
         """Closes all parts."""
-        self._retire(self.parts)
+        self._retired += _going(self.parts)
         await self._close_retired()
 
     async def _read(self, edits: AsyncIterator[Edit]) -> None:
@@ -95,8 +96,6 @@ class Following:
                 self._came.set()
         except Exception:  # whoever sends edits has made a mistake: the call goes on with the spec that it has
             logger.exception("no more edits can be read")
-        finally:
-            self._came.set()
 
     async def _take(self, edit: Edit) -> None:
         """One edit, from the plan to the receipt."""
@@ -200,10 +199,13 @@ class Following:
                     build.tune(self._part(place), spec, self.spec, place)
                 self.agent.update_options(**{_OPTION[place]: self._part(place) for place in made})
                 await self.agent.update_instructions(instructions(self.spec))
-            self._retired += made.values()
+                if steps.tools:
+                    await self.agent.update_tools([end_call(self.spec, self._hang_up)])
+            self._retired += _going(
+                replace(self.parts, **{FIELDS[place]: made[place] for place in made}), but=self.parts
+            )
             raise
-        old, self.parts = self.parts, replace(self.parts, **{FIELDS[place]: part for place, part in made.items()})
-        self._retire(old, but=self.parts)
+        self._run_on(replace(self.parts, **{FIELDS[place]: part for place, part in made.items()}))
 
     async def _tell(self, spec: SessionSpec, tools: bool) -> None:
         """Gives the model its new prompt; returns when it has it."""
@@ -234,14 +236,13 @@ class Following:
                         await standby.catch_up(history)
                     if self._floor.quiet:  # else somebody began to speak while the provider was told the latest
                         await self._hand_over(PersonaAgent(spec, parts, tools, history))
-                        old, self.parts = self.parts, parts
-                        self._retire(old, but=parts)
+                        self._run_on(parts)
                         return True
-            self._retire(parts, but=self.parts)
             return False
-        except BaseException:
-            self._retire(parts, but=self.parts)
-            raise
+        finally:
+            if self.parts is not parts:  # nobody speaks with them yet: a session that is open must not stay so
+                for part in _going(parts, but=self.parts):
+                    await close(part, self._emit)
 
     async def _hand_over(self, agent: PersonaAgent) -> None:
         """The agent takes over, and hears what is said meanwhile."""
@@ -262,11 +263,10 @@ class Following:
     def _part(self, place: str) -> Any:
         return getattr(self.parts, FIELDS[place])
 
-    def _retire(self, parts: Parts, but: Parts | None = None) -> None:
-        """Marks parts for closing, once no speech uses them any more."""
-        kept = [id(getattr(but, name)) for name in _NAMES] if but else []
-        going = (getattr(parts, name) for name in _NAMES)
-        self._retired += [part for part in going if part is not None and id(part) not in kept]
+    def _run_on(self, parts: Parts) -> None:
+        """The call runs on these parts from now on; those that it leaves are closed once no speech uses them."""
+        old, self.parts = self.parts, parts
+        self._retired += _going(old, but=parts)
 
     async def _close_retired(self) -> None:
         retired, self._retired = self._retired, []
@@ -276,6 +276,13 @@ class Following:
 
 _OPTION = {"llm": "llm", "stt": "stt", "tts": "tts", "detector": "vad"}
 _NAMES = ("model", "stt", "tts")
+
+
+def _going(parts: Parts, but: Parts | None = None) -> list[Any]:
+    """What of these parts has to be closed, but for those that go on."""
+    kept = [id(getattr(but, name)) for name in _NAMES] if but else []
+    going = (getattr(parts, name) for name in _NAMES)
+    return [part for part in going if part is not None and id(part) not in kept]
 
 
 async def close(part: AgentSession[None] | Any, emit: Emit) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from livekit.agents.llm import (
@@ -109,11 +109,14 @@ class Acceptance:
         self._instructions = instructions
         self._trouble = ""
         self._answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        session.on("error", self._on_error)
-        if type(session).__module__.endswith("openai"):
-            session.on("openai_server_event_received", self._on_openai)
-        else:
-            session.on("metrics_collected", self._on_metrics)
+        self._session = session
+        openai = type(session).__module__.endswith("openai")
+        answers = (
+            ("openai_server_event_received", self._on_openai) if openai else ("metrics_collected", self._on_metrics)
+        )
+        self._listeners: list[tuple[Any, Callable[[Any], None]]] = [("error", self._on_error), answers]
+        for event, listener in self._listeners:
+            session.on(event, listener)
 
     async def wait(self) -> None:
         """Returns once it is accepted.
@@ -127,6 +130,9 @@ class Acceptance:
         except TimeoutError:
             why = f": {self._trouble}" if self._trouble else ""
             raise NotAccepted(f"the provider did not accept it in {ACKNOWLEDGE_SECONDS:g} s{why}") from None
+        finally:
+            for event, listener in self._listeners:
+                self._session.off(event, listener)
 
     def _settle(self, error: str = "") -> None:
         if not self._answer.done():

@@ -299,3 +299,55 @@ async def test_turn_handling_changes_by_an_agent_that_keeps_the_parts(monkeypatc
         assert not made
         await line.call.type("hello")
         assert await line.answer(2) == "no dog, hello"
+
+
+async def test_a_session_that_nobody_took_does_not_stay_open(
+    monkeypatch: pytest.MonkeyPatch, skip: Callable[[float], None]
+) -> None:
+    """What was opened for an edit that was not accepted in time is closed when the edit is rejected."""
+    async with GeminiServer(reply=obeys, on_connect=[None, Stall()]) as server:
+        async with held("gemini_realtime", server, monkeypatch) as line:
+            line.write(NEW)
+            await server.connected(2)
+            while not line.of(Reload):
+                skip(1)
+                await asyncio.sleep(0)
+            assert line.of(Reload)[0].how is How.REJECTED
+            await server.until(lambda: server.connections[1].closed)
+            assert not server.connections[0].closed
+
+
+async def test_edits_leave_no_listeners_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten edits of a prompt that is changed in place leave the session with the listeners that it had."""
+    async with OpenAIRealtimeServer(reply=obeys) as server:
+        async with held("openai_realtime", server, monkeypatch) as line:
+            model_session = line.call._live.agent.realtime_llm_session
+            before = {name: len(listeners) for name, listeners in model_session._events.items() if listeners}
+            for number in range(10):
+                line.write(f"{NEW} {number}")
+                assert (await line.receipt(number + 1)).how is How.IN_PLACE
+            after = {name: len(listeners) for name, listeners in model_session._events.items() if listeners}
+            assert after == before
+
+
+async def test_a_prompt_that_is_refused_leaves_the_tools_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edit of endings that the provider refuses leaves prompt and tool as they were."""
+    async with OpenAIRealtimeServer(reply=obeys) as server, held("openai_realtime", server, monkeypatch) as line:
+        front = replace(line.spec.persona.front, endings=())
+        spec = rewritten(replace(line.spec, persona=replace(line.spec.persona, front=front)), NEW)
+        connection = server.connections[0]
+        update = connection._update
+
+        def refuses(session: Any, event_id: str | None) -> None:
+            if "Biscuit" in str(session.get("instructions")):
+                connection.error("invalid_value", "no dogs", event_id)
+            else:
+                update(session, event_id)
+
+        monkeypatch.setattr(connection, "_update", refuses)
+        line.edit(spec)
+        receipt = await line.receipt()
+        assert receipt.how is How.REJECTED and "no dogs" in receipt.reason
+        await line.call.type("hello")
+        assert await line.answer(2) == "no dog, hello"
+        assert "resolved" in str(connection.session["tools"])
