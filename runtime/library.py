@@ -138,7 +138,9 @@ class Library:
             except SpecError as error:
                 self.problems["settings"] = problem = str(error)
         for path in touched:
-            self._look_at(path, say)
+            self._look_at(path)
+        for asked in [asked for asked, entry in self._entries.items() if not entry.followers and _gone(entry.spec)]:
+            del self._entries[asked]
         followed: set[Path] = set()
         for asked, entry in list(self._entries.items()):
             edit = await self._edited(dict(asked), entry, touched, problem)
@@ -151,16 +153,22 @@ class Library:
                     take(edit)
                 except Exception:  # one call that cannot be told must not keep the others from being told
                     logger.exception("a call did not take an edit")
-        errors = [*self.problems.values(), *(entry.error for entry in self._entries.values())]
-        wrong = next((error for error in errors if error), "")
+        errors = {
+            file_of(entry.spec.choices["persona"]): entry.error for entry in self._entries.values() if entry.error
+        }
+        wrong = next((error for error in (*self.problems.values(), *errors.values())), "")
         # Calls that are on say themselves what they got.
         for path in sorted(
             path for path in saved.changed if path not in followed and (is_persona(path) or not followed)
         ):
-            say(f"{shown_path(path)} saved: {wrong or 'the next call has it'}")
+            if path.exists():
+                own = self.problems.get(str(path)) or errors.get(path) if is_persona(path) else wrong
+                say(f"{shown_path(path)} saved: {own or 'the next call has it'}")
+            else:
+                say(f"{shown_path(path)} is gone: no further call has it")
         return Edit(None, saved.at, files, wrong, program)
 
-    def _look_at(self, path: Path, say: Callable[[str], None]) -> None:
+    def _look_at(self, path: Path) -> None:
         """Notes what is wrong with a persona that nobody may have asked for yet."""
         self.problems.pop(str(path), None)
         if is_persona(path) and path.exists():
@@ -174,7 +182,8 @@ class Library:
         if problem:
             return Edit(None, error=problem)
         try:
-            if not (persona := file_of(entry.spec.choices["persona"])).exists():
+            persona = file_of(entry.spec.choices["persona"])
+            if _gone(entry.spec):
                 raise SpecError("this file is gone", file=persona)
             if not entry.error and all(is_persona(path) for path in touched):
                 if persona not in touched:
@@ -226,6 +235,11 @@ def is_ours(path: Path) -> bool:
     if path.parent == CONF / "customer":
         return path.suffix == ".md" and bool(NAME.fullmatch(path.stem))
     return path == CONF / "config.yaml" or is_persona(path)
+
+
+def _gone(spec: SessionSpec) -> bool:
+    """Whether the persona's file is not there any more."""
+    return not file_of(spec.choices["persona"]).exists()
 
 
 def _is_programs(path: Path) -> bool:

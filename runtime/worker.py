@@ -36,12 +36,13 @@ READY_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A job that was accepted and has not begun: its room, the user of the room's name, and what it asked for."""
+    """A job that was accepted and has not begun: its room, the user of the room's name, what it asked for and gets."""
 
     room: str
     user: str
     choices: dict[str, str]
     reload: ReloadMode
+    spec: SessionSpec
 
 
 def identity(job: str) -> str:
@@ -82,13 +83,17 @@ class Desk:
             await request.reject(terminate=False)
             return
         reload = routed.reload or settings.reload
-        self._expected[request.id] = Expected(name, room.user, routed.choices, reload)
+        self._expected[request.id] = Expected(name, room.user, routed.choices, reload, spec)
         await request.accept(name=spec.persona.name, identity=identity(request.id))
 
     async def meet(self, job: str, line: Line) -> Take:
         """Gives a job that has started its spec and the edits of it, and shows what its call tells."""
         expected = self._expected.pop(job)
-        spec = await self._library.find(expected.choices)
+        try:
+            spec = await self._library.find(expected.choices)
+        except SpecError:  # the persona's file went while the job was starting
+            spec = expected.spec
+            self._library.put(expected.choices, spec)
         self.calls[job] = expected.room, spec
         metrics.CALLS.inc()
         line.open(Terms(expected.reload, self._library.settings.rooms))

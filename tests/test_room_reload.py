@@ -144,6 +144,9 @@ async def test_new_rooms_get_what_the_files_say_now(livekit_url: str, environmen
         async with calling(livekit_url, room_of().replace("billing-dispute-01", "fraud-01")) as caller:
             await caller.reads(1, 60)
             assert caller.texts == ["customer: My card was used by someone else."]
+        await worker.until("Call ended")
+        file.with_name("bob.md").unlink()
+        await worker.until("bob.md is gone")
         saved(file, sarah.replace("Finally! I have been", "At last. I was"))
         await worker.until("sarah_thompson.md saved")
         async with calling(livekit_url, room_of()) as caller:
