@@ -11,7 +11,6 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession, AutoSubscribe, JobContext, JobExecutorType, JobProcess
 from livekit.agents.llm import RealtimeModel
 from livekit.agents.voice.room_io import AudioInputOptions, RoomIO, RoomOptions, TextOutputOptions
-from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from .errors import SpecError
 from .events import Emit, Ended, Event, Failure, Notice
@@ -21,6 +20,7 @@ from .screen import Screen
 from .session import Call
 from .settings import Rooms, Transcripts
 from .spec import Edit
+from .words import keep_in_step
 
 LEFT = (
     rtc.DisconnectReason.CLIENT_INITIATED,
@@ -146,9 +146,8 @@ class Trainee:
         room_io = RoomIO(session, self._room, options=options)
         await room_io.start()
         spoken = session.output.audio
-        if not streams and spoken is not None and words is not None:
-            in_step = TranscriptSynchronizer(next_in_chain_audio=spoken, next_in_chain_text=words)
-            session.output.audio, session.output.transcription = in_step.audio_output, in_step.text_output
+        if not streams and spoken is not None:
+            keep_in_step(session, spoken)
         try:
             await session.start(agent, session_host=False, record=False)
             await self._hears(room_io)

@@ -46,6 +46,8 @@ class Caller(Watched):
         super().__init__()
         self.room = rtc.Room()
         self.lines: list[dict[str, Any]] = []
+        self.streams: list[str] = []
+        """The text streams that LiveKit sent, each once it was whole."""
         self.voiced = 0
         self.longest_gap = 0.0
         """Seconds of silence between two frames of her voice, at most."""
@@ -91,6 +93,10 @@ class Caller(Watched):
             else:
                 silent += event.frame.duration
 
+    async def read(self, reader: rtc.TextStreamReader) -> None:
+        self.streams.append(await reader.read_all())
+        self.changed()
+
     def note(self, add: Callable[[Any], Any]) -> Callable[..., None]:
         """An event handler that does this with the event's first argument."""
 
@@ -121,6 +127,9 @@ async def calling(url: str, room: str, who: str = "Ann Lee") -> AsyncIterator[Ca
 
         caller.room.on("data_received", caller.note(lambda packet: caller.lines.append(json.loads(packet.data))))
         caller.room.on("track_subscribed", caller.note(listen))
+        caller.room.register_text_stream_handler(
+            "lk.transcription", lambda reader, _: listening.append(tasks.create_task(caller.read(reader)))
+        )
         caller.room.on("participant_connected", caller.note(lambda other: caller.there.add(other.identity)))
         caller.room.on("participant_disconnected", caller.note(lambda other: caller.there.discard(other.identity)))
         caller.room.on("disconnected", caller.note(gone))
