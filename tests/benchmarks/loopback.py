@@ -126,6 +126,12 @@ class Worker:
         """Seconds of CPU that the worker and all that it started and that still runs have used."""
         return sum(_of(process, _cpu_seconds) for process in self._processes())
 
+    def cpu_percent(self, seconds: float) -> float:
+        """Percent of a core that they use in the next so many seconds."""
+        used, began = self.cpu(), time.monotonic()
+        time.sleep(seconds)
+        return (self.cpu() - used) / (time.monotonic() - began) * 100
+
     def threads(self) -> int:
         """How many threads the worker and all that it started have."""
         return sum(int(_of(process, lambda pid: len(os.listdir(f"/proc/{pid}/task")))) for process in self._processes())

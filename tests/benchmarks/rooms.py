@@ -76,21 +76,15 @@ def _cost(people: Trainees, serving: Worker) -> tuple[float, float]:
     Raises:
         RuntimeError: a call was not heard. What the others cost, shared among all, would look cheap.
     """
-    memory, cpu = serving.memory(), _cpu(serving)
+    memory, cpu = serving.memory(), serving.cpu_percent(SILENT)
     for _ in range(CALLS):
         if people.heard([people.join(serving.url)], HEARD_WITHIN) == [None]:
             raise RuntimeError("a call was not heard: its cost cannot be told")
     time.sleep(SPOKEN)
-    added = serving.memory() - memory, _cpu(serving) - cpu
+    added = serving.memory() - memory, serving.cpu_percent(SILENT) - cpu
     people.leave()
     time.sleep(SETTLED)
     return added[0] / CALLS, added[1] / CALLS
-
-
-def _cpu(serving: Worker) -> float:
-    used, began = serving.cpu(), time.monotonic()
-    time.sleep(SILENT)
-    return (serving.cpu() - used) / (time.monotonic() - began) * 100
 
 
 if __name__ == "__main__":

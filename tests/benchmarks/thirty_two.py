@@ -9,7 +9,7 @@ import time
 from contextlib import ExitStack
 from statistics import median
 
-from .loopback import Worker, available, livekit_server, ours, persona_folder, worker
+from .loopback import available, livekit_server, ours, persona_folder, worker
 from .measure import Row, print_table, progress
 from .trainees import trainees
 
@@ -40,7 +40,7 @@ def rows() -> list[Row]:
                 progress(f"call {i + 1}: {heard[-1] and round(heard[-1], 2)} s")
                 time.sleep(BETWEEN)
             time.sleep(SPOKEN)
-            memory, cpu = serving.memory(), _cpu(serving)
+            memory, cpu = serving.memory(), serving.cpu_percent(SILENT)
     seconds = [one for one in heard if one is not None]
     on = len(seconds)
     memory_goal, cpu_goal = (12, 3.1) if on == CALLS else (None, None)  # what fewer calls cost says nothing about them
@@ -56,12 +56,6 @@ def rows() -> list[Row]:
         ),
         Row(f"{on} on: CPU a silent call, of a core", cpu / max(on, 1), "%", goal=cpu_goal),
     ]
-
-
-def _cpu(serving: Worker) -> float:
-    used, began = serving.cpu(), time.monotonic()
-    time.sleep(SILENT)
-    return (serving.cpu() - used) / (time.monotonic() - began) * 100
 
 
 if __name__ == "__main__":
