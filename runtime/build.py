@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -32,14 +33,15 @@ PLACES: dict[str, tuple[type, str]] = {
 
 
 class InPlace(Executor):
-    """Runs what it is given at once.
+    """Runs what it is given at once, for `run_in_executor` alone: it gives an asyncio future, which that awaits as it
+    is.
 
     The local VAD takes 0.03 ms for 32 ms of audio. To hand that to a thread of its own and back, as it does by itself,
     costs more than that.
     """
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done = Future[Any]()
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+        done = asyncio.get_running_loop().create_future()
         try:
             done.set_result(fn(*args, **kwargs))
         except Exception as error:

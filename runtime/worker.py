@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 READY_SECONDS = 60.0
 """A job process imports for 3 to 5 s alone on a core; many at once take their time."""
+
+END_SECONDS = 20.0
+"""For LiveKit to end what is left once the worker is told to. It waits without a limit for some of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +224,7 @@ async def _until_signals(server: AgentServer, desk: Desk, emit: Emit) -> None:
             task.cancel()
             with suppress(asyncio.CancelledError, TimeoutError):
                 await task
+        _end_within(END_SECONDS)
         await desk.hang_up()  # a job that is only told to shut down talks on for 15 s
     finally:
         first.cancel()
@@ -227,6 +233,19 @@ async def _until_signals(server: AgentServer, desk: Desk, emit: Emit) -> None:
             await running
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def _end_within(seconds: float) -> None:
+    """Sees to it that this process is gone by then, with its jobs: a job or a thread may hang in a library."""
+
+    def end() -> None:
+        for job in multiprocessing.active_children():
+            job.kill()
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True  # a process that ends by itself does not wait for it
+    timer.start()
 
 
 def _join_unasked(emit: Emit) -> None:

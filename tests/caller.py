@@ -139,7 +139,8 @@ async def calling(url: str, room: str, who: str = "Ann Lee") -> AsyncIterator[Ca
         try:
             yield caller
         finally:
-            await caller.room.disconnect()
+            async with asyncio.timeout(30):
+                await caller.room.disconnect()
             for task in listening:
                 task.cancel()
 

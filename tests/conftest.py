@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import psutil
 import pytest
 from hypothesis import settings
 
@@ -60,6 +62,30 @@ class Run(Protocol):
     def __call__(
         self, *arguments: str, stdin: str | bytes = "", env: Mapping[str, str] = ..., cwd: Path | None = None
     ) -> Result: ...
+
+
+async def ended(process: asyncio.subprocess.Process, *signals: signal.Signals) -> None:
+    """Ends a process that leads a session of its own, and waits for all that holds its output; whatever still does
+    after a while is killed, and named."""
+    for number in signals:
+        if process.returncode is None:
+            process.send_signal(number)
+    try:
+        async with asyncio.timeout(90):  # longer than a worker lets its calls go on
+            await process.communicate()
+    except TimeoutError:
+        left = [p for p in psutil.process_iter(["cmdline"]) if _session(p.pid) == process.pid]
+        named = [f"{p.pid} {p.status()}: {' '.join(p.info['cmdline'])}" for p in left]
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail("\n".join(["it does not end:", *named]))
+
+
+def _session(pid: int) -> int:
+    """The session of a process; 0 if it is gone."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
 
 
 @pytest.fixture(scope="session")

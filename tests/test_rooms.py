@@ -1,6 +1,7 @@
 """Rooms of a real LiveKit server become calls: the real command as a worker, a real client as the trainee."""
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from livekit import api, rtc
 
 from runtime.spec import compose
 from tests.caller import calling
-from tests.conftest import COMMAND
+from tests.conftest import COMMAND, ended
 from tests.livekit_server import KEY, SECRET
 
 
@@ -46,10 +47,7 @@ async def serving(url: str, environment: dict[str, str], *options: str) -> Async
         await worker.until("registered with ws://127.0.0.1")
         yield worker
     finally:
-        if process.returncode is None:
-            process.terminate()
-            process.terminate()
-        await process.communicate()
+        await ended(process, signal.SIGTERM, signal.SIGTERM)
 
 
 async def agents(url: str, room: str) -> list[str]:

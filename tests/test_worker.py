@@ -5,6 +5,8 @@ import inspect
 import logging
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,7 +18,7 @@ import pytest
 from runtime.events import Event, Notice
 from runtime.worker import _Log
 from tests.caller import Caller, calling
-from tests.conftest import COMMAND
+from tests.conftest import COMMAND, ended
 from tests.livekit_server import CONFIG, KEY, SECRET, free_port
 from tests.test_room_life import empty, line_of, room_of
 from tests.test_rooms import Worker, kill_one_job, serving
@@ -134,9 +136,7 @@ async def test_a_server_that_is_away_is_waited_for(livekit_url: str, environment
             async with calling(url, room_of()) as caller:
                 await caller.hears(40)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGTERM)
-        await process.communicate()
+        await ended(process, signal.SIGTERM, signal.SIGTERM)
 
 
 @pytest.mark.parametrize("options", [["worker.idle_processes=8"], ["worker.executor=thread"]], ids=lambda o: o[0])
@@ -174,3 +174,19 @@ def test_what_livekit_only_logs_is_an_event() -> None:
     assert [event.text for event in told if isinstance(event, Notice)] == [
         "cannot reach LiveKit at ws://127.0.0.1; trying again"
     ]
+
+
+HANGS = """
+import multiprocessing, time
+from runtime.worker import _end_within
+
+multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,)).start()
+_end_within(0.1)
+time.sleep(600)
+"""
+
+
+def test_a_worker_whose_job_hangs_ends_all_the_same(environment: dict[str, str]) -> None:
+    """In a library that never returns, in its own process and in a job's: both are gone once the time is up."""
+    done = subprocess.run([sys.executable, "-c", HANGS], env=environment, stdout=-1, timeout=60)  # until both close it
+    assert done.returncode == 1
