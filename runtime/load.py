@@ -34,9 +34,13 @@ class Load:
         self._emit = emit
         self._samples = deque[float](maxlen=SAMPLES)
         self._over = False
+        self.closed = False
+        """Whether no further room is wanted, however idle the machine is."""
 
     def reported(self) -> float:
         """The load as the server compares it to its target; 0 without a threshold."""
+        if self.closed:
+            return 1.0
         return TARGET_LOAD * fmean(self._samples) / self._threshold if self._samples else 0.0
 
     def add(self, busy: float) -> None:

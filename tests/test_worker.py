@@ -143,7 +143,8 @@ async def test_a_server_that_is_away_is_waited_for(livekit_url: str, environment
 async def test_eight_trainees_within_a_second_are_all_heard(
     options: list[str], livekit_url: str, environment: dict[str, str]
 ) -> None:
-    """Each hears the opening, and reads the lines of the own call alone."""
+    """Each hears the opening, and reads the lines of the own call alone. A worker that waits for all of them to finish
+    ends when they hang up at once."""
     async with serving(livekit_url, environment, *options) as worker, AsyncExitStack() as stack:
 
         async def join(number: int) -> Caller:
@@ -157,6 +158,11 @@ async def test_eight_trainees_within_a_second_are_all_heard(
         assert all(len(caller.lines) == 1 and len(caller.there) == 1 for caller in callers)
         for number in range(8):
             await line_of(worker, f"[user{number}]", "Finally!")
+        worker.process.terminate()
+        await worker.until("stopping: no new rooms; 8 calls may finish")
+        await asyncio.gather(*(caller.room.disconnect() for caller in callers))
+        async with asyncio.timeout(30):
+            assert await worker.process.wait() == 0
 
 
 async def test_a_worker_over_its_load_threshold_says_so(livekit_url: str, environment: dict[str, str]) -> None:
