@@ -183,7 +183,7 @@ class Library:
             return Edit(None, error=problem)
         try:
             persona = file_of(entry.spec.choices["persona"])
-            if _gone(entry.spec):
+            if not persona.exists():
                 raise SpecError("this file is gone", file=persona)
             if not entry.error and all(is_persona(path) for path in touched):
                 if persona not in touched:

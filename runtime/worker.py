@@ -86,7 +86,7 @@ class Desk:
         except SpecError as error:
             tell(Notice(text=f"{error}; the room is left alone"))
             routed = spec = None
-        if routed is None or spec is None:
+        if routed is None or spec is None or self._closing:  # it may have been told to stop meanwhile
             await request.reject(terminate=False)
             return
         reload = routed.reload or settings.reload
@@ -96,13 +96,14 @@ class Desk:
 
     async def meet(self, job: str, line: Line) -> Take:
         """Gives a job that has started its spec and the edits of it, and shows what its call tells."""
-        expected = self._expected.pop(job)
+        expected = self._expected[job]
         try:
             spec = await self._library.find(expected.choices)
         except SpecError:  # the persona's file went while the job was starting
             spec = expected.spec
             self._library.put(expected.choices, spec)
         self.calls[job] = expected.room, spec
+        self._expected.pop(job, None)  # not sooner: `finish` waits for what is in either
         metrics.CALLS.inc()
         line.open(Terms(expected.reload, self._library.settings.rooms))
         unfollow = self._library.follow(expected.choices, line.send)

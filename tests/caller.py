@@ -9,6 +9,7 @@ standard input.
 import asyncio
 import json
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +24,11 @@ from tests.loopback import Watched
 RATE = 48_000
 LOUD = 500
 """Amplitude from which a sample is somebody's voice."""
+
+
+def room_of(user: str = "abc123") -> str:
+    """A room of the Axtra Console, of now."""
+    return f"axtra-billing-dispute-01-{user}-{time.time_ns() // 10**6}"
 
 
 def token(room: str, who: str) -> str:

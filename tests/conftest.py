@@ -64,12 +64,12 @@ class Run(Protocol):
     ) -> Result: ...
 
 
-async def ended(process: asyncio.subprocess.Process, *signals: signal.Signals) -> None:
-    """Ends a process that leads a session of its own, and waits for all that holds its output; whatever still does
+async def stopped(process: asyncio.subprocess.Process) -> None:
+    """Ends a worker that leads a session of its own, and waits for all that holds its output; whatever still does
     after a while is killed, and named."""
-    for number in signals:
+    for _ in range(2):
         if process.returncode is None:
-            process.send_signal(number)
+            process.terminate()
     try:
         async with asyncio.timeout(90):  # longer than a worker lets its calls go on
             await process.communicate()

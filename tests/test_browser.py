@@ -7,9 +7,9 @@ from urllib.parse import quote
 import pytest
 
 from tests.browser import browsing, find_chromium, site
-from tests.caller import RATE, speech, token
+from tests.caller import RATE, room_of, speech, token
 from tests.loopback.audio import silence, wav
-from tests.test_room_life import empty, room_of
+from tests.test_room_life import empty
 from tests.test_rooms import serving
 
 

@@ -43,3 +43,10 @@ async def test_sampling_ends_with_the_worker() -> None:
     """Nothing goes on measuring once the context is closed; without a threshold nothing begins to."""
     async with Load(math.inf, lambda event: None).measured():
         pass
+
+
+def test_a_worker_that_stops_gets_no_room() -> None:
+    """However idle its machine is, and also without a threshold."""
+    load = Load(math.inf, lambda event: None)
+    load.closed = True
+    assert load.reported() >= TARGET_LOAD

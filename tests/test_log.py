@@ -1,10 +1,9 @@
 """What is printed where no terminal is: lines to read, or one JSON object an event."""
 
 import json
-import time
 
 from runtime.events import KINDS
-from tests.caller import calling
+from tests.caller import calling, room_of
 from tests.conftest import Run
 from tests.test_rooms import serving
 
@@ -28,7 +27,7 @@ def test_an_unknown_kind_of_lines_is_refused(run: Run) -> None:
 
 async def test_every_line_of_a_room_names_user_and_room(livekit_url: str, environment: dict[str, str]) -> None:
     """As JSON, for a log collector."""
-    room = f"axtra-billing-dispute-01-abc123-{time.time_ns() // 10**6}"
+    room = room_of()
     async with serving(livekit_url, environment, "lines=json") as worker:
         async with calling(livekit_url, room) as caller:
             await caller.reads(1, 40)
@@ -40,7 +39,7 @@ async def test_every_line_of_a_room_names_user_and_room(livekit_url: str, enviro
 
 async def test_a_plain_line_names_user_and_room(livekit_url: str, environment: dict[str, str]) -> None:
     """In a pipe; on a terminal the user alone."""
-    room = f"axtra-billing-dispute-01-abc123-{time.time_ns() // 10**6}"
+    room = room_of()
     async with serving(livekit_url, environment) as worker:
         async with calling(livekit_url, room) as caller:
             await caller.reads(1, 40)

@@ -1,20 +1,14 @@
 """The life of a call in a room: trainees who drop out and come back, who never come, who speak up and interrupt."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from livekit import api
 
-from tests.caller import calling, calling_elsewhere
+from tests.caller import calling, calling_elsewhere, room_of
 from tests.livekit_server import KEY, SECRET
 from tests.test_rooms import Worker, agents, serving
-
-
-def room_of(user: str = "abc123") -> str:
-    """A room of the Axtra Console, of now."""
-    return f"axtra-billing-dispute-01-{user}-{time.time_ns() // 10**6}"
 
 
 @asynccontextmanager

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.caller import calling
+from tests.caller import calling, room_of
 from tests.loopback import Refuse
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.loopback.openai_realtime import OpenAIRealtimeServer
-from tests.test_room_life import empty, room_of
+from tests.test_room_life import empty
 from tests.test_rooms import serving
 
 SPOKEN = "I am so sorry. I take responsibility."

@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.caller import calling
+from tests.caller import calling, room_of
 from tests.conftest import ROOT
 from tests.livekit_server import free_port
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.test_reload import obeys
-from tests.test_room_life import room_of
 from tests.test_rooms import Worker, serving
 
 USERS = ("ann", "bob", "cat")

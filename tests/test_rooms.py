@@ -1,8 +1,6 @@
 """Rooms of a real LiveKit server become calls: the real command as a worker, a real client as the trainee."""
 
 import asyncio
-import signal
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,8 +8,8 @@ import pytest
 from livekit import api, rtc
 
 from runtime.spec import compose
-from tests.caller import calling
-from tests.conftest import COMMAND, ended
+from tests.caller import calling, room_of
+from tests.conftest import COMMAND, stopped
 from tests.livekit_server import KEY, SECRET
 
 
@@ -25,14 +23,14 @@ class Worker:
     async def until(self, text: str) -> str:
         """The first line that holds this text, once it is there."""
         assert self.process.stdout
-        while not (found := [line for line in self.lines if text in line]):
-            try:
-                async with asyncio.timeout(60):
+        try:
+            async with asyncio.timeout(60):
+                while not (found := [line for line in self.lines if text in line]):
                     line = await self.process.stdout.readline()
-            except TimeoutError:
-                line = b""
-            assert line, "\n".join([f"no {text!r} in:", *self.lines])
-            self.lines.append(line.decode().rstrip())
+                    assert line, "\n".join(self.lines)
+                    self.lines.append(line.decode().rstrip())
+        except TimeoutError:
+            pytest.fail("\n".join([f"no {text!r} in:", *self.lines]))
         return found[0]
 
 
@@ -47,7 +45,7 @@ async def serving(url: str, environment: dict[str, str], *options: str) -> Async
         await worker.until("registered with ws://127.0.0.1")
         yield worker
     finally:
-        await ended(process, signal.SIGTERM, signal.SIGTERM)
+        await stopped(process)
 
 
 async def agents(url: str, room: str) -> list[str]:
@@ -59,7 +57,7 @@ async def agents(url: str, room: str) -> list[str]:
 
 async def test_a_trainee_hears_the_opening_and_reads_it_once(livekit_url: str, environment: dict[str, str]) -> None:
     """The customer speaks first; her whole line comes once, with her emotion, and is in the log under the user's id."""
-    room = f"axtra-billing-dispute-01-abc123-{time.time_ns() // 10**6}"
+    room = room_of()
     async with serving(livekit_url, environment) as worker, calling(livekit_url, room) as seen:
         await seen.until(lambda: bool(seen.lines), 40)
         assert seen.voiced
@@ -80,7 +78,7 @@ async def test_the_customer_leaves_when_the_trainee_does(
     executor: str, livekit_url: str, environment: dict[str, str]
 ) -> None:
     """Within two seconds of the trainee's hanging up nobody of ours is left in the room."""
-    room = f"axtra-billing-dispute-01-abc123-{time.time_ns() // 10**6}"
+    room = room_of()
     async with serving(livekit_url, environment, f"worker.executor={executor}") as worker:
         async with watching(livekit_url, room) as left:
             async with calling(livekit_url, room) as seen:
@@ -109,7 +107,7 @@ async def watching(url: str, room: str) -> AsyncIterator[asyncio.Queue[str]]:
 
 async def test_rooms_of_others_are_left_alone(livekit_url: str, environment: dict[str, str]) -> None:
     """A room that is not named as ours gets no customer, and the next one that is gets one."""
-    ours = f"axtra-billing-dispute-01-abc123-{time.time_ns() // 10**6}"
+    ours = room_of()
     async with serving(livekit_url, environment), calling(livekit_url, "someone-elses"):
         async with calling(livekit_url, ours) as seen:
             await seen.hears(40)
@@ -118,7 +116,7 @@ async def test_rooms_of_others_are_left_alone(livekit_url: str, environment: dic
 
 async def test_other_clients_get_text_streams(livekit_url: str, environment: dict[str, str]) -> None:
     """transcripts=stream sends LiveKit's own streams, and no data message."""
-    room = f"axtra-billing-dispute-01-abc123-{time.time_ns() // 10**6}"
+    room = room_of()
     async with serving(livekit_url, environment, "rooms.transcripts=stream"), calling(livekit_url, room) as seen:
         await seen.until(lambda: bool(seen.streams), 40)
         assert seen.streams[0].split()[0] == "Finally!"
@@ -127,7 +125,7 @@ async def test_other_clients_get_text_streams(livekit_url: str, environment: dic
 
 async def test_a_room_nobody_claims_says_which_line_to_add(livekit_url: str, environment: dict[str, str]) -> None:
     """The customer of the command line answers, and the log holds the line that would tie the scenario to one."""
-    room = f"axtra-3f2504e0-4f89-11d3-9a0c-0305e82c3301-abc123-{time.time_ns() // 10**6}"
+    room = room_of().replace("billing-dispute-01", "3f2504e0-4f89-11d3-9a0c-0305e82c3301")
     async with serving(livekit_url, environment) as worker, calling(livekit_url, room) as seen:
         await seen.hears(40)
         line = await worker.until("no persona answers scenario")
@@ -136,7 +134,7 @@ async def test_a_room_nobody_claims_says_which_line_to_add(livekit_url: str, env
 
 async def test_a_killed_job_is_known_at_once_and_others_go_on(livekit_url: str, environment: dict[str, str]) -> None:
     """kill -9 of one call's process ends that call as lost, and no other."""
-    rooms = [f"axtra-billing-dispute-01-user{i}-{time.time_ns() // 10**6}" for i in range(2)]
+    rooms = [room_of(f"user{i}") for i in range(2)]
     async with serving(livekit_url, environment, "worker.idle_processes=2") as worker:
         async with calling(livekit_url, rooms[0]) as one, calling(livekit_url, rooms[1]) as two:
             await one.hears(40)

@@ -4,7 +4,6 @@ import asyncio
 import inspect
 import logging
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,10 +16,10 @@ import pytest
 
 from runtime.events import Event, Notice
 from runtime.worker import _Log
-from tests.caller import Caller, calling
-from tests.conftest import COMMAND, ended
+from tests.caller import Caller, calling, room_of
+from tests.conftest import COMMAND, stopped
 from tests.livekit_server import CONFIG, KEY, SECRET, free_port
-from tests.test_room_life import empty, line_of, room_of
+from tests.test_room_life import empty, line_of
 from tests.test_rooms import Worker, kill_one_job, serving
 
 
@@ -136,7 +135,7 @@ async def test_a_server_that_is_away_is_waited_for(livekit_url: str, environment
             async with calling(url, room_of()) as caller:
                 await caller.hears(40)
     finally:
-        await ended(process, signal.SIGTERM, signal.SIGTERM)
+        await stopped(process)
 
 
 @pytest.mark.parametrize("options", [["worker.idle_processes=8"], ["worker.executor=thread"]], ids=lambda o: o[0])
