@@ -10,8 +10,9 @@ from dataclasses import replace
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, AutoSubscribe, JobContext, JobExecutorType, JobProcess
 from livekit.agents.llm import RealtimeModel
-from livekit.agents.voice.room_io import AudioInputOptions, RoomIO, RoomOptions, TextOutputOptions
+from livekit.agents.voice.room_io import AudioInputOptions, AudioOutputOptions, RoomIO, RoomOptions, TextOutputOptions
 
+from . import native
 from .errors import SpecError
 from .events import Emit, Ended, Event, Failure, Notice
 from .link import Connect
@@ -42,7 +43,8 @@ CLOSE_SECONDS = 0.7
 
 
 def warm_up(process: JobProcess) -> None:
-    """Nothing but being here: importing this module is what takes a job process its time."""
+    """What takes a job process its time: to import this module, and to load LiveKit's native library."""
+    native.load()
 
 
 async def answer(context: JobContext, *, link: Connect) -> None:
@@ -139,6 +141,7 @@ class Trainee:
         options = RoomOptions(
             text_input=False,
             audio_input=self._audio_input(agent),
+            audio_output=AudioOutputOptions(track_publish_options=native.voice()),
             text_output=TextOutputOptions(next_in_chain=words) if streams else False,
             participant_identity=self._who,
             close_on_disconnect=False,  # whether a trainee who is gone may return is for us to say
@@ -165,11 +168,12 @@ class Trainee:
         """The trainee's voice at the rate that the local VAD takes: LiveKit's default, 24 kHz, is converted again in
         every call, also in a silent one. A realtime model gets the default, as some want no less.
 
-        Calls that share a process get half as many frames: each wakes all of them.
+        Calls that share a process get half as many frames: each wakes all of them. A browser has levelled the voice
+        by itself.
         """
         threads = self._context.proc.executor_type is JobExecutorType.THREAD
         rate = 24_000 if isinstance(agent.llm, RealtimeModel) else 16_000
-        return AudioInputOptions(sample_rate=rate, frame_size_ms=100 if threads else 50)
+        return AudioInputOptions(sample_rate=rate, frame_size_ms=100 if threads else 50, auto_gain_control=False)
 
     async def _hears(self, room_io: RoomIO) -> None:
         """Returns once the trainee's client has subscribed to the persona and sends its microphone.

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from livekit import api, rtc
 
+from runtime import native
 from tests.livekit_server import KEY, SECRET
 
 from .measure import ROOT, environment
@@ -123,8 +124,7 @@ async def _trainee(url: str, room: str, leave: asyncio.Event) -> None:
     await client.connect(url, token.to_jwt())
     source = rtc.AudioSource(48_000, 1)
     microphone = rtc.LocalAudioTrack.create_audio_track("microphone", source)
-    options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-    await client.local_participant.publish_track(microphone, options)
+    await client.local_participant.publish_track(microphone, native.voice())
     await leave.wait()
     for task in listening:
         task.cancel()
@@ -135,7 +135,7 @@ async def _trainee(url: str, room: str, leave: asyncio.Event) -> None:
 async def _main() -> None:
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    rtc.Room()  # loads the native library
+    native.load()
     print(json.dumps({"ready": True}), flush=True)
     leave, calls = asyncio.Event(), set[asyncio.Task[None]]()
     while line := await lines.readline():
