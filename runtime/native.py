@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
+from typing import Any
 
 from livekit import rtc
 
@@ -27,6 +29,27 @@ def load() -> None:
         ffi.FfiClient.instance._ffi_lib.livekit_ffi_initialize(ffi.ffi_event_callback, False, b"python", version)
     except (ImportError, AttributeError):  # private: without it calls are dearer, and go on
         logger.warning("LiveKit's native library cannot be told to keep its log")
+
+
+def unshare(room: rtc.Room) -> None:
+    """Leaves other rooms' events to them: LiveKit wakes all rooms of a process for each frame that one of them plays."""
+    try:
+        from livekit.rtc._ffi_client import FfiClient
+
+        events, handle = FfiClient.instance.queue, room._ffi_handle.handle
+        with events._lock:
+            for i, (queue, loop, _) in enumerate(events._subscribers):
+                if queue is room._ffi_queue:
+                    events._subscribers[i] = queue, loop, partial(_concerns, handle)
+    except (ImportError, AttributeError, ValueError):
+        logger.warning("LiveKit's rooms cannot be kept from waking each other")
+
+
+def _concerns(room: int, event: Any) -> bool:
+    message = event.WhichOneof("message")
+    if message == "room_event":
+        return bool(event.room_event.room_handle == room)
+    return message not in ("audio_stream_event", "video_stream_event", "capture_audio_frame")
 
 
 def voice() -> rtc.TrackPublishOptions:

@@ -108,8 +108,12 @@ class Trainee:
     async def connecting(self) -> AsyncIterator[None]:
         """Connects to the room while the call gets its spec and its parts."""
         async with asyncio.TaskGroup() as tasks:
-            self._connected = tasks.create_task(self._context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY))
+            self._connected = tasks.create_task(self._connect())
             yield
+
+    async def _connect(self) -> None:
+        await self._context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
+        native.unshare(self._room)
 
     async def come(self) -> None:
         """Waits for the trainee to come to the room.
