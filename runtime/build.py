@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import inspect
 import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, cast
 
 from livekit.agents import llm, stt, tts, vad
 from livekit.agents.voice.turn import TurnHandlingOptions
 
+from .detector import InPlace, shareable
 from .errors import NotOffered, SpecError, suggest
 from .groups import ROOT
 from .options import converted, hints_of, secret
@@ -30,23 +29,6 @@ PLACES: dict[str, tuple[type, str]] = {
     "detector": (vad.VAD, "VAD"),
 }
 """What each key of a model or VAD file must be, and the name that LiveKit's plugins give to that class."""
-
-
-class InPlace(Executor):
-    """Runs what it is given at once, for `run_in_executor` alone: it gives an asyncio future, which that awaits as it
-    is.
-
-    The local VAD takes 0.03 ms for 32 ms of audio. To hand that to a thread of its own and back, as it does by itself,
-    costs more than that.
-    """
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:  # type: ignore[override]
-        done = asyncio.get_running_loop().create_future()
-        try:
-            done.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            done.set_exception(error)
-        return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +134,8 @@ def make(spec: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> 
         return None
     made = _class(spec, place, part)
     arguments = _arguments(spec, place, part, made, env)
+    if place == "detector":
+        made = shareable(made)
     try:
         return made(**arguments)
     except ImportError as error:

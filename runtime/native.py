@@ -25,18 +25,18 @@ def load() -> None:
     try:
         from livekit.rtc import _ffi_client as ffi
 
-        version = ffi.__version__.encode("ascii")
-        ffi.FfiClient.instance._ffi_lib.livekit_ffi_initialize(ffi.ffi_event_callback, False, b"python", version)
+        library = ffi.FfiClient.instance._ffi_lib
+        library.livekit_ffi_initialize(ffi.ffi_event_callback, False, b"python", rtc.__version__.encode("ascii"))
     except (ImportError, AttributeError):  # private: without it calls are dearer, and go on
         logger.warning("LiveKit's native library cannot be told to keep its log")
 
 
 def unshare(room: rtc.Room) -> None:
-    """Leaves other rooms' events to them: LiveKit wakes all rooms of a process for each frame that one of them plays."""
+    """Leaves other rooms' events to them: LiveKit wakes all rooms of a process for each frame that one plays."""
     try:
         from livekit.rtc._ffi_client import FfiClient
 
-        events, handle = FfiClient.instance.queue, room._ffi_handle.handle
+        events, handle = FfiClient.instance.queue, getattr(room._ffi_handle, "handle", None)
         with events._lock:
             for i, (queue, loop, _) in enumerate(events._subscribers):
                 if queue is room._ffi_queue:
@@ -45,7 +45,7 @@ def unshare(room: rtc.Room) -> None:
         logger.warning("LiveKit's rooms cannot be kept from waking each other")
 
 
-def _concerns(room: int, event: Any) -> bool:
+def _concerns(room: int | None, event: Any) -> bool:
     message = event.WhichOneof("message")
     if message == "room_event":
         return bool(event.room_event.room_handle == room)

@@ -172,12 +172,12 @@ class Trainee:
         """The trainee's voice at the rate that the local VAD takes: LiveKit's default, 24 kHz, is converted again in
         every call, also in a silent one. A realtime model gets the default, as some want no less.
 
-        Calls that share a process get half as many frames: each wakes all of them. A browser has levelled the voice
-        by itself.
+        A frame holds whole windows of the VAD, 32 ms each, so that nothing is left over and copied again; calls that
+        share a process get fewer frames. The trainee's browser has levelled the voice already.
         """
         threads = self._context.proc.executor_type is JobExecutorType.THREAD
         rate = 24_000 if isinstance(agent.llm, RealtimeModel) else 16_000
-        return AudioInputOptions(sample_rate=rate, frame_size_ms=100 if threads else 50, auto_gain_control=False)
+        return AudioInputOptions(sample_rate=rate, frame_size_ms=96 if threads else 64, auto_gain_control=False)
 
     async def _hears(self, room_io: RoomIO) -> None:
         """Returns once the trainee's client has subscribed to the persona and sends its microphone.

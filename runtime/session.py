@@ -21,6 +21,7 @@ from livekit.agents.voice import (
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from .build import Parts, build
+from .detector import share_detector
 from .errors import SpecError
 from .events import Emit, Ended, Event, Failure, Started, State
 from .floor import Floor
@@ -80,6 +81,7 @@ class Call:
         first = await anext(self._specs)
         if first.spec is None:
             raise SpecError(first.error)
+        share_detector()
         parts = build(first.spec, audio=self._audio)
         self._transcript = Transcript(first.spec, self._emit, self._watchdog)
         self._live = Following(
