@@ -113,6 +113,8 @@ def _set_up_logging(log: Log) -> None:
     handler.setFormatter(Formatter("%(name)s: %(message)s"))
     level = "CRITICAL" if log is Log.QUIET else log.upper()
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    if log is Log.QUIET:
+        os.environ.setdefault("RUST_LOG", "off")  # LiveKit's native library
 
 
 def _choose_mode() -> tuple[Mode, str]:

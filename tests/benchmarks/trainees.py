@@ -135,6 +135,7 @@ async def _trainee(url: str, room: str, leave: asyncio.Event) -> None:
 async def _main() -> None:
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    os.environ["RUST_LOG"] = "off"
     native.load()
     print(json.dumps({"ready": True}), flush=True)
     leave, calls = asyncio.Event(), set[asyncio.Task[None]]()

@@ -58,12 +58,15 @@ class Microphone(io.AudioInput):
         return await self._frames.get()
 
     def say(self, seconds: float = 0.5, pause: float = 0.5) -> None:
-        """Speak, or what sounds like it, and then be silent."""
-        pcm = tone(seconds, RATE) + silence(pause, RATE)
-        size = int(CHUNK * RATE)
+        """Speak, or what sounds like it to the loopback servers, and then be silent."""
+        self.pick_up(tone(seconds, RATE) + silence(pause, RATE), RATE)
+
+    def pick_up(self, pcm: bytes, rate: int) -> None:
+        """Hear this, 16-bit mono PCM."""
+        size = int(CHUNK * rate)
         for start in range(0, len(pcm), 2 * size):
             data = pcm[start : start + 2 * size]
-            self._frames.put_nowait(rtc.AudioFrame(data, RATE, 1, len(data) // 2))
+            self._frames.put_nowait(rtc.AudioFrame(data, rate, 1, len(data) // 2))
 
 
 class Call(Watched):
