@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -88,6 +89,7 @@ def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
         raise SpecError(f"mode=serve: {', '.join(missing)} not set. Put them in the environment or in .env")
     if settings.worker is None:
         raise SpecError("mode=serve needs worker=development or worker=production")
+    gc.disable()  # it looks in vain through what is imported, again and again: an eighth of the start
     from .forkserver import prepare
 
     prepare(settings.worker, spec)
@@ -96,6 +98,8 @@ def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
     from .view import view
     from .worker import serve
 
+    gc.freeze()
+    gc.enable()
     with view(settings.lines) as shown:
         if why:
             shown.show(Notice(text=why))
