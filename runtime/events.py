@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import ClassVar, Literal
+from functools import cache
+from typing import Any, ClassVar, Literal
 
 from .redaction import redacted
 
@@ -172,8 +173,15 @@ KINDS: dict[str, type[Event]] = {
 
 def to_json(event: Event) -> str:
     """The event as one line of JSON."""
-    shown = {field.name: getattr(event, field.name) for field in fields(event)}  # asdict would copy what is only read
-    return json.dumps({"kind": event.kind, **shown}, ensure_ascii=False, default=asdict)
+    return _encode({"kind": event.kind, **{name: getattr(event, name) for name in _names(type(event))}})
+
+
+@cache
+def _names(shape: type[Any]) -> list[str]:
+    return [field.name for field in fields(shape)]
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=asdict).encode
 
 
 def from_json(line: str) -> Event:

@@ -19,7 +19,7 @@ GROUP = 8
 EXECUTOR = "thread"
 IDLE = 2
 HEARD_WITHIN = 10.0
-BETWEEN = 0.5
+BETWEEN = 1.0
 """Seconds between a trainee who hears the persona and the next one who joins."""
 SPOKEN = 8.0
 """Seconds after the last one, until nobody speaks any more."""
