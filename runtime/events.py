@@ -6,10 +6,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from .redaction import redacted
 
@@ -173,12 +172,8 @@ KINDS: dict[str, type[Event]] = {
 
 def to_json(event: Event) -> str:
     """The event as one line of JSON."""
-    return _encode({"kind": event.kind, **{name: getattr(event, name) for name in _names(type(event))}})
-
-
-@cache
-def _names(shape: type[Any]) -> list[str]:
-    return [field.name for field in fields(shape)]
+    # asdict would copy what is only read
+    return _encode({"kind": event.kind, **{name: getattr(event, name) for name in event.__dataclass_fields__}})
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, default=asdict).encode
