@@ -117,6 +117,13 @@ def check_audio(spec: SessionSpec) -> None:
     missing = [place for place in ("stt", "tts") if not spec.parts[place]]
     if missing:
         raise SpecError(f"{chosen} has no {' and no '.join(missing)}: it can be typed to, but not spoken with")
+    assert spec.model.stt
+    hears = getattr(_class(spec, "stt", spec.model.stt), "LANGUAGES", (spec.language.base,))
+    if spec.language.base not in hears:
+        raise NotOffered(
+            f"{chosen} hears {', '.join(hears)} alone, not language={spec.choices['language']}: choose another model,"
+            " or type to it (mode=console console.audio=false)"
+        )
     if not spec.vad.detector:
         raise NotOffered(
             f"vad={spec.choices['vad']} leaves turns to the model, and {chosen} does not detect them; use vad=silero"

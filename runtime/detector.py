@@ -95,10 +95,10 @@ class _Overhearing(VADStream):
     def __init__(self, detector: VAD, listeners: list[aio.Chan[VADEvent]]) -> None:
         self._overheard = aio.Chan[VADEvent]()
         self._listeners = listeners
-        listeners.append(self._overheard)
         super().__init__(detector)
 
     async def _main_task(self) -> None:
+        self._listeners.append(self._overheard)
         try:
             async for event in self._overheard:
                 self._event_ch.send_nowait(event)
@@ -107,3 +107,7 @@ class _Overhearing(VADStream):
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:
         """The other stream was given the same."""
+
+    def end_input(self) -> None:
+        super().end_input()
+        self._overheard.close()

@@ -46,6 +46,7 @@ def test_a_typed_call_builds_nothing_that_hears_or_speaks() -> None:
         (["model.llm.plugin=os"], "plugin os is not installed"),
         (["model.llm.plugin=../os"], "is not the name of a LiveKit plugin"),
         (["+model.llm.type=Reply"], "has no Reply for this place"),
+        (["model=offline", "language=th"], "hears en alone, not language=th"),
         (["model=offline", "vad=none"], "leaves turns to the model"),
         (["~model.tts"], "has no tts"),
     ],

@@ -135,10 +135,12 @@ class STT(stt.STT[str]):
     Raises ValueError, one line, for another language; ImportError without the "voice" extra.
     """
 
+    LANGUAGES = ("en",)
+
     def __init__(self, *, phrases: Sequence[str], language: str = "en") -> None:
         super().__init__(capabilities=stt.STTCapabilities(streaming=False, interim_results=False))
         self._language = LanguageCode(language)
-        if self._language.language != "en":
+        if self._language.language not in self.LANGUAGES:
             raise ValueError(f"offline STT hears English alone, as pocketsphinx does, not {language!r}")
         _pocketsphinx()
         self.update_options(phrases=phrases)
