@@ -8,7 +8,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MODULES = {file.stem: file for file in (ROOT / "runtime").glob("*.py") if file.stem != "__init__"}
 LEVELS = (
-    {"errors", "dotenv", "completion", "line_editor", "snapshot", "network", "fields", "redaction"},
+    {"errors", "dotenv", "completion", "line_editor", "snapshot", "network", "fields", "redaction"}
+    | {"native", "detector"},
     {"validation", "sections", "events", "phrases", "watch"},
     {"persona"},
     {"groups"},
