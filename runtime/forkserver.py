@@ -9,6 +9,8 @@ import os
 import resource
 import sys
 
+import uvloop
+
 from .settings import Executor, Worker
 from .spec import SessionSpec
 
@@ -39,11 +41,8 @@ def prepare(worker: Worker, spec: SessionSpec) -> None:
         )
     if worker.executor is Executor.THREAD:
         sys.setswitchinterval(SWITCH_SECONDS)
-        if sys.platform != "win32":
-            import uvloop
-
-            # Its loops wake up, and are woken, without giving the interpreter away each time.
-            asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        # Its loops wake up, and are woken, without giving the interpreter away each time.
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     if worker.executor is Executor.PROCESS and sys.platform == "linux":  # where LiveKit forks
         multiprocessing.set_forkserver_preload(["runtime.room", *modules(spec), *LIVEKIT])
         multiprocessing.forkserver.ensure_running()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
 from collections import deque
@@ -290,5 +291,8 @@ async def close(part: AgentSession[None] | Any, emit: Emit) -> None:
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
             await part.aclose()
+            connections = getattr(getattr(part, "_client", None), "close", None)
+            if inspect.iscoroutinefunction(connections):  # OpenAI's speech-to-text leaves its own open
+                await connections()
     except Exception as error:
         emit(Failure(source=type(part).__name__, reason=str(error) or "took too long to close", recoverable=True))
