@@ -90,7 +90,7 @@ class _Overheard:
 
 
 class _Overhearing(VADStream):
-    """What another stream of the call detects; it is not given the audio for nothing."""
+    """What another stream of the call detects, not detected again."""
 
     def __init__(self, detector: VAD, listeners: list[aio.Chan[VADEvent]]) -> None:
         self._overheard = aio.Chan[VADEvent]()

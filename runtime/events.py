@@ -172,8 +172,8 @@ KINDS: dict[str, type[Event]] = {
 
 def to_json(event: Event) -> str:
     """The event as one line of JSON."""
-    # asdict would copy what is only read
-    return _encode({"kind": event.kind, **{name: getattr(event, name) for name in event.__dataclass_fields__}})
+    # asdict would copy what is only read, and leave out `kind`, which is the class's.
+    return _encode({name: getattr(event, name) for name in event.__dataclass_fields__})
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, default=asdict).encode

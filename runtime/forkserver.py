@@ -1,4 +1,5 @@
-"""The process that job processes are forked from, started first: it imports while the worker imports the same."""
+"""What a worker's process is set to before it imports LiveKit, and the process that job processes are forked from. That
+one is started first: it imports while the worker imports the same."""
 
 from __future__ import annotations
 
@@ -8,8 +9,6 @@ import multiprocessing.forkserver
 import os
 import resource
 import sys
-
-import uvloop
 
 from .settings import Executor, Worker
 from .spec import SessionSpec
@@ -28,7 +27,8 @@ the thousand, and 27 calls of two cores are busy with that alone. A voice has 20
 
 
 def prepare(worker: Worker, spec: SessionSpec) -> None:
-    """Sets what LiveKit reads from the environment, and starts importing what the spec's calls need."""
+    """Sets limits, threads and what LiveKit reads from the environment, and starts importing what the spec's calls
+    need."""
     # LiveKit would load its turn detector (244 MB), which no part of a spec asks for.
     os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
     # It would also wake each call a hundred times a second to see whether its loop is blocked.
@@ -41,6 +41,8 @@ def prepare(worker: Worker, spec: SessionSpec) -> None:
         )
     if worker.executor is Executor.THREAD:
         sys.setswitchinterval(SWITCH_SECONDS)
+        import uvloop
+
         # Its loops wake up, and are woken, without giving the interpreter away each time.
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     if worker.executor is Executor.PROCESS and sys.platform == "linux":  # where LiveKit forks

@@ -23,14 +23,12 @@ def load() -> None:
     It hands each line to Python otherwise, 2,700 of them while a room is joined, for all but warnings to be dropped
     there: half of what joining costs.
     """
-    rtc.AudioResampler(48_000, 24_000)  # any object of it
-    if not os.environ.get("RUST_LOG"):
-        return
     try:
         from livekit.rtc import _ffi_client as ffi
 
         library = ffi.FfiClient.instance._ffi_lib
-        library.livekit_ffi_initialize(ffi.ffi_event_callback, False, b"python", rtc.__version__.encode("ascii"))
+        if os.environ.get("RUST_LOG"):
+            library.livekit_ffi_initialize(ffi.ffi_event_callback, False, b"python", rtc.__version__.encode("ascii"))
     except (ImportError, AttributeError):  # private: without it calls are dearer, and go on
         logger.warning("LiveKit's native library cannot be told to keep its log")
 
@@ -40,7 +38,7 @@ def unshare(room: rtc.Room) -> None:
     try:
         from livekit.rtc._ffi_client import FfiClient
 
-        events, handle = FfiClient.instance.queue, getattr(room._ffi_handle, "handle", None)
+        events, handle = FfiClient.instance.queue, room._ffi_handle.handle  # type: ignore[union-attr]
         with events._lock:
             for i, (queue, loop, _) in enumerate(events._subscribers):
                 if queue is room._ffi_queue:
@@ -49,7 +47,7 @@ def unshare(room: rtc.Room) -> None:
         logger.warning("LiveKit's rooms cannot be kept from waking each other")
 
 
-def _concerns(room: int | None, event: Any) -> bool:
+def _concerns(room: int, event: Any) -> bool:
     message = event.WhichOneof("message")
     if message == "room_event":
         return bool(event.room_event.room_handle == room)

@@ -41,12 +41,13 @@ async def test_a_voice_is_detected_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def test_a_recognizer_hears_through_a_new_detector(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The recognizer outlives the detector that an edit replaces, and overhears the new one."""
+    """The recognizer outlives the detector that an edit replaces, and overhears the new one, also under another LLM."""
+    quicker = ["model=openai_pipeline", "vad.detector.options.min_silence_duration=0.3"]
     async with OpenAIHTTPServer() as server, held("openai_pipeline", server, monkeypatch) as line:
         await said(line, 1)
-        line.edit(compose(["model=openai_pipeline", "vad.detector.options.min_silence_duration=0.3"]))
+        line.edit(compose(quicker))
         assert (await line.receipt()).after
         await said(line, 2)
-        line.edit(compose(["model=openai_pipeline", "vad=silero", "+llm.options.temperature=0.5"]))
+        line.edit(compose([*quicker, "model.llm.options.temperature=0.5"]))
         await line.until(lambda: len(line.of(Reload)) == 2)
         await said(line, 3)

@@ -1,7 +1,5 @@
 """Words in step with a voice."""
 
-import asyncio
-
 from livekit import rtc
 
 from runtime.words import Pauses
@@ -21,4 +19,3 @@ async def test_a_pause_is_told_from_speech() -> None:
     await stream.aclose()
     assert {rate for at, rate in rates.items() if at < 1.4} == {1.0}
     assert {rate for at, rate in rates.items() if at > 2.6} == {0.0}
-    await asyncio.sleep(0)

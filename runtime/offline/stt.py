@@ -136,6 +136,7 @@ class STT(stt.STT[str]):
     """
 
     LANGUAGES = ("en",)
+    """Base subtags; `build` refuses a call in any other before it begins."""
 
     def __init__(self, *, phrases: Sequence[str], language: str = "en") -> None:
         super().__init__(capabilities=stt.STTCapabilities(streaming=False, interim_results=False))
