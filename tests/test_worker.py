@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 import logging
-import os
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from runtime.events import Event, Notice
 from runtime.worker import _Log
 from tests.caller import Caller, calling, room_of
 from tests.conftest import COMMAND, stopped
-from tests.livekit_server import CONFIG, KEY, SECRET, free_port
+from tests.livekit_server import CONFIG, KEY, SECRET, free_port, livekit_binary
 from tests.test_room_life import empty, line_of
 from tests.test_rooms import Worker, kill_one_job, serving
 
@@ -104,9 +103,7 @@ async def test_a_killed_call_says_so_in_its_room(livekit_url: str, environment: 
 @asynccontextmanager
 async def server_on(config: str) -> AsyncIterator[None]:
     """A LiveKit server with the configuration of the fixture's."""
-    process = await asyncio.create_subprocess_exec(
-        os.environ["LIVEKIT_SERVER_BIN"], "--config-body", config, stdout=-3, stderr=-3
-    )
+    process = await asyncio.create_subprocess_exec(livekit_binary(), "--config-body", config, stdout=-3, stderr=-3)
     try:
         yield
     finally:
