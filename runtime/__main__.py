@@ -17,15 +17,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from .completion import BASH
-from .dotenv import load_dotenv
+from .config.completion import BASH
+from .config.compose import read_settings, resolve
+from .config.dotenv import load_dotenv
+from .config.groups import use_folder
+from .config.mistakes import readable_errors
 from .errors import SpecError
-from .groups import use_folder
-from .mistakes import readable_errors
 from .redaction import Formatter
-from .settings import LIVEKIT_VARIABLES, Log, Mode, Settings
-from .settings import settings as read_settings
-from .spec import SessionSpec, resolve
+from .spec.session_spec import SessionSpec
+from .spec.settings import LIVEKIT_VARIABLES, Log, Mode, Settings
 
 STARTED = time.time()
 """What is saved later than this is an edit."""
@@ -46,12 +46,12 @@ def do(cfg: DictConfig) -> None:
     if mode is Mode.AUTO:
         mode, why = _choose_mode()
     if mode is Mode.CHECK:
-        from .check import check_all
+        from .doctor.check import check_all
 
         raise SystemExit(check_all(settings.routing))
     spec = resolve(cfg)
     if mode is Mode.DOCTOR:
-        from .doctor import examine
+        from .doctor.examine import examine
 
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             raise SpecError("mode=doctor examines one choice at a time: leave out -m")
@@ -60,23 +60,23 @@ def do(cfg: DictConfig) -> None:
         # LiveKit's library still calls back from threads of its own, and aborts when Python is taken down under them.
         os._exit(code)
     if mode is Mode.PROMPT:
-        from .prompt import instructions
+        from .spec.prompt import instructions
 
         sys.stdout.write(instructions(spec) + "\n")
     elif mode is Mode.PLAN:
-        from .preview import show_plan
+        from .terminal.preview import show_plan
 
         show_plan(spec, settings, _overrides())
     elif mode is Mode.SERVE:
         _serve(settings, spec, why)
     else:
-        from .build import check_audio, check_secrets
+        from .call.build import check_audio, check_secrets
 
         check_secrets(spec, os.environ)
         if settings.console.audio:
             check_audio(spec)
-        from .console import call_here
-        from .library import Library
+        from .files.store import Library
+        from .terminal.console import call_here
 
         library = Library(_overrides(), settings, audio=settings.console.audio, since=STARTED)
         if call_here(spec, library, why=why).reason == "error":
@@ -90,13 +90,13 @@ def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
     if settings.worker is None:
         raise SpecError("mode=serve needs worker=development or worker=production")
     gc.disable()  # it looks in vain through what is imported, again and again: an eighth of the start
-    from .forkserver import prepare
+    from .rooms.forkserver import prepare
 
     prepare(settings.worker, spec)
     from .events import Notice
-    from .library import Library
-    from .view import view
-    from .worker import serve
+    from .files.store import Library
+    from .rooms.worker import serve
+    from .terminal.view import view
 
     gc.freeze()
     gc.enable()

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from hypothesis import settings
 
-from runtime.groups import use_folder
+from runtime.config.groups import use_folder
 from tests.livekit_server import livekit_server
 
 ROOT = Path(__file__).parent.parent

@@ -11,10 +11,11 @@ from typing import TypeVar
 import pytest
 from livekit.agents import Agent, AgentSession, utils
 
+from runtime.call.session import Call
+from runtime.config.compose import compose
 from runtime.events import Ended, Event, Reload, Said
-from runtime.session import Call
-from runtime.settings import ReloadMode
-from runtime.spec import Edit, SessionSpec, compose
+from runtime.spec.session_spec import Edit, SessionSpec
+from runtime.spec.settings import ReloadMode
 from tests.loopback import Server, Watched
 from tests.loopback.client import Microphone, Speaker
 

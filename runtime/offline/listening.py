@@ -6,11 +6,11 @@ from functools import lru_cache
 from itertools import islice, product
 from typing import TYPE_CHECKING
 
-from ..arc import merged
+from ..arc.machine import merged
 
 if TYPE_CHECKING:
-    from ..persona import Cue, Fact, FrontMatter
-    from ..spec import SessionSpec
+    from ..spec.persona import Cue, Fact, FrontMatter
+    from ..spec.session_spec import SessionSpec
 
 EACH = 6
 """Wordings of one phrase. Its alternatives multiply; the recogniser does best with few."""

@@ -13,11 +13,11 @@ from livekit.agents import llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr
 from livekit.agents.utils import shortuuid
 
+from ..arc.script import Script, write_script
 from .reply import Reply, opening, reply
-from .script import Script, write_script
 
 if TYPE_CHECKING:
-    from ..spec import SessionSpec
+    from ..spec.session_spec import SessionSpec
 
 END_CALL = "end_call"
 """The function tool that hangs up; its one argument, `outcome`, is the name of the ending."""

@@ -6,10 +6,10 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..arc import State, fold, start, step
-from ..persona import said_in
-from .prose import content_words
-from .script import Script
+from ..arc.machine import State, fold, start, step
+from ..arc.prose import content_words
+from ..arc.script import Script
+from ..spec.persona import said_in
 
 LAST_RESORT = ("…", "Hello?")
 """For a persona that has nothing to say at all."""

@@ -14,8 +14,8 @@ from typing import Any
 from livekit.agents import Agent, AgentSession, ConversationItemAddedEvent
 from livekit.agents.llm import ChatMessage
 
+from runtime.config.persona_file import read_persona
 from runtime.offline.llm import LLM
-from runtime.persona import read_persona
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,11 +20,11 @@ os.environ["LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE"] = "0"
 
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobExecutorType, JobProcess, inference
 
+from runtime.config.persona_file import read_persona
 from runtime.offline.listening import phrases
 from runtime.offline.llm import LLM
 from runtime.offline.stt import STT
 from runtime.offline.tts import TTS
-from runtime.persona import read_persona
 
 ROOT = Path(__file__).parents[2]
 

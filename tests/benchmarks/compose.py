@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from runtime.groups import use_folder
-from runtime.persona import read_persona
-from runtime.spec import compose
+from runtime.config.compose import compose
+from runtime.config.groups import use_folder
+from runtime.config.persona_file import read_persona
 
 from .measure import ROOT, Row, alternate, milliseconds, p95, print_table
 

@@ -13,11 +13,12 @@ from unittest.mock import patch
 
 from livekit.agents import Agent, AgentSession
 
+from runtime.call.session import Call
+from runtime.call.words import Words
+from runtime.config.compose import compose
 from runtime.events import Event, to_json
-from runtime.screen import Screen
-from runtime.session import Call
-from runtime.spec import Edit, compose
-from runtime.words import Words
+from runtime.rooms.screen import Screen
+from runtime.spec.session_spec import Edit
 
 from .measure import Row, p95, print_table
 

@@ -23,7 +23,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from runtime.persona import read_persona
+from runtime.config.persona_file import read_persona
 
 ROOT = Path(__file__).parents[2]
 RUNTIME = [sys.executable, "-m", "runtime", "model=offline"]

@@ -18,12 +18,13 @@ from statistics import median
 
 from livekit.agents import Agent, AgentSession, utils
 
+from runtime.call.session import Call
+from runtime.config.compose import compose
+from runtime.config.groups import use_folder
 from runtime.events import Event, How, Reload
-from runtime.groups import use_folder
-from runtime.library import Library
-from runtime.session import Call
-from runtime.settings import Settings
-from runtime.spec import Edit, compose
+from runtime.files.store import Library
+from runtime.spec.session_spec import Edit
+from runtime.spec.settings import Settings
 from tests.loopback.client import Microphone, Speaker
 
 from .loopback import PERSONA, available, livekit_server, ours, persona_folder, worker

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from livekit import api, rtc
 
-from runtime import native
+from runtime.call import native
 from tests.livekit_server import KEY, SECRET
 
 from .measure import ROOT, environment

@@ -13,7 +13,7 @@ from statistics import median
 
 from watchfiles import awatch
 
-from runtime import watch
+from runtime.files import watch
 
 from .measure import ROOT, Row, p95, print_table
 

@@ -1,0 +1,245 @@
+"""What a persona's prose gives a scripted customer: lines in quotes, `Key: value` items, sentences told as "I"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..spec.persona import Persona
+from ..spec.sections import Section
+from .phrases import plain
+
+_QUOTED = re.compile(
+    r'"([^"\n]{2,300})"|“([^”\n]{2,300})”|«([^»\n]{2,300})»|„([^“”\n]{2,300})[“”]|「([^」\n]{2,300})」|‘([^’\n]{2,200})’(?!\w)'
+)
+_ITEM = re.compile(r"^[\s>*+•–-]*(?:\d+[.)]\s*)?([^:：|\n]{2,60}?)\s*[:：]\s*(\S.*)$")
+_CELLS = re.compile(r"^\s*\|?([^|\n]{2,60})\|([^|\n]+)\|?\s*$")
+_MARKUP = re.compile(r"\*\*|__|`|(?<!\w)\*(?!\s)|(?<=\S)\*(?!\w)|^#+\s*")
+_BULLET = re.compile(r"^(?:[\s>]*[-*+•–]\s+|[\s>]*\d+[.)]\s+|\s+)")
+_NOTE = re.compile(
+    r"\s*[(（\[][^)）\]]*\b(?:do not|don't|never|not|only|if|ask|reveal|volunteer|secret)\b[^)）\]]*[)）\]]|"
+    r"\s*[(（\[][^)）\]]*(?:ห้าม|อย่า|ไม่|เฉพาะ|ถ้า|หาก|ถาม)[^)）\]]*[)）\]]",
+    re.I,
+)
+_TRAINEE = (
+    r"agent|trainee|representative|rep|advisor|adviser|operator|support|csr|they|staff|employee|you|asesor|agente|"
+    r"พนักงาน|เจ้าหน้าที่|ผู้เข้าอบรม|ผู้ฝึก|เทรนนี|agente"
+)
+_SAID_BY_TRAINEE = re.compile(
+    rf"(?:{_TRAINEE})\W*(?:\w+\W+){{0,4}}?(?:say|says|said|uses?|tells?|asks?|answers?|dice)\W*"
+    r"(?:(?:that|the|her|him|you|to|words?|phrases?|terms?|things|something|like|such|as)\W+){0,4}$|"
+    r"(?:พนักงาน|เจ้าหน้าที่)\S*(?:พูด|บอก|ถาม|ใช้)(?:คำ)?(?:ว่า)?[\s::]*$|"
+    r"\b(?:words?|phrases?|terms?|told|like|such as|hears?|being told)\s*[:(]?\s*$",
+    re.I,
+)
+_NOT_SAID = re.compile(r"\b(?:never|do not|don't|avoid|must not|won't|no)\b[^.]*$|(?:ห้าม|อย่า|ไม่(?:พูด|ใช้))\S*\s*$", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the persona in quotes. `before` is what stands before it on its row, `trigger` what the trainee is
+    quoted with there."""
+
+    text: str
+    before: str
+    trigger: str = ""
+
+
+def bare(text: str) -> str:
+    """A line without its Markdown."""
+    return _MARKUP.sub("", _BULLET.sub("", text)).strip()
+
+
+def quoted(section: Section) -> Iterator[Line]:
+    """The persona's lines in quotes, but for single words and for what she is told never to say."""
+    for row in map(bare, section.text.splitlines()):
+        trigger, end = "", 0
+        for found in _QUOTED.finditer(row):
+            text = next(filter(None, found.groups())).strip()
+            between, end = row[end : found.start()].strip(), found.end()
+            if _SAID_BY_TRAINEE.search(between):
+                trigger = text
+            elif _is_speech(text) and not _NOT_SAID.search(between):
+                yield Line(text, row[: found.start()].strip(), trigger)
+
+
+def _is_speech(text: str) -> bool:
+    return len(text) >= 8 if _THAI.search(text) else len(text.split()) >= 3 or text[-1:] in "!?…."
+
+
+def items(section: Section) -> Iterator[tuple[str, str]]:
+    """The `Key: value` items of a section: bullets, bold, table rows, in any script."""
+    for row in section.text.splitlines():
+        if re.fullmatch(r"[\s|:-]*", row):
+            continue
+        row = bare(row)
+        found = _CELLS.match(row) or _ITEM.match(row)
+        if found and not re.match(r"https?$", found[1]):
+            key, value = found[1].strip(" |"), _NOTE.sub("", found[2]).strip(' |"“”')
+            if value and len(value) <= 200:
+                yield key, value
+
+
+def sentences(section: Section) -> Iterator[str]:
+    """The sentences of a section's text. Thai ends them with the row, since it marks them by nothing else."""
+    rows = (bare(row) for row in section.text.splitlines())
+    text = " ".join(f"{row}\n" if not row or _THAI.search(row) else row for row in rows)
+    for sentence in re.split(r"(?<=[.!?。])\s+|\n", text):
+        if 12 <= len(sentence := sentence.strip()) <= 240:
+            yield sentence
+
+
+_THAI = re.compile("[\u0e01-\u0e2e]")
+_IRREGULAR = {"is": "am", "has": "have", "does": "do", "goes": "go", "isn't": "am not", "hasn't": "haven't"}
+_IRREGULAR |= {"doesn't": "don't", "are": "am", "aren't": "am not", "were": "was", "weren't": "wasn't"}
+_AFTER_AND = {"is": "am", "has": "have", "does": "do", "were": "was", "wants": "want", "needs": "need"}
+_ADVERBS = frozenset(
+    "also already never just recently now then still always only really simply finally not first".split()
+)
+_OPENERS = frozenset("and but because that when while since so which what who if as after before until where".split())
+_UNSAYABLE = re.compile(
+    r"\b(?:she|he|her|his|him|hers|herself|himself|customer|caller|persona|trainee|agent|representative|role|scenario|"
+    r"simulat\w*|training|test\w*|evaluat\w*|phase|should|must|escalat\w*|de-escalat\w*|tone|emotion\w*|realistic\w*|"
+    r"conversation|reveal|volunteer|personality|angry|furious|you are|your)\b",
+    re.I,
+)
+
+
+def in_first_person(sentence: str, name: str) -> str | None:
+    """An English sentence about the persona as she says it herself, or None where it cannot be turned safely."""
+    names = "|".join(re.escape(part) for part in sorted({name, *name.split()}, key=len, reverse=True) if part)
+    named = rf"\b(?:(is|are|am|named|called)\s+)?(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?\s+)?(?:{names})\b(?:\s+(?:{names})\b)*"
+    sentence = re.sub(named, lambda m: m[0] if m[1] else "she", sentence)
+    sentence = re.sub(r"\b(?:the|this|our)\s+(?:customer|caller|client)\b", "she", sentence, flags=re.I)
+    sentence = re.sub(r"\bshe(?:'s|’s)(?=\s+(?:been|had|got)\b)", "she has", sentence)
+    sentence = re.sub(r"\b(she|he|you)['’]s\b(?=\s+(?:\w+ing|\w+ed|not|now|a|the)\b)", r"\1 is", sentence, flags=re.I)
+    sentence = re.sub(r"\bshe['’]s\b", "her", sentence)  # what is left of "Sarah's card"
+    sentence = re.sub(r"\byou['’](re|ve|ll|d)\b", lambda m: "you " + _CONTRACTED[m[1]], sentence, flags=re.I)
+    words = re.findall(r"[\w'’$€£฿.\-/@%]*[\w'’%]|\s+|[^\w\s]", sentence)
+    out: list[str] = []
+    previous = ""
+    subject = False
+    for i, word in enumerate(words):
+        low = word.casefold()
+        after = next((w.casefold() for w in words[i + 1 :] if not w.isspace()), "")
+        if low in ("she", "he") or (
+            low == "you" and (not previous or previous in _OPENERS or not previous[0].isalpha())
+        ):
+            out.append("I")
+            subject = True
+        elif low in ("you", "him") or (low == "her" and _ends_object(after)):
+            out.append("me")
+        elif low in ("her", "his", "your"):
+            out.append("my" if _ends_object(after) is False else "mine")
+        elif low in ("herself", "himself", "yourself"):
+            out.append("myself")
+        elif previous in ("and", "but") and low in _AFTER_AND and "I" in out:
+            out.append(_AFTER_AND[low])
+        elif subject and low.strip() and low[0].isalpha():
+            out.append(word if low in _ADVERBS else _conjugated(word))
+            subject = low in _ADVERBS
+        else:
+            out.append(word)
+        previous = low if low.strip() else previous
+    text = "".join(out).strip()
+    if not re.search(r"\b(?:I|my|me)\b", text) or _UNSAYABLE.search(text):
+        return None
+    return text[0].upper() + text[1:]
+
+
+_CONTRACTED = {"re": "are", "ve": "have", "ll": "will", "d": "would"}
+
+
+def _ends_object(after: str) -> bool:
+    """Whether a word can follow an object pronoun: then "her" was one, and not the owner of something."""
+    return (
+        not after
+        or not after[0].isalnum()
+        or after
+        in (
+            "and but because for on in at to with from by that when while after before twice again about as if or so "
+            "three several a an the".split()
+        )
+    )
+
+
+def _conjugated(verb: str) -> str:
+    low = verb.casefold()
+    if low in _IRREGULAR:
+        return _IRREGULAR[low]
+    if low in ("was", "has", "this") or not low.endswith("s") or low.endswith(("ss", "us")):
+        return verb
+    if low.endswith("ies"):
+        return verb[:-3] + "y"
+    return verb[:-2] if low.endswith(("shes", "ches", "sses", "xes", "zzes")) else verb[:-1]
+
+
+_THAI_UNSAYABLE = re.compile("เธอ|เขา|ผู้ฝึก|ผู้เรียน|ผู้เข้าอบรม|บทบาท|จำลอง|ทดสอบ|ห้าม|ควร|ลูกค้า|พนักงาน|trainee|agent|อารมณ์")
+
+
+def in_first_person_thai(sentence: str, name: str, i: str) -> str | None:
+    """A Thai sentence about the persona as she says it herself (Thai verbs do not change), or None."""
+    for part in sorted({name, *name.split()}, key=len, reverse=True):
+        if len(part) > 1:
+            sentence = re.sub(rf"(?:คุณ|นางสาว|นาง|นาย)?\s?{re.escape(part)}", i, sentence)
+    sentence = re.sub("(?<!บริการ)(?<!รหัส)ลูกค้า(?!สัมพันธ์)|เธอ|(?<!พวก)เขา", i, sentence)
+    sentence = re.sub(f"(?:{i}\\s*)+", i, re.sub("คุณ(?!ภาพ|สมบัติ)", i, sentence)).strip(" .")
+    return None if _THAI_UNSAYABLE.search(sentence) or i not in sentence else sentence
+
+
+def is_native(persona: Persona, language: str) -> bool:
+    """Whether the prose is in this language, as far as one can tell: by Thai letters, or by common English words."""
+    text = " ".join(section.text for section in persona.sections) or persona.prose
+    letters = sum(map(str.isalpha, text)) or 1
+    thai = len(re.findall("[\u0e01-\u0e2e]", text)) / letters > 0.2
+    if language == "th":
+        return thai
+    if language != "en":
+        return not thai
+    words = re.findall(r"[^\W\d_]+", text.casefold())
+    common = sum(word in _COMMON for word in words)
+    return len(words) < 5 or (not thai and common / len(words) > 0.06)
+
+
+_COMMON = frozenset(
+    "the and is of to she her he his you your with not for has was are when if it that this from".split()
+)
+
+
+def is_man(persona: Persona) -> bool:
+    """Whether a Thai persona speaks as a man does."""
+    return bool(re.search(r"ครับ|นาย(?!จ้าง|หน้า)|เพศ\s*[:：]?\s*ชาย|\bMr\b|\bmale\b", persona.prose))
+
+
+def spoken(value: str, base: str, man: bool = False) -> str:
+    """A bare value as a sentence: with a full stop, or in Thai with the particle that ends one politely."""
+    if base == "th":
+        gap = "" if _THAI.search(value[-3:]) else " "
+        polite = re.search("(?:ค่ะ|คะ|ครับ)$", value)
+        return value if polite else f"{value.rstrip('. ')}{gap}{'ครับ' if man else 'ค่ะ'}"
+    return value if value[-1:] in ".!?…" else f"{value}."
+
+
+STOP_WORDS = frozenset(
+    "this that with from have what when where which would could should about your their there they them been being "
+    "into will just more some than then were does please tell know want need like make customer agent help today asks "
+    "asked much many long who how why the and for are you can did has was her his she problem happen happened wrong "
+    "issue".split()
+)
+_PRESENT = {
+    "paid": "pay",
+    "bought": "buy",
+    "told": "tell",
+    "said": "say",
+    "went": "go",
+    "came": "come",
+    "broke": "break",
+}
+_PRESENT |= {"lost": "lose", "sent": "send", "broken": "break", "found": "find", "stayed": "stay", "took": "take"}
+
+
+def content_words(text: str) -> frozenset[str]:
+    """The words of a text that say what it is about, cut to their first letters so that forms of a word meet."""
+    words = (_PRESENT.get(word, word) for word in plain(text).split() if word not in STOP_WORDS)
+    return frozenset(word[:6] for word in words if len(word) > 2)

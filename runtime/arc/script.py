@@ -1,0 +1,280 @@
+"""The script of an offline customer: a persona completed, from its prose and from what any customer says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..spec.persona import Cue, Emotion, Ending, Fact, FrontMatter, Persona, Phase, said_in
+from . import prose
+from .machine import merged
+from .phrases import heard, phrase_pattern, plain
+from .prose import STOP_WORDS, content_words
+
+if TYPE_CHECKING:
+    from ..spec.session_spec import Language
+
+_THAI = re.compile("[\u0e01-\u0e2e]")
+_CROWDED = re.compile("escalat|anger|trigger|furious|ยกระดับ|โมโห|โกรธ|ระเบิด|escalad", re.I)
+_CONDITION = re.compile(
+    r"\b(?:if|when|whenever|asked|ask|after|once|unless|upon|si|cuando)\b|ถ้า|หาก|เมื่อ|กรณี|ถูกถาม", re.I
+)
+_UNSOLVED = re.compile(
+    r"unresol|not |n't |fail|dissatisf|unsatisf|negativ|escalat|walk|hang|ไม่|ล้มเหลว|ตัดสาย|วางสาย|no resuel|insatisf",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Something the persona can say on a question that shares words with it."""
+
+    words: frozenset[str]
+    say: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """All that the scripted customer knows: `front` complete, `common` the language's own, `topics` from the prose."""
+
+    front: FrontMatter
+    common: FrontMatter
+    topics: tuple[Topic, ...]
+    language: str
+
+    def lines(self, name: str) -> tuple[str, ...]:
+        """What the customer says for a cue of this name."""
+        cue = self.front.cues.get(name)
+        return said_in(cue.say, self.language) if cue else ()
+
+
+def write_script(persona: Persona, language: Language) -> Script:
+    """The script of this persona in this language."""
+    base = language.base
+    common = _named(language.customer, persona, base)
+    if not prose.is_native(persona, base) and not _speaks(persona.front, base):
+        if base == "en" or not common.cues:
+            return _foreign(persona, common, base)
+        return Script(merged(persona.front, common), common, (), base)
+    front = merged(persona.front, common)
+    if not persona.front.cues and not persona.front.phases:
+        front = replace(front, mood=common.mood)
+    front = _with_profile(front, persona, base)
+    front, topics = _with_lines(front, persona, base)
+    front, topics = _with_scenario(front, topics, persona, base)
+    profile = (Topic(content_words(n), said_in(f.say, base)) for n, f in front.facts.items() if n not in common.facts)
+    return Script(front, common, (*topics, *profile), base)
+
+
+def _speaks(front: FrontMatter, base: str) -> bool:
+    return base in front.opening or "" in front.opening
+
+
+def _named(customer: FrontMatter, persona: Persona, base: str) -> FrontMatter:
+    """The language's customer under the persona's name, and in Thai with a man's particles where it is a man."""
+    if fact := customer.facts.get("name"):
+        parts = "|".join(part for part in persona.name.split() if part.isalpha())
+        hear = {**fact.hear, "": (f"is this|that|it {parts}",)} if parts else fact.hear
+        named = replace(fact, hear=hear, say={base: (prose.spoken(persona.name, base),)})
+        customer = replace(customer, facts={**customer.facts, "name": named})
+    return _by_a_man(customer) if base == "th" and prose.is_man(persona) else customer
+
+
+def _by_a_man(customer: FrontMatter) -> FrontMatter:
+    def turned(lines: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        return {
+            tag: tuple(re.sub("ค่ะ|คะ", "ครับ", re.sub("ดิฉัน|ฉัน", "ผม", line)) for line in texts)
+            for tag, texts in lines.items()
+        }
+
+    return replace(
+        customer,
+        opening=turned(customer.opening),
+        facts={name: replace(fact, say=turned(fact.say)) for name, fact in customer.facts.items()},
+        cues={name: replace(cue, say=turned(cue.say), ask=turned(cue.ask)) for name, cue in customer.cues.items()},
+        phases=tuple(replace(phase, say=turned(phase.say)) for phase in customer.phases),
+        endings=tuple(replace(ending, say=turned(ending.say)) for ending in customer.endings),
+    )
+
+
+def _with_profile(front: FrontMatter, persona: Persona, base: str) -> FrontMatter:
+    """Items of the profile become facts; one that the persona's own front matter listens for is known already."""
+    facts = dict(front.facts)
+    man = prose.is_man(persona)
+    for section in persona.sections:
+        if section.kind not in ("profile", "persona", "scenario", "other"):
+            continue
+        for key, value in prose.items(section):
+            if _CONDITION.search(key) or len(key.split()) > 5:
+                continue
+            known = next((name for name, fact in facts.items() if _is_about(key, name, fact)), None)
+            if known in persona.front.facts or plain(key) in ("customer", "caller", "client"):
+                continue
+            hear = facts[known].hear if known else {}
+            words = _ways_to_ask(key)
+            if words or known:
+                say: dict[str, tuple[str, ...]] = {base: (prose.spoken(value, base, man),)}
+                facts[known or key] = Fact(hear={**hear, "": (*hear.get("", ()), *words)}, say=say)
+    return replace(front, facts=facts)
+
+
+def _is_about(key: str, name: str, fact: Fact) -> bool:
+    """Whether a key of the profile names what this fact is about."""
+    words = set(plain(key).split())
+    phrases = [phrase for phrases in fact.hear.values() for phrase in phrases]
+    in_words = any(words <= set(plain(phrase.replace("|", " ")).split()) for phrase in phrases)
+    return plain(name) in words or in_words or any(heard(phrase, key) or plain(key) in phrase for phrase in phrases)
+
+
+def _ways_to_ask(key: str) -> tuple[str, ...]:
+    """Phrases that ask for the value of a key; a key of one word alone is too easily said in passing."""
+    words = [word for word in plain(re.sub(r"\(.*", "", key)).split() if word not in STOP_WORDS and len(word) > 1]
+    phrase = " ".join(words)
+    if not words or phrase_pattern(phrase).negated:
+        return ()
+    if phrase.isascii() or not _THAI.search(phrase):
+        asking = "what|whats|which|give|confirm|provide|tell|need|know|verify|state"
+        short = (f"{asking} {phrase}", f"i have|get {phrase}", f"and your {phrase}", f"{phrase} please")
+        return (phrase, *(f"what|which {word}" for word in words if len(word) > 3)) if len(words) > 1 else short
+    return tuple(f"{ask} {phrase}" for ask in ("ขอ", "แจ้ง", "ทราบ")) + tuple(
+        f"{phrase} {ask}" for ask in ("อะไร", "เท่าไหร่", "เท่าไร", "ไหน", "ของคุณ", "ใคร", "เมื่อไหร่", "กี่", "?")
+    )
+
+
+def _with_lines(front: FrontMatter, persona: Persona, base: str) -> tuple[FrontMatter, tuple[Topic, ...]]:
+    """Lines in quotes: in a phase they are said in its stretch of mood, after a condition when that is met, in a
+    closing section at the end."""
+    topics: list[Topic] = []
+    cues, facts = dict(front.cues), dict(front.facts)
+    phases: list[tuple[str, list[str]]] = []
+    solved: list[str] = []
+    unsolved: list[str] = []
+    closing = False
+    for section in persona.sections:
+        closing = section.kind == "closing" or (closing and section.level > 1)
+        if section.kind == "phase":
+            phases.append((section.title or "phase", []))
+        for line in prose.quoted(section):
+            if closing:
+                (unsolved if _UNSOLVED.search(f"{section.title} {line.before} ") else solved).append(line.text)
+            elif line.trigger or _CONDITION.search(line.before):
+                _on_condition(cues, facts, topics, line, base)
+            elif phases and section.kind not in ("objectives", "constraints", "profile"):
+                phases[-1][1].append(line.text)
+        if closing and not any(True for _ in prose.quoted(section)):
+            for key, value in prose.items(section):
+                (unsolved if _UNSOLVED.search(f"{section.title} {key} ") else solved).append(value)
+    front = replace(
+        front, cues=cues, facts=facts, endings=_ended(front.endings, persona.front.endings, solved, unsolved, base)
+    )
+    own = [(title, tuple(lines)) for title, lines in phases]
+    said = [line for _, lines in own for line in lines]
+    if said and not persona.front.opening:
+        front = replace(front, opening={base: (own[0][1] or tuple(said))[:1]})
+    if said and not persona.front.phases:
+        front = _phased(front, own, base)
+    return front, tuple(topics)
+
+
+def _on_condition(
+    cues: dict[str, Cue], facts: dict[str, Fact], topics: list[Topic], line: prose.Line, base: str
+) -> None:
+    """A line for when something happens: the common fact or cue for it says it first; else it is a topic or a cue."""
+    condition = line.trigger or line.before
+    about = content_words(condition)
+    if re.search(r"\bask|ถาม|ขอ", condition):
+        for name, fact in facts.items():
+            if any(content_words(phrase.replace("|", " ")) & about for phrase in fact.hear.get(base, ())):
+                facts[name] = replace(fact, say={**fact.say, base: (line.text,)})
+                return
+    for name, cue in cues.items():
+        hears = (phrase for phrases in cue.hear.values() for phrase in phrases)
+        if (cue.means and content_words(cue.means) & about) or any(heard(phrase, condition) for phrase in hears):
+            lines = said_in(cue.say, base)
+            if line.text not in lines:
+                cues[name] = replace(cue, say={**cue.say, base: (line.text, *lines)})
+            return
+    if line.trigger:
+        cues[line.trigger] = Cue(hear={"": (line.trigger,)}, say={base: (line.text,)})
+    elif about:
+        topics.append(Topic(about, (line.text,)))
+
+
+def _ended(
+    endings: Iterable[Ending], own: tuple[Ending, ...], solved: list[str], unsolved: list[str], base: str
+) -> tuple[Ending, ...]:
+    if own:
+        return own
+    lines = {True: solved, False: unsolved}
+    return tuple(
+        replace(ending, say={base: tuple(lines[ending.passed])}) if lines[ending.passed] and _comes(ending) else ending
+        for ending in endings
+    )
+
+
+def _comes(ending: Ending) -> bool:
+    return bool(ending.when or ending.mood or ending.below is not None)
+
+
+def _phased(front: FrontMatter, own: list[tuple[str, tuple[str, ...]]], base: str) -> FrontMatter:
+    """Phases in the order of their mood: one that is about escalation lies below the opening, whatever its number."""
+    ordered = sorted(own, key=lambda phase: 0 if _CROWDED.search(phase[0]) and "de-esc" not in phase[0].lower() else 1)
+    share = 100 / len(ordered)
+    emotions = [Emotion.ANGRY, Emotion.FRUSTRATED, Emotion.NEUTRAL, Emotion.SATISFIED]
+    phases = tuple(
+        Phase(
+            name=title,
+            mood=(round(k * share), round((k + 1) * share) - (k + 1 < len(ordered))),
+            emotion=emotions[k * len(emotions) // len(ordered)],
+            say={base: lines},
+        )
+        for k, (title, lines) in enumerate(ordered)
+    )
+    first = phases[[id(phase) for phase in ordered].index(id(own[0]))]
+    return replace(front, phases=phases, mood=min(first.mood[0] + 12, first.mood[1], 35) or 1)
+
+
+def _with_scenario(
+    front: FrontMatter, topics: tuple[Topic, ...], persona: Persona, base: str
+) -> tuple[FrontMatter, tuple[Topic, ...]]:
+    """Sentences of the scenario, told as "I": the first say what the problem is, each answers questions about it."""
+    told: list[str] = []
+    for section in persona.sections:
+        if section.kind in ("scenario", "other", "persona") and not persona.front.facts:
+            told += [line for s in prose.sentences(section) if (line := _told(s, persona, base))]
+    problem = front.cues.get("problem")
+    if told and problem and "problem" not in persona.front.cues:
+        first = [" ".join(told[:2]), *told[2:4]]
+        says = {**problem.say, base: (*first, *said_in(problem.say, base))}
+        front = replace(front, cues={**front.cues, "problem": replace(problem, say=says)})
+    return front, (*topics, *(Topic(content_words(line), (line,)) for line in told))
+
+
+def _told(sentence: str, persona: Persona, base: str) -> str | None:
+    if base == "en":
+        return prose.in_first_person(sentence, persona.name)
+    if base == "th":
+        man = prose.is_man(persona)
+        line = prose.in_first_person_thai(sentence, persona.name, "ผม" if man else "ดิฉัน")
+        return prose.spoken(line, base, man) if line else None
+    return None
+
+
+def _foreign(persona: Persona, common: FrontMatter, base: str) -> Script:
+    """A persona in a language that nothing else here speaks: her own lines only, one phase after the other."""
+    mute = FrontMatter(
+        cues={name: replace(cue, say={}, ask={}) for name, cue in common.cues.items() if cue.on != "nothing"},
+        endings=(
+            Ending(name="resolved", mood=96, passed=True),
+            *(replace(ending, say={}) for ending in common.endings if _comes(ending) and not ending.passed),
+        ),
+        phases=tuple(replace(phase, say={}) for phase in common.phases),
+    )
+    lines = sum(1 for section in persona.sections if section.kind == "phase" for _ in prose.quoted(section))
+    step = Cue(on="nothing", mood=max(9, 60 // max(1, lines - 1)), repeats=True)
+    mute = replace(mute, cues={**mute.cues, "next": step})
+    front = _with_profile(merged(persona.front, mute), persona, base)
+    front, topics = _with_lines(front, persona, base)
+    return Script(front, FrontMatter(), topics, base)

@@ -1,0 +1,244 @@
+"""A spec → the parts of a LiveKit session: any `livekit.plugins.*` by its name, imported when a spec names it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from livekit.agents import llm, stt, tts, vad
+from livekit.agents.voice.turn import TurnHandlingOptions
+
+from ..config.groups import ROOT
+from ..errors import NotOffered, SpecError, suggest
+from ..redaction import redacted
+from ..spec.session_spec import Part, SessionSpec
+from .detector import InPlace, shareable
+from .options import converted, hints_of, secret
+
+PLACES: dict[str, tuple[type, str]] = {
+    "realtime": (llm.RealtimeModel, "RealtimeModel"),
+    "stt": (stt.STT, "STT"),
+    "llm": (llm.LLM, "LLM"),
+    "tts": (tts.TTS, "TTS"),
+    "detector": (vad.VAD, "VAD"),
+}
+"""What each key of a model or VAD file must be, and the name that LiveKit's plugins give to that class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a session is made of. `model` is a realtime model or an LLM; what a call does not need is None."""
+
+    model: llm.RealtimeModel | llm.LLM[Any]
+    stt: stt.STT[Any] | None
+    tts: tts.TTS[Any] | None
+    vad: vad.VAD | None
+    turn_handling: TurnHandlingOptions
+
+
+def build(
+    spec: SessionSpec, *, audio: bool, env: Mapping[str, str] = os.environ, kept: Mapping[str, Any] | None = None
+) -> Parts:
+    """Parts for one call: new ones, but for those that are `kept`, by place. Without `audio` (a typed call) nothing
+    that hears or speaks is built.
+
+    Raises:
+        SpecError: a plugin, option or secret is missing or wrong.
+    """
+    check_secrets(spec, env)
+    kept = kept or {}
+
+    def part(place: str) -> Any:
+        return kept[place] if place in kept else make(spec, place, env)
+
+    if not audio:
+        detection = "realtime_llm" if spec.model.realtime else "manual"
+        handling: dict[str, Any] = {"turn_detection": detection, "interruption": {"mode": "vad"}}
+        return Parts(part(_thinks(spec)), None, None, None, cast(TurnHandlingOptions, handling))
+    check_audio(spec)
+    return Parts(
+        model=part(_thinks(spec)),
+        stt=part("stt"),
+        tts=part("tts"),
+        vad=part("detector"),
+        turn_handling=cast(TurnHandlingOptions, spec.vad.turn_handling),
+    )
+
+
+def _thinks(spec: SessionSpec) -> str:
+    if spec.model.realtime is None and spec.model.llm is None:
+        raise SpecError(f"model={spec.choices['model']} has neither `realtime` nor `llm`: nothing can answer")
+    return "realtime" if spec.model.realtime else "llm"
+
+
+def check(spec: SessionSpec) -> None:
+    """Checks every part that the spec names, without secrets and without building any.
+
+    Raises:
+        SpecError: a plugin is not installed, or an option is none of its class's.
+    """
+    for place, part in spec.parts.items():
+        if part:
+            _arguments(spec, place, part, _class(spec, place, part), None)
+    check_audio(spec)
+
+
+def inputs(spec: SessionSpec, place: str) -> dict[str, Any] | None:
+    """All that the part in this place is made from; None where there is none. Equal inputs make equal parts."""
+    part = spec.parts[place]
+    if part is None:
+        return None
+    given = _given(spec, part, _class(spec, place, part)) if part.plugin == "offline" else {}
+    if "spec" in given:
+        given["spec"] = spec.persona, spec.language  # the scripted customer reads no more of it
+    return {"plugin": part.plugin, "type": part.type, **given, **part.options}
+
+
+def check_secrets(spec: SessionSpec, env: Mapping[str, str]) -> None:
+    """Raises a SpecError that says which of the model's secrets are not set, and where to get them."""
+    missing = [
+        f"{name} is not set (get it from {source})" for name, source in spec.model.secrets.items() if not env.get(name)
+    ]
+    if missing:
+        raise SpecError(f"model={spec.choices['model']}: {'; '.join(missing)}. Put it in the environment or in .env")
+
+
+def check_audio(spec: SessionSpec) -> None:
+    """Raises a SpecError when the spec's parts cannot hear or cannot speak."""
+    chosen = f"model={spec.choices['model']}"
+    if spec.model.realtime:
+        return
+    missing = [place for place in ("stt", "tts") if not spec.parts[place]]
+    if missing:
+        raise SpecError(f"{chosen} has no {' and no '.join(missing)}: it can be typed to, but not spoken with")
+    assert spec.model.stt
+    hears = getattr(_class(spec, "stt", spec.model.stt), "LANGUAGES", (spec.language.base,))
+    if spec.language.base not in hears:
+        raise NotOffered(
+            f"{chosen} hears {', '.join(hears)} alone, not language={spec.choices['language']}: choose another model,"
+            " or type to it (mode=console console.audio=false)"
+        )
+    if not spec.vad.detector:
+        raise NotOffered(
+            f"vad={spec.choices['vad']} leaves turns to the model, and {chosen} does not detect them; use vad=silero"
+        )
+
+
+def make(spec: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> Any:
+    """A new part for this place; None where the spec has none.
+
+    Raises:
+        SpecError: its plugin, an option or a secret is missing or wrong.
+    """
+    part = spec.parts[place]
+    if part is None:
+        return None
+    made = _class(spec, place, part)
+    arguments = _arguments(spec, place, part, made, env)
+    if place == "detector":
+        made = shareable(made)
+    try:
+        return made(**arguments)
+    except ImportError as error:
+        raise SpecError(f"{_where(spec, place)}: {error}") from None
+    except Exception as error:  # whatever a plugin's constructor raises is about what the config gave it
+        raise SpecError(f"{_where(spec, place)}: {part.plugin} refused its options: {redacted(str(error))}") from error
+
+
+def can_tune(part: Any, old: SessionSpec, new: SessionSpec, place: str) -> bool:
+    """Whether a part that runs can itself be given what differs between two specs: its `update_options` takes it."""
+    before, after = inputs(old, place), inputs(new, place)
+    if part is None or before is None or after is None or not hasattr(part, "update_options"):
+        return False
+    differing = {name for name in {**before, **after} if before.get(name) != after.get(name)}
+    able = inspect.signature(part.update_options).parameters.keys()
+    return differing <= able and differing <= after.keys()
+
+
+def tune(part: Any, old: SessionSpec, new: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> None:
+    """Gives a part that runs what differs between two specs."""
+    before, after = inputs(old, place) or {}, inputs(new, place) or {}
+    spelled = new.parts[place]
+    assert spelled is not None
+    arguments = _arguments(new, place, spelled, _class(new, place, spelled), env)
+    part.update_options(**{name: arguments[name] for name in after if before.get(name) != after[name]})
+
+
+def _where(spec: SessionSpec, place: str) -> str:
+    group = "vad" if place == "detector" else "model"
+    return f"{group}={spec.choices[group]}: {place}"
+
+
+def _class(spec: SessionSpec, place: str, part: Part) -> Callable[..., Any]:
+    where = _where(spec, place)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*", part.plugin):
+        raise SpecError(
+            f"{where}.plugin: {part.plugin!r} is not the name of a LiveKit plugin, such as openai or deepgram"
+        )
+    name = part.module
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        package = f"livekit-plugins-{part.plugin.partition('.')[0].replace('_', '-')}"
+        if error.name and not name.startswith(error.name):
+            raise NotOffered(f"{where}: plugin {part.plugin} needs {error.name}, which is not installed") from None
+        raise NotOffered(f"{where}: plugin {part.plugin} is not installed; {_how_to_install(package)}") from None
+    base, usual = PLACES[place]
+    wanted = part.type or usual
+    if wanted == "RealtimeModel" and not hasattr(module, wanted):
+        module = getattr(module, "realtime", module)
+    found = getattr(module, wanted, None)
+    if not (inspect.isclass(found) and issubclass(found, base)):
+        able = [key for key, value in vars(module).items() if inspect.isclass(value) and issubclass(value, base)]
+        raise SpecError(f"{where}: plugin {part.plugin} has no {wanted} for this place{suggest(wanted, able)}")
+    return found
+
+
+def _how_to_install(package: str) -> str:
+    """The extra that brings the package, if this project has one."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project.get("optional-dependencies", {})
+    extra = next(
+        (name for name, packages in extras.items() if any(p.startswith(f"{package}>") for p in packages)), None
+    )
+    return f"install it with: uv sync --extra {extra}" if extra else f"install it with: uv add {package}"
+
+
+def _arguments(
+    spec: SessionSpec, place: str, part: Part, made: Callable[..., Any], env: Mapping[str, str] | None
+) -> dict[str, Any]:
+    """The options as the class's own signature wants them. Without `env`, secrets are only checked for their form."""
+    where = f"{_where(spec, place)}.options"
+    known = {name: p for name, p in inspect.signature(made).parameters.items() if p.kind != p.VAR_POSITIONAL}
+    open_ended = any(p.kind == p.VAR_KEYWORD for p in known.values())
+    hints = hints_of(made)
+    arguments: dict[str, Any] = {}
+    for name, value in part.options.items():
+        if name not in known and not open_ended:
+            public = [option for option in known if not option.startswith("_") and option != "spec"]
+            raise SpecError(f"{where}.{name}: {part.plugin} has no such option{suggest(name, public)}")
+        if isinstance(value, str) and value.startswith("env:"):
+            arguments[name] = secret(f"{where}.{name}", value, env) if env is not None else ""
+        else:
+            arguments[name] = converted(f"{where}.{name}", value, hints.get(name))
+    if place == "detector" and part.plugin == "inference":
+        arguments["executor"] = InPlace()
+    return {**_given(spec, part, made), **arguments}
+
+
+def _given(spec: SessionSpec, part: Part, made: Callable[..., Any]) -> dict[str, Any]:
+    """What the offline parts get beside their options: they answer from the persona itself, and listen for its
+    phrases."""
+    if part.plugin != "offline":
+        return {}
+    from ..offline.listening import phrases
+
+    given: dict[str, Callable[[SessionSpec], Any]] = {"spec": lambda spec: spec, "phrases": phrases}
+    wanted = inspect.signature(made).parameters
+    return {name: make(spec) for name, make in given.items() if name in wanted}

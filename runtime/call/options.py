@@ -1,0 +1,54 @@
+"""What a config file gives an option of a plugin's class → what the class wants."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+
+from ..errors import SpecError
+
+
+def secret(where: str, value: str, env: Mapping[str, str]) -> str:
+    """The value of `env:NAME`, or of `env:NAME:-default` as shells write it.
+
+    Raises:
+        SpecError: NAME is not set and there is no default.
+    """
+    name, has_default, default = value.removeprefix("env:").partition(":-")
+    found = env.get(name) or default
+    if not found and not has_default:
+        raise SpecError(f"{where}: {name} is not set. Put it in the environment or in .env")
+    return found
+
+
+def hints_of(made: Callable[..., Any]) -> dict[str, Any]:
+    """The types of the options; one that only a type checker can resolve is left to the constructor to judge."""
+    hints: dict[str, Any] = {}
+    for name, annotation in inspect.get_annotations(made.__init__).items():
+        one = type(name, (), {"__annotations__": {name: annotation}})
+        with suppress(NameError):
+            hints |= get_type_hints(one, made.__init__.__globals__)
+    return hints
+
+
+def converted(where: str, value: object, hint: Any) -> object:
+    """The value as the option's type annotation says, where it says so: a mapping becomes the plugin's own options
+    object, text that is no number is refused for one that should be."""
+    if hint is None:
+        return value
+    try:
+        adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+    except (PydanticSchemaGenerationError, PydanticUserError):
+        try:
+            adapter = TypeAdapter(hint)
+        except (PydanticSchemaGenerationError, PydanticUserError, NameError):
+            return value
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        reasons = {mistake["msg"] for mistake in error.errors(include_url=False) if "NotGiven" not in mistake["msg"]}
+        raise SpecError(f"{where}: {value!r}: {'; or '.join(sorted(reasons))}") from None

@@ -1,0 +1,260 @@
+"""Two specs → what differs between them, and how a call that is on can have it. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from ..events import How
+from ..spec.prompt import instructions
+from ..spec.session_spec import SessionSpec
+from .build import PLACES, inputs
+
+DIFF_LINES = 6
+VALUE_CHARACTERS = 160
+CHANGES = 24
+"""What a receipt shows: lines that go and that come, characters of a value, fields. Of more it says how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How something is applied, and whether that waits until nobody speaks or is about to."""
+
+    how: How
+    waits: bool = False
+
+
+AT_ONCE = Way(How.IN_PLACE)
+WHEN_QUIET = Way(How.IN_PLACE, waits=True)
+SWAP = Way(How.SWAPPED, waits=True)
+NEXT_CALL = Way(How.NEXT_CALL)
+NOTHING = Way(How.UNCHANGED)
+
+
+class Kind(StrEnum):
+    """Models by what they let one change while they are in a call."""
+
+    PIPELINE = "pipeline"
+    OPENAI = "OpenAI Realtime"
+    REALTIME = "realtime"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing that an edit can change: what it is, and how each kind of model takes it."""
+
+    what: str
+    ways: dict[Kind, Way]
+
+
+def _row(what: str, pipeline: Way, openai: Way, realtime: Way) -> Row:
+    return Row(what, {Kind.PIPELINE: pipeline, Kind.OPENAI: openai, Kind.REALTIME: realtime})
+
+
+TABLE: dict[str, Row] = {
+    # A pipeline sends its prompt with every reply. OpenAI takes a new one by session.update, which cuts off an answer
+    # that is being spoken. Gemini keeps its first system instruction whatever the plugin's update_instructions says
+    # (the new text only joins the history), so only a new session is certain; so it is for models we do not know.
+    "prompt": _row("the prompt: prose, language instructions, endings", AT_ONCE, WHEN_QUIET, SWAP),
+    # An LLM is asked anew for each reply. A realtime model's options are those that its session began with; OpenAI
+    # refuses another voice once it has spoken.
+    "model": _row("the model's own options, a realtime model's voice", AT_ONCE, SWAP, SWAP),
+    "kind": _row("realtime model ↔ pipeline", SWAP, SWAP, SWAP),
+    "tts": _row("text-to-speech: voice, language, options", AT_ONCE, AT_ONCE, AT_ONCE),
+    # What was half heard would be lost with the recogniser or detector that heard it.
+    "stt": _row("speech-to-text", WHEN_QUIET, WHEN_QUIET, WHEN_QUIET),
+    "detector": _row("voice activity detector", WHEN_QUIET, WHEN_QUIET, WHEN_QUIET),
+    # Read when an agent takes over; a realtime model settles at its start who detects turns.
+    "turn_handling": _row("turn handling", SWAP, SWAP, SWAP),
+    "lines": _row("cues, facts, phases, timers' lines", AT_ONCE, AT_ONCE, AT_ONCE),
+    "start": _row("name, scenarios, opening line, first mood, timers' seconds", NEXT_CALL, NEXT_CALL, NEXT_CALL),
+    "unused": _row("what this call does not use", NOTHING, NOTHING, NOTHING),
+}
+"""The one place that says what reaches a call that is on, and how."""
+
+_WEIGHT = (How.UNCHANGED, How.NEXT_CALL, How.IN_PLACE, How.SWAPPED)
+_FIELDS = {
+    "persona.prose": "prompt",
+    "persona.endings": "prompt",
+    "language.instructions": "prompt",
+    "persona.name": "start",
+    "persona.scenarios": "start",
+    "persona.opening": "start",
+    "persona.mood": "start",
+    "persona.objectives": "lines",
+    "persona": "lines",
+    "language": "lines",
+    "model.realtime": "model",
+    "model.llm": "model",
+    "model.stt": "stt",
+    "model.tts": "tts",
+    "vad.detector": "detector",
+    "vad.turn_handling": "turn_handling",
+}
+"""The row of a field, by the longest beginning that is here; `unused` without one."""
+_SPOKEN = ("stt", "tts", "detector", "turn_handling")
+"""Rows that a typed call has no use for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field, before and after, as a person reads it."""
+
+    field: str
+    old: str
+    new: str
+    how: How
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a call comes from one spec to another.
+
+    `prompt` and `tools` say whether the model is told anew, `parts` which parts change while they run, `swap` whether
+    an agent with a session of its own takes over, and `waits` whether it is done when nobody speaks.
+    """
+
+    changes: tuple[Change, ...]
+    how: How
+    prompt: bool
+    tools: bool
+    parts: tuple[str, ...]
+    swap: bool
+    waits: bool
+
+
+def kind_of(spec: SessionSpec) -> Kind:
+    """The column of the table that the spec's model is in."""
+    if spec.model.realtime is None:
+        return Kind.PIPELINE
+    return Kind.OPENAI if spec.model.realtime.plugin == "openai" else Kind.REALTIME
+
+
+@lru_cache(maxsize=16)
+def plan(old: SessionSpec, new: SessionSpec, *, audio: bool) -> Plan:
+    """What differs, and how a call with the old spec can have the new one."""
+    kind = kind_of(old)
+    used = PLACES if audio else ("realtime", "llm")
+    parts = tuple(place for place in used if inputs(old, place) != inputs(new, place))
+    prompt = instructions(old) != instructions(new)
+    tools = _endings(old) != _endings(new)
+    rows = {_place_row(place, old, new) for place in parts}
+    if prompt or tools:
+        rows.add("prompt")
+    if (old.model.realtime is None) != (new.model.realtime is None):
+        rows.add("kind")
+    if audio and old.vad.turn_handling != new.vad.turn_handling:
+        rows.add("turn_handling")
+    ways = [TABLE[row].ways[kind] for row in rows]
+    changes = tuple(_changes(old, new, kind, rows, audio))
+    swap = any(way.how is How.SWAPPED for way in ways)
+    how = max([*(way.how for way in ways), *(change.how for change in changes)], key=_WEIGHT.index, default=NOTHING.how)
+    chosen = (
+        Change(group, option, new.choices[group], how)
+        for group, option in old.choices.items()
+        if option != new.choices[group]
+    )
+    changes = (*chosen, *changes)
+    if len(changes) > CHANGES:
+        more = Change("…", "", f"{len(changes) - CHANGES} more fields", how)
+        changes = (*changes[:CHANGES], more)
+    return Plan(
+        changes=changes,
+        how=how,
+        prompt=prompt,
+        tools=tools,
+        parts=parts,
+        swap=swap,
+        waits=any(way.waits for way in ways),
+    )
+
+
+def _place_row(place: str, old: SessionSpec, new: SessionSpec) -> str:
+    if place == "detector" and (old.vad.detector is None) != (new.vad.detector is None):
+        return "turn_handling"  # whether there is one decides who detects turns
+    return "model" if place in ("realtime", "llm") else place
+
+
+def _endings(spec: SessionSpec) -> list[str]:
+    return [ending.name for ending in spec.persona.front.endings]
+
+
+def _changes(old: SessionSpec, new: SessionSpec, kind: Kind, rows: set[str], audio: bool) -> Iterator[Change]:
+    for top, was, becomes in _differing(old, new):
+        if top == "persona.prose":
+            yield Change(top, "", _prose_diff(str(was), str(becomes)), TABLE["prompt"].ways[kind].how)
+            continue
+        before, after = dict(_leaves(top, was)), dict(_leaves(top, becomes))
+        for name in [*before, *(name for name in after if name not in before)]:
+            if before.get(name) == after.get(name):
+                continue
+            row = _row_of(name)
+            if row in _SPOKEN and not audio:
+                row = "unused"
+            if row == "model" and "kind" in rows:
+                row = "kind"
+            yield Change(name, _shown(before.get(name)), _shown(after.get(name)), TABLE[row].ways[kind].how)
+
+
+def _differing(old: SessionSpec, new: SessionSpec) -> Iterator[tuple[str, Any, Any]]:
+    """The fields of groups and persona that differ, named as the files name them."""
+    pairs: list[tuple[str, str, Any, Any]] = [
+        (f"persona.{name}", name, old.persona, new.persona) for name in ("prose", "name")
+    ]
+    for group in ("model", "voice", "language", "vad"):
+        one, other = getattr(old, group), getattr(new, group)
+        pairs += [(f"{group}.{field.name}", field.name, one, other) for field in fields(one)]
+    front = (field.name for field in fields(old.persona.front) if field.name not in _CHOSEN)
+    pairs += [(f"persona.{name}", name, old.persona.front, new.persona.front) for name in front]
+    for label, name, one, other in pairs:
+        if getattr(one, name) != getattr(other, name):
+            yield label, getattr(one, name), getattr(other, name)
+
+
+_CHOSEN = ("name", "language", "voice", "model")
+"""Front matter that shows as what it chooses, and the name, which may come from the prose."""
+
+
+def _row_of(name: str) -> str:
+    if name.startswith("persona.timers.") and name.endswith((".after", ".silence")):
+        return "start"
+    steps = name.split(".")
+    beginnings = (".".join(steps[:length]) for length in range(len(steps), 0, -1))
+    return next((_FIELDS[beginning] for beginning in beginnings if beginning in _FIELDS), "unused")
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(f"{name}.{key}", inner)
+    elif isinstance(value, (list, tuple)) and any(is_dataclass(inner) or isinstance(inner, dict) for inner in value):
+        for i, inner in enumerate(value):
+            yield from _leaves(f"{name}.{getattr(inner, 'name', i)}", inner)
+    elif value not in (None, "", [], ()):
+        yield name, value
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else "–" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= VALUE_CHARACTERS else f"{text[: VALUE_CHARACTERS - 1]}…"
+
+
+def _prose_diff(old: str, new: str) -> str:
+    """The lines that go (-) and come (+), shortened."""
+    diff = difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
+    lines = [line for line in diff if not line.startswith(("---", "+++", "@@"))]
+    shown: list[str] = []
+    left = {"-": DIFF_LINES, "+": DIFF_LINES}
+    for line in lines:
+        left[line[0]] -= 1
+        if left[line[0]] >= 0:
+            shown.append(line if len(line) <= VALUE_CHARACTERS else f"{line[: VALUE_CHARACTERS - 1]}…")
+    more = len(lines) - len(shown)
+    return "\n".join([*shown, f"… {more} more lines"] if more else shown)

@@ -1,0 +1,275 @@
+"""One call, start to end. It takes specs and emits events, and knows nothing of where it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from livekit.agents import Agent, AgentSession, RunContext
+from livekit.agents.llm import RealtimeModel, RealtimeModelError
+from livekit.agents.voice import (
+    AgentStateChangedEvent,
+    CloseEvent,
+    CloseReason,
+    ErrorEvent,
+    SpeechHandle,
+    UserStateChangedEvent,
+)
+from livekit.agents.voice.agent_session import SessionConnectOptions
+
+from ..errors import SpecError
+from ..events import Emit, Ended, Event, Failure, Started, State
+from ..spec.persona import said_in
+from ..spec.session_spec import Edit, SessionSpec
+from ..spec.settings import ReloadMode
+from .build import Parts, build
+from .detector import share_detector
+from .floor import Floor
+from .reload import Following, close
+from .transcript import Transcript
+from .watchdog import RECONNECT_SECONDS, Watchdog
+
+logger = logging.getLogger(__name__)
+
+Join = Callable[["AgentSession[None]", Agent], AbstractAsyncContextManager[None]]
+"""Connects a session to where the trainee is and starts it; what it opened lasts as long as the context."""
+
+ENDED_WITHOUT = {
+    CloseReason.ERROR: "error",
+    CloseReason.JOB_SHUTDOWN: "shutdown",
+    CloseReason.PARTICIPANT_DISCONNECTED: "trainee_left",
+    CloseReason.USER_INITIATED: "trainee_left",
+    CloseReason.TASK_COMPLETED: "hung_up",
+}
+
+
+class Call:
+    """A persona on the phone.
+
+    `audio` says whether the trainee speaks and hears, or types and reads; `answer_timeout` after how many seconds
+    without a word a model is asked again; `reload` whether edits of the spec reach this call.
+    """
+
+    def __init__(
+        self,
+        specs: AsyncIterator[Edit],
+        emit: Emit,
+        *,
+        audio: bool,
+        answer_timeout: float = 12,
+        reload: ReloadMode = ReloadMode.LIVE,
+    ) -> None:
+        self._specs = specs
+        self._sink = emit
+        self._audio = audio
+        self._reload = reload
+        self._watchdog = Watchdog(answer_timeout, self._emit, self._ask_again, self._close)
+        self._joined = asyncio.Event()
+        self._opened = asyncio.Event()
+        self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._outcome: str | None = None
+
+    async def run(self, join: Join) -> Ended:
+        """Holds the whole call: join, open, talk and follow edits until somebody hangs up, close.
+
+        Raises:
+            SpecError: the first spec cannot be built. Nothing was joined or said then.
+        """
+        first = await anext(self._specs)
+        if first.spec is None:
+            raise SpecError(first.error)
+        share_detector()
+        parts = build(first.spec, audio=self._audio)
+        self._transcript = Transcript(first.spec, self._emit, self._watchdog)
+        self._live = Following(
+            first.spec, parts, self._end_call, self._emit, self._transcript.adopt, mode=self._reload, audio=self._audio
+        )
+        self._session = self._listen(make_session(parts, first.spec, audio=self._audio))
+        self._floor = Floor(self._session, lambda: self._watchdog.expecting)
+        self._began = time.monotonic()
+        self._emit(
+            Started(
+                persona=first.spec.persona.name,
+                language=first.spec.language.name,
+                choices=first.spec.choices,
+                revision=first.spec.revision,
+            )
+        )
+        async with self._closing(), join(self._session, self._live.agent):
+            self._joined.set()
+            async with asyncio.TaskGroup() as self._tasks:
+                opening = self._tasks.create_task(self._open())
+                following = self._tasks.create_task(self._live.follow(self._specs, self._session, self._floor))
+                reason = await self._closed
+                opening.cancel()
+                following.cancel()
+                self._watchdog.rest()
+        self._transcript.close()
+        ended = self._ended(reason)
+        self._emit(ended)
+        return ended
+
+    @asynccontextmanager
+    async def _closing(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await close(self._session, self._emit)
+            await self._live.aclose()
+
+    async def begin_turn(self, text: str) -> SpeechHandle | None:
+        """The trainee's typed turn: cuts the persona short, as speaking would. None once the call is over."""
+        await self._joined.wait()
+        if self._closed.done():
+            return None
+        async with self._floor.taken():
+            await self._session.interrupt()
+            return self._session.generate_reply(user_input=text)
+
+    async def type(self, text: str) -> None:
+        """The trainee's typed turn; returns when the persona has answered it."""
+        if handle := await self.begin_turn(text):
+            await self._finished(handle)
+
+    async def opened(self) -> None:
+        """Returns once the opening line was said, or the call has closed before."""
+        await self._opened.wait()
+
+    def hang_up(self, reason: str = "trainee_left") -> None:
+        """Ends the call as the trainee would, at once, even before it is answered."""
+        self._close(reason)
+
+    async def _open(self) -> None:
+        """The persona speaks first; a model that says nothing is asked once more."""
+        for _ in range(2):
+            handle = self._speak_first()
+            speaking = asyncio.ensure_future(self._transcript.spoke.wait())
+            finished = asyncio.ensure_future(self._finished(handle))
+            both = [speaking, finished]
+            await asyncio.wait(both, timeout=self._watchdog.timeout, return_when=asyncio.FIRST_COMPLETED)
+            speaking.cancel()
+            if self._transcript.spoke.is_set():
+                await finished
+                break
+            finished.cancel()
+            self._watchdog.fail("opening", "nothing was said")
+            await self._session.interrupt(force=True)
+        self._opened.set()
+        self._floor.opened()
+
+    def _speak_first(self) -> SpeechHandle:
+        """The opening line, to the letter where the model can be given a text to say."""
+        opening = said_in(self._live.spec.persona.front.opening, self._live.spec.language.base)
+        if not opening:
+            return self._session.generate_reply(instructions="The call has just been answered. Speak first.")
+        if self._says_texts():
+            return self._session.say(opening[0])
+        return self._session.generate_reply(
+            instructions=f"The call has just been answered. Say exactly this, and nothing else: {opening[0]}"
+        )
+
+    def _says_texts(self) -> bool:
+        model = self._live.parts.model
+        return not isinstance(model, RealtimeModel) or model.capabilities.supports_say
+
+    async def _finished(self, handle: SpeechHandle) -> None:
+        """Waits for a turn of the persona; a failed one is an event, never an exception."""
+        await handle
+        if (error := handle.exception()) is not None:
+            self._watchdog.fail("reply", str(error))
+
+    def _ask_again(self) -> None:
+        self._tasks.create_task(self._answer_again())
+
+    async def _answer_again(self) -> None:
+        await self._session.interrupt(force=True)
+        try:
+            await self._finished(self._session.generate_reply())
+        except RuntimeError as error:  # the session is closing: whoever closes it says why
+            self._watchdog.fail("reply", str(error))
+
+    def _emit(self, event: Event) -> None:
+        """A broken sink must not touch the call."""
+        try:
+            self._sink(event)
+        except Exception:
+            logger.exception("a sink failed on %s", event.kind)
+
+    async def _end_call(self, context: RunContext[None], outcome: str) -> None:
+        known = [ending.name for ending in self._live.spec.persona.front.endings]
+        self._outcome = outcome if outcome in known else "hung_up"
+        context.disallow_interruptions()
+        context.speech_handle.add_done_callback(lambda _: self._session.shutdown())
+
+    def _listen(self, session: AgentSession[None]) -> AgentSession[None]:
+        self._transcript.listen(session)
+        session.on("agent_state_changed", self._on_agent_state)
+        session.on("user_state_changed", self._on_user_state)
+        session.on("error", self._on_error)
+        session.on("close", self._on_close)
+        return session
+
+    def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
+        self._emit(State(state=event.new_state))
+
+    def _on_user_state(self, event: UserStateChangedEvent) -> None:
+        if event.old_state == "speaking" and self._session.agent_state != "speaking":
+            self._watchdog.expect()
+        elif event.new_state == "speaking":
+            self._watchdog.rest()
+        silences = [timer for timer in self._live.spec.persona.front.timers if timer.silence]
+        if event.new_state == "away" and silences and not self._closed.done():
+            lines = said_in(silences[0].say, self._live.spec.language.base)
+            if lines and self._says_texts():
+                self._session.say(lines[0])
+            else:
+                self._session.generate_reply(instructions="The line has gone silent. Ask whether anyone is there.")
+
+    def _on_error(self, event: ErrorEvent) -> None:
+        error = event.error
+        recoverable = bool(getattr(error, "recoverable", False))
+        reason = str(getattr(error, "error", error)) or type(error).__name__
+        source = type(event.source).__name__
+        if not isinstance(error, RealtimeModelError) or recoverable:
+            self._watchdog.fail(source, reason)  # of a pipeline's failures, LiveKit itself counts how many are too many
+            if isinstance(error, RealtimeModelError) and self._opened.is_set():
+                # What the trainee said last may be lost with the connection: the persona speaks up, as on any phone.
+                self._watchdog.expect(RECONNECT_SECONDS)
+        else:
+            # The session is of no use any more, and not every realtime plugin lets it say so (it then hangs).
+            self._emit(Failure(source=source, reason=reason, recoverable=False))
+            self._close("error")
+
+    def _on_close(self, event: CloseEvent) -> None:
+        self._close(ENDED_WITHOUT[event.reason])
+
+    def _close(self, reason: str) -> None:
+        self._opened.set()
+        if not self._closed.done():
+            self._closed.set_result(reason)
+
+    def _ended(self, reason: str) -> Ended:
+        ending = next((e for e in self._live.spec.persona.front.endings if e.name == self._outcome), None)
+        first_word = self._transcript.first_word
+        return Ended(
+            reason=self._outcome or reason,
+            passed=ending.passed if ending else None,
+            turns=self._transcript.turns,
+            seconds=time.monotonic() - self._began,
+            first_word=first_word and first_word - self._began,
+        )
+
+
+def make_session(parts: Parts, spec: SessionSpec, *, audio: bool) -> AgentSession[None]:
+    """A LiveKit session for these parts, which the agent brings along."""
+    silences = [timer.silence for timer in spec.persona.front.timers if timer.silence]
+    return AgentSession(
+        vad=None,
+        turn_handling=parts.turn_handling,
+        user_away_timeout=min(silences, default=None) if audio else None,
+        aec_warmup_duration=None,  # the trainee's client cancels echo; nothing would be heard in her first 3 s
+        conn_options=SessionConnectOptions(max_unrecoverable_errors=1),  # what a part's own retries did not mend, twice
+    )

@@ -1,0 +1,187 @@
+"""What is said in a call, line by line: who said it, under which revision, in which mood, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+
+from livekit.agents import AgentSession
+from livekit.agents.llm import ChatMessage
+from livekit.agents.voice import (
+    ConversationItemAddedEvent,
+    SpeechCreatedEvent,
+    UserInputTranscribedEvent,
+    UserStateChangedEvent,
+)
+
+from ..arc import machine as arc
+from ..events import Emit, Event, Heard, Interim, Said
+from ..spec.persona import FrontMatter
+from ..spec.session_spec import Edit, SessionSpec
+from .watchdog import Watchdog
+from .words import Words
+
+HOLD_SECONDS = 2.0
+"""How long an answer waits for the transcript of the turn that it answers."""
+
+SPEECHES_KEPT = 16
+"""The latest lines: one that is cut short is reported when the next one has long begun."""
+
+
+@dataclass(slots=True)
+class Speech:
+    """A line of the persona: the revision that it was written under, the turn of the trainee that it answers, and how
+    long after the edit's save it began, if it is the first one under an edit."""
+
+    revision: str
+    answers: int
+    since_save_ms: int | None = None
+
+
+class Transcript:
+    """Listens to a session and emits its lines.
+
+    `turns` counts the trainee's. `spoke` is set by the persona's first word, `first_word` is its time
+    (`time.monotonic`). `mood` is how the persona feels.
+    """
+
+    def __init__(self, spec: SessionSpec, emit: Emit, watchdog: Watchdog) -> None:
+        self._spec = spec
+        self._emit = emit
+        self._watchdog = watchdog
+        self.mood = arc.start(completed(spec))
+        self.turns = 0
+        self.spoke = asyncio.Event()
+        self.first_word: float | None = None
+        self._speeches: dict[str, Speech] = {}
+        self._unheard: Edit | None = None
+        self._order = Order(emit)
+
+    def listen(self, session: AgentSession[None]) -> None:
+        """Attaches to a session that has not started."""
+        self._session = session
+        session.on("speech_created", self._on_speech)
+        session.on("conversation_item_added", self._on_item)
+        session.on("user_input_transcribed", self._on_transcript)
+        session.on("user_state_changed", self._on_user_state)
+        session.output.transcription = Words(self._on_word)
+
+    def adopt(self, spec: SessionSpec, edit: Edit) -> None:
+        """An edit has taken effect: what the persona begins to say from now on is said under it."""
+        self._spec = spec
+        self.mood = arc.shift(completed(spec), self.mood, 0)
+        self._unheard = edit
+
+    def close(self) -> None:
+        """Nothing more is said."""
+        self._order.release()
+
+    def _on_speech(self, event: SpeechCreatedEvent) -> None:
+        self._speeches[event.speech_handle.id] = self._now()
+        if len(self._speeches) > SPEECHES_KEPT:
+            del self._speeches[next(iter(self._speeches))]
+
+    def _now(self) -> Speech:
+        return Speech(self._spec.revision, self._order.turn)
+
+    def _current(self) -> Speech:
+        handle = self._session.current_speech
+        return (handle and self._speeches.get(handle.id)) or self._now()
+
+    def _on_item(self, event: ConversationItemAddedEvent) -> None:
+        item = event.item
+        text = item.text_content if isinstance(item, ChatMessage) else None
+        if not isinstance(item, ChatMessage) or not text:
+            return
+        if item.role == "user":
+            self.turns += 1
+            self.mood = arc.step(completed(self._spec), self.mood, text)
+            self._order.heard(Heard(text=text, revision=self._spec.revision, emotion=self.mood.emotion.value))
+            if self._session.agent_state != "speaking":
+                self._watchdog.expect()
+        elif item.role == "assistant":
+            speech = self._current()
+            said = Said(
+                text=text,
+                revision=speech.revision,
+                emotion=self.mood.emotion.value,
+                interrupted=item.interrupted,
+                since_save_ms=speech.since_save_ms,
+            )
+            speech.since_save_ms = None
+            self._order.said(said, speech.answers)
+
+    def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
+        if event.is_final:
+            return
+        self._emit(Interim(speaker="operator", text=event.transcript))
+        if self._session.agent_state != "speaking":
+            self._watchdog.expect()  # where the model itself detects turns, the first sign that somebody speaks
+
+    def _on_user_state(self, event: UserStateChangedEvent) -> None:
+        if event.old_state == "speaking":
+            self._order.turn_ended()
+
+    def _on_word(self, said_so_far: str) -> None:
+        if self.first_word is None:
+            self.first_word = time.monotonic()
+        speech = self._current()
+        if self._unheard and speech.revision == self._spec.revision:
+            speech.since_save_ms = round((time.time() - self._unheard.at) * 1000)
+            self._unheard = None
+        self.spoke.set()
+        self._watchdog.hear()
+        self._emit(Interim(speaker="customer", text=said_so_far))
+
+
+def completed(spec: SessionSpec) -> FrontMatter:
+    """The persona's front matter with what any customer says in the language."""
+    return _merged(spec.persona.front, spec.language.customer)
+
+
+_merged = lru_cache(maxsize=16)(arc.merged)
+
+
+class Order:
+    """Passes lines on in the order in which they were said.
+
+    Some realtime models give the text of what they heard only after they have answered it: the answer waits.
+    """
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self.turn = 0
+        """The trainee's latest turn: what the persona begins to say now answers it."""
+        self._transcribed = 0
+        self._held: list[Event] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def turn_ended(self) -> None:
+        """The trainee stopped speaking: a transcript is due."""
+        self.turn += 1
+
+    def heard(self, event: Heard) -> None:
+        """A transcript, and with it what waited for it."""
+        self._emit(event)
+        self.release()
+
+    def said(self, event: Said, answers: int) -> None:
+        """A line of the persona that answers that turn."""
+        if answers <= self._transcribed and not self._held:
+            self._emit(event)
+            return
+        self._held.append(event)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self.release)
+
+    def release(self) -> None:
+        """Passes on what waits: no transcript of the turns so far is to be expected any more."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        self._transcribed = self.turn
+        held, self._held = self._held, []
+        for event in held:
+            self._emit(event)

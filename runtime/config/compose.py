@@ -1,0 +1,152 @@
+"""What the user asked for, on the command line and in files → one checked `SessionSpec`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
+
+from ..errors import NotOffered, SpecError, suggest
+from ..spec.persona import NAME, FrontMatter, Persona
+from ..spec.session_spec import Language, Model, SessionSpec, Vad, Voice
+from ..spec.settings import Settings
+from .groups import CONF, GROUPS, chosen, file_of, options, read_conf
+from .mistakes import readable_errors
+from .persona_file import read_persona
+from .validation import validated
+
+T = TypeVar("T")
+
+
+def compose(overrides: Sequence[str]) -> SessionSpec:
+    """The spec for these overrides, as they would stand on the command line.
+
+    Raises:
+        SpecError: for whatever is wrong with them or with a file that they name.
+    """
+    with readable_errors(overrides):
+        cfg = compose_config(overrides)
+        return resolve(cfg, cfg.hydra)
+
+
+def compose_config(overrides: Sequence[str]) -> DictConfig:
+    """The whole config for these overrides, Hydra's own node included. Raises what Hydra raises."""
+    if not GlobalHydra.instance().is_initialized():
+        hydra.initialize_config_dir(str(CONF), version_base="1.3", job_name="runtime")
+    return hydra.compose("config", list(overrides), return_hydra_config=True)
+
+
+def resolve(cfg: DictConfig, hydra_node: DictConfig | None = None) -> SessionSpec:
+    """The spec for a composed config. `hydra_node` is its `hydra` node; inside `@hydra.main` Hydra itself knows it.
+
+    Raises:
+        SpecError: for a value that the schema does not allow; names the file and the line.
+    """
+    node = hydra_node if hydra_node is not None else HydraConfig.get()
+    for override in node.overrides.task:
+        if override.lstrip("+~").startswith("persona."):
+            raise SpecError(
+                f"{override}: a persona is edited in its file; the command line chooses one by persona=NAME"
+            )
+    choices = {group: str(node.runtime.choices.get(group, "")) for group in GROUPS}
+    for group, name in choices.items():
+        if not NAME.fullmatch(name):
+            raise SpecError(f"{group}={name}: this is not a name{suggest(name, options(group))}")
+    overridden = [override.partition("=")[0].lstrip("+") for override in node.overrides.task]
+    return _spec(cfg, choices, overridden)
+
+
+def reread(spec: SessionSpec, file: Path | None = None) -> SessionSpec | None:
+    """The spec with its persona as the file (its own, or another) is now, without composing; None where that would not
+    do, as the persona chooses other options than before.
+
+    Raises:
+        SpecError: for whatever is wrong with the file.
+    """
+    persona, revision = read_persona(file or file_of(spec.choices["persona"]))
+    if chosen(persona) != chosen(spec.persona):
+        return None
+    groups = {group: getattr(spec, group) for group in _SHAPES}
+    return _assembled(groups, persona, revision, spec.choices)
+
+
+def _spec(cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str]) -> SessionSpec:
+    persona, revision = read_persona(file_of(choices["persona"]))
+    groups: dict[str, Any] = {
+        group: _checked(shape, group, choices, cfg, overridden) for group, shape in _SHAPES.items()
+    }
+    return _assembled(groups, persona, revision, choices)
+
+
+_SHAPES: dict[str, type[Any]] = {"model": Model, "voice": Voice, "language": Language, "vad": Vad}
+
+
+def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices: dict[str, str]) -> SessionSpec:
+    groups = groups | {"language": replace(groups["language"], customer=FrontMatter())}
+    content: dict[str, Any] = {group: asdict(value) for group, value in groups.items()}
+    content["persona"] = [choices["persona"], revision]
+    if (file := CONF / "customer" / f"{choices['language']}.md").is_file():
+        customer, content["customer"] = read_persona(file)
+        groups["language"] = replace(groups["language"], customer=customer.front)
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    return SessionSpec(persona=persona, choices=choices, revision=digest, **groups)
+
+
+def combine(choices: dict[str, str]) -> SessionSpec:
+    """The spec for one option of each group, straight from the files: `compose` without overrides, much faster.
+
+    Raises:
+        SpecError: as `compose` does.
+    """
+    files = {group: CONF / group / f"{choices[group]}.yaml" for group in GROUPS if group != "persona"}
+    cfg = OmegaConf.create({group: read_conf(file)[0] for group, file in files.items()})
+    return _spec(cfg, choices, ())
+
+
+def _checked(shape: type[T], group: str, choices: dict[str, str], cfg: DictConfig, overridden: Sequence[str]) -> T:
+    """One group of the config as its dataclass."""
+    file = CONF / group / f"{choices[group]}.yaml"
+    _, node = read_conf(file)
+    try:
+        value = OmegaConf.to_container(cfg[group], resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise _unresolved(error, file, choices) from None
+    if any(key.startswith(f"{group}.") for key in overridden):
+        return validated(shape, value, at=group)
+    return validated(shape, value, file, node)
+
+
+def _unresolved(error: OmegaConfBaseException, file: Path, choices: dict[str, str]) -> SpecError:
+    """A value of the file that refers to something that is not there."""
+    key = error.full_key or ""
+    found = re.search(r"voice\.names\.([\w.]+)", str(error))
+    if isinstance(error, InterpolationKeyError) and found:
+        plugin, voice = found[1], choices["voice"]
+        voices = {name: read_conf(CONF / "voice" / f"{name}.yaml")[0] for name in options("voice")}
+        able = [name for name, content in voices.items() if plugin in (content.get("names") or {})]
+        return NotOffered(
+            f"voice={voice} has no name for {plugin}, which model={choices['model']} needs;"
+            f" voices that have one: {', '.join(able) or 'none'}"
+            f" (or add `{plugin}: NAME` to the names in conf/voice/{voice}.yaml)"
+        )
+    return SpecError(f"{key}: {str(error).splitlines()[0]}", file=file)
+
+
+def read_settings(cfg: DictConfig) -> Settings:
+    """The part of the config that no group holds.
+
+    Raises:
+        SpecError: an unknown key or a wrong value.
+    """
+    own = {key: cfg[key] for key in cfg if key not in (*GROUPS, "hydra")}
+    return validated(Settings, OmegaConf.to_container(OmegaConf.create(own), resolve=True))

@@ -1,0 +1,83 @@
+"""What Hydra and OmegaConf raise → one line that says what the user can do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from ..errors import SpecError, suggest
+from .groups import CONF, GROUPS, PROGRAM_GROUPS, options, read_conf
+
+
+@contextmanager
+def readable_errors(overrides: Sequence[str]) -> Iterator[None]:
+    """Raises a `SpecError` for whatever goes wrong inside while these overrides are composed."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException, OSError, yaml.YAMLError, ValueError) as error:
+        causes: list[BaseException] = [error]
+        while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+            if isinstance(cause, SpecError):
+                raise cause from None
+            causes.append(cause)
+        _find_mistake(overrides)
+        raise SpecError(" ".join(str(e).strip().partition("\n")[0] for e in causes[:2])) from None
+
+
+def _find_mistake(overrides: Sequence[str]) -> None:
+    """Raises a `SpecError` for the first mistake that can be named; returns when there is none."""
+    primary, _ = read_conf(CONF / "config.yaml")
+    for file in sorted(CONF.glob("*/*.yaml")):
+        read_conf(file)
+    groups = (*GROUPS, *PROGRAM_GROUPS)
+    known = [*groups, *(key for key in primary if key != "defaults")]
+    chosen = {
+        group: name for default in primary["defaults"] if isinstance(default, dict) for group, name in default.items()
+    }
+    for text in overrides:
+        try:
+            override = OverridesParser.create().parse_override(text)
+        except HydraException:
+            raise SpecError(f"{text}: not understood: overrides are written key=value") from None
+        key = override.key_or_group
+        top = key.partition(".")[0]
+        if top not in known:
+            raise SpecError(f"{text}: there is no group or key {top!r}{suggest(top, known)}")
+        if key in groups:
+            for name in _values(override):
+                if name not in options(key):
+                    raise SpecError(f"{key}={name}: there is no such {key}{suggest(name, options(key))}")
+                chosen[key] = name
+        elif top == "persona":
+            raise SpecError(f"{text}: a persona is edited in its file; the command line chooses one by persona=NAME")
+        elif top != "hydra" and not override.is_add() and not override.is_force_add():
+            tree = primary if top not in groups else {top: read_conf(CONF / top / f"{chosen[top]}.yaml")[0]}
+            _check_key(tree, key, text)
+    for group in groups:
+        if chosen[group] not in options(group):
+            raise SpecError(
+                f"{group}={chosen[group]}: there is no such {group}{suggest(chosen[group], options(group))}"
+            )
+
+
+def _values(override: Override) -> list[str]:
+    if override.is_sweep_override():
+        return [str(value) for value in override.sweep_iterator()]
+    return [str(override.value())]
+
+
+def _check_key(tree: Any, key: str, text: str) -> None:
+    for step in key.split("."):
+        if not isinstance(tree, dict) or step not in tree:
+            raise SpecError(
+                f"{text}: there is no key {step!r} here{suggest(step, tree if isinstance(tree, dict) else ())};"
+                f" to add one write +{text}"
+            )
+        tree = tree[step]

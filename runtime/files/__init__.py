@@ -1,0 +1,1 @@
+"""Saved files → new specs, for every call that follows them."""

@@ -1,0 +1,192 @@
+"""Files being saved, as an async iterator.
+
+Events of the file system are only a reason to look: what was saved is found by comparing with what was there before. So
+what events miss is found by looking once a second, and where there are none, by looking more often.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from watchfiles import Change, awatch
+
+from ..errors import shown_path
+from .snapshot import Identity, Saved, Snapshot
+
+__all__ = ["Saved", "saves"]
+
+STEP = 5
+"""Milliseconds between two looks at the queue of file events: it decides the latency and what an idle watcher costs."""
+
+DEBOUNCE = 50
+"""Milliseconds at most that events which keep coming (a checkout of many files) are gathered into one save."""
+
+LOOK = 1.0
+"""Seconds between two scans when no event comes."""
+
+POLL = 0.25
+"""Seconds between two scans where events cannot tell everything."""
+
+RETRY = 10.0
+"""Seconds until file events are tried again where they failed."""
+
+EVENTLESS = frozenset(
+    "9p afs beegfs ceph cifs drvfs fuse gfs2 gpfs lustre ncpfs nfs nfs4 ocfs2 orangefs prl_fs smb3 smbfs vboxsf "
+    "virtiofs vmhgfs".split()
+)
+"""File systems that others write to without this machine's kernel being told. All of `fuse.*` are too."""
+
+MOUNTS = Path("/proc/self/mountinfo")
+
+
+def saves(
+    folders: Sequence[Path], is_ours: Callable[[Path], bool], say: Callable[[str], None] | None = None
+) -> AsyncGenerator[Saved, None]:
+    """Every save below the folders from this call on, until the iterator is closed.
+
+    A folder may lie inside another, be a link, and come and go. Paths are `folder / …` as given; folders below it whose
+    name begins with a dot are not entered. `is_ours` says which files count; it is called in a thread, where all
+    reading is done. `say` is told, in one line each, where events are missing and which folder is gone or back. The
+    iterator never ends by itself, and nothing in the file system makes it raise.
+    """
+    return _saves(Snapshot(folders, is_ours), say or (lambda line: None))
+
+
+async def _saves(snapshot: Snapshot, say: Callable[[str], None]) -> AsyncGenerator[Saved, None]:
+    waker = _Waker(snapshot.folders, say)
+    try:
+        while True:
+            saved = await asyncio.to_thread(snapshot.scan)
+            await waker.keep(snapshot.standing)
+            if saved:
+                yield saved
+            await waker.wait(snapshot.due())
+    finally:
+        await waker.close()
+
+
+class _Waker:
+    """Wakes whoever scans: at file events, and after some time without one. Tells where that time has to be short."""
+
+    def __init__(self, folders: Sequence[Path], say: Callable[[str], None]) -> None:
+        self._folders = folders
+        self._say = say
+        self._said: set[str] = set()
+        self._gone: set[Path] = set()
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._armed: Mapping[Path, Identity | None] = {}
+        self._failed = ""
+        self._retry_at = 0.0
+
+    async def wait(self, limit: float | None) -> None:
+        """Returns when there is reason to scan, or after so many seconds."""
+        try:
+            async with asyncio.timeout(limit):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+    async def keep(self, standing: Mapping[Path, Identity | None]) -> None:
+        """Watches what the folders are now, if that is not what is being watched."""
+        retry = self._failed and time.monotonic() >= self._retry_at
+        if self._task and not self._task.done() and standing == self._armed and not retry:
+            return
+        failed = await self.close()
+        # An error as folders come and go is none of the watcher's.
+        self._failed = failed if standing == self._armed else ""
+        self._retry_at = time.monotonic() + RETRY
+        self._armed = standing
+        gone = {folder for folder in self._folders if not standing[folder]}
+        for folder in sorted(gone ^ self._gone):
+            self._tell(f"{shown_path(folder)}: the folder is {'gone' if folder in gone else 'back'}")
+        self._gone = gone
+        reasons = await asyncio.to_thread(_why_polled, self._folders, self._failed)
+        for folder, reason in reasons.items():
+            line = f"{shown_path(folder)}: no file events there ({reason}), so it is read every {POLL:g} s"
+            if reason and line not in self._said:
+                self._said.add(line)
+                self._tell(line)
+        watched = [folder for folder, reason in reasons.items() if reason is None and folder not in gone]
+        # What a link leads to is exchanged without an event inside it.
+        often = len(watched) < len(self._folders) or await asyncio.to_thread(_any_links, watched)
+        places = [place for place in standing if any(place.is_relative_to(folder) for folder in watched)]
+        self._task = asyncio.create_task(self._watch(places, POLL if often else LOOK))
+
+    def _tell(self, line: str) -> None:
+        self._say(line.encode(errors="backslashreplace").decode())  # a path is bytes, and need not be text
+
+    async def close(self) -> str:
+        """Ends the watch; returns the error that had ended it before, if one had."""
+        if self._task is None:
+            return ""
+        self._task.cancel()
+        (error,) = await asyncio.gather(self._task, return_exceptions=True)
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        return " ".join(str(error).split()) if isinstance(error, Exception) else ""
+
+    async def _watch(self, folders: Sequence[Path], every: float) -> None:
+        """Wakes until a folder is deleted: what takes its place, maybe under its number, needs a watch of its own."""
+        names = {str(folder) for folder in folders}
+        try:
+            # The scan that this asks for comes when the watch has begun: it finds what was saved since the one before.
+            self._woken.set()
+            while not folders:
+                await asyncio.sleep(every)
+                self._woken.set()
+            async for changes in awatch(
+                *folders,
+                # The folders below are among them: a walk of the library's own enters hidden ones, and any link.
+                recursive=False,
+                watch_filter=None,
+                step=STEP,
+                debounce=DEBOUNCE,
+                rust_timeout=int(every * 1000),
+                yield_on_timeout=True,
+                force_polling=False,
+                ignore_permission_denied=True,
+            ):
+                self._woken.set()
+                if any(change is Change.deleted and path in names for change, path in changes):
+                    return
+        finally:
+            self._woken.set()
+
+
+def _why_polled(folders: Sequence[Path], failed: str) -> dict[Path, str | None]:
+    """Each folder with the reason why events tell nothing about it, or None."""
+    forced = os.environ.get("WATCHFILES_FORCE_POLLING", "").lower() not in ("", "false", "disable", "disabled")
+    reason = "WATCHFILES_FORCE_POLLING is set" if forced else failed
+    return {folder: reason or _eventless(folder) for folder in folders}
+
+
+def _any_links(folders: Iterable[Path]) -> bool:
+    """Whether a folder is a link, or below one."""
+    return any(os.path.realpath(folder) != os.path.abspath(folder) for folder in folders)
+
+
+def _eventless(folder: Path) -> str | None:
+    """The type of the file system that the folder is on, if others can write to it unseen."""
+    try:
+        mounts = list(_mounts())
+    except OSError:  # not Linux
+        return None
+    real = Path(os.path.realpath(folder))
+    above = [(len(point.parts), n, kind) for n, (point, kind) in enumerate(mounts) if real.is_relative_to(point)]
+    kind = max(above, default=(0, 0, ""))[2]
+    return kind if kind in EVENTLESS or kind.startswith("fuse.") else None
+
+
+def _mounts() -> Iterator[tuple[Path, str]]:
+    """Mount points and their file systems, in the order in which they were mounted (proc(5), mountinfo)."""
+    for line in MOUNTS.read_bytes().splitlines():
+        mount, _, system = line.partition(b" - ")
+        point = re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), mount.split()[4])
+        yield Path(os.fsdecode(point)), os.fsdecode(system.split()[0])

@@ -1,0 +1,1 @@
+"""LiveKit rooms → calls: the worker, its jobs, and the link between them."""

@@ -1,0 +1,56 @@
+"""What a worker's process is set to before it imports LiveKit, and the process that job processes are forked from. That
+one is started first: it imports while the worker imports the same."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import resource
+import sys
+
+from ..spec.session_spec import SessionSpec
+from ..spec.settings import Executor, Worker
+
+LIVEKIT = ("livekit.agents.ipc._preload", "livekit.agents.ipc._preload_freeze")
+"""What LiveKit preloads itself, in this order and last; the second one keeps what was imported shared between all job
+processes. Private, and skipped when they are gone: the worker then starts more slowly."""
+
+FILES = 65_536
+"""Open files that the worker asks for."""
+
+SWITCH_SECONDS = 0.05
+"""How long a call that shares its interpreter may compute before another one is let in. Each call hands over by itself
+some hundred times a second, whenever it waits; with Python's 5 ms those that wait their turn wake up to ask for it, by
+the thousand, and 27 calls of two cores are busy with that alone. A voice has 200 ms in store."""
+
+
+def prepare(worker: Worker, spec: SessionSpec) -> None:
+    """Sets limits, threads and what LiveKit reads from the environment, and starts importing what the spec's calls
+    need."""
+    # LiveKit would load its turn detector (244 MB), which no part of a spec asks for.
+    os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
+    # It would also wake each call a hundred times a second to see whether its loop is blocked.
+    os.environ.setdefault("LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS", "0")
+    # A call has 40 files open: of the 1,024 that a shell allows by default, the calls of one process would run out.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (FILES if hard == resource.RLIM_INFINITY else min(FILES, hard), hard)
+        )
+    if worker.executor is Executor.THREAD:
+        sys.setswitchinterval(SWITCH_SECONDS)
+        import uvloop
+
+        # Its loops wake up, and are woken, without giving the interpreter away each time.
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    if worker.executor is Executor.PROCESS and sys.platform == "linux":  # where LiveKit forks
+        multiprocessing.set_forkserver_preload(["runtime.rooms.job", *modules(spec), *LIVEKIT])
+        multiprocessing.forkserver.ensure_running()
+
+
+def modules(spec: SessionSpec) -> list[str]:
+    """The modules of the parts that a call imports: all but the detector, which LiveKit itself brings."""
+    parts = {place: part for place, part in spec.parts.items() if part and place != "detector"}
+    return [f"{part.module}.{place}" if part.plugin == "offline" else part.module for place, part in parts.items()]

@@ -1,0 +1,141 @@
+"""A room → which persona answers in it. Room names and job metadata are hostile: they only choose among options."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from ..config.groups import file_of, options
+from ..config.persona_file import read_persona
+from ..errors import SpecError, suggest
+from ..spec.persona import Persona
+from ..spec.settings import ReloadMode, Routing, Unmatched
+
+PREFIX = "axtra-"
+METADATA_LIMIT = 4096
+"""Characters of job metadata that are looked at."""
+
+_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+CHOOSABLE = ("persona", "language", "voice")
+
+
+@dataclass(frozen=True, slots=True)
+class RoomName:
+    """`axtra-{scenario}-{user}-{timestamp}`; `timestamp` is Unix time in ms."""
+
+    scenario: str
+    user: str
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a room gets: options by group, for the command line's place. `warning` is for the training lead."""
+
+    choices: dict[str, str]
+    reload: ReloadMode | None = None
+    warning: str = ""
+
+
+def parse_room(name: str) -> RoomName | None:
+    """The parts of a room's name, read from the right; None for a room that is none of ours.
+
+    Scenario ids may hold dashes, and both ids may be UUIDs; a user id that is no UUID holds no dash.
+    """
+    if len(name) > 256 or not name.startswith(PREFIX):
+        return None
+    # The last UUID wins over the last word: the greedy scenario gives up only what the user id needs.
+    for user in (_UUID, "[^-]+"):
+        found = re.fullmatch(rf"{PREFIX}(.+)-({user})-(\d{{1,16}})", name, re.ASCII)
+        if found and found[1].strip("-"):
+            return RoomName(found[1], found[2], int(found[3]))
+    return None
+
+
+def route(room: RoomName, metadata: str, routing: Routing, default_persona: str) -> Route | None:
+    """Which persona answers in a room, and how; None leaves it to other workers.
+
+    Job metadata (`{"persona": …, "language": …, "voice": …, "reload": …}`) wins over `routing.scenarios`, and that over
+    the personas' own `scenarios`, where an exact id wins over a pattern.
+    """
+    asked, warnings = _asked(metadata)
+    reload = ReloadMode(asked.pop("reload")) if "reload" in asked else None
+    if "persona" not in asked:
+        found = _persona_for(room.scenario, routing)
+        if found is None:
+            warnings.append(unmatched_line(room.scenario))
+            if routing.unmatched is Unmatched.REJECT:
+                return None
+        asked["persona"] = found or default_persona
+    return Route(asked, reload, "; ".join(warnings))
+
+
+def unmatched_line(scenario: str) -> str:
+    """Says exactly which line ties a scenario to a persona."""
+    scenario = json.dumps(scenario)
+    return (
+        f"no persona answers scenario {scenario}: add the line `scenarios: [{scenario}]` to a persona's front matter,"
+        f" or `{scenario}: PERSONA` under routing.scenarios in conf/config.yaml"
+    )
+
+
+def check_claims(personas: Mapping[str, Persona], routing: Routing) -> Iterator[str]:
+    """Each scenario id that two personas claim, and each that is routed to a persona that is not there."""
+    owners: dict[str, str] = {}
+    for name, persona in personas.items():
+        for scenario in persona.front.scenarios:
+            if scenario in owners:
+                yield f"scenario {scenario!r} is claimed by {owners[scenario]} and by {name}"
+            owners.setdefault(scenario, name)
+    for scenario, name in routing.scenarios.items():
+        if name not in personas:
+            yield f"routing.scenarios.{scenario}: there is no persona {name!r}{suggest(name, personas)}"
+
+
+def readable_personas() -> dict[str, Persona]:
+    """The personas that there are. A broken one answers no room, and is left out: `mode=check` says what is wrong."""
+    personas = {}
+    for name in options("persona"):
+        with suppress(SpecError):
+            personas[name] = read_persona(file_of(name))[0]
+    return personas
+
+
+def _asked(metadata: str) -> tuple[dict[str, str], list[str]]:
+    """The options that job metadata asks for, and what was wrong with the rest of it."""
+    try:
+        asked = json.loads(metadata[:METADATA_LIMIT]) if metadata.strip() else {}
+    except (ValueError, RecursionError):
+        return {}, ["the job's metadata is not JSON, and is ignored"]
+    if not isinstance(asked, dict):
+        return {}, ["the job's metadata is not a JSON object, and is ignored"]
+    chosen: dict[str, str] = {}
+    warnings = []
+    for key in (*CHOOSABLE, "reload"):
+        if key not in asked:
+            continue
+        allowed: Sequence[str] = [mode.value for mode in ReloadMode] if key == "reload" else options(key)
+        if isinstance(asked[key], str) and asked[key] in allowed:
+            chosen[key] = asked[key]
+        else:
+            warnings.append(f"the job's metadata asks for {key}={str(asked[key])[:80]!r}{suggest(asked[key], allowed)}")
+    return chosen, warnings
+
+
+def _persona_for(scenario: str, routing: Routing) -> str | None:
+    if routing.scenarios.get(scenario) in options("persona"):
+        return routing.scenarios[scenario]
+    patterns: list[tuple[int, str]] = []
+    for name in options("persona"):
+        try:
+            claimed = read_persona(file_of(name))[0].front.scenarios
+        except SpecError:
+            continue  # a persona that cannot be read answers nothing; who watches the files says so
+        if scenario in claimed:
+            return name
+        patterns += [(len(pattern), name) for pattern in claimed if fnmatchcase(scenario, pattern)]
+    return max(patterns, default=(0, None))[1]

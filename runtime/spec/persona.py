@@ -1,0 +1,153 @@
+"""One customer, as its file says: Markdown prose, which is the prompt, and front matter, which is what code must know.
+
+Everything in the front matter is optional, so prose alone is a persona.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from .fields import Lines, Mood, MoodChange, MoodRange, Names, Seconds, Text
+from .sections import Section
+
+NAME = re.compile(r"[^\W_][\w-]*")
+"""What `persona=` takes: letters of any script, digits, `_` and `-`. It can name no path."""
+
+
+class Emotion(StrEnum):
+    """The emotions that a trainee's screen has a colour for."""
+
+    ANGRY = "angry"
+    FRUSTRATED = "frustrated"
+    DISAPPOINTED = "disappointed"
+    NEUTRAL = "neutral"
+    SATISFIED = "satisfied"
+    HAPPY = "happy"
+
+
+_STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=False)
+
+
+def said_in(lines: Mapping[str, tuple[str, ...]], language: str) -> tuple[str, ...]:
+    """The texts for a language (its base tag, such as "th"): its own, else those for every language, else any."""
+    return lines.get(language) or lines.get("") or next(iter(lines.values()), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Something a trainee says or does, and what it does to the persona.
+
+    `hear` holds phrases to listen for; `on` a thing done rather than said: asking for a fact already told, being
+    silent, or saying nothing else that the persona knows (and one of `hear`, where that is given). `unless` names
+    cues that stand in for this one when a turn has both. `say` is what the persona may answer; `ask` how the
+    persona asks for it while an ending waits for it.
+    A cue that calms works once, one that angers works every time, unless `repeats` says otherwise.
+    """
+
+    __pydantic_config__ = _STRICT
+    means: str = ""
+    hear: Lines = field(default_factory=dict)
+    on: Literal["repeated_question", "silence", "nothing"] | None = None
+    unless: Names = ()
+    mood: MoodChange = 0
+    repeats: bool | None = None
+    say: Lines = field(default_factory=dict)
+    ask: Lines = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something the persona knows and tells when asked: `hear` holds ways to ask, `say` ways to answer."""
+
+    __pydantic_config__ = _STRICT
+    hear: Lines
+    say: Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A line said `after` so many seconds of the call, or after so many of `silence`, `unless` a cue came first."""
+
+    __pydantic_config__ = _STRICT
+    after: Seconds | None = None
+    silence: Seconds | None = None
+    unless: str | None = None
+    mood: MoodChange = 0
+    say: Lines = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of mood with an emotion, and what the persona says in it when nothing else fits."""
+
+    __pydantic_config__ = _STRICT
+    name: Text
+    mood: MoodRange
+    emotion: Emotion = Emotion.NEUTRAL
+    say: Lines = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the call can end: once all cues of `when` were met and the mood is at least `mood` (or below `below`)."""
+
+    __pydantic_config__ = _STRICT
+    name: Text
+    when: Names = ()
+    mood: Mood = 0
+    below: Mood | None = None
+    passed: bool = False
+    means: str = ""
+    say: Lines = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What the trainee is scored on: `met` by any of these cues, `ruled_out` by any of those."""
+
+    __pydantic_config__ = _STRICT
+    name: Text
+    weight: Annotated[int, Field(ge=0, le=100)] = 1
+    met: Names = ()
+    ruled_out: Names = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FrontMatter:
+    """What code must know of a persona. `language`, `voice` and `model` name options of those groups."""
+
+    __pydantic_config__ = _STRICT
+    name: Text | None = None
+    scenarios: tuple[Text, ...] = ()
+    language: Text | None = None
+    voice: Text | None = None
+    model: Text | None = None
+    opening: Lines = field(default_factory=dict)
+    mood: Mood = 20
+    facts: dict[str, Fact] = field(default_factory=dict)
+    cues: dict[str, Cue] = field(default_factory=dict)
+    timers: tuple[Timer, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    endings: tuple[Ending, ...] = ()
+    objectives: tuple[Objective, ...] = ()
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.mood, *self.cues, *self.facts))
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """One customer, as its file says. `id` is the file's stem, `prose` the prompt to the letter."""
+
+    id: str
+    name: str
+    file: str
+    prose: str
+    sections: tuple[Section, ...]
+    front: FrontMatter

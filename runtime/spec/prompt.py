@@ -1,0 +1,23 @@
+"""What a model is told of the persona that it plays."""
+
+from __future__ import annotations
+
+from .persona import said_in
+from .session_spec import SessionSpec
+
+
+def instructions(spec: SessionSpec) -> str:
+    """What the model is told, to the letter: the persona's prose, then the language's part, then the runtime's."""
+    parts = [spec.persona.prose, spec.language.instructions]
+    if opening := said_in(spec.persona.front.opening, spec.language.base):
+        parts.append(f"You called, so you speak first. Your opening line is:\n{opening[0]}")
+    else:
+        parts.append("You called, so you speak first: say in a sentence or two why you are calling.")
+    outcomes = [
+        f"- {ending.name}{': ' + ending.means if ending.means else ''}" for ending in spec.persona.front.endings
+    ]
+    parts.append(
+        "When the call is over for you, say your last words and, in the same turn, call the tool `end_call`, which"
+        " hangs up. Never speak of it." + ("\nIts outcome is one of:\n" + "\n".join(outcomes) if outcomes else "")
+    )
+    return "\n\n".join(part if part is spec.persona.prose else part.strip() for part in parts if part.strip())

@@ -1,0 +1,140 @@
+"""The schema of every config group, and the `SessionSpec` that they make together."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ConfigDict
+
+from ..redaction import SECRET
+from .persona import FrontMatter, Persona
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+def _no_secrets(options: dict[str, Any]) -> dict[str, Any]:
+    """Options whose name says secret must be `env:NAME`, so that no spec, log or event can hold one."""
+    for name, value in options.items():
+        if SECRET.search(name) and not (isinstance(value, str) and value.startswith("env:")):
+            raise ValueError(f"{name} is a secret: write env:NAME, and set NAME in the environment or in .env")
+        if isinstance(value, dict):
+            _no_secrets(value)
+    return options
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a call: `plugin: deepgram` is `livekit.plugins.deepgram`, `options` go to its class.
+
+    `type` names the class where it is not the usual one for its place (STT, LLM, TTS, RealtimeModel, VAD).
+    """
+
+    __pydantic_config__ = _STRICT
+    plugin: str
+    options: Annotated[dict[str, Any], AfterValidator(_no_secrets)] = field(default_factory=dict)
+    type: str | None = None
+
+    @property
+    def module(self) -> str:
+        """The Python module that the plugin is."""
+        return _OWN.get(self.plugin, f"livekit.plugins.{self.plugin}")
+
+
+_OWN = {"offline": "runtime.offline", "inference": "livekit.agents.inference"}
+"""The plugins that are not below `livekit.plugins`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What thinks and speaks: one realtime model, or speech-to-text, a language model and text-to-speech.
+
+    `secrets` are environment variables that must be set, each with where to get it.
+    """
+
+    __pydantic_config__ = _STRICT
+    realtime: Part | None = None
+    stt: Part | None = None
+    llm: Part | None = None
+    tts: Part | None = None
+    secrets: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A character, with the name that each plugin has for it."""
+
+    __pydantic_config__ = _STRICT
+    names: dict[str, str]
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What a call is held in: `tag` is BCP 47 ("th-TH"), `base` its language alone ("th").
+
+    `went_dead` is what the trainee reads when a call cannot go on; `customer` is what any customer says in it, for
+    what a persona leaves open: the front matter of `conf/customer/OPTION.md`, where there is one.
+    """
+
+    __pydantic_config__ = _STRICT
+    tag: str
+    base: str
+    name: str
+    instructions: str = ""
+    went_dead: str = "(The line went dead.)"
+    customer: FrontMatter = field(default_factory=FrontMatter)
+
+
+@dataclass(frozen=True, slots=True)
+class Vad:
+    """How turns are told apart: a voice activity detector (None leaves it to the model) and LiveKit's
+    `TurnHandlingOptions`."""
+
+    __pydantic_config__ = _STRICT
+    detector: Part | None = None
+    turn_handling: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSpec:
+    """All that a call is made from. `choices` are the options taken, by group; `revision` a hash of the content."""
+
+    model: Model
+    voice: Voice
+    persona: Persona
+    language: Language
+    vad: Vad
+    choices: dict[str, str]
+    revision: str
+
+    def __hash__(self) -> int:
+        return hash(self.revision)
+
+    @property
+    def parts(self) -> dict[str, Part | None]:
+        """The parts that the spec names, by place."""
+        model = self.model
+        return {
+            "realtime": model.realtime,
+            "stt": model.stt,
+            "llm": model.llm,
+            "tts": model.tts,
+            "detector": self.vad.detector,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edit:
+    """A save, as it reaches a call: the spec that it makes, or the `error` that stands in its way.
+
+    `at` is the Unix time of the save, `files` what was saved, as a user would type them, and `program` what changed of
+    the program's own settings, each with `field`, `old`, `new` and `how`.
+    """
+
+    spec: SessionSpec | None
+    at: float = field(default_factory=time.time)
+    files: tuple[str, ...] = ()
+    error: str = ""
+    program: tuple[dict[str, str], ...] = ()

@@ -1,0 +1,137 @@
+"""What the program itself is told, beside the groups that make a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from .fields import Seconds
+
+_STRICT = ConfigDict(extra="forbid")
+LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
+"""What the environment must hold to serve rooms."""
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Mode(StrEnum):
+    """What the program does."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    SERVE = "serve"
+    CHECK = "check"
+    DOCTOR = "doctor"
+    PROMPT = "prompt"
+    PLAN = "plan"
+
+
+class Log(StrEnum):
+    """How much of what the libraries log is shown on stderr."""
+
+    QUIET = "quiet"
+    WARNING = "warning"
+    INFO = "info"
+    DEBUG = "debug"
+
+
+class Lines(StrEnum):
+    """What is printed of a call: lines to read, or one JSON object an event."""
+
+    PLAIN = "plain"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The call in this terminal: typed, or with `audio` spoken."""
+
+    __pydantic_config__ = _STRICT
+    audio: bool = False
+
+
+class Unmatched(StrEnum):
+    """What happens to a room whose scenario no persona answers."""
+
+    DEFAULT = "default"
+    REJECT = "reject"
+
+
+class ReloadMode(StrEnum):
+    """When edits reach a call."""
+
+    LIVE = "live"
+    NEXT_CALL = "next_call"
+    FROZEN = "frozen"
+
+
+class Transcripts(StrEnum):
+    """How lines reach the trainee's screen: as the Axtra Console's data messages, as LiveKit text streams, or both."""
+
+    DATA = "data"
+    STREAM = "stream"
+    BOTH = "both"
+
+
+class Executor(StrEnum):
+    """What a call runs in."""
+
+    PROCESS = "process"
+    THREAD = "thread"
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Scenario ids → personas, beside what the personas' own front matter says."""
+
+    __pydantic_config__ = _STRICT
+    scenarios: dict[str, str] = field(default_factory=dict)
+    unmatched: Unmatched = Unmatched.DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """A call in a room. `empty_timeout`: seconds to wait for the trainee; `grace`: seconds for one who lost connection
+    to return; `ready_timeout`: seconds to wait for a trainee's microphone before speaking anyway; `answer_timeout`:
+    seconds without an answer after which the model is asked again."""
+
+    __pydantic_config__ = _STRICT
+    transcripts: Transcripts = Transcripts.DATA
+    empty_timeout: Seconds = 60
+    grace: Seconds = 10
+    ready_timeout: Seconds = 10
+    answer_timeout: Seconds = 12
+    delete_room: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """How rooms are served; `conf/worker/` says what each key is for."""
+
+    __pydantic_config__ = _STRICT
+    executor: Executor
+    idle_processes: Annotated[int, Field(ge=0, le=256)]
+    load_threshold: Annotated[float, Field(gt=0)]
+    drain_seconds: Annotated[int, Field(ge=0)]
+    health_port: Port | None
+    prometheus_port: Port | None
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the program itself is told, beside the groups that make a call."""
+
+    __pydantic_config__ = _STRICT
+    mode: Mode = Mode.AUTO
+    log: Log = Log.QUIET
+    lines: Lines = Lines.PLAIN
+    personas_dir: str = "personas"
+    reload: ReloadMode = ReloadMode.LIVE
+    draft: str | None = None
+    console: Console = field(default_factory=Console)
+    routing: Routing = field(default_factory=Routing)
+    rooms: Rooms = field(default_factory=Rooms)
+    worker: Worker | None = None

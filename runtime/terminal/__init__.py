@@ -1,0 +1,1 @@
+"""A call in this terminal, and what is shown of calls."""

@@ -1,0 +1,251 @@
+"""Events → what the terminal shows: finished lines in the scroll-back, and below them the line that moves."""
+
+from __future__ import annotations
+
+import sys
+import time
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ..events import (
+    Ended,
+    Event,
+    Failure,
+    Heard,
+    How,
+    Interim,
+    Notice,
+    Recovered,
+    Reload,
+    Said,
+    Started,
+    State,
+    to_json,
+)
+from ..spec.settings import Lines
+
+EMOTION_STYLES = {
+    "angry": "bold red",
+    "frustrated": "red",
+    "disappointed": "magenta",
+    "neutral": "cyan",
+    "satisfied": "green",
+    "happy": "bold green",
+}
+
+CHANGES_SHOWN = 8
+"""Fields of one edit on the screen; the events have them all."""
+
+
+@dataclass(slots=True)
+class Moving:
+    """What moves in one call: whose line it is, and where the persona is with it."""
+
+    persona: str = ""
+    user: str = ""
+    interim: Interim | None = None
+    state: str = ""
+
+
+def view(lines: Lines) -> View | JsonLines:
+    """What shows calls on standard output."""
+    if lines is Lines.JSON:
+        return JsonLines(sys.stdout.buffer)
+    console = Console(highlight=False)
+    return View(console, live=console.is_terminal and not console.is_dumb_terminal)
+
+
+class JsonLines:
+    """Calls as one JSON object a line, for a log collector: every event but what moves within a line."""
+
+    live = False
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def __enter__(self) -> JsonLines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, event: Event) -> None:
+        """Takes one event of a call."""
+        if not isinstance(event, Interim | State):
+            self._out.write(to_json(event).encode(errors="replace") + b"\n")
+            self._out.flush()
+
+    def show_typing(self, text: str, cursor: int) -> None:
+        """Nothing: what is typed is a line once it is whole."""
+
+
+class View:
+    """Calls on a terminal. With `live`, words show as they are said; without (a pipe), whole lines alone do.
+
+    Lines of calls in rooms say whose they are: the user id stands in front, and in a pipe the room too.
+    """
+
+    def __init__(self, console: Console, *, live: bool) -> None:
+        self.live = live
+        self._console = console
+        self._calls: dict[str, Moving] = {}
+        self._typed: tuple[str, int] | None = None
+        self._shown = ""
+        self._live = Live(self, console=console, auto_refresh=False, transient=True) if live else None
+
+    def __enter__(self) -> View:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._calls.clear()
+        self._typed = None
+        if self._live:
+            self._live.stop()
+
+    def show(self, event: Event) -> None:
+        """Takes one event of a call."""
+        call = self._calls.setdefault(event.room, Moving(user=event.user))
+        match event:
+            case Started():
+                call.persona = event.persona
+                self._print(event, _header(event))
+            case Interim():
+                call.interim = event
+            case State():
+                call.state = event.state
+            case Heard():
+                call.interim = None
+                self._print(event, _said("You" if not event.room else "Trainee", event.text, "bold"), timed=True)
+            case Said():
+                call.interim = None
+                who = f"{call.persona} ({event.emotion})"
+                text = f"{event.text} —" if event.interrupted else event.text
+                self._print(event, _said(who, text, EMOTION_STYLES.get(event.emotion, "")), timed=True)
+                if event.since_save_ms is not None:
+                    first = f"↻ her first words under {event.revision}, {event.since_save_ms} ms after the save"
+                    self._print(event, Text(first, style="dim"))
+            case Notice():
+                self._print(
+                    event, Text(clean(event.text), style="yellow" if event.room else "dim"), timed=bool(event.room)
+                )
+            case Failure():
+                self._print(event, Text(f"! {clean(event.source)}: {clean(event.reason)}", style="yellow"))
+            case Recovered():
+                self._print(event, Text(f"! speaking again after {event.gap_ms} ms", style="yellow"))
+            case Reload():
+                self._show_receipt(event)
+            case Ended():
+                self._print(event, _summary(event), timed=bool(event.room))
+                del self._calls[event.room]
+        self._refresh()
+
+    def _show_receipt(self, event: Reload) -> None:
+        """What an edit changed is shown once, however many calls it reached; what became of it, for each call."""
+        self._print(event, _receipt(event), timed=bool(event.room))
+        if event.changes and event.after != self._shown:
+            for change in event.changes[:CHANGES_SHOWN]:
+                self._print(event, show_change(**change))
+            if (more := len(event.changes) - CHANGES_SHOWN) > 0:
+                self._print(event, Text(f"  … and {more} more", style="dim"))
+        self._shown = event.after
+
+    def show_typing(self, text: str, cursor: int) -> None:
+        """Shows what the trainee has typed so far, with the cursor before this character."""
+        self._typed = (text, cursor)
+        self._refresh()
+
+    def __rich__(self) -> RenderableType:
+        rows: list[RenderableType] = []
+        for call in self._calls.values():
+            if call.interim:
+                other = "Trainee" if call.interim.room else "You"
+                who = call.persona if call.interim.speaker == "customer" else other
+                line = _said(who, f"{call.interim.text} …", "dim")
+                rows.append(Text.assemble(self._stamp(call.interim, timed=True), line))
+            elif call.state == "thinking":
+                rows.append(Text(f"{call.user} …".strip(), style="dim"))
+        if self._typed is not None:
+            text, cursor = self._typed
+            under = text[cursor : cursor + 1] or " "
+            rows.append(Text.assemble(("> ", "bold"), text[:cursor], (under, "reverse"), text[cursor + 1 :]))
+        return Group(*rows)
+
+    def _print(self, event: Event, line: Text, *, timed: bool = False) -> None:
+        self._console.print(Text.assemble(self._stamp(event, timed=timed), line), soft_wrap=not self.live)
+
+    def _stamp(self, event: Event, *, timed: bool) -> Text:
+        """When, and in whose call."""
+        when = time.strftime("%H:%M:%S ", time.localtime(event.at)) if timed else ""
+        whose = f"[{clean(event.user)}] " if event.user else ""
+        room = f"{clean(event.room)} " if event.room and not self.live else ""
+        return Text.assemble((when, "dim"), (whose, "cyan"), (room, "dim"))
+
+    def _refresh(self) -> None:
+        if self._live:
+            self._live.refresh()
+
+
+def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
+    """A table for a terminal or a pipe."""
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(clean(cell)) for cell in row))
+    return made
+
+
+def clean(text: str) -> str:
+    """The text without control characters: what a model or a file says must not steer the terminal."""
+    return "".join(" " if c in "\r\n\t" else c for c in text if c in "\r\n\t" or unicodedata.category(c) != "Cc")
+
+
+def _header(event: Started) -> Text:
+    chosen = [f"{group} {event.choices[group]}" for group in ("model", "voice", "vad")]
+    facts = [*chosen, f"language {event.language}", f"revision {event.revision}"]
+    return Text.assemble((event.persona, "bold"), (f"  {' · '.join(facts)}", "dim"))
+
+
+def _said(who: str, text: str, style: str) -> Text:
+    return Text.assemble((f"{clean(who)}: ", style), clean(text))
+
+
+def _receipt(event: Reload) -> Text:
+    styles = {How.IN_PLACE: "green", How.SWAPPED: "green", How.REJECTED: "bold red"}
+    files = clean(", ".join(event.files[:3])) + (f" and {len(event.files) - 3} more" if len(event.files) > 3 else "")
+    applied = event.how in (How.IN_PLACE, How.SWAPPED)
+    took = f" after {event.ms} ms" if applied else ""
+    revisions = f"  {event.before} → {event.after}" if applied else f"  revision {event.before}"
+    reason = f": {clean(event.reason.removeprefix(f'{files}: '))}" if event.reason else ""
+    return Text.assemble(
+        ("↻ ", "bold"), files, ": ", (f"{event.how}", styles.get(event.how, "yellow")), took, reason, (revisions, "dim")
+    )
+
+
+def show_change(field: str, old: str, new: str, how: str) -> Text:
+    """One field of an edit: old → new; of prose, the lines that went and came."""
+    name = clean(field)
+    if field == "persona.prose":
+        lines = [Text(f"    {clean(line)}", style=_DIFF_STYLES.get(line[:1], "")) for line in new.split("\n")]
+        return Text("\n").join([Text(f"  {name} ({how})"), *lines])
+    return Text(f"  {name}: {clean(old)} → {clean(new)} ({how})" if old else f"  {name} {clean(new)} ({how})")
+
+
+_DIFF_STYLES = {"-": "red", "+": "green"}
+
+
+def _summary(event: Ended) -> Text:
+    verdict = {True: " (passed)", False: " (not passed)", None: ""}[event.passed]
+    first = f", first word after {event.first_word:.2f} s" if event.first_word is not None else ""
+    minutes, seconds = divmod(round(event.seconds), 60)
+    turns = f"{event.turns} turn{'' if event.turns == 1 else 's'}"
+    return Text(f"Call ended: {clean(event.reason)}{verdict}. {turns}, {minutes}:{seconds:02}{first}.", style="bold")

@@ -1,0 +1,196 @@
+"""One call, and the same call through the real command, against servers that speak the providers' protocols."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from livekit.agents import Agent, AgentSession
+
+from runtime.call.session import Call
+from runtime.config.compose import compose
+from runtime.events import Ended, Event, Failure, Heard, How, Reload, Said, Started, from_json, to_json
+from runtime.redaction import Formatter
+from runtime.spec.prompt import instructions
+from runtime.spec.session_spec import Edit, SessionSpec
+from tests.conftest import COMMAND
+from tests.held import held
+from tests.loopback import Close, Conversation, Refuse, Server
+from tests.loopback import openai_http as loopback_http
+from tests.loopback.gemini import GeminiServer
+from tests.loopback.openai_http import OpenAIHTTPServer
+from tests.loopback.openai_realtime import OpenAIRealtimeServer
+
+GOOD = [
+    "Hello, my name is Alex.",
+    "I am so sorry. That is our mistake and I will personally take care of it.",
+    "You have been a Gold member for six years.",
+    "I am refunding the full amount to your card right now.",
+    "It will be there within 3 business days.",
+    "Your case number is RF-20931.",
+]
+
+
+@asynccontextmanager
+async def typed(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
+    await session.start(agent)
+    yield
+
+
+async def specs(spec: SessionSpec) -> AsyncIterator[Edit]:
+    yield Edit(spec)
+
+
+async def talk(lines: list[str], emit: Callable[[Event], None], *options: str) -> Ended:
+    """A typed call: each line once the persona has answered the one before."""
+    call = Call(specs(compose(["model.llm.options.pace=0", *options])), emit, audio=False)
+
+    async def trainee() -> None:
+        await call.opened()
+        for line in lines:
+            await call.type(line)
+        call.hang_up()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(trainee())
+        return await call.run(typed)
+
+
+async def test_a_call_tells_its_story_in_order() -> None:
+    """Started, the opening, each turn before its answer, and the end; all under the spec's revision."""
+    events: list[Event] = []
+    await talk(["Hello.", "What is your account number?"], events.append)
+    story = [event for event in events if isinstance(event, Started | Said | Heard | Ended)]
+    assert [type(event) for event in story] == [Started, Said, Heard, Said, Heard, Said, Ended]
+    spec = compose(["model.llm.options.pace=0"])
+    lines = [event for event in story if isinstance(event, Said | Heard)]
+    assert lines[0].text == spec.persona.front.opening["en"][0]
+    assert {event.revision for event in lines} == {spec.revision}
+    assert "CUST-2847" in lines[-1].text
+
+
+async def test_a_persona_who_is_handled_well_hangs_up_content() -> None:
+    """Ownership, recognition, refund, date and case number end the call by the persona's own ending."""
+    events: list[Event] = []
+    ended = await talk(GOOD, events.append)
+    assert (ended.reason, ended.passed) == ("resolved", True)
+    said = [event for event in events if isinstance(event, Said)]
+    assert said[0].emotion == "angry"
+    assert said[-1].emotion in ("satisfied", "happy")
+
+
+async def test_a_trainee_may_hang_up_during_the_opening() -> None:
+    """A call that is ended before a word was answered still ends with its event."""
+    events: list[Event] = []
+    call = Call(specs(compose([])), events.append, audio=False)
+    call.hang_up()
+    assert (await call.run(typed)).reason == "trainee_left"
+    assert isinstance(events[-1], Ended)
+
+
+async def test_a_sink_that_breaks_does_not_touch_the_call() -> None:
+    """Whatever goes wrong where events go, the call is held to its end."""
+    heard: list[str] = []
+
+    def broken(event: Event) -> None:
+        heard.append(event.kind)
+        raise RuntimeError("disk full")
+
+    assert (await talk(["Hello."], broken)).turns == 1
+    assert heard[-1] == "ended"
+
+
+async def test_events_survive_the_wire() -> None:
+    """Every event of a call is one line of JSON, and the same event again."""
+    events: list[Event] = []
+    await talk(["สวัสดีค่ะ"], events.append, "language=th")
+    events.append(Reload(how=How.SWAPPED, before="a", after="b", changes=[{"field": "x", "old": "1", "new": "2"}]))
+    for event in events:
+        assert "\n" not in to_json(event)
+        assert from_json(to_json(event)) == event
+
+
+async def command(
+    server: Server, environment: dict[str, str], *arguments: str, stdin: str = ""
+) -> tuple[int, str, str]:
+    env = environment | server.environment  # type: ignore[attr-defined]
+    process = await asyncio.create_subprocess_exec(*COMMAND, *arguments, stdin=-1, stdout=-1, stderr=-1, env=env)
+    async with asyncio.timeout(50):
+        out, err = await process.communicate(stdin.encode())
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+def echo(conversation: Conversation, heard: str) -> str:
+    return f"reply to {heard[-9:]}"
+
+
+async def test_gemini_is_told_what_the_spec_says(environment: dict[str, str]) -> None:
+    """Prompt, model, voice, temperature, affective dialog and transcription, as the Axtra Console's own agent sets."""
+    async with GeminiServer(reply=echo) as server:
+        code, out, err = await command(server, environment, "model=gemini_realtime", stdin="good morning\n")
+        assert (code, err) == (0, "")
+        assert "You: good morning" in out
+        assert "reply to d morning" in out or "reply to  morning" in out
+        connection = server.connections[0]
+        assert connection.instruction == instructions(compose(["model=gemini_realtime"]))
+        assert connection.voice == "Zephyr"
+        setup = connection.setup
+        assert setup["model"] == "models/gemini-2.5-flash-native-audio-preview-12-2025"
+        generation = setup["generationConfig"]
+        assert generation["temperature"] == pytest.approx(0.6)
+        assert generation["enableAffectiveDialog"] is True
+        assert generation["responseModalities"] == ["AUDIO"]
+        assert "outputAudioTranscription" in setup
+        assert "inputAudioTranscription" in setup
+
+
+async def test_openai_realtime_is_told_what_the_spec_says(environment: dict[str, str]) -> None:
+    """Prompt and voice reach the one socket, and a typed turn is answered."""
+    async with OpenAIRealtimeServer(reply=echo) as server:
+        code, out, err = await command(server, environment, "model=openai_realtime", stdin="good morning\n")
+        assert (code, err) == (0, "")
+        assert "reply to" in out
+        assert server.connections[0].instruction == instructions(compose(["model=openai_realtime"]))
+        assert server.connections[0].voice == "marin"
+
+
+async def test_a_pipeline_is_told_what_the_spec_says(environment: dict[str, str]) -> None:
+    """A typed call asks the LLM alone, with the prompt as its system message."""
+    async with OpenAIHTTPServer(reply=echo) as server:
+        code, out, err = await command(server, environment, "model=openai_pipeline", stdin="good morning\n")
+        assert (code, err) == (0, "")
+        assert "reply to" in out
+        chat = server.chats[0]
+        assert chat.body["messages"][0]["content"] == instructions(compose(["model=openai_pipeline"]))
+        assert not server.speeches
+
+
+@pytest.mark.parametrize(
+    "server", [GeminiServer(on_connect=[Refuse(401)]), GeminiServer(on_turn=[Close(1007)])], ids=["401", "1007"]
+)
+async def test_a_call_that_fails_says_so_and_exits_with_1(server: GeminiServer, environment: dict[str, str]) -> None:
+    """What a provider will not take ends the call with a readable line and its own exit code, without a traceback."""
+    async with server:
+        code, out, err = await command(server, environment, "model=gemini_realtime", stdin="hello\n")
+    assert code == 1
+    assert "! RealtimeModel" in out
+    assert "Call ended: error" in out
+    assert "Traceback" not in out + err
+
+
+async def test_a_key_that_a_provider_repeats_is_in_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that holds the refused key is told without it, and so is what libraries log."""
+    key = "sk-a-key-that-was-refused"
+    async with OpenAIHTTPServer(on_chat=[Refuse(401)] * 20) as server:
+        monkeypatch.setattr(loopback_http, "openai_error", lambda status: {"error": {"message": f"Wrong key: {key}."}})
+        async with held("openai_pipeline", server, monkeypatch, opened=False) as line:
+            monkeypatch.setenv("OPENAI_API_KEY", key)
+            await line.call.begin_turn("hello")
+            await line.until(lambda: bool(line.of(Failure)), timeout=20)
+            reasons = [failure.reason for failure in line.of(Failure)]
+            assert any("Wrong key: (OPENAI_API_KEY)." in reason for reason in reasons)
+            assert not [event for event in line.events if key in to_json(event)]
+    record = logging.LogRecord("openai", logging.ERROR, "", 0, "refused %s", (key,), None)
+    assert Formatter("%(message)s").format(record) == "refused (OPENAI_API_KEY)"

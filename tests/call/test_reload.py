@@ -1,0 +1,354 @@
+"""Edits of a call that is on: what the model was given, on the wire, and what the receipt says of it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from runtime.call import build
+from runtime.config.compose import compose
+from runtime.events import Ended, Failure, Heard, How, Reload, Said
+from runtime.spec.prompt import instructions
+from runtime.spec.session_spec import SessionSpec
+from runtime.spec.settings import ReloadMode
+from tests.held import Held, held, rewritten
+from tests.loopback import Refuse, Stall
+from tests.loopback.gemini import GeminiServer
+from tests.loopback.openai_http import OpenAIHTTPServer
+from tests.loopback.openai_realtime import OpenAIRealtimeServer
+
+OLD = "Sarah Thompson"
+NEW = "# Persona: Sarah\nYour dog is called Biscuit."
+
+
+def obeys(conversation: Any, heard: str) -> str:
+    """Says whether the instruction that is in force holds the new fact, and what was heard."""
+    return f"{'Biscuit' if 'Biscuit' in conversation.instruction else 'no dog'}, {heard}"
+
+
+SERVERS: dict[str, Callable[..., Any]] = {
+    "gemini_realtime": GeminiServer,
+    "openai_realtime": OpenAIRealtimeServer,
+    "openai_pipeline": OpenAIHTTPServer,
+}
+WAYS = {"gemini_realtime": How.SWAPPED, "openai_realtime": How.IN_PLACE, "openai_pipeline": How.IN_PLACE}
+models = pytest.mark.parametrize("model", SERVERS)
+realtime = pytest.mark.parametrize("model", ["gemini_realtime", "openai_realtime"])
+
+
+def heard(line: Held) -> list[str]:
+    return [event.text for event in line.of(Heard)]
+
+
+@models
+async def test_the_next_reply_obeys_the_new_text(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an edit the model answers under the new instruction and not the old, knows what was said, and the first
+    line under the revision is marked."""
+    async with SERVERS[model](reply=obeys) as server, held(model, server, monkeypatch) as line:
+        await line.call.type("hello")
+        assert await line.answer(2) == "no dog, hello"
+        spec = line.write(NEW)
+        receipt = await line.receipt()
+        assert (receipt.how, receipt.before, receipt.after) == (WAYS[model], line.spec.revision, spec.revision)
+        assert "+Your dog is called Biscuit." in receipt.changes[0]["new"]
+        await line.call.type("and now")
+        assert await line.answer(3) == "Biscuit, and now"
+        marked = [(said.revision, said.since_save_ms is not None) for said in line.of(Said)]
+        assert marked == [(line.spec.revision, False), (line.spec.revision, False), (spec.revision, True)]
+        assert not line.of(Failure)
+
+
+async def test_gemini_gets_a_new_session_with_the_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more connection, with the new system instruction and everything said before; the old one is closed."""
+    async with GeminiServer(reply=obeys) as server, held("gemini_realtime", server, monkeypatch) as line:
+        await line.call.type("hello")
+        spec = line.write(NEW)
+        await line.receipt()
+        old, new = server.connections
+        assert new.instruction == instructions(spec)
+        assert OLD not in new.instruction
+        assert new.history[-2:] == [("user", "hello"), ("assistant", "no dog, hello")]
+        assert not new.turns  # no second greeting
+        await server.until(lambda: old.closed)
+
+
+@pytest.mark.parametrize("vad", ["vad=none", "vad=silero"])
+@realtime
+async def test_a_new_voice_is_one_new_session(model: str, vad: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A voice is swapped in by a session that knows the conversation; however turns are detected it is one only."""
+    async with SERVERS[model](reply=obeys) as server, held(model, server, monkeypatch, vad) as line:
+        await line.call.type("hello")
+        line.edit(compose([f"model={model}", vad, "voice=firm_male"]))
+        receipt = await line.receipt()
+        assert receipt.how is How.SWAPPED, receipt.reason
+        assert len(server.connections) == 2
+        assert server.connections[1].voice in ("Kore", "cedar")
+        await line.call.type("still there?")
+        assert await line.answer(3) == "no dog, still there?"
+        assert [text for _, text in server.connections[1].history if text][-4:-2] == ["hello", "no dog, hello"]
+        assert len(server.connections) == 2
+
+
+@realtime
+async def test_a_refused_session_never_touches_the_call(
+    model: str, monkeypatch: pytest.MonkeyPatch, skip: Callable[[float], None]
+) -> None:
+    """A provider that does not take the new session: the edit is rejected, and the call goes on as it was."""
+    async with SERVERS[model](reply=obeys, on_connect=[None, *[Refuse(401)] * 9]) as server:
+        async with held(model, server, monkeypatch) as line:
+            line.edit(compose([f"model={model}", "vad=none", "voice=firm_male"]))
+            await server.until(lambda: bool(server.refused))
+            while not line.of(Reload):
+                skip(0.5)
+                await asyncio.sleep(0)
+            receipt = await line.receipt()
+            assert receipt.how is How.REJECTED
+            assert "401" in receipt.reason and "the call is as it was" in receipt.reason
+            await line.call.type("hello")
+            assert await line.answer(2) == "no dog, hello"
+            assert not line.of(Ended)
+
+
+@realtime
+async def test_applied_is_said_only_when_the_provider_has_it(
+    model: str, monkeypatch: pytest.MonkeyPatch, skip: Callable[[float], None]
+) -> None:
+    """A provider that never acknowledges gets no receipt that says applied."""
+    async with SERVERS[model](reply=obeys, on_connect=[None, Stall()]) as server:
+        async with held(model, server, monkeypatch) as line:
+            line.edit(compose([f"model={model}", "vad=none", "voice=firm_male"]))
+            await server.connected(2)
+            assert not line.of(Reload)
+            for _ in range(40):
+                skip(1)
+                await asyncio.sleep(0)
+            assert (await line.receipt()).how is How.REJECTED
+
+
+@models
+async def test_a_turn_typed_right_after_an_edit_is_answered(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns just before and just after an edit are both answered, once, and stay in the history."""
+    async with SERVERS[model](reply=obeys) as server, held(model, server, monkeypatch) as line:
+        before = asyncio.ensure_future(line.call.type("before"))
+        await asyncio.sleep(0)
+        line.write(NEW)
+        await before
+        after = asyncio.ensure_future(line.call.type("after"))
+        await line.receipt()
+        await after
+        assert heard(line) == ["before", "after"]
+        assert [said.text.split(", ")[1] for said in line.of(Said)[1:]] == ["before", "after"]
+
+
+@realtime
+async def test_a_spoken_turn_during_a_swap_is_answered(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the trainee says while an edit is being applied is heard whole by the session that takes over."""
+    async with SERVERS[model](reply=obeys, hears=["I am so sorry"]) as server:
+        async with held(model, server, monkeypatch) as line:
+            line.edit(rewritten(compose([f"model={model}", "vad=none", "voice=firm_male"]), NEW))
+            line.microphone.say()
+            assert (await line.receipt()).how is How.SWAPPED
+            await line.until(lambda: len(line.of(Said)) == 2, timeout=20)
+            assert heard(line) == ["I am so sorry"]
+
+
+@realtime
+async def test_an_edit_waits_for_the_line_that_is_being_said(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the persona speaks nothing is swapped; her line stays whole, and in the history of the new session."""
+    async with SERVERS[model](reply=obeys) as server, held(model, server, monkeypatch) as line:
+        server.may_speak.clear()
+        turn = asyncio.ensure_future(line.call.type("go on"))
+        await server.until(lambda: any(connection.speaking for connection in server.connections))
+        line.edit(rewritten(compose([f"model={model}", "vad=none", "voice=firm_male"]), NEW))
+        await line.call.opened()
+        assert not line.of(Reload)
+        server.may_speak.set()
+        await turn
+        assert (await line.receipt()).how is How.SWAPPED
+        assert line.of(Said)[1].text == "no dog, go on"
+        assert not line.of(Said)[1].interrupted
+        texts = [text for _, text in server.connections[1].history]
+        assert texts[-2:] == ["go on", "no dog, go on"]
+
+
+async def test_a_pipelines_prompt_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply being spoken is finished under the old text, and the receipt comes meanwhile."""
+    async with OpenAIHTTPServer(reply=obeys) as server, held("openai_pipeline", server, monkeypatch) as line:
+        server.may_speak.clear()
+        turn = asyncio.ensure_future(line.call.type("go on"))
+        await server.until(lambda: len(server.chats) == 1)
+        line.write(NEW)
+        assert (await line.receipt()).how is How.IN_PLACE
+        server.may_speak.set()
+        await turn
+        await line.call.type("and now")
+        assert [said.text for said in line.of(Said)[1:]] == ["no dog, go on", "Biscuit, and now"]
+
+
+async def test_a_pipelines_voice_changes_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next line is spoken in the new voice, by the same pipeline."""
+    async with OpenAIHTTPServer(reply=obeys) as server, held("openai_pipeline", server, monkeypatch) as line:
+        line.edit(compose(["model=openai_pipeline", "voice=firm_male"]))
+        receipt = await line.receipt()
+        assert (receipt.how, receipt.changes[0]["field"]) == (How.IN_PLACE, "voice")
+        await line.call.type("hello")
+        assert [speech.body["voice"] for speech in server.speeches][-1] == "cedar"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("gemini_realtime", "openai_pipeline"), ("openai_pipeline", "gemini_realtime")]
+)
+async def test_a_realtime_model_and_a_pipeline_take_over_from_each_other(
+    one: str, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model edit from one kind to the other keeps the call, its history and its next turn."""
+    async with SERVERS[one](reply=obeys) as first, SERVERS[other](reply=obeys) as second:
+        for name, value in second.environment.items():
+            monkeypatch.setenv(name, value)
+        async with held(one, first, monkeypatch, "vad=silero") as line:
+            await line.call.type("hello")
+            line.edit(compose([f"model={other}", "vad=silero"]))
+            receipt = await line.receipt()
+            assert receipt.how is How.SWAPPED, receipt.reason
+            await line.call.type("are you still there?")
+            assert await line.answer(3) == "no dog, are you still there?"
+            told = second.chats[-1].history if other == "openai_pipeline" else second.connections[-1].history
+            assert ("assistant", "no dog, hello") in [(role, text) for role, text in told]
+            assert not line.of(Failure)
+
+
+@models
+async def test_the_newest_of_several_edits_takes_effect(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Edits that come while the persona speaks each end in one receipt; the last of them is what the model gets."""
+    async with SERVERS[model](reply=obeys) as server, held(model, server, monkeypatch) as line:
+        server.may_speak.clear()
+        turn = asyncio.ensure_future(line.call.type("go on"))
+        await line.until(lambda: bool(line.of(Heard)) or model == "openai_pipeline")
+        for number in range(5):
+            line.write(f"{NEW} Number {number}.")
+        line.edit(error="a file:3: broken")
+        last = line.write(f"{NEW} Number 5.")
+        server.may_speak.set()
+        await turn
+        receipts = [await line.receipt(number) for number in range(1, 8)]
+        assert receipts[-1].after == last.revision or How.REJECTED in (receipts[-1].how,)
+        assert sum(receipt.how is How.REJECTED for receipt in receipts) == 1
+        assert [receipt.after for receipt in receipts if receipt.how is WAYS[model]][-1] == last.revision
+        await line.call.type("and now")
+        assert (await line.answer(3)).startswith("Biscuit")
+
+
+@pytest.mark.parametrize(("mode", "how"), [(ReloadMode.FROZEN, How.FROZEN), (ReloadMode.NEXT_CALL, How.NEXT_CALL)])
+async def test_a_call_that_is_not_live_says_so(mode: ReloadMode, how: How, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an exam, and where edits wait for the next call, the spec stays and each edit has its receipt."""
+    async with GeminiServer(reply=obeys) as server, held("gemini_realtime", server, monkeypatch, reload=mode) as line:
+        spec = line.write(NEW)
+        receipt = await line.receipt()
+        assert (receipt.how, receipt.before, receipt.after) == (how, line.spec.revision, spec.revision)
+        await line.call.type("hello")
+        assert await line.answer(2) == "no dog, hello"
+
+
+@models
+async def test_a_bad_edit_leaves_the_call_alone(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rejected edit, and one that changes nothing, have their receipts; the next good one applies."""
+    async with SERVERS[model](reply=obeys) as server, held(model, server, monkeypatch) as line:
+        line.edit(error="personas/x.md:7: broken YAML")
+        line.edit(line.spec)
+        line.write(NEW)
+        hows = [(await line.receipt(number)).how for number in (1, 2, 3)]
+        assert hows == [How.REJECTED, How.UNCHANGED, WAYS[model]]
+        assert line.of(Reload)[0].reason == "personas/x.md:7: broken YAML"
+
+
+@models
+async def test_what_goes_wrong_while_a_call_is_changed_leaves_it_as_it_was(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part that cannot be made, and a spec that no plugin takes, are rejected; the call answers as before."""
+    async with SERVERS[model](reply=obeys) as server, held(model, server, monkeypatch) as line:
+        part = line.spec.model.realtime or line.spec.model.llm
+        assert part
+        bad = replace(part, options={**part.options, "temperature": "warm"})
+        model_of = line.spec.model
+        wrong_model = replace(model_of, realtime=bad) if model_of.realtime else replace(model_of, llm=bad)
+        wrong = replace(rewritten(line.spec, NEW), model=wrong_model)
+        line.edit(wrong)
+        receipt = await line.receipt()
+        assert receipt.how is How.REJECTED
+        assert "temperature" in receipt.reason
+        await line.call.type("hello")
+        assert await line.answer(2) == "no dog, hello"
+
+
+async def test_turn_handling_changes_by_an_agent_that_keeps_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline's new turn handling needs a new agent, but neither a new model nor a new voice."""
+    async with OpenAIHTTPServer(reply=obeys) as server, held("openai_pipeline", server, monkeypatch) as line:
+        made: list[str] = []
+        make = build.make
+
+        def noted(spec: SessionSpec, place: str, *env: Any) -> Any:
+            made.append(place)
+            return make(spec, place, *env)
+
+        monkeypatch.setattr(build, "make", noted)
+        line.edit(compose(["model=openai_pipeline", "+vad.turn_handling.endpointing.min_delay=0.3"]))
+        receipt = await line.receipt()
+        assert receipt.how is How.SWAPPED, receipt.reason
+        assert not made
+        await line.call.type("hello")
+        assert await line.answer(2) == "no dog, hello"
+
+
+async def test_a_session_that_nobody_took_does_not_stay_open(
+    monkeypatch: pytest.MonkeyPatch, skip: Callable[[float], None]
+) -> None:
+    """What was opened for an edit that was not accepted in time is closed when the edit is rejected."""
+    async with GeminiServer(reply=obeys, on_connect=[None, Stall()]) as server:
+        async with held("gemini_realtime", server, monkeypatch) as line:
+            line.write(NEW)
+            await server.connected(2)
+            while not line.of(Reload):
+                skip(1)
+                await asyncio.sleep(0)
+            assert line.of(Reload)[0].how is How.REJECTED
+            await server.until(lambda: server.connections[1].closed)
+            assert not server.connections[0].closed
+
+
+async def test_edits_leave_no_listeners_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten edits of a prompt that is changed in place leave the session with the listeners that it had."""
+    async with OpenAIRealtimeServer(reply=obeys) as server:
+        async with held("openai_realtime", server, monkeypatch) as line:
+            model_session = line.call._live.agent.realtime_llm_session
+            before = {name: len(listeners) for name, listeners in model_session._events.items() if listeners}
+            for number in range(10):
+                line.write(f"{NEW} {number}")
+                assert (await line.receipt(number + 1)).how is How.IN_PLACE
+            after = {name: len(listeners) for name, listeners in model_session._events.items() if listeners}
+            assert after == before
+
+
+async def test_a_prompt_that_is_refused_leaves_the_tools_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edit of endings that the provider refuses leaves prompt and tool as they were."""
+    async with OpenAIRealtimeServer(reply=obeys) as server, held("openai_realtime", server, monkeypatch) as line:
+        front = replace(line.spec.persona.front, endings=())
+        spec = rewritten(replace(line.spec, persona=replace(line.spec.persona, front=front)), NEW)
+        connection = server.connections[0]
+        update = connection._update
+
+        def refuses(session: Any, event_id: str | None) -> None:
+            if "Biscuit" in str(session.get("instructions")):
+                connection.error("invalid_value", "no dogs", event_id)
+            else:
+                update(session, event_id)
+
+        monkeypatch.setattr(connection, "_update", refuses)
+        line.edit(spec)
+        receipt = await line.receipt()
+        assert receipt.how is How.REJECTED and "no dogs" in receipt.reason
+        await line.call.type("hello")
+        assert await line.answer(2) == "no dog, hello"
+        assert "resolved" in str(connection.session["tools"])

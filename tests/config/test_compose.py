@@ -1,0 +1,83 @@
+"""Options and files → one spec."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runtime.config.compose import combine, compose
+from runtime.errors import SpecError
+from runtime.spec.prompt import instructions
+
+PROSE = "# Persona: Ann\nPays $149.99 ${HOME} ${oc.env:GOOGLE_API_KEY} ???\n---\n${model}\r\n🙂 ค่ะ"
+
+Write = Callable[[str, str], Path]
+
+
+def test_prose_reaches_the_model_to_the_letter(use_personas: Write) -> None:
+    """Nothing in a persona is interpolated, trimmed or converted on its way to the model."""
+    use_personas("ann", PROSE)
+    assert instructions(compose(["persona=ann"])).startswith(PROSE)
+
+
+def test_a_persona_chooses_and_the_command_line_wins(use_personas: Write) -> None:
+    """A persona's language, voice and model hold unless the command line says otherwise."""
+    use_personas("ann", "---\nlanguage: th\nvoice: firm_male\nmodel: openai_realtime\n---\nhi")
+    own = compose(["persona=ann"])
+    assert own.choices == {
+        "model": "openai_realtime",
+        "voice": "firm_male",
+        "persona": "ann",
+        "language": "th",
+        "vad": "silero",
+    }
+    told = compose(["persona=ann", "language=en", "model=offline"])
+    assert (told.language.name, told.choices["model"], told.choices["voice"]) == ("English", "offline", "firm_male")
+
+
+def test_a_persona_in_thai_speaks_thai(use_personas: Write) -> None:
+    """Prose in Thai script needs no language key."""
+    use_personas("somsri", "#Persona: สมศรี\nโดนเก็บเงินซ้ำสองรอบ โกรธมาก")
+    assert compose(["persona=somsri"]).language.base == "th"
+
+
+def test_a_new_file_is_a_new_option(use_personas: Write) -> None:
+    """A persona that is dropped in is there without a word anywhere else."""
+    use_personas("ann", "hi")
+    with pytest.raises(SpecError, match="there is no such persona"):
+        compose(["persona=bob"])
+    use_personas("bob", "hello")
+    assert compose(["persona=bob"]).persona.prose == "hello"
+
+
+def test_the_revision_follows_the_content(use_personas: Write) -> None:
+    """Any change of what the call is made from changes the revision, and nothing else does."""
+    use_personas("ann", "hi")
+    first = compose(["persona=ann"]).revision
+    assert compose(["persona=ann"]).revision == first
+    assert compose(["persona=ann", "model.llm.options.seed=7"]).revision != first
+    use_personas("ann", "hi!")
+    assert compose(["persona=ann"]).revision != first
+
+
+def test_voices_and_models_are_chosen_independently() -> None:
+    """A voice gives each model the name that its plugin has for it."""
+    gemini = compose(["model=gemini_realtime", "voice=bright_female"]).model.realtime
+    openai = compose(["model=openai_realtime", "voice=bright_female"]).model.realtime
+    assert gemini is not None
+    assert openai is not None
+    assert (gemini.options["voice"], openai.options["voice"]) == ("Zephyr", "marin")
+
+
+@pytest.mark.parametrize("option", ["api_key", "credentials", "client_secret"])
+def test_a_secret_in_a_config_is_refused_and_not_repeated(option: str) -> None:
+    """Options that hold secrets take env:NAME alone, and the message does not show what was there."""
+    with pytest.raises(SpecError, match="write env:NAME") as caught:
+        compose([f"+model.llm.options.{option}=hunter2"])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_combining_files_is_composing_them() -> None:
+    """The fast way to a spec that has no overrides leads to the same spec."""
+    composed = compose(["model=openai_pipeline", "language=th", "voice=warm_female"])
+    assert combine(composed.choices) == composed

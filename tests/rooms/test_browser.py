@@ -1,0 +1,52 @@
+"""The trainee's page in a real browser: what is heard, what is drawn, and how the call ends."""
+
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.browser import browsing, find_chromium, site
+from tests.caller import RATE, room_of, speech, token
+from tests.loopback.audio import silence, wav
+from tests.rooms.test_life import empty
+from tests.rooms.test_rooms import serving
+
+
+@pytest.fixture
+def chromium() -> str:
+    """A browser."""
+    return find_chromium() or pytest.skip("no browser: put chromium on PATH")
+
+
+@pytest.fixture
+def livekit_client() -> Path:
+    """LiveKit's own client for browsers, as npm has it."""
+    file = os.environ.get("LIVEKIT_CLIENT_JS")
+    return Path(file) if file else pytest.skip("no livekit-client: set LIVEKIT_CLIENT_JS to its dist/*.umd.js")
+
+
+async def test_a_call_in_a_browser(
+    chromium: str, livekit_client: Path, livekit_url: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The customer is heard, each line is one bubble in its emotion, and hanging up takes her out of the room."""
+    room = room_of()
+    microphone = tmp_path / "microphone.wav"
+    spoken = silence(12, RATE) + await speech("I am so sorry. I take responsibility.") + silence(5, RATE)
+    microphone.write_bytes(wav(spoken, RATE))
+    async with serving(livekit_url, environment), site(livekit_client) as address:
+        address += f"#{quote(livekit_url, safe='')}&{token(room, 'Ann Lee')}"
+        async with browsing(chromium, tmp_path / "browser", address, microphone) as page:
+            await page.until("state.textContent === 'call'")
+            await page.until("window.loudest > 0.05")
+            assert await page.evaluate("!document.querySelector('audio').paused")
+            await page.until("bubbles.children.length >= 3", 60)
+            bubbles = await page.evaluate("[...bubbles.children].map(bubble => [bubble.className, bubble.innerText])")
+            (tmp_path / "call.png").write_bytes(await page.screenshot())
+            assert [kind for kind, _ in bubbles[:2]] == ["bubble customer angry", "bubble operator"]
+            assert bubbles[0][1].startswith("Finally!")
+            assert bubbles[2][0].startswith("bubble customer ")
+            assert len([text for _, text in bubbles if text.startswith("Finally!")]) == 1
+            await page.evaluate("hangUp.click()")
+            await empty(livekit_url, room)
+            await page.until("state.textContent === 'start'")

@@ -1,0 +1,194 @@
+"""The worker's own life: draining, dying, a server that goes away, many trainees at once, and too much load."""
+
+import asyncio
+import inspect
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import livekit.agents.worker
+import psutil
+import pytest
+
+from runtime.events import Event, Notice
+from runtime.rooms.worker import _Log
+from tests.caller import Caller, calling, room_of
+from tests.conftest import COMMAND, stopped
+from tests.livekit_server import CONFIG, KEY, SECRET, free_port, livekit_binary
+from tests.rooms.test_life import empty, line_of
+from tests.rooms.test_rooms import Worker, kill_one_job, serving
+
+
+def below(worker: Worker) -> list[psutil.Process]:
+    """The worker's own processes: jobs, idle ones and their server."""
+    return psutil.Process(worker.process.pid).children(recursive=True)
+
+
+async def gone(processes: list[psutil.Process]) -> None:
+    """Returns once none of them runs, which takes no longer than ten seconds."""
+    left = await asyncio.to_thread(lambda: psutil.wait_procs(processes, timeout=10)[1])
+    assert not left
+
+
+async def test_a_worker_that_is_told_to_stop_lets_its_call_finish(
+    livekit_url: str, environment: dict[str, str]
+) -> None:
+    """SIGTERM: the call goes on, no further room is taken, and the process exits by itself after the call."""
+    room, late = room_of("stays"), room_of("late")
+    async with serving(livekit_url, environment) as worker:
+        async with calling(livekit_url, room) as caller:
+            await caller.hears()
+            processes = below(worker)
+            worker.process.terminate()
+            await worker.until("stopping: no new rooms; 1 call may finish")
+            async with calling(livekit_url, late) as nobody:
+                await caller.reads(1)
+                await caller.say("I am so sorry. I take responsibility.")
+                await caller.reads(3)
+                assert not nobody.there
+        await line_of(worker, "[stays]", "Call ended: trainee_left")
+        async with asyncio.timeout(20):
+            assert await worker.process.wait() == 0
+        await gone(processes)
+
+
+@pytest.mark.parametrize("executor", ["process", "thread"])
+async def test_a_second_signal_ends_calls_at_once(executor: str, livekit_url: str, environment: dict[str, str]) -> None:
+    """The customer leaves, the trainee reads that the line went dead, and nothing of ours is left running."""
+    room = room_of()
+    async with serving(livekit_url, environment, f"worker.executor={executor}") as worker:
+        async with calling(livekit_url, room) as caller:
+            await caller.hears()
+            processes = below(worker)
+            worker.process.terminate()
+            await worker.until("stopping")
+            worker.process.terminate()
+            await caller.until(lambda: bool(caller.lines) and not caller.there, 10)
+            assert caller.texts[-1] == "customer: (The line went dead.)"
+            async with asyncio.timeout(20):
+                assert await worker.process.wait() == 0
+            await gone(processes)
+
+
+async def test_a_worker_that_is_killed_leaves_no_process_behind(livekit_url: str, environment: dict[str, str]) -> None:
+    """kill -9 of the worker: its calls and its idle processes end by themselves."""
+    async with serving(livekit_url, environment) as worker, calling(livekit_url, room_of()) as caller:
+        await caller.hears()
+        processes = below(worker)
+        assert len(processes) >= 3
+        worker.process.kill()
+        await gone(processes)
+
+
+async def test_a_killed_call_says_so_in_its_room(livekit_url: str, environment: dict[str, str]) -> None:
+    """kill -9 of a call's process: the trainee reads that the line went dead, and the customer is out of the room."""
+    room = room_of()
+    async with serving(livekit_url, environment) as worker, calling(livekit_url, room) as caller:
+        await caller.hears()
+        await kill_one_job(worker.process.pid)
+        await caller.reads(1)
+        assert caller.lines[-1] == {
+            "type": "transcript",
+            "speaker": "customer",
+            "text": "(The line went dead.)",
+            "emotion": "neutral",
+        }
+        await empty(livekit_url, room)
+        assert caller.disconnected is None
+
+
+@asynccontextmanager
+async def server_on(config: str) -> AsyncIterator[None]:
+    """A LiveKit server with the configuration of the fixture's."""
+    process = await asyncio.create_subprocess_exec(livekit_binary(), "--config-body", config, stdout=-3, stderr=-3)
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_a_server_that_is_away_is_waited_for(livekit_url: str, environment: dict[str, str]) -> None:
+    """A worker says that it cannot reach LiveKit, registers when it is there, and again when it comes back."""
+    port = free_port()
+    config = CONFIG.format(key=KEY, secret=SECRET, port=port, tcp=free_port(), udp=free_port())
+    url = f"ws://127.0.0.1:{port}"
+    keys = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, stdin=-3, stdout=-1, stderr=-2, env=environment | keys, start_new_session=True
+    )
+    worker = Worker(process)
+    try:
+        await worker.until(f"cannot reach LiveKit at {url}; trying again")
+        async with server_on(config):
+            await worker.until(f"registered with {url}; waiting for rooms")
+        worker.lines.clear()
+        await worker.until(f"cannot reach LiveKit at {url}; trying again")
+        async with server_on(config):
+            await worker.until(f"registered with {url}; waiting for rooms")
+            async with calling(url, room_of()) as caller:
+                await caller.hears(40)
+    finally:
+        await stopped(process)
+
+
+@pytest.mark.parametrize("options", [["worker.idle_processes=8"], ["worker.executor=thread"]], ids=lambda o: o[0])
+async def test_eight_trainees_within_a_second_are_all_heard(
+    options: list[str], livekit_url: str, environment: dict[str, str]
+) -> None:
+    """Each hears the opening, and reads the lines of the own call alone. A worker that waits for all of them to finish
+    ends when they hang up at once."""
+    async with serving(livekit_url, environment, *options) as worker, AsyncExitStack() as stack:
+
+        async def join(number: int) -> Caller:
+            return await stack.enter_async_context(calling(livekit_url, room_of(f"user{number}"), f"Trainee {number}"))
+
+        began = time.monotonic()
+        callers = [await join(number) for number in range(8)]
+        await asyncio.gather(*(caller.until(caller.has_heard, 60) for caller in callers))
+        print(f"all heard {time.monotonic() - began:.1f} s after the first joined")
+        await asyncio.gather(*(caller.reads(1, 60) for caller in callers))
+        assert all(len(caller.lines) == 1 and len(caller.there) == 1 for caller in callers)
+        for number in range(8):
+            await line_of(worker, f"[user{number}]", "Finally!")
+        worker.process.terminate()
+        await worker.until("stopping: no new rooms; 8 calls may finish")
+        await asyncio.gather(*(caller.room.disconnect() for caller in callers))
+        async with asyncio.timeout(30):
+            assert await worker.process.wait() == 0
+
+
+async def test_a_worker_over_its_load_threshold_says_so(livekit_url: str, environment: dict[str, str]) -> None:
+    """LiveKit itself only logs that it takes no further room."""
+    async with serving(livekit_url, environment, "worker.load_threshold=0.001") as worker:
+        await worker.until("over the load threshold: no further rooms until the load falls")
+
+
+def test_what_livekit_only_logs_is_an_event() -> None:
+    """The line that a training lead must know of is still one of LiveKit's, and becomes a notice."""
+    told: list[Event] = []
+    line = "failed to connect to livekit"
+    assert line in inspect.getsource(livekit.agents.worker)
+    _Log(told.append, "ws://127.0.0.1").handle(logging.LogRecord("livekit.agents", 20, "", 0, line, None, None))
+    assert [event.text for event in told if isinstance(event, Notice)] == [
+        "cannot reach LiveKit at ws://127.0.0.1; trying again"
+    ]
+
+
+HANGS = """
+import multiprocessing, time
+from runtime.worker import _end_within
+
+multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,)).start()
+_end_within(0.1)
+time.sleep(600)
+"""
+
+
+def test_a_worker_whose_job_hangs_ends_all_the_same(environment: dict[str, str]) -> None:
+    """In a library that never returns, in its own process and in a job's: both are gone once the time is up."""
+    done = subprocess.run([sys.executable, "-c", HANGS], env=environment, stdout=-1, timeout=60)  # until both close it
+    assert done.returncode == 1

@@ -1,0 +1,92 @@
+"""What a call shows on a terminal."""
+
+from io import StringIO
+
+from rich.console import Console
+
+from runtime.events import Ended, Event, Failure, Heard, Interim, Notice, Recovered, Said, Started, State
+from runtime.terminal.view import View
+
+AT = 1_700_000_000.0
+STARTED = Started(
+    at=AT,
+    persona="Sarah",
+    choices={"model": "offline", "voice": "v", "vad": "silero"},
+    language="English",
+    revision="1a",
+)
+
+
+def shown(*events: Event, live: bool = False) -> str:
+    console = Console(file=StringIO(), width=100, force_terminal=live, color_system=None)
+    with View(console, live=live) as view:
+        for event in events:
+            view.show(event)
+    text = console.file
+    assert isinstance(text, StringIO)
+    return text.getvalue()
+
+
+def said(text: str, **more: object) -> Said:
+    return Said(at=AT, text=text, revision="1a", emotion="angry", **more)  # type: ignore[arg-type]
+
+
+def test_a_call_is_its_lines_in_order() -> None:
+    """Header, lines with time and speaker, and a summary; once each."""
+    screen = shown(
+        STARTED,
+        Interim(at=AT, speaker="customer", text="I have"),
+        said("I have been billed twice."),
+        Heard(at=AT, text="I am sorry.", revision="1a", emotion="angry"),
+        Ended(at=AT, reason="resolved", passed=True, turns=1, seconds=62, first_word=0.5),
+    ).splitlines()
+    assert screen[0] == "Sarah  model offline · voice v · vad silero · language English · revision 1a"
+    assert [line[9:] for line in screen[1:3]] == ["Sarah (angry): I have been billed twice.", "You: I am sorry."]
+    assert screen[3] == "Call ended: resolved (passed). 1 turn, 1:02, first word after 0.50 s."
+
+
+def test_words_show_as_they_are_said_and_give_way_to_the_line() -> None:
+    """On a terminal the moving line is drawn and taken away again; the finished one stays."""
+    screen = shown(STARTED, Interim(at=AT, speaker="customer", text="I have"), said("I have been billed."), live=True)
+    assert "I have …" in screen
+    assert screen.count("I have been billed.") == 1
+
+
+def test_a_line_that_was_cut_short_shows_it() -> None:
+    """An interrupted line ends in a dash."""
+    assert "I have —" in shown(STARTED, said("I have", interrupted=True))
+
+
+def test_each_line_of_a_room_says_whose_it_is() -> None:
+    """Lines of several calls carry the user id of their room."""
+    screen = shown(
+        Notice(at=AT, room="a", user="ann", text="no persona answers"),
+        said("One.", room="a", user="ann"),
+        said("Two.", room="b", user="bob"),
+        Heard(at=AT, text="Sorry.", revision="1a", emotion="angry", room="b", user="bob"),
+    ).splitlines()
+    assert [line.split("]")[0].split("[")[1] for line in screen] == ["ann", "ann", "bob", "bob"]
+    assert "Trainee: Sorry." in screen[-1]
+
+
+def test_failures_and_recoveries_are_shown() -> None:
+    """What goes wrong is said, and how long the persona was silent for it."""
+    screen = shown(
+        Failure(at=AT, source="RealtimeModel", reason="1011", recoverable=True), Recovered(at=AT, gap_ms=840)
+    )
+    assert "! RealtimeModel: 1011" in screen
+    assert "speaking again after 840 ms" in screen
+
+
+def test_no_text_steers_the_terminal() -> None:
+    """Escape sequences of a model, a trainee or a file arrive as text."""
+    evil = "\x1b[2J\x1b]0;owned\x07\x9b31mhi"
+    screen = shown(
+        said(evil),
+        Heard(at=AT, text=evil, revision="1a", emotion="angry", user=evil, room="r"),
+        Failure(at=AT, source=evil, reason=evil, recoverable=True),
+        Notice(at=AT, text=evil),
+        State(at=AT, state=evil),
+        Ended(at=AT, reason=evil),
+    )
+    assert not {"\x1b", "\x07", "\x9b"} & set(screen)
