@@ -75,11 +75,11 @@ def do(cfg: DictConfig) -> None:
         check_secrets(spec, os.environ)
         if settings.console.audio:
             check_audio(spec)
-        from .files.store import Library
+        from .files.store import SpecStore
         from .terminal.console import call_here
 
-        library = Library(_overrides(), settings, audio=settings.console.audio, since=STARTED)
-        if call_here(spec, library, why=why).reason == "error":
+        store = SpecStore(_overrides(), settings, audio=settings.console.audio, since=STARTED)
+        if call_here(spec, store, why=why).reason == "error":
             raise SystemExit(1)
 
 
@@ -94,7 +94,7 @@ def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
 
     prepare(settings.worker, spec)
     from .events import Notice
-    from .files.store import Library
+    from .files.store import SpecStore
     from .rooms.worker import serve
     from .terminal.view import view
 
@@ -103,8 +103,8 @@ def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
     with view(settings.lines) as shown:
         if why:
             shown.show(Notice(text=why))
-        library = Library(_overrides(), settings, audio=True, since=STARTED)
-        asyncio.run(serve(library, settings.worker, spec, shown.show))
+        store = SpecStore(_overrides(), settings, audio=True, since=STARTED)
+        asyncio.run(serve(store, settings.worker, spec, shown.show))
 
 
 def _overrides() -> list[str]:

@@ -122,14 +122,28 @@ class How(StrEnum):
     UNCHANGED = "unchanged"
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of a file, before and after, as a person reads it, and what became of it. Of prose `new` holds a short
+    diff, and `old` nothing."""
+
+    field: str
+    old: str
+    new: str
+    how: How
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "how", How(self.how))  # as text when it comes from JSON
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reload(Event):
     """The receipt of an edit: exactly one for each edit and each call that is on.
 
     `how` says whether the model has it (`in place`, or by a `swapped` session), when it will have it (`next call`,
     `restart`), or why not (`frozen`, `rejected`, `superseded`, with the `reason`). `before` and `after` are revisions:
-    the call's own, and the edit's ("" where the edit has none). Each of `changes` has `field`, `old`, `new` and `how`;
-    prose has a short diff in `new`. `ms` is how long after the save the call was done with it.
+    the call's own, and the edit's ("" where the edit has none). `ms` is how long after the save the call was done with
+    it.
     """
 
     kind = "reload"
@@ -137,12 +151,14 @@ class Reload(Event):
     before: str
     after: str = ""
     files: list[str] = field(default_factory=list)
-    changes: list[dict[str, str]] = field(default_factory=list)
+    changes: tuple[Change, ...] = ()
     reason: str = ""
     ms: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "how", How(self.how))  # as text when it comes from JSON
+        changes = (Change(**change) if isinstance(change, dict) else change for change in self.changes)
+        object.__setattr__(self, "changes", tuple(changes))
         object.__setattr__(self, "reason", redacted(self.reason))
 
 

@@ -2,7 +2,6 @@
 to edit its spec."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,7 +13,7 @@ from livekit.agents import Agent, AgentSession, utils
 from runtime.call.session import Call
 from runtime.config.compose import compose
 from runtime.events import Ended, Event, Reload, Said
-from runtime.spec.session_spec import Edit, SessionSpec
+from runtime.spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from runtime.spec.settings import ReloadMode
 from tests.loopback import Server, Watched
 from tests.loopback.client import Microphone, Speaker
@@ -34,7 +33,7 @@ class Held(Watched):
         self.call: Call
         self.session: AgentSession[None]
         self.spec: SessionSpec
-        self.edits: asyncio.Queue[Edit] = asyncio.Queue()
+        self.edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
 
     def emit(self, event: Event) -> None:
         self.events.append(event)
@@ -49,7 +48,8 @@ class Held(Watched):
 
     def edit(self, spec: SessionSpec | None = None, error: str = "") -> None:
         """A file is saved that makes this spec, or none."""
-        self.edits.put_nowait(Edit(spec, time.time(), ("a file",), error))
+        edit = Edit(spec, files=("a file",)) if spec else FaultyEdit(error, files=("a file",))
+        self.edits.put_nowait(edit)
 
     def write(self, prose: str) -> SessionSpec:
         """The persona's file is saved with this prose."""
@@ -93,7 +93,7 @@ async def held(
     )
     line.spec = compose([f"model={model}", *vad, *options])
 
-    async def edits() -> AsyncIterator[Edit]:
+    async def edits() -> AsyncIterator[AnyEdit]:
         yield Edit(line.spec)
         while True:
             yield await line.edits.get()

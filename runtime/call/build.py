@@ -9,12 +9,12 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from livekit.agents import llm, stt, tts, vad
 from livekit.agents.voice.turn import TurnHandlingOptions
 
-from ..config.groups import ROOT
 from ..errors import NotOffered, SpecError, suggest
 from ..redaction import redacted
 from ..spec.session_spec import Part, SessionSpec
@@ -202,7 +202,7 @@ def _class(spec: SessionSpec, place: str, part: Part) -> Callable[..., Any]:
 
 def _how_to_install(package: str) -> str:
     """The extra that brings the package, if this project has one."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     extras = project.get("optional-dependencies", {})
     extra = next(
         (name for name, packages in extras.items() if any(p.startswith(f"{package}>") for p in packages)), None

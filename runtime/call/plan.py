@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from ..events import How
+from ..events import Change, How
 from ..spec.prompt import instructions
 from ..spec.session_spec import SessionSpec
 from .build import PLACES, inputs
@@ -99,16 +99,6 @@ _FIELDS = {
 """The row of a field, by the longest beginning that is here; `unused` without one."""
 _SPOKEN = ("stt", "tts", "detector", "turn_handling")
 """Rows that a typed call has no use for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One field, before and after, as a person reads it."""
-
-    field: str
-    old: str
-    new: str
-    how: How
 
 
 @dataclass(frozen=True, slots=True)

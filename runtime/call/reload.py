@@ -9,22 +9,22 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from livekit.agents import AgentSession
 from livekit.agents.llm import ChatContext, RealtimeModel, Tool, Toolset
 
-from ..events import Emit, Failure, How, Reload
+from ..events import Change, Emit, Failure, How, Reload
 from ..spec.prompt import instructions
-from ..spec.session_spec import Edit, SessionSpec
+from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import ReloadMode
 from . import build
 from .agent import HangUp, PersonaAgent, end_call
 from .build import Parts
 from .floor import Floor
 from .gate import Gate
-from .plan import Change, Plan, plan
+from .plan import Plan, plan
 from .standby import Acceptance, NotAccepted, Standby
 
 logger = logging.getLogger(__name__)
@@ -67,10 +67,10 @@ class Following:
         self._audio = audio
         self._gate: Gate | None = None
         self._retired: list[Any] = []
-        self._inbox: deque[Edit] = deque()
+        self._inbox: deque[AnyEdit] = deque()
         self._came = asyncio.Event()
 
-    async def follow(self, edits: AsyncIterator[Edit], session: AgentSession[None], floor: Floor) -> None:
+    async def follow(self, edits: AsyncIterator[AnyEdit], session: AgentSession[None], floor: Floor) -> None:
         """Takes edits as they come, until there are no more. Nothing that goes wrong here ends the call."""
         self._session, self._floor = session, floor
         if session.input.audio is not None:
@@ -90,7 +90,7 @@ class Following:
         self._retired += _going(self.parts)
         await self._close_retired()
 
-    async def _read(self, edits: AsyncIterator[Edit]) -> None:
+    async def _read(self, edits: AsyncIterator[AnyEdit]) -> None:
         try:
             async for edit in edits:
                 self._inbox.append(edit)
@@ -98,61 +98,62 @@ class Following:
         except Exception:  # whoever sends edits has made a mistake: the call goes on with the spec that it has
             logger.exception("no more edits can be read")
 
-    async def _take(self, edit: Edit) -> None:
+    async def _take(self, edit: AnyEdit) -> None:
         """One edit, from the plan to the receipt."""
-        if edit.spec is None or edit.spec.revision == self.spec.revision:
+        if isinstance(edit, FaultyEdit) or edit.spec.revision == self.spec.revision:
             return self._pass_over(edit)
         try:
             steps = plan(self.spec, edit.spec, audio=self._audio)
             if self._mode is not ReloadMode.LIVE:
                 return self._put_off(edit, steps)
-            if not await self._apply(edit, edit.spec, steps):
+            if not await self._apply(edit, steps):
                 return None  # superseded; it has its receipt
         except Exception as error:
             if not isinstance(error, NotAccepted):
                 logger.exception("an edit could not be applied")
             reason = " ".join(str(error).split()) or type(error).__name__
             return self._receipt(edit, How.REJECTED, reason=f"{reason}; the call is as it was")
-        self._receipt(edit, steps.how, steps.changes)
+        self._receipt(edit, steps.how, (*steps.changes, *edit.program))
         self.spec = edit.spec
         self._adopt(edit.spec, edit)
 
-    def _pass_over(self, edit: Edit) -> None:
+    def _pass_over(self, edit: AnyEdit) -> None:
         """An edit that brings this call nothing."""
-        if edit.spec is None:
+        if isinstance(edit, FaultyEdit):
             self._receipt(edit, How.REJECTED, reason=edit.error)
         else:
-            hows = [change["how"] for change in edit.program]
-            self._receipt(edit, next((how for how in (How.RESTART, How.NEXT_CALL) if how in hows), How.UNCHANGED))
+            hows = [change.how for change in edit.program]
+            how = next((how for how in (How.RESTART, How.NEXT_CALL) if how in hows), How.UNCHANGED)
+            self._receipt(edit, how, edit.program)
 
     def _put_off(self, edit: Edit, steps: Plan) -> None:
         frozen = self._mode is ReloadMode.FROZEN
         how = How.FROZEN if frozen else How.NEXT_CALL
-        changes = tuple(replace(change, how=how) for change in steps.changes)
+        changes = (*(replace(change, how=how) for change in steps.changes), *edit.program)
         self._receipt(edit, how, changes, reason="this call keeps the spec that it began with" if frozen else "")
 
-    def _receipt(self, edit: Edit, how: How, changes: tuple[Change, ...] = (), *, reason: str = "") -> None:
+    def _receipt(self, edit: AnyEdit, how: How, changes: tuple[Change, ...] = (), *, reason: str = "") -> None:
         self._emit(
             Reload(
                 how=how,
                 before=self.spec.revision,
-                after=edit.spec.revision if edit.spec else "",
+                after=edit.spec.revision if isinstance(edit, Edit) else "",
                 files=list(edit.files),
-                changes=[*({**asdict(change), "how": change.how.value} for change in changes), *edit.program],
+                changes=changes,
                 reason=reason,
                 ms=max(0, round((time.time() - edit.at) * 1000)),
             )
         )
 
-    async def _apply(self, edit: Edit, spec: SessionSpec, steps: Plan) -> bool:
+    async def _apply(self, edit: Edit, steps: Plan) -> bool:
         """Applies an edit; False if a newer one takes its place first."""
         if steps.waits and not await self._floor_or_newer(edit):
             return False
         if steps.swap:
-            applied = await self._swap(edit, spec, steps)
+            applied = await self._swap(edit, steps)
         else:
             async with self._floor.taken() if steps.waits else nullcontext():
-                await self._change(spec, steps)
+                await self._change(edit.spec, steps)
             applied = True
         if self._floor.quiet:
             await self._close_retired()
@@ -177,9 +178,9 @@ class Following:
     def _newer(self, edit: Edit) -> SessionSpec | None:
         """The spec that takes this edit's place, if there is one. Edits that change nothing get their receipts."""
         while self._inbox:
-            newer = self._inbox[0].spec
-            if newer and edit.spec and newer.revision != edit.spec.revision:
-                return newer
+            newer = self._inbox[0]
+            if isinstance(newer, Edit) and newer.spec.revision != edit.spec.revision:
+                return newer.spec
             self._pass_over(self._inbox.popleft())
         return None
 
@@ -219,8 +220,9 @@ class Following:
         if accepted:
             await accepted.wait()
 
-    async def _swap(self, edit: Edit, spec: SessionSpec, steps: Plan) -> bool:
+    async def _swap(self, edit: Edit, steps: Plan) -> bool:
         """Lets an agent with parts of its own take over; a realtime one's session is open before."""
+        spec = edit.spec
         kept = {place: self._part(place) for place in FIELDS if place not in steps.parts and place != "realtime"}
         parts = build.build(spec, audio=self._audio, kept=kept)
         tools: list[Tool | Toolset] = [end_call(spec, self._hang_up)]

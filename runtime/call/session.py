@@ -23,7 +23,7 @@ from livekit.agents.voice.agent_session import SessionConnectOptions
 from ..errors import SpecError
 from ..events import Emit, Ended, Event, Failure, Started, State
 from ..spec.persona import said_in
-from ..spec.session_spec import Edit, SessionSpec
+from ..spec.session_spec import AnyEdit, FaultyEdit, SessionSpec
 from ..spec.settings import ReloadMode
 from .build import Parts, build
 from .detector import share_detector
@@ -55,7 +55,7 @@ class Call:
 
     def __init__(
         self,
-        specs: AsyncIterator[Edit],
+        specs: AsyncIterator[AnyEdit],
         emit: Emit,
         *,
         audio: bool,
@@ -79,7 +79,7 @@ class Call:
             SpecError: the first spec cannot be built. Nothing was joined or said then.
         """
         first = await anext(self._specs)
-        if first.spec is None:
+        if isinstance(first, FaultyEdit):
             raise SpecError(first.error)
         share_detector()
         parts = build(first.spec, audio=self._audio)

@@ -18,7 +18,8 @@ from rich.console import Console
 from ..call import build
 from ..config.compose import compose
 from ..errors import NotOffered, SpecError
-from ..rooms.routing import PREFIX, check_claims, readable_personas
+from ..rooms.names import PREFIX
+from ..rooms.routing import check_claims, readable_personas
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Settings, Unmatched
 from . import machine

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from ..call import build
@@ -16,9 +16,9 @@ from ..config.groups import CONF, GROUPS, PROGRAM_GROUPS, file_of, personas_fold
 from ..config.mistakes import readable_errors
 from ..config.persona_file import read_persona
 from ..errors import SpecError, shown_path
-from ..events import How
+from ..events import Change, How
 from ..spec.persona import NAME
-from ..spec.session_spec import Edit, SessionSpec
+from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import Settings
 from .watch import Saved, saves
 
@@ -30,7 +30,9 @@ KEPT = 64
 PROGRAM_FIELDS = {"routing": How.NEXT_CALL, "rooms": How.NEXT_CALL, "reload": How.NEXT_CALL}
 """When what the program itself is told takes effect; whatever is not named here, with a restart."""
 
-Take = Callable[[Edit], None]
+Renewed = Callable[[float, bool], None]
+"""Told of each save of the files: its Unix time, and whether any file is wrong since."""
+Take = Callable[[AnyEdit], None]
 
 
 @dataclass(slots=True)
@@ -42,7 +44,7 @@ class _Entry:
     followers: list[Take] = field(default_factory=list)
 
 
-class Library:
+class SpecStore:
     """Gives out specs, and each later edit of them.
 
     Args:
@@ -107,9 +109,8 @@ class Library:
         take(Edit(entry.spec))
         return lambda: entry.followers.remove(take)
 
-    async def keep(self, say: Callable[[str], None], renewed: Callable[[Edit], None] = lambda edit: None) -> None:
-        """Watches the files for ever. `say` gets lines for the training lead, `renewed` each edit of the files: with
-        an error as long as any file is wrong."""
+    async def keep(self, say: Callable[[str], None], renewed: Renewed = lambda at, wrong: None) -> None:
+        """Watches the files for ever. `say` gets lines for the training lead."""
         unread: asyncio.Queue[Saved] = asyncio.Queue()
         watched = saves([CONF, personas_folder()], is_ours, say)  # which reports what is saved from here on
         if missed := _saved_between(self._since, time.time()):
@@ -125,11 +126,12 @@ class Library:
                 saved = await unread.get()
                 while not unread.empty():  # what was saved while specs were composed is one edit
                     saved = _together(saved, unread.get_nowait())
-                renewed(await self._renew(saved, say))
+                renewed(saved.at, await self._renew(saved, say))
 
-    async def _renew(self, saved: Saved, say: Callable[[str], None]) -> Edit:
+    async def _renew(self, saved: Saved, say: Callable[[str], None]) -> bool:
+        """Gives every call what the save makes of its spec; returns whether any file is wrong."""
         files = tuple(sorted(shown_path(path) for path in saved.changed | saved.same))
-        program: tuple[dict[str, str], ...] = ()
+        program: tuple[Change, ...] = ()
         problem = ""
         touched = saved.changed | saved.same  # what ends with the bytes it had may have been read halfway
         if any(_is_programs(path) for path in touched):
@@ -145,8 +147,12 @@ class Library:
         followed: set[Path] = set()
         for asked, entry in list(self._entries.items()):
             edit = await self._edited(dict(asked), entry, touched, problem)
-            edit = Edit(edit.spec, saved.at, files, edit.error, program)
-            entry.spec, entry.error = edit.spec or entry.spec, edit.error
+            edit = replace(edit, at=saved.at, files=files)
+            if isinstance(edit, FaultyEdit):
+                entry.error = edit.error
+            else:
+                entry.spec, entry.error = edit.spec, ""
+                edit = replace(edit, program=program)
             if entry.followers:
                 followed |= {file_of(entry.spec.choices["persona"])}
             for take in list(entry.followers):
@@ -167,7 +173,7 @@ class Library:
                 say(f"{shown_path(path)} saved: {own or 'the next call has it'}")
             else:
                 say(f"{shown_path(path)} is gone: no further call has it")
-        return Edit(None, saved.at, files, wrong, program)
+        return bool(wrong)
 
     def _look_at(self, path: Path) -> None:
         """Notes what is wrong with a persona that nobody may have asked for yet."""
@@ -178,10 +184,10 @@ class Library:
             except SpecError as error:
                 self.problems[str(path)] = str(error)
 
-    async def _edited(self, choices: dict[str, str], entry: _Entry, touched: frozenset[Path], problem: str) -> Edit:
+    async def _edited(self, choices: dict[str, str], entry: _Entry, touched: frozenset[Path], problem: str) -> AnyEdit:
         """What a save makes of one spec."""
         if problem:
-            return Edit(None, error=problem)
+            return FaultyEdit(problem)
         try:
             persona = file_of(entry.spec.choices["persona"])
             if not persona.exists():
@@ -193,10 +199,10 @@ class Library:
                     return Edit(spec)
             return Edit(await asyncio.to_thread(self._compose, choices))
         except SpecError as error:
-            return Edit(None, error=str(error))
+            return FaultyEdit(str(error))
         except Exception as error:  # a mistake of ours must end neither the watching nor a call
             logger.exception("composing failed")
-            return Edit(None, error=f"{type(error).__name__}: {error}")
+            return FaultyEdit(f"{type(error).__name__}: {error}")
 
     def _compose(self, choices: Mapping[str, str]) -> SessionSpec:
         overrides = self._with(choices)
@@ -216,7 +222,7 @@ class Library:
         kept = [override for override in self._overrides if override.partition("=")[0] not in choices]
         return [*kept, *(f"{group}={option}" for group, option in choices.items())]
 
-    def _renew_settings(self) -> tuple[dict[str, str], ...]:
+    def _renew_settings(self) -> tuple[Change, ...]:
         """Takes over what the files tell the program itself; returns what changed."""
         with readable_errors(self._overrides):
             new = read_settings(compose_config(self._overrides))
@@ -258,9 +264,9 @@ def _together(one: Saved, other: Saved) -> Saved:
     return Saved(max(one.at, other.at), changed, (one.same | other.same) - changed)
 
 
-def _changes(old: Settings, new: Settings) -> Iterable[dict[str, str]]:
+def _changes(old: Settings, new: Settings) -> Iterable[Change]:
     for name in (f.name for f in fields(Settings)):
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
             how = PROGRAM_FIELDS.get(name, How.RESTART)
-            yield {"field": name, "old": str(before)[:200], "new": str(after)[:200], "how": how.value}
+            yield Change(name, str(before)[:200], str(after)[:200], how)

@@ -61,14 +61,14 @@ class _Engine:
         self.variants = sorted(file.name for file in (data / "voices/!v").iterdir())
         files = sorted(file.name for file in (data / "lang").rglob("*") if file.is_file())
         self.languages = {name.lower(): name for name in files}
-        self._library = ctypes.CDLL(loader.get_library_path())
-        initialize = self._library.espeak_Initialize
+        self._store = ctypes.CDLL(loader.get_library_path())
+        initialize = self._store.espeak_Initialize
         self.sample_rate: int = initialize(_SYNCHRONOUS_OUTPUT, _CHUNK_MS, bytes(data), _DONT_EXIT)
         if self.sample_rate <= 0:
             raise RuntimeError(f"espeak-ng does not start with its data in {data}")
         self._emit: Callable[[bytes], bool] = bool
         self._callback = _Callback(self._receive)  # kept: the library holds no reference
-        self._library.espeak_SetSynthCallback(self._callback)
+        self._store.espeak_SetSynthCallback(self._callback)
 
     def name(self, voice: _Voice) -> str:
         """What espeak-ng calls it: its name for the tag, or else for the base subtag, and the variant.
@@ -90,7 +90,7 @@ class _Engine:
         """
         self._emit = emit
         name = self.name(voice)
-        espeak, data = self._library, text.replace("\0", " ").encode(errors="replace")
+        espeak, data = self._store, text.replace("\0", " ").encode(errors="replace")
         if (
             espeak.espeak_SetVoiceByName(name.encode())
             or espeak.espeak_SetParameter(_SPEED, voice.speed, 0)

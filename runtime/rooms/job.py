@@ -17,10 +17,10 @@ from ..call.session import Call
 from ..call.words import keep_in_step
 from ..errors import SpecError
 from ..events import Emit, Ended, Event, Failure, Notice
-from ..spec.session_spec import Edit
+from ..spec.session_spec import AnyEdit, Edit
 from ..spec.settings import Rooms, Transcripts
 from .link import Connect
-from .routing import parse_room
+from .names import parse_room
 from .screen import Screen
 
 LEFT = (
@@ -61,9 +61,9 @@ async def answer(context: JobContext, *, link: Connect) -> None:
             line.emit(event)
             screen.show(event)
 
-        async def edits() -> AsyncIterator[Edit]:
+        async def edits() -> AsyncIterator[AnyEdit]:
             async for edit in line.edits():
-                if edit.spec:
+                if isinstance(edit, Edit):
                     screen.went_dead = edit.spec.language.went_dead
                 yield edit
 

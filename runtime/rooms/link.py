@@ -21,7 +21,7 @@ from typing import Protocol
 from pydantic import TypeAdapter
 
 from ..events import Event, from_json, to_json
-from ..spec.session_spec import Edit
+from ..spec.session_spec import AnyEdit
 from ..spec.settings import ReloadMode, Rooms
 
 FRAME_LIMIT = 16 * 1024 * 1024
@@ -47,11 +47,11 @@ class Line(Protocol):
     def open(self, terms: Terms) -> None:
         """Gives the job its terms. Comes first."""
 
-    def send(self, edit: Edit) -> None:
+    def send(self, edit: AnyEdit) -> None:
         """Gives the job a spec or an edit of it; the first one starts its call."""
 
 
-_EDIT = TypeAdapter(Edit)
+_EDIT = TypeAdapter[AnyEdit](AnyEdit)
 _TERMS = TypeAdapter(Terms)
 
 
@@ -60,7 +60,7 @@ class JobEnd(Protocol):
 
     terms: Terms
 
-    def edits(self) -> AsyncIterator[Edit]:
+    def edits(self) -> AsyncIterator[AnyEdit]:
         """What the worker sends, until the link closes."""
 
     def emit(self, event: Event) -> None:
@@ -111,16 +111,16 @@ class _HereEnd:
     def __init__(self, worker: asyncio.AbstractEventLoop) -> None:
         self._worker = worker
         self._job = asyncio.get_running_loop()
-        self._edits: asyncio.Queue[Edit] = asyncio.Queue()
+        self._edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
 
     def open(self, terms: Terms) -> None:
         self.terms = terms
 
-    def send(self, edit: Edit) -> None:
+    def send(self, edit: AnyEdit) -> None:
         with suppress(RuntimeError):  # the job is gone
             self._job.call_soon_threadsafe(self._edits.put_nowait, edit)
 
-    async def edits(self) -> AsyncIterator[Edit]:
+    async def edits(self) -> AsyncIterator[AnyEdit]:
         while True:
             yield await self._edits.get()
 
@@ -172,12 +172,12 @@ class _SocketLine:
     def open(self, terms: Terms) -> None:
         _write(self._writer, _TERMS.dump_json(terms))
 
-    def send(self, edit: Edit) -> None:
+    def send(self, edit: AnyEdit) -> None:
         _write(self._writer, _frame_of(edit))
 
 
 @lru_cache(maxsize=4)
-def _frame_of(edit: Edit) -> bytes:
+def _frame_of(edit: AnyEdit) -> bytes:
     """The same edit goes to many jobs."""
     return _EDIT.dump_json(edit)
 
@@ -190,7 +190,7 @@ class _SocketEnd:
         self._reader = reader
         self._writer = writer
 
-    async def edits(self) -> AsyncIterator[Edit]:
+    async def edits(self) -> AsyncIterator[AnyEdit]:
         while True:
             try:
                 frame = await _read(self._reader)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from prometheus_client import Counter, Gauge, Histogram
 
 from ..events import How, Reload
-from ..spec.session_spec import Edit, SessionSpec
+from ..spec.session_spec import SessionSpec
 
 CALLS = Gauge("voice_persona_calls", "Calls that are on.")
 SUCCESSFUL = Gauge(
@@ -28,11 +28,11 @@ SECONDS = Histogram(
 )
 
 
-def renewed(edit: Edit, specs: Iterable[SessionSpec]) -> None:
-    """Takes one edit of the files: with an error as long as any file is wrong."""
-    SUCCESSFUL.set(0 if edit.error else 1)
-    if not edit.error:
-        SUCCESS_TIME.set(edit.at)
+def renewed(at: float, wrong: bool, specs: Iterable[SessionSpec]) -> None:
+    """The files were saved at this Unix time, and one of them, or none, is wrong since."""
+    SUCCESSFUL.set(0 if wrong else 1)
+    if not wrong:
+        SUCCESS_TIME.set(at)
     REVISION.clear()
     for spec in specs:
         REVISION.labels(spec.choices["persona"], spec.revision).set(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,22 +13,12 @@ from ..config.persona_file import read_persona
 from ..errors import SpecError, suggest
 from ..spec.persona import Persona
 from ..spec.settings import ReloadMode, Routing, Unmatched
+from .names import RoomName
 
-PREFIX = "axtra-"
 METADATA_LIMIT = 4096
 """Characters of job metadata that are looked at."""
 
-_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 CHOOSABLE = ("persona", "language", "voice")
-
-
-@dataclass(frozen=True, slots=True)
-class RoomName:
-    """`axtra-{scenario}-{user}-{timestamp}`; `timestamp` is Unix time in ms."""
-
-    scenario: str
-    user: str
-    timestamp: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +28,6 @@ class Route:
     choices: dict[str, str]
     reload: ReloadMode | None = None
     warning: str = ""
-
-
-def parse_room(name: str) -> RoomName | None:
-    """The parts of a room's name, read from the right; None for a room that is none of ours.
-
-    Scenario ids may hold dashes, and both ids may be UUIDs; a user id that is no UUID holds no dash.
-    """
-    if len(name) > 256 or not name.startswith(PREFIX):
-        return None
-    # The last UUID wins over the last word: the greedy scenario gives up only what the user id needs.
-    for user in (_UUID, "[^-]+"):
-        found = re.fullmatch(rf"{PREFIX}(.+)-({user})-(\d{{1,16}})", name, re.ASCII)
-        if found and found[1].strip("-"):
-            return RoomName(found[1], found[2], int(found[3]))
-    return None
 
 
 def route(room: RoomName, metadata: str, routing: Routing, default_persona: str) -> Route | None:

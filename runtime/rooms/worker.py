@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,14 +21,15 @@ from livekit.agents import AgentServer, JobExecutorType, JobRequest
 from ..config.groups import options
 from ..errors import SpecError
 from ..events import Emit, Ended, Event, Notice, Reload
-from ..files.store import Library
-from ..spec.session_spec import Edit, SessionSpec
+from ..files.store import SpecStore
+from ..spec.session_spec import SessionSpec
 from ..spec.settings import Executor, ReloadMode, Settings, Transcripts, Worker
 from . import metrics
 from .job import answer, warm_up
 from .link import Connect, Here, Line, Take, Terms, connect, switchboard
 from .load import Load
-from .routing import check_claims, parse_room, readable_personas, route
+from .names import parse_room
+from .routing import check_claims, readable_personas, route
 from .screen import customer_line, take_leave
 
 logger = logging.getLogger(__name__)
@@ -58,8 +60,8 @@ def identity(job: str) -> str:
 class Desk:
     """Answers LiveKit's requests: which rooms are ours, with which spec, and what their calls tell."""
 
-    def __init__(self, library: Library, default: str, emit: Emit, tasks: asyncio.TaskGroup) -> None:
-        self._library = library
+    def __init__(self, store: SpecStore, default: str, emit: Emit, tasks: asyncio.TaskGroup) -> None:
+        self._store = store
         self._tasks = tasks
         self._default = default
         self._emit = emit
@@ -77,12 +79,12 @@ class Desk:
             await request.reject(terminate=False)
             return
         tell = partial(self._tell, name, room.user)
-        settings = self._library.settings
+        settings = self._store.settings
         try:
             routed = await asyncio.to_thread(route, room, request.job.metadata, settings.routing, self._default)
             if routed and routed.warning:
                 tell(Notice(text=routed.warning))
-            spec = await self._library.find(routed.choices) if routed else None
+            spec = await self._store.find(routed.choices) if routed else None
         except SpecError as error:
             tell(Notice(text=f"{error}; the room is left alone"))
             routed = spec = None
@@ -98,15 +100,15 @@ class Desk:
         """Gives a job that has started its spec and the edits of it, and shows what its call tells."""
         expected = self._expected[job]
         try:
-            spec = await self._library.find(expected.choices)
+            spec = await self._store.find(expected.choices)
         except SpecError:  # the persona's file went while the job was starting
             spec = expected.spec
-            self._library.put(expected.choices, spec)
+            self._store.put(expected.choices, spec)
         self.calls[job] = expected.room, spec
         self._expected.pop(job, None)  # not sooner: `finish` waits for what is in either
         metrics.CALLS.inc()
-        line.open(Terms(expected.reload, self._library.settings.rooms))
-        unfollow = self._library.follow(expected.choices, line.send)
+        line.open(Terms(expected.reload, self._store.settings.rooms))
+        unfollow = self._store.follow(expected.choices, line.send)
         over = False
 
         def take(event: Event | None) -> None:
@@ -151,26 +153,26 @@ class Desk:
         await asyncio.gather(*(self._take_leave(job, *call) for job, call in self.calls.items()))
 
     async def _take_leave(self, job: str, room: str, spec: SessionSpec) -> None:
-        reads = self._library.settings.rooms.transcripts is not Transcripts.STREAM
+        reads = self._store.settings.rooms.transcripts is not Transcripts.STREAM
         await take_leave(room, identity(job), customer_line(spec.language.went_dead) if reads else None)
 
     def _tell(self, room: str, user: str, event: Event) -> None:
         self._emit(replace(event, room=room, user=user))
 
 
-async def serve(library: Library, worker: Worker, spec: SessionSpec, emit: Emit) -> None:
+async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit) -> None:
     """Serves rooms until SIGTERM or Ctrl-C: the first lets the calls that are on finish, the second ends them.
 
     Raises:
         SpecError: the personas' claims contradict each other, or something that the spec needs is missing.
     """
-    _check_personas(library.settings)
-    library.check(spec)
-    library.put({"persona": spec.choices["persona"]}, spec)
+    _check_personas(store.settings)
+    store.check(spec)
+    store.put({"persona": spec.choices["persona"]}, spec)
     threads = worker.executor is Executor.THREAD
     load = Load(worker.load_threshold, emit)
     async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
-        desk = Desk(library, spec.choices["persona"], emit, tasks)
+        desk = Desk(store, spec.choices["persona"], emit, tasks)
         link: Connect = Here(desk.meet).connect
         if not threads:
             link = partial(connect, await stack.enter_async_context(switchboard(desk.meet)))
@@ -196,7 +198,7 @@ async def serve(library: Library, worker: Worker, spec: SessionSpec, emit: Emit)
         log = _Log(emit, address)
         theirs.addHandler(log)
         theirs.setLevel(min(logging.INFO, theirs.getEffectiveLevel()))
-        watching = tasks.create_task(_keep(library, emit))
+        watching = tasks.create_task(_keep(store, emit))
         try:
             await _until_signals(server, desk, load, worker.drain_seconds, emit)
         finally:
@@ -204,18 +206,18 @@ async def serve(library: Library, worker: Worker, spec: SessionSpec, emit: Emit)
             theirs.removeHandler(log)
 
 
-async def _keep(library: Library, emit: Emit) -> None:
+async def _keep(store: SpecStore, emit: Emit) -> None:
     """Watches the files, and tells what became of each edit: to whoever reads the lines, and to Prometheus."""
-    metrics.renewed(Edit(None), library.specs)
+    metrics.renewed(time.time(), False, store.specs)
 
-    def renewed(edit: Edit) -> None:
-        metrics.renewed(edit, library.specs)
-        for problem in _claims(library.settings):
+    def renewed(at: float, wrong: bool) -> None:
+        metrics.renewed(at, wrong, store.specs)
+        for problem in _claims(store.settings):
             emit(Notice(text=problem))
 
     try:
-        await library.stock(options("persona"), lambda line: emit(Notice(text=line)))
-        await library.keep(lambda line: emit(Notice(text=line)), renewed)
+        await store.stock(options("persona"), lambda line: emit(Notice(text=line)))
+        await store.keep(lambda line: emit(Notice(text=line)), renewed)
     except Exception as error:  # the calls that are on are worth more than their edits
         logger.exception("the files are not watched any more")
         emit(Notice(text=f"the files are not watched any more: {error}"))

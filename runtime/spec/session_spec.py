@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict
 
+from ..events import Change
 from ..redaction import SECRET
 from .persona import FrontMatter, Persona
 
@@ -125,16 +126,29 @@ class SessionSpec:
         }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Edit:
-    """A save, as it reaches a call: the spec that it makes, or the `error` that stands in its way.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Save:
+    """What an edit comes from: `at` is the Unix time of the save, `files` what was saved, as a user would type it."""
 
-    `at` is the Unix time of the save, `files` what was saved, as a user would type them, and `program` what changed of
-    the program's own settings, each with `field`, `old`, `new` and `how`.
-    """
-
-    spec: SessionSpec | None
     at: float = field(default_factory=time.time)
     files: tuple[str, ...] = ()
-    error: str = ""
-    program: tuple[dict[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edit(Save):
+    """A save that makes a good spec, the same as before perhaps. `program` holds what it changes of the program's own
+    settings."""
+
+    spec: SessionSpec
+    program: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaultyEdit(Save):
+    """A save that makes no spec; `error` is the line that says why."""
+
+    error: str
+
+
+AnyEdit = Edit | FaultyEdit
+"""What reaches a call for each save that concerns it."""

@@ -18,8 +18,8 @@ from livekit.agents.utils import http_context
 
 from ..call.session import Call
 from ..events import Ended, Notice
-from ..files.store import Library
-from ..spec.session_spec import Edit, SessionSpec
+from ..files.store import SpecStore
+from ..spec.session_spec import AnyEdit, SessionSpec
 from .line_editor import LineEditor
 from .view import JsonLines, View, view
 
@@ -27,25 +27,25 @@ END = "/end"
 """What a trainee types to hang up."""
 
 
-def call_here(spec: SessionSpec, library: Library, *, why: str = "") -> Ended:
+def call_here(spec: SessionSpec, store: SpecStore, *, why: str = "") -> Ended:
     """Holds one call in this terminal until somebody hangs up, input ends, or Ctrl-C. `why` is said first."""
-    return asyncio.run(_call(spec, library, why))
+    return asyncio.run(_call(spec, store, why))
 
 
-async def _call(spec: SessionSpec, library: Library, why: str) -> Ended:
-    settings = library.settings
+async def _call(spec: SessionSpec, store: SpecStore, why: str) -> Ended:
+    settings = store.settings
     audio = settings.console.audio
     with view(settings.lines) as shown:
         if why:
             shown.show(Notice(text=why))
-        library.put({}, spec)
-        edits: asyncio.Queue[Edit] = asyncio.Queue()
-        library.follow({}, edits.put_nowait)
+        store.put({}, spec)
+        edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
+        store.follow({}, edits.put_nowait)
         call = Call(_each(edits), shown.show, audio=audio, reload=settings.reload)
         with _interrupts(call):
             async with http_context.open(), asyncio.TaskGroup() as tasks:
                 trainee = tasks.create_task(_trainee(call, shown, typing=shown.live and sys.stdin.isatty()))
-                watching = tasks.create_task(library.keep(lambda line: shown.show(Notice(text=line))))
+                watching = tasks.create_task(store.keep(lambda line: shown.show(Notice(text=line))))
                 try:
                     return await call.run(partial(_joined, audio=audio))
                 finally:
@@ -53,7 +53,7 @@ async def _call(spec: SessionSpec, library: Library, why: str) -> Ended:
                     watching.cancel()
 
 
-async def _each(edits: asyncio.Queue[Edit]) -> AsyncIterator[Edit]:
+async def _each(edits: asyncio.Queue[AnyEdit]) -> AsyncIterator[AnyEdit]:
     while True:
         yield await edits.get()
 

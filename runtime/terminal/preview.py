@@ -39,7 +39,7 @@ def show_plan(spec: SessionSpec, settings: Settings, overrides: Sequence[str]) -
     steps = plan(spec, new, audio=True)
     console.print(f"\n{settings.draft}: {_summary(steps)}", style="bold")
     for change in steps.changes:
-        console.print(show_change(change.field, change.old, change.new, change.how.value))
+        console.print(show_change(change))
 
 
 def _when(way: Way) -> str:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..events import (
+    Change,
     Ended,
     Event,
     Failure,
@@ -153,7 +154,7 @@ class View:
         self._print(event, _receipt(event), timed=bool(event.room))
         if event.changes and event.after != self._shown:
             for change in event.changes[:CHANGES_SHOWN]:
-                self._print(event, show_change(**change))
+                self._print(event, show_change(change))
             if (more := len(event.changes) - CHANGES_SHOWN) > 0:
                 self._print(event, Text(f"  … and {more} more", style="dim"))
         self._shown = event.after
@@ -231,13 +232,13 @@ def _receipt(event: Reload) -> Text:
     )
 
 
-def show_change(field: str, old: str, new: str, how: str) -> Text:
+def show_change(change: Change) -> Text:
     """One field of an edit: old → new; of prose, the lines that went and came."""
-    name = clean(field)
-    if field == "persona.prose":
+    name, old, new, how = clean(change.field), clean(change.old), change.new, change.how
+    if change.field == "persona.prose":
         lines = [Text(f"    {clean(line)}", style=_DIFF_STYLES.get(line[:1], "")) for line in new.split("\n")]
         return Text("\n").join([Text(f"  {name} ({how})"), *lines])
-    return Text(f"  {name}: {clean(old)} → {clean(new)} ({how})" if old else f"  {name} {clean(new)} ({how})")
+    return Text(f"  {name}: {old} → {clean(new)} ({how})" if old else f"  {name} {clean(new)} ({how})")
 
 
 _DIFF_STYLES = {"-": "red", "+": "green"}

@@ -22,8 +22,8 @@ from runtime.call.session import Call
 from runtime.config.compose import compose
 from runtime.config.groups import use_folder
 from runtime.events import Event, How, Reload
-from runtime.files.store import Library
-from runtime.spec.session_spec import Edit
+from runtime.files.store import SpecStore
+from runtime.spec.session_spec import AnyEdit
 from runtime.spec.settings import Settings
 from tests.loopback.client import Microphone, Speaker
 
@@ -76,15 +76,15 @@ def rows() -> list[Row]:
 class _Line:
     """One call without a room; `applied` holds when each edit was in force."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, store: SpecStore) -> None:
         self.applied: list[float] = []
         self.revision = ""
         self.changed = asyncio.Event()
-        self._edits: asyncio.Queue[Edit] = asyncio.Queue()
-        library.follow({}, self._edits.put_nowait)
+        self._edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
+        store.follow({}, self._edits.put_nowait)
         self.call = Call(self._each(), self._emit, audio=True)
 
-    async def _each(self) -> AsyncIterator[Edit]:
+    async def _each(self) -> AsyncIterator[AnyEdit]:
         while True:
             yield await self._edits.get()
 
@@ -105,11 +105,11 @@ class _Line:
 @asynccontextmanager
 async def _held(calls: int) -> AsyncIterator[list[_Line]]:
     """So many calls, opened, that follow the files."""
-    library = Library([], Settings(), audio=True, since=time.time())
-    library.put({}, compose(["persona=sarah_thompson"]))
-    lines = [_Line(library) for _ in range(calls)]
+    store = SpecStore([], Settings(), audio=True, since=time.time())
+    store.put({}, compose(["persona=sarah_thompson"]))
+    lines = [_Line(store) for _ in range(calls)]
     async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
-        keeping = tasks.create_task(library.keep(lambda line: None))
+        keeping = tasks.create_task(store.keep(lambda line: None))
         for line in lines:
             tasks.create_task(line.call.run(_joined))
         for line in lines:

@@ -10,7 +10,7 @@ from livekit.agents import Agent, AgentSession
 
 from runtime.call.session import Call
 from runtime.config.compose import compose
-from runtime.events import Ended, Event, Failure, Heard, How, Reload, Said, Started, from_json, to_json
+from runtime.events import Change, Ended, Event, Failure, Heard, How, Reload, Said, Started, from_json, to_json
 from runtime.redaction import Formatter
 from runtime.spec.prompt import instructions
 from runtime.spec.session_spec import Edit, SessionSpec
@@ -105,7 +105,7 @@ async def test_events_survive_the_wire() -> None:
     """Every event of a call is one line of JSON, and the same event again."""
     events: list[Event] = []
     await talk(["สวัสดีค่ะ"], events.append, "language=th")
-    events.append(Reload(how=How.SWAPPED, before="a", after="b", changes=[{"field": "x", "old": "1", "new": "2"}]))
+    events.append(Reload(how=How.SWAPPED, before="a", after="b", changes=(Change("x", "1", "2", How.SWAPPED),)))
     for event in events:
         assert "\n" not in to_json(event)
         assert from_json(to_json(event)) == event

@@ -52,7 +52,7 @@ async def test_the_next_reply_obeys_the_new_text(model: str, monkeypatch: pytest
         spec = line.write(NEW)
         receipt = await line.receipt()
         assert (receipt.how, receipt.before, receipt.after) == (WAYS[model], line.spec.revision, spec.revision)
-        assert "+Your dog is called Biscuit." in receipt.changes[0]["new"]
+        assert "+Your dog is called Biscuit." in receipt.changes[0].new
         await line.call.type("and now")
         assert await line.answer(3) == "Biscuit, and now"
         marked = [(said.revision, said.since_save_ms is not None) for said in line.of(Said)]
@@ -192,7 +192,7 @@ async def test_a_pipelines_voice_changes_in_place(monkeypatch: pytest.MonkeyPatc
     async with OpenAIHTTPServer(reply=obeys) as server, held("openai_pipeline", server, monkeypatch) as line:
         line.edit(compose(["model=openai_pipeline", "voice=firm_male"]))
         receipt = await line.receipt()
-        assert (receipt.how, receipt.changes[0]["field"]) == (How.IN_PLACE, "voice")
+        assert (receipt.how, receipt.changes[0].field) == (How.IN_PLACE, "voice")
         await line.call.type("hello")
         assert [speech.body["voice"] for speech in server.speeches][-1] == "cedar"
 

@@ -13,8 +13,8 @@ from livekit.agents import Agent, AgentSession, utils
 from runtime.call.session import Call
 from runtime.config.compose import compose
 from runtime.events import Ended, Event, How, Reload, Said
-from runtime.files.store import Library
-from runtime.spec.session_spec import Edit
+from runtime.files.store import SpecStore
+from runtime.spec.session_spec import AnyEdit
 from runtime.spec.settings import Settings
 from tests.loopback import Watched
 from tests.loopback.client import Microphone, Speaker
@@ -69,19 +69,19 @@ def operate(file: Path, rng: random.Random, number: int) -> None:
 class Line(Watched):
     """One call, the edits that it was given and the events that it told."""
 
-    def __init__(self, library: Library, persona: str) -> None:
+    def __init__(self, store: SpecStore, persona: str) -> None:
         super().__init__()
         self.events: list[Event] = []
         self.given = 0
-        self._edits: asyncio.Queue[Edit] = asyncio.Queue()
-        library.follow({"persona": persona}, self._take)
+        self._edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
+        store.follow({"persona": persona}, self._take)
         self.call = Call(self._each(), self._emit, audio=True)
 
-    def _take(self, edit: Edit) -> None:
+    def _take(self, edit: AnyEdit) -> None:
         self.given += 1
         self._edits.put_nowait(edit)
 
-    async def _each(self) -> AsyncIterator[Edit]:
+    async def _each(self) -> AsyncIterator[AnyEdit]:
         while True:
             yield await self._edits.get()
 
@@ -112,13 +112,13 @@ async def test_whatever_is_saved_each_edit_has_its_receipt_and_the_last_good_one
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         files = {name: use_personas(name, good(0)) for name in NAMES}
-        library = Library([], Settings(), audio=True, since=time.time())
+        store = SpecStore([], Settings(), audio=True, since=time.time())
         for name in NAMES:
-            library.put({"persona": name}, compose([f"persona={name}"]))
-        lines = [Line(library, name) for name in ("sarah", "sarah", "bob")]
+            store.put({"persona": name}, compose([f"persona={name}"]))
+        lines = [Line(store, name) for name in ("sarah", "sarah", "bob")]
         renewed = asyncio.Event()
         async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
-            keeping = tasks.create_task(library.keep(lambda line: None, lambda edit: renewed.set()))
+            keeping = tasks.create_task(store.keep(lambda line: None, lambda at, wrong: renewed.set()))
             calls = [tasks.create_task(line.call.run(joined)) for line in lines]
             for line in lines:
                 await line.call.opened()

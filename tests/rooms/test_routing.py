@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from runtime.config.groups import options
 from runtime.config.persona_file import parse_persona
-from runtime.rooms.routing import RoomName, check_claims, parse_room, route
+from runtime.rooms.names import RoomName, parse_room
+from runtime.rooms.routing import check_claims, route
 from runtime.spec.settings import ReloadMode, Routing, Unmatched
 
 UUID = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"

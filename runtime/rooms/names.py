@@ -1,0 +1,34 @@
+"""The names of the Axtra Console's rooms. They are hostile input: whoever can open a room chooses its name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PREFIX = "axtra-"
+
+_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+
+@dataclass(frozen=True, slots=True)
+class RoomName:
+    """`axtra-{scenario}-{user}-{timestamp}`; `timestamp` is Unix time in ms."""
+
+    scenario: str
+    user: str
+    timestamp: int
+
+
+def parse_room(name: str) -> RoomName | None:
+    """The parts of a room's name, read from the right; None for a room that is none of ours.
+
+    Scenario ids may hold dashes, and both ids may be UUIDs; a user id that is no UUID holds no dash.
+    """
+    if len(name) > 256 or not name.startswith(PREFIX):
+        return None
+    # The last UUID wins over the last word: the greedy scenario gives up only what the user id needs.
+    for user in (_UUID, "[^-]+"):
+        found = re.fullmatch(rf"{PREFIX}(.+)-({user})-(\d{{1,16}})", name, re.ASCII)
+        if found and found[1].strip("-"):
+            return RoomName(found[1], found[2], int(found[3]))
+    return None
