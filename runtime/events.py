@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from .redaction import redacted
 
@@ -24,6 +24,20 @@ class Event:
     at: float = field(default_factory=time.time)
     room: str = ""
     user: str = ""
+
+
+SCHEMA = 1
+"""The version of what a call's event file holds. A reader takes any version up to its own: fields that came later have
+defaults, fields that went are skipped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header(Event):
+    """The first line of a call's event file: the version of its schema, and of the packages that the call ran on."""
+
+    kind = "header"
+    version: int = SCHEMA
+    packages: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +62,19 @@ class Interim(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard(Event):
-    """A whole turn of the trainee, and the emotion that it leaves the persona in."""
+    """A whole turn of the trainee, and the emotion that it leaves the persona in.
+
+    `turn` counts from 1; 0 is not known. `start` is when the trainee began to speak (Unix time), `seconds` for how
+    long; None where the turn was typed, or the model does not tell.
+    """
 
     kind = "heard"
     text: str
     revision: str
     emotion: str
+    turn: int = 0
+    start: float | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +82,9 @@ class Said(Event):
     """A whole line of the persona, as far as it was spoken.
 
     `revision` is the one that it was written under. `since_save_ms` marks the first line under an edit: how long after
-    the save its first word was said.
+    the save its first word was said. `turn` is the trainee's latest turn before it (0: none), `start` and `seconds` as
+    in `Heard`, `latency` the seconds from that turn's end to her first sound. `mood` and `phase` are the state that
+    it was written under, `told` whether the model had been told of it ("": nobody knows).
     """
 
     kind = "said"
@@ -70,6 +93,103 @@ class Said(Event):
     emotion: str
     interrupted: bool = False
     since_save_ms: int | None = None
+    turn: int = 0
+    start: float | None = None
+    seconds: float | None = None
+    latency: float | None = None
+    mood: int | None = None
+    phase: str = ""
+    told: Literal["told", "not told", ""] = ""
+
+
+class Found(StrEnum):
+    """How a cue was found: by a phrase, by nearness to an example, by a model's judgement, or by what was done (silent,
+    asked again, said nothing that the persona knows)."""
+
+    PHRASE = "phrase"
+    MEANING = "meaning"
+    MODEL = "model"
+    DEED = "deed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CueFound(Event):
+    """Something that the trainee said or did counted.
+
+    `words` are the trainee's own, as they stand in the `Heard` of that `turn` ("" of a deed). `by` is the phrase or
+    the example that they matched, `nearness` how near (0-1) where that is known. `mood` is what it added to the mood.
+    """
+
+    kind = "cue"
+    name: str
+    turn: int
+    found: Found
+    words: str = ""
+    by: str = ""
+    nearness: float | None = None
+    mood: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "found", Found(self.found))  # as text when it comes from JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoodMoved(Event):
+    """The persona's mood (0-100) has changed. `why` names the cues or the clock that moved it."""
+
+    kind = "mood"
+    before: int
+    after: int
+    emotion: str
+    why: tuple[str, ...] = ()
+    turn: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "why", tuple(self.why))  # a list when it comes from JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseMoved(Event):
+    """The persona has come into another phase."""
+
+    kind = "phase"
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockFired(Event):
+    """A time limit of the persona's has run out: so many `seconds` of `silence`, `after` the start, or the call's
+    `limit`. `line` is what she says for it, `mood` what it added to the mood."""
+
+    kind = "clock"
+    clock: Literal["after", "silence", "limit"]
+    seconds: float
+    line: str = ""
+    mood: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndingReached(Event):
+    """The arc has come to one of the persona's endings, with her closing line."""
+
+    kind = "ending"
+    name: str
+    passed: bool
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCalled(Event):
+    """The model has used a tool; `result` is what it was told."""
+
+    kind = "tool"
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    result: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "result", redacted(self.result))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +286,8 @@ class Reload(Event):
 class Ended(Event):
     """The call is over. `reason` is one of the persona's endings, or why the call ended without one.
 
-    `seconds` is how long it lasted, `first_word` how long after its start the persona's first word came.
+    `seconds` is how long it lasted, `first_word` how long after its start the persona's first word came. `usage` is
+    what each model used, in LiveKit's own names (`provider`, `model`, `input_tokens`, `audio_duration` …).
     """
 
     kind = "ended"
@@ -175,15 +296,39 @@ class Ended(Event):
     turns: int = 0
     seconds: float = 0.0
     first_word: float | None = None
+    usage: tuple[dict[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "usage", tuple(self.usage))  # a list when it comes from JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored(Event):
+    """The call's score, once it is over.
+
+    `score` (0-100) is None where the persona has no objectives. `missed` holds a sentence for each objective missed,
+    `folder` where everything about the call lies.
+    """
+
+    kind = "scored"
+    score: int | None
+    pass_mark: int
+    passed: bool | None
+    missed: tuple[str, ...] = ()
+    folder: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "missed", tuple(self.missed))  # a list when it comes from JSON
 
 
 Emit = Callable[[Event], None]
 """Where a call's events go. It returns at once and never raises into the call."""
 
 
-KINDS: dict[str, type[Event]] = {
-    shape.kind: shape for shape in (Started, Interim, Heard, Said, State, Notice, Failure, Recovered, Reload, Ended)
-}
+_SPOKEN = (Interim, Heard, Said, State)
+_DECIDED = (CueFound, MoodMoved, PhaseMoved, ClockFired, EndingReached, ToolCalled)
+_HELD = (Header, Started, Notice, Failure, Recovered, Reload, Ended, Scored)
+KINDS: dict[str, type[Event]] = {shape.kind: shape for shape in (*_SPOKEN, *_DECIDED, *_HELD)}
 
 
 def to_json(event: Event) -> str:
@@ -196,13 +341,15 @@ _encode = json.JSONEncoder(ensure_ascii=False, default=asdict).encode
 
 
 def from_json(line: str) -> Event:
-    """The event that `to_json` wrote.
+    """The event that `to_json` wrote, now or by an earlier version: what it did not have yet is left at its default,
+    what there is no more is skipped.
 
     Raises:
         ValueError: the line is none.
     """
     fields = json.loads(line)
     try:
-        return KINDS[fields.pop("kind")](**fields)
+        shape = KINDS[fields.pop("kind")]
+        return shape(**{name: value for name, value in fields.items() if name in shape.__dataclass_fields__})
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"not an event: {error}") from None

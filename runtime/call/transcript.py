@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypedDict
 
 from livekit.agents import AgentSession
 from livekit.agents.llm import ChatMessage
@@ -17,7 +18,7 @@ from livekit.agents.voice import (
 )
 
 from ..arc import machine as arc
-from ..events import Emit, Event, Heard, Interim, Said
+from ..events import Emit, Heard, Interim, Said
 from ..spec.persona import FrontMatter
 from ..spec.session_spec import Edit, SessionSpec
 from .watchdog import Watchdog
@@ -98,7 +99,9 @@ class Transcript:
         if item.role == "user":
             self.turns += 1
             self.mood = arc.step(completed(self._spec), self.mood, text)
-            self._order.heard(Heard(text=text, revision=self._spec.revision, emotion=self.mood.emotion.value))
+            emotion = self.mood.emotion.value
+            heard = Heard(text=text, revision=self._spec.revision, emotion=emotion, turn=self.turns, **_spoken(item))
+            self._order.heard(heard)
             if self._session.agent_state != "speaking":
                 self._watchdog.expect()
         elif item.role == "assistant":
@@ -109,6 +112,8 @@ class Transcript:
                 emotion=self.mood.emotion.value,
                 interrupted=item.interrupted,
                 since_save_ms=speech.since_save_ms,
+                latency=item.metrics.get("e2e_latency"),
+                **_spoken(item),
             )
             speech.since_save_ms = None
             self._order.said(said, speech.answers)
@@ -144,6 +149,18 @@ def completed(spec: SessionSpec) -> FrontMatter:
 _merged = lru_cache(maxsize=16)(arc.merged)
 
 
+class Span(TypedDict):
+    """When a line was begun to be spoken (Unix time) and for how many seconds; None where nobody knows."""
+
+    start: float | None
+    seconds: float | None
+
+
+def _spoken(line: ChatMessage) -> Span:
+    start, stop = line.metrics.get("started_speaking_at"), line.metrics.get("stopped_speaking_at")
+    return Span(start=start, seconds=stop - start if start and stop else None)
+
+
 class Order:
     """Passes lines on in the order in which they were said.
 
@@ -152,10 +169,11 @@ class Order:
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
+        self._heard = 0
         self.turn = 0
         """The trainee's latest turn: what the persona begins to say now answers it."""
         self._transcribed = 0
-        self._held: list[Event] = []
+        self._held: list[Said] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def turn_ended(self) -> None:
@@ -164,13 +182,14 @@ class Order:
 
     def heard(self, event: Heard) -> None:
         """A transcript, and with it what waited for it."""
+        self._heard = event.turn
         self._emit(event)
         self.release()
 
     def said(self, event: Said, answers: int) -> None:
         """A line of the persona that answers that turn."""
         if answers <= self._transcribed and not self._held:
-            self._emit(event)
+            self._emit(replace(event, turn=self._heard))
             return
         self._held.append(event)
         if self._timer is None:
@@ -184,4 +203,4 @@ class Order:
         self._transcribed = self.turn
         held, self._held = self._held, []
         for event in held:
-            self._emit(event)
+            self._emit(replace(event, turn=self._heard))

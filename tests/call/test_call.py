@@ -10,7 +10,31 @@ from livekit.agents import Agent, AgentSession
 
 from runtime.call.session import Call
 from runtime.config.compose import compose
-from runtime.events import Change, Ended, Event, Failure, Heard, How, Reload, Said, Started, from_json, to_json
+from runtime.events import (
+    KINDS,
+    Change,
+    ClockFired,
+    CueFound,
+    Ended,
+    EndingReached,
+    Event,
+    Failure,
+    Found,
+    Header,
+    Heard,
+    How,
+    MoodMoved,
+    Notice,
+    PhaseMoved,
+    Recovered,
+    Reload,
+    Said,
+    Scored,
+    Started,
+    ToolCalled,
+    from_json,
+    to_json,
+)
 from runtime.redaction import Formatter
 from runtime.spec.prompt import instructions
 from runtime.spec.session_spec import Edit, SessionSpec
@@ -106,9 +130,42 @@ async def test_events_survive_the_wire() -> None:
     events: list[Event] = []
     await talk(["สวัสดีค่ะ"], events.append, "language=th")
     events.append(Reload(how=How.SWAPPED, before="a", after="b", changes=(Change("x", "1", "2", How.SWAPPED),)))
+    events += [
+        Header(packages={"livekit-agents": "1.8.9"}),
+        CueFound(
+            name="deadline", turn=2, found=Found.MEANING, words="ภายในวันศุกร์", by="by Friday", nearness=0.91, mood=10
+        ),
+        MoodMoved(before=30, after=40, emotion="frustrated", why=("deadline",), turn=2),
+        PhaseMoved(before="angry", after="listening"),
+        ClockFired(clock="silence", seconds=10, line="Hello?", mood=-5),
+        EndingReached(name="resolved", passed=True, line="Goodbye."),
+        ToolCalled(name="end_call", arguments={"outcome": "resolved"}, result="not yet: a date is still owed"),
+        Recovered(gap_ms=800),
+        Notice(text="the trainee is back"),
+        Failure(source="LLM", reason="timeout", recoverable=True),
+        Scored(score=70, pass_mark=60, passed=True, missed=("you never gave a date",), folder="sessions/x"),
+    ]
+    assert {event.kind for event in events} == KINDS.keys()
     for event in events:
         assert "\n" not in to_json(event)
         assert from_json(to_json(event)) == event
+
+
+def test_lines_of_an_earlier_and_of_a_later_version_are_read() -> None:
+    """A field that a line does not have yet is at its default, one that is not known is skipped."""
+    old = '{"kind": "said", "at": 1.0, "room": "", "user": "", "text": "Hello?", "revision": "a", "emotion": "angry"}'
+    assert from_json(old) == Said(at=1.0, text="Hello?", revision="a", emotion="angry")
+    assert from_json(old.replace('"text"', '"volume": 3, "text"')) == from_json(old)
+    with pytest.raises(ValueError, match="not an event"):
+        from_json('{"kind": "said", "text": "Hello?"}')
+
+
+async def test_lines_say_which_turn_they_are_or_answer() -> None:
+    """The trainee's turns count from one; the opening answers none, and each answer the turn before it."""
+    events: list[Event] = []
+    await talk(["Hello.", "Your name, please?"], events.append)
+    assert [event.turn for event in events if isinstance(event, Heard)] == [1, 2]
+    assert [event.turn for event in events if isinstance(event, Said)] == [0, 1, 2]
 
 
 async def command(
