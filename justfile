@@ -9,18 +9,18 @@ check:
     uv run python -m runtime mode=check
 
 test *arguments:
-    uv run pytest {{arguments}}
+    uv run --extra dev pytest {{arguments}}
 
 lint:
-    uv run ruff check .
-    uv run ruff format --check .
+    uv run --extra dev ruff check .
+    uv run --extra dev ruff format --check .
 
 types:
-    uv run mypy
+    uv run --extra dev mypy
 
 # Print the figures as ratios to what a user would write by hand.
 bench:
-    uv run python -m tests.benchmarks
+    uv run --extra dev python -m tests.benchmarks
 
 # All that a change must pass.
 all: lint types test check

@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from .config.completion import BASH
 from .config.compose import read_settings, resolve
 from .config.dotenv import load_dotenv
-from .config.groups import use_folder
+from .config.groups import CONF, use_folder
 from .config.mistakes import readable_errors
 from .errors import SpecError
 from .redaction import Formatter
@@ -159,6 +159,8 @@ def main() -> None:
         return
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-") and not completing]
     with exits():
+        if not CONF.is_dir():
+            raise SpecError(f"{CONF} is not there: the program runs from a checkout (uv run, or pip install -e .)")
         load_dotenv(Path(".env"))
         for override in overrides:
             if override.startswith("personas_dir="):

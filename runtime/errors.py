@@ -34,6 +34,11 @@ def shown_path(path: Path | str) -> str:
         return str(path)
 
 
+def extra_command(extra: str) -> str:
+    """How to install one of this project's extras beside what is installed already."""
+    return f"uv sync --extra {extra} --inexact (pip: pip install -e '.[{extra}]')"
+
+
 def suggest(wrong: object, choices: Iterable[str]) -> str:
     """'; did you mean X? choices: A, B, C': the tail of every message about a name that is not known."""
     names = sorted(choices)

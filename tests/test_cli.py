@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -62,12 +63,15 @@ def test_a_plugin_that_is_not_installed_is_named_with_the_command_that_installs_
     """A plugin that LiveKit has and this machine has not says how to install it."""
     line = mistake(run("mode=console", "model.llm.plugin=lmnt"))
     assert "lmnt is not installed" in line and "uv add livekit-plugins-lmnt" in line
+    assert "pip install livekit-plugins-lmnt" in line
 
 
+@pytest.mark.skipif(bool(find_spec("livekit.plugins.anthropic")), reason="that extra is installed here")
 def test_a_plugin_of_an_extra_is_named_with_that_extra(run: Run) -> None:
     """A plugin that the project has an extra for is installed by the extra."""
     line = mistake(run("mode=console", "model.llm.plugin=anthropic"))
-    assert "anthropic is not installed" in line and "uv sync --extra anthropic" in line
+    assert "anthropic is not installed" in line and "uv sync --extra anthropic --inexact" in line
+    assert "pip install -e '.[anthropic]'" in line
 
 
 def test_a_voice_without_a_name_for_the_plugin_lists_the_voices_that_have_one(run: Run) -> None:

@@ -15,7 +15,7 @@ from typing import Any, cast
 from livekit.agents import llm, stt, tts, vad
 from livekit.agents.voice.turn import TurnHandlingOptions
 
-from ..errors import NotOffered, SpecError, suggest
+from ..errors import NotOffered, SpecError, extra_command, suggest
 from ..redaction import redacted
 from ..spec.session_spec import Part, SessionSpec
 from .detector import InPlace, shareable
@@ -201,13 +201,13 @@ def _class(spec: SessionSpec, place: str, part: Part) -> Callable[..., Any]:
 
 
 def _how_to_install(package: str) -> str:
-    """The extra that brings the package, if this project has one."""
+    """The command that installs a package: by the extra that brings it, if this project has one."""
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     extras = project.get("optional-dependencies", {})
-    extra = next(
-        (name for name, packages in extras.items() if any(p.startswith(f"{package}>") for p in packages)), None
-    )
-    return f"install it with: uv sync --extra {extra}" if extra else f"install it with: uv add {package}"
+    for extra, packages in extras.items():
+        if any(re.split(r"[^\w.-]", wanted, maxsplit=1)[0] == package for wanted in packages):
+            return f"install it with: {extra_command(extra)}"
+    return f"install it with: uv add {package} (pip: pip install {package})"
 
 
 def _arguments(

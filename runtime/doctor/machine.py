@@ -17,7 +17,7 @@ import aiohttp
 import numpy as np
 from livekit.agents.utils.hw import get_cpu_monitor
 
-from ..errors import NotOffered, SpecError
+from ..errors import NotOffered, SpecError, extra_command
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Worker
 
@@ -31,7 +31,7 @@ async def versions() -> str:
         f"{name} {v}" for name, v in plugins.items() if v.split(".")[:2] != agents.split(".")[:2] or _newer(v, agents)
     ]
     if odd:
-        raise SpecError(f"{', '.join(odd)} with livekit-agents {agents}: they must match. Install one version: uv sync")
+        raise SpecError(f"{', '.join(odd)} with livekit-agents {agents}: they must match: uv sync, or pip install -e .")
     shown = [f"livekit {installed['livekit']}", f"livekit-agents {agents}"]
     shown += [f"{name.removeprefix('livekit-plugins-')} {version}" for name, version in sorted(plugins.items())]
     return f"Python {platform.python_version()}, {', '.join(shown)}"
@@ -100,12 +100,12 @@ async def offline_voice(spec: SessionSpec) -> str:
                 if np.frombuffer(audio.frame.data, dtype=np.int16).any():
                     break
             else:
-                raise SpecError("espeak-ng starts and says nothing: uv sync --extra voice --reinstall")
+                raise SpecError("espeak-ng starts and says nothing: install it anew (espeakng-loader)")
     except (ImportError, ValueError) as error:
         raise NotOffered(str(error)) from None
     ms = (time.monotonic() - began) * 1000
     if importlib.util.find_spec("pocketsphinx") is None:
-        raise NotOffered("espeak-ng speaks; to be heard pocketsphinx is missing: uv sync --extra voice")
+        raise NotOffered("espeak-ng speaks; to be heard pocketsphinx is missing: " + extra_command("voice"))
     return f"espeak-ng speaks {spec.language.name} after {ms:.0f} ms; pocketsphinx is there, and hears English alone"
 
 

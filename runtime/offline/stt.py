@@ -20,6 +20,8 @@ from livekit.agents import APIConnectOptions, stt, utils
 from livekit.agents.language import LanguageCode
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 
+from ..errors import extra_command
+
 logger = logging.getLogger(__name__)
 
 _RATE = 16_000
@@ -119,7 +121,7 @@ def _pocketsphinx() -> Any:
     try:
         return import_module("pocketsphinx")
     except ImportError as error:
-        raise ImportError('offline speech needs the "voice" extra: uv sync --extra voice') from error
+        raise ImportError(f'offline speech needs the "voice" extra: {extra_command("voice")}') from error
 
 
 class STT(stt.STT[str]):

@@ -23,6 +23,8 @@ from livekit.agents.language import LanguageCode
 from livekit.agents.tokenize import BufferedSentenceStream, SentenceStream, SentenceTokenizer, blingfire
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS as _CONNECT
 
+from ..errors import extra_command
+
 # From espeak-ng's speak_lib.h, 1.52. Only synchronous output hands over its audio on the calling thread. The
 # pause at the end keeps sentences apart; without it dots alone make no audio, for LiveKit a failure.
 _SYNCHRONOUS_OUTPUT, _DONT_EXIT, _SPEED, _PITCH, _UTF8_END_PAUSE = 2, 0x8000, 1, 3, 0x1001
@@ -56,7 +58,7 @@ class _Engine:
         try:
             loader = import_module("espeakng_loader")
         except ImportError as error:
-            raise ImportError('offline speech needs the "voice" extra: uv sync --extra voice') from error
+            raise ImportError(f'offline speech needs the "voice" extra: {extra_command("voice")}') from error
         data = Path(loader.get_data_path())
         self.variants = sorted(file.name for file in (data / "voices/!v").iterdir())
         files = sorted(file.name for file in (data / "lang").rglob("*") if file.is_file())

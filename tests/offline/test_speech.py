@@ -14,6 +14,7 @@ from livekit.agents import Agent, AgentSession, TurnHandlingOptions, inference, 
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 from livekit.agents.voice import io
 
+from runtime.errors import extra_command
 from runtime.offline import tts as speech
 from runtime.offline.stt import STT
 from runtime.offline.tts import TTS
@@ -251,7 +252,7 @@ def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     for make in (TTS, lambda: STT(phrases=PHRASES)):
         with pytest.raises(ImportError) as error:
             make()
-        assert str(error.value) == 'offline speech needs the "voice" extra: uv sync --extra voice'
+        assert str(error.value) == f'offline speech needs the "voice" extra: {extra_command("voice")}'
 
 
 class Echo(llm.LLM[Any]):
