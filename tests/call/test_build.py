@@ -89,7 +89,8 @@ def test_options_that_do_not_go_together_are_no_mistake_of_a_file() -> None:
 def test_plugins_that_a_spec_does_not_name_are_not_imported() -> None:
     """A typed call with the offline model imports no provider's plugin."""
     program = (
-        "import sys; from runtime.spec import compose; from runtime.build import build; import runtime.session;"
+        "import sys; from runtime.config.compose import compose; from runtime.call.build import build;"
+        "import runtime.call.session;"
         "build(compose([]), audio=False);"
         "print([m for m in sys.modules if m.startswith(('livekit.plugins.', 'google.genai', 'pocketsphinx'))])"
     )
