@@ -85,9 +85,16 @@ def shift(front: FrontMatter, state: State, change: int) -> State:
 
 
 def _reached(ending: Ending, met: Mapping[str, int], mood: int) -> bool:
-    if not ending.when and not ending.mood and ending.below is None:
-        return False  # nothing brings it about: it is there for its lines
-    return all(met.get(name) for name in ending.when) and ending.mood <= mood < (ending.below or 101)
+    return (
+        comes_about(ending)
+        and all(met.get(name) for name in ending.when)
+        and ending.mood <= mood < (ending.below or 101)
+    )
+
+
+def comes_about(ending: Ending) -> bool:
+    """Whether cues or the mood bring it about; an ending that nothing does is there for its lines."""
+    return bool(ending.when or ending.mood or ending.below is not None)
 
 
 def _listen(front: FrontMatter, state: State, text: str) -> Heard:
@@ -155,7 +162,9 @@ def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
             continue
         cues[name] = replace(cue, mood=0) if (cue.mood < 0 and angers) or (cue.mood > 0 and calms) else cue
     endings = own.endings or tuple(
-        replace(ending, when=tuple(name for name in ending.when if cues[name].mood)) for ending in common.endings
+        replace(ending, when=tuple(name for name in ending.when if cues[name].mood))
+        for ending in common.endings
+        if comes_about(ending)
     )
     return replace(
         own,

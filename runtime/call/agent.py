@@ -45,7 +45,7 @@ class PersonaAgent(Agent):
 
 def end_call(spec: SessionSpec, hang_up: HangUp) -> Tool:
     """The tool by which the persona hangs up."""
-    endings = [ending.name for ending in spec.persona.front.endings]
+    endings = [ending.name for ending in spec.arc.front.endings]
 
     async def end(context: RunContext[None], outcome: str) -> None:
         await hang_up(context, outcome)

@@ -96,7 +96,7 @@ def inputs(spec: SessionSpec, place: str) -> dict[str, Any] | None:
         return None
     given = _given(spec, part, _class(spec, place, part)) if part.plugin == "offline" else {}
     if "spec" in given:
-        given["spec"] = spec.persona, spec.language  # the scripted customer reads no more of it
+        given["spec"] = spec.arc  # the offline parts read no more of it
     return {"plugin": part.plugin, "type": part.type, **given, **part.options}
 
 

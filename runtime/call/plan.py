@@ -82,6 +82,9 @@ _FIELDS = {
     "persona.prose": "prompt",
     "persona.endings": "prompt",
     "language.instructions": "prompt",
+    "language.customer.endings": "prompt",
+    "language.customer.opening": "start",
+    "language.customer.mood": "start",
     "persona.name": "start",
     "persona.scenarios": "start",
     "persona.opening": "start",
@@ -171,7 +174,7 @@ def _place_row(place: str, old: SessionSpec, new: SessionSpec) -> str:
 
 
 def _endings(spec: SessionSpec) -> list[str]:
-    return [ending.name for ending in spec.persona.front.endings]
+    return [ending.name for ending in spec.arc.front.endings]
 
 
 def _changes(old: SessionSpec, new: SessionSpec, kind: Kind, rows: set[str], audio: bool) -> Iterator[Change]:
@@ -184,6 +187,8 @@ def _changes(old: SessionSpec, new: SessionSpec, kind: Kind, rows: set[str], aud
             if before.get(name) == after.get(name):
                 continue
             row = _row_of(name)
+            if row == "prompt" and row not in rows:
+                row = "lines"  # an ending's words and conditions are none of the model's
             if row in _SPOKEN and not audio:
                 row = "unused"
             if row == "model" and "kind" in rows:

@@ -199,7 +199,7 @@ class Call:
             logger.exception("a sink failed on %s", event.kind)
 
     async def _end_call(self, context: RunContext[None], outcome: str) -> None:
-        known = [ending.name for ending in self._live.spec.persona.front.endings]
+        known = [ending.name for ending in self._live.spec.arc.front.endings]
         self._outcome = outcome if outcome in known else "hung_up"
         context.disallow_interruptions()
         context.speech_handle.add_done_callback(lambda _: self._session.shutdown())
@@ -220,7 +220,7 @@ class Call:
             self._watchdog.expect()
         elif event.new_state == "speaking":
             self._watchdog.rest()
-        silences = [timer for timer in self._live.spec.persona.front.timers if timer.silence]
+        silences = [timer for timer in self._live.spec.arc.front.timers if timer.silence]
         if event.new_state == "away" and silences and not self._closed.done():
             lines = said_in(silences[0].say, self._live.spec.language.base)
             if lines and self._says_texts():
@@ -252,7 +252,7 @@ class Call:
             self._closed.set_result(reason)
 
     def _ended(self, reason: str) -> Ended:
-        ending = next((e for e in self._live.spec.persona.front.endings if e.name == self._outcome), None)
+        ending = next((e for e in self._live.spec.arc.front.endings if e.name == self._outcome), None)
         first_word = self._transcript.first_word
         return Ended(
             reason=self._outcome or reason,
@@ -265,7 +265,7 @@ class Call:
 
 def make_session(parts: Parts, spec: SessionSpec, *, audio: bool) -> AgentSession[None]:
     """A LiveKit session for these parts, which the agent brings along."""
-    silences = [timer.silence for timer in spec.persona.front.timers if timer.silence]
+    silences = [timer.silence for timer in spec.arc.front.timers if timer.silence]
     return AgentSession(
         vad=None,
         turn_handling=parts.turn_handling,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TypedDict
 
 from livekit.agents import AgentSession
@@ -19,7 +18,6 @@ from livekit.agents.voice import (
 
 from ..arc import machine as arc
 from ..events import Emit, Heard, Interim, Said
-from ..spec.persona import FrontMatter
 from ..spec.session_spec import Edit, SessionSpec
 from .watchdog import Watchdog
 from .words import Words
@@ -52,7 +50,7 @@ class Transcript:
         self._spec = spec
         self._emit = emit
         self._watchdog = watchdog
-        self.mood = arc.start(completed(spec))
+        self.mood = arc.start(spec.arc.front)
         self.turns = 0
         self.spoke = asyncio.Event()
         self.first_word: float | None = None
@@ -72,7 +70,7 @@ class Transcript:
     def adopt(self, spec: SessionSpec, edit: Edit) -> None:
         """An edit has taken effect: what the persona begins to say from now on is said under it."""
         self._spec = spec
-        self.mood = arc.shift(completed(spec), self.mood, 0)
+        self.mood = arc.shift(spec.arc.front, self.mood, 0)
         self._unheard = edit
 
     def close(self) -> None:
@@ -98,7 +96,7 @@ class Transcript:
             return
         if item.role == "user":
             self.turns += 1
-            self.mood = arc.step(completed(self._spec), self.mood, text)
+            self.mood = arc.step(self._spec.arc.front, self.mood, text)
             emotion = self.mood.emotion.value
             heard = Heard(text=text, revision=self._spec.revision, emotion=emotion, turn=self.turns, **_spoken(item))
             self._order.heard(heard)
@@ -139,14 +137,6 @@ class Transcript:
         self.spoke.set()
         self._watchdog.hear()
         self._emit(Interim(speaker="customer", text=said_so_far))
-
-
-def completed(spec: SessionSpec) -> FrontMatter:
-    """The persona's front matter with what any customer says in the language."""
-    return _merged(spec.persona.front, spec.language.customer)
-
-
-_merged = lru_cache(maxsize=16)(arc.merged)
 
 
 class Span(TypedDict):

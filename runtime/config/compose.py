@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,14 +17,15 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
+from ..arc.complete import make_arc
 from ..errors import NotOffered, SpecError, suggest
 from ..spec.persona import NAME, FrontMatter, Persona
 from ..spec.session_spec import Language, Model, SessionSpec, Vad, Voice
 from ..spec.settings import Settings
 from .groups import CONF, GROUPS, chosen, file_of, options, read_conf
 from .mistakes import readable_errors
-from .persona_file import read_persona
-from .validation import validated
+from .persona_file import read_persona, revision_of
+from .validation import Node, line_of, validated
 
 T = TypeVar("T")
 
@@ -92,14 +94,19 @@ _SHAPES: dict[str, type[Any]] = {"model": Model, "voice": Voice, "language": Lan
 
 
 def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices: dict[str, str]) -> SessionSpec:
-    groups = groups | {"language": replace(groups["language"], customer=FrontMatter())}
-    content: dict[str, Any] = {group: asdict(value) for group, value in groups.items()}
-    content["persona"] = [choices["persona"], revision]
-    if (file := CONF / "customer" / f"{choices['language']}.md").is_file():
-        customer, content["customer"] = read_persona(file)
-        groups["language"] = replace(groups["language"], customer=customer.front)
+    language: Language = groups["language"]
+    hashed = groups | {"language": replace(language, customer=FrontMatter())}
+    content: dict[str, Any] = {group: asdict(value) for group, value in hashed.items()}
+    content |= {"persona": [choices["persona"], revision], "customer": _revision(language.customer)}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
-    return SessionSpec(persona=persona, choices=choices, revision=digest, **groups)
+    arc = make_arc(persona, language.customer, language.base)
+    return SessionSpec(persona=persona, arc=arc, choices=choices, revision=digest, **groups)
+
+
+@lru_cache(maxsize=16)
+def _revision(customer: FrontMatter) -> str:
+    """Kept, as it has hundreds of phrases and hardly ever changes."""
+    return revision_of(repr(customer).encode())
 
 
 def combine(choices: dict[str, str]) -> SessionSpec:
@@ -121,9 +128,21 @@ def _checked(shape: type[T], group: str, choices: dict[str, str], cfg: DictConfi
         value = OmegaConf.to_container(cfg[group], resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise _unresolved(error, file, choices) from None
-    if any(key.startswith(f"{group}.") for key in overridden):
-        return validated(shape, value, at=group)
-    return validated(shape, value, file, node)
+    at = group if any(key.startswith(f"{group}.") for key in overridden) else ""  # then the file may not be to blame
+    where: tuple[Path | None, Node | None] = (None, None) if at else (file, node)
+    if shape is Language and isinstance(value, dict) and isinstance(name := value.get("customer"), str):
+        value["customer"] = _customer(name, f"{at}.customer".strip("."), *where)
+    return validated(shape, value, *where, at)
+
+
+def _customer(name: str, key: str, file: Path | None, node: Node | None) -> FrontMatter:
+    """What any customer says in a language: the front matter of the file that the language's own one names."""
+    folder = CONF / "language"
+    names = sorted(found.name for found in folder.glob("*.md"))
+    if name not in names:
+        line = line_of(node, ["customer"]) if node else None
+        raise SpecError(f"{key}: there is no {name!r} in conf/language{suggest(name, names)}", file=file, line=line)
+    return read_persona(folder / name)[0].front
 
 
 def _unresolved(error: OmegaConfBaseException, file: Path, choices: dict[str, str]) -> SpecError:

@@ -239,8 +239,8 @@ def is_ours(path: Path) -> bool:
     """Whether a file is one that specs or settings are made from."""
     if path.parent.parent == CONF and path.suffix == ".yaml":
         return path.parent.name in (*GROUPS, *PROGRAM_GROUPS) and bool(NAME.fullmatch(path.stem))
-    if path.parent == CONF / "customer":
-        return path.suffix == ".md" and bool(NAME.fullmatch(path.stem))
+    if path.parent == CONF / "language" and path.suffix == ".md":
+        return True
     return path == CONF / "config.yaml" or is_persona(path)
 
 

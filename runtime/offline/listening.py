@@ -6,8 +6,6 @@ from functools import lru_cache
 from itertools import islice, product
 from typing import TYPE_CHECKING
 
-from ..arc.machine import merged
-
 if TYPE_CHECKING:
     from ..spec.persona import Cue, Fact, FrontMatter
     from ..spec.session_spec import SessionSpec
@@ -18,12 +16,11 @@ EACH = 6
 
 def phrases(spec: SessionSpec) -> list[str]:
     """What a trainee may say in the call's language, in the order of the file. Phrases with numbers are left out."""
-    return _phrases(spec.persona.front, spec.language.customer, spec.language.base)
+    return _phrases(spec.arc.front, spec.arc.language)
 
 
 @lru_cache(maxsize=16)
-def _phrases(own: FrontMatter, common: FrontMatter, language: str) -> list[str]:
-    front = merged(own, common)
+def _phrases(front: FrontMatter, language: str) -> list[str]:
     found: dict[str, None] = {}
     sources: list[Cue | Fact] = [*front.cues.values(), *front.facts.values()]
     for source in sources:

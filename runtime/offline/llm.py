@@ -6,17 +6,16 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from livekit.agents import llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr
 from livekit.agents.utils import shortuuid
 
-from ..arc.script import Script, write_script
 from .reply import Reply, opening, reply
 
 if TYPE_CHECKING:
+    from ..spec.persona import Arc
     from ..spec.session_spec import SessionSpec
 
 END_CALL = "end_call"
@@ -32,20 +31,16 @@ class LLM(llm.LLM[Any]):
     """A scripted customer. It keeps no state: every answer follows from the chat context and the seed alone.
 
     Args:
-        spec: the persona who speaks and the language she speaks.
+        spec: whose arc is played.
         seed: 0 says lines in the order they are written; any other number in an order of its own.
         pace: seconds between words.
     """
 
     def __init__(self, *, spec: SessionSpec, seed: int = 0, pace: float = 0.015) -> None:
         super().__init__()
-        self._spec = spec
+        self.arc = spec.arc
         self.seed = seed
         self.pace = pace
-
-    @cached_property
-    def script(self) -> Script:
-        return write_script(self._spec.persona, self._spec.language)
 
     @property
     def model(self) -> str:
@@ -72,7 +67,7 @@ class _Stream(llm.LLMStream):
     _llm: LLM
 
     async def _run(self) -> None:
-        answer = next_line(self._llm.script, self._chat_ctx, self._llm.seed)
+        answer = next_line(self._llm.arc, self._chat_ctx, self._llm.seed)
         request = shortuuid("offline_")
         pieces = list(split_for_streaming(answer.text))
         for i, piece in enumerate(pieces):
@@ -93,7 +88,7 @@ class _Stream(llm.LLMStream):
         self._event_ch.send_nowait(llm.ChatChunk(id=request, usage=usage))
 
 
-def next_line(script: Script, history: llm.ChatContext, seed: int = 0) -> Reply:
+def next_line(arc: Arc, history: llm.ChatContext, seed: int = 0) -> Reply:
     """What the customer says after this history.
 
     Turns of the trainee that got no answer in between are one turn. Without one to answer (a reply was asked for by
@@ -115,10 +110,10 @@ def next_line(script: Script, history: llm.ChatContext, seed: int = 0) -> Reply:
             turns.append(text)
             waiting = True
     if waiting:
-        return reply(script, turns, said, seed)
+        return reply(arc, turns, said, seed)
     if history.items and history.items[-1].type == "function_call_output":
         return Reply("")
-    return opening(script, said, seed)
+    return opening(arc, said, seed)
 
 
 def split_for_streaming(text: str) -> Iterator[str]:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from ..arc.machine import State, fold, start, step
 from ..arc.prose import content_words
-from ..arc.script import Script
-from ..spec.persona import said_in
+from ..spec.persona import Arc, said_in
 
 LAST_RESORT = ("…", "Hello?")
 """For a persona that has nothing to say at all."""
@@ -23,36 +22,30 @@ class Reply:
     ending: str | None = None
 
 
-def opening(script: Script, said: Sequence[str], seed: int = 0) -> Reply:
+def opening(arc: Arc, said: Sequence[str], seed: int = 0) -> Reply:
     """The customer's first line; in a call that is on, one that asks whether anyone is there."""
-    speaker = _Speaker(script, start(script.front), said, seed)
-    first = [] if said else [said_in(script.front.opening, script.language), script.lines("problem")]
-    return Reply(speaker.line_of(first or [script.lines("silence")]))
+    speaker = _Speaker(arc, start(arc.front), said, seed)
+    first = [] if said else [said_in(arc.front.opening, arc.language), arc.lines("problem")]
+    return Reply(speaker.line_of(first or [arc.lines("silence")]))
 
 
-def reply(script: Script, turns: Sequence[str], said: Sequence[str], seed: int = 0) -> Reply:
+def reply(arc: Arc, turns: Sequence[str], said: Sequence[str], seed: int = 0) -> Reply:
     """The answer to the last of the trainee's turns, given everything said so far on both sides."""
-    before = fold(script.front, turns[:-1])
-    state = step(script.front, before, turns[-1])
-    speaker = _Speaker(script, state, said, seed)
+    before = fold(arc.front, turns[:-1])
+    state = step(arc.front, before, turns[-1])
+    speaker = _Speaker(arc, state, said, seed)
     if not state.ending:
         return Reply(speaker.answer(turns[-1]))
     if before.ending:
-        return Reply(speaker.line_of([_afterwards(script)]))
-    return Reply(speaker.line_of([said_in(state.ending.say, script.language)]), state.ending.name)
-
-
-def _afterwards(script: Script) -> tuple[str, ...]:
-    """What is said to a trainee who goes on after the end: the lines of an ending called `over`."""
-    endings = (*script.front.endings, *script.common.endings)
-    return next((said_in(ending.say, script.language) for ending in endings if ending.name == "over"), ())
+        return Reply(speaker.line_of([arc.afterwards]))
+    return Reply(speaker.line_of([said_in(state.ending.say, arc.language)]), state.ending.name)
 
 
 class _Speaker:
     """Picks lines: as they are ordered in the file (or shuffled by a seed), none twice while others are left."""
 
-    def __init__(self, script: Script, state: State, said: Sequence[str], seed: int) -> None:
-        self.script = script
+    def __init__(self, arc: Arc, state: State, said: Sequence[str], seed: int) -> None:
+        self.arc = arc
         self.state = state
         self.said = said
         self.seed = seed
@@ -84,14 +77,14 @@ class _Speaker:
 
     def _always(self) -> Iterator[Sequence[str]]:
         """What can be said at any time: the lines of this mood, first the persona's own, then of the moods nearest."""
-        language, mood = self.script.language, self.state.mood
+        language, mood = self.arc.language, self.state.mood
         own, common = (
             sorted(phases, key=lambda phase: abs(sum(phase.mood) / 2 - mood))
-            for phases in (self.script.front.phases, self.script.common.phases)
+            for phases in (self.arc.front.phases, self.arc.phases)
         )
         current = [self.state.phase] if self.state.phase else []
         yield from (said_in(phase.say, language) for phase in (*current, *common[:1]))
-        yield self.script.lines("still_here")
+        yield self.arc.lines("still_here")
         yield from (said_in(phase.say, language) for phase in (*own[:2], *common[:2]))
 
     def _fresh(self, pool: Sequence[str]) -> str | None:
@@ -111,21 +104,21 @@ class _Speaker:
         return max(had, default=-1)
 
     def _angering(self) -> list[str]:
-        cues = self.script.front.cues
+        cues = self.arc.front.cues
         names = [name for name in self.state.last.cues if cues[name].mood < 0 and cues[name].on != "nothing"]
         names = [name for name in names if name != "pardon"] or names
         return sorted(names, key=lambda name: cues[name].mood)
 
     def _calming(self) -> list[str]:
-        cues = self.script.front.cues
+        cues = self.arc.front.cues
         names = [name for name in self.state.last.cues if cues[name].mood > 0 and self.state.met[name] == 1]
         return sorted(names, key=lambda name: -cues[name].mood)
 
     def _reaction(self) -> list[str]:
         """A line for what angers most, else for what calms most."""
         if angering := self._angering():
-            return [self.line_of(self.script.lines(name) for name in angering)]
-        fresh = (self._fresh(self.script.lines(name)) for name in self._calming())
+            return [self.line_of(self.arc.lines(name) for name in angering)]
+        fresh = (self._fresh(self.arc.lines(name)) for name in self._calming())
         return [line for line in fresh if line][:1]
 
     def _facts(self) -> list[str]:
@@ -135,18 +128,18 @@ class _Speaker:
         asked = [self._fresh(self._fact(name)) or self._shortly(name) for name in last.asked[:most]]
         asked += [self._shortly(name) for name in last.again[:2]]
         if last.confirmed and not asked and not self._reaction():
-            asked = [self._fresh(self.script.lines("confirmed")) or ""]
+            asked = [self._fresh(self.arc.lines("confirmed")) or ""]
         return [line for line in asked if line]
 
     def _fact(self, name: str) -> tuple[str, ...]:
-        return said_in(self.script.front.facts[name].say, self.script.language)
+        return said_in(self.arc.front.facts[name].say, self.arc.language)
 
     def _shortly(self, name: str) -> str:
         return min(self._fact(name), key=len, default="")
 
     def _small_talk(self, text: str) -> list[str]:
         lines = self._heard_lines(on_nothing=False)
-        if lines == self.script.lines("problem"):
+        if lines == self.arc.lines("problem"):
             lines = self._on_topic(text) or lines
         line = self._fresh(lines)
         if line and "pardon" in self.state.last.cues:
@@ -156,13 +149,13 @@ class _Speaker:
     def _once_more(self) -> str:
         """What was said last, if it was short; else what it is all about."""
         last = self.said[-1] if self.said else ""
-        return last if 0 < len(last) <= 100 else self.line_of([self.script.lines("problem")])
+        return last if 0 < len(last) <= 100 else self.line_of([self.arc.lines("problem")])
 
     def _heard_lines(self, on_nothing: bool) -> tuple[str, ...]:
         """Lines for the first of the cues just heard that has one left, but for those that calmed before."""
         for name in self.state.last.cues:
-            cue = self.script.front.cues[name]
-            lines = self.script.lines(name)
+            cue = self.arc.front.cues[name]
+            lines = self.arc.lines(name)
             if cue.mood <= 0 and (cue.on == "nothing") == on_nothing and self._fresh(lines):
                 return lines
         return ()
@@ -170,16 +163,16 @@ class _Speaker:
     def _on_topic(self, text: str) -> tuple[str, ...]:
         """The line of the prose that shares most words with a question; one said before is said to be so."""
         words = content_words(text)
-        about = [topic for topic in self.script.topics if words & topic.words]
+        about = [topic for topic in self.arc.topics if words & topic.words]
         about.sort(key=lambda topic: -len(words & topic.words))
         if fresh := [topic.say for topic in about if self._fresh(topic.say)]:
             return fresh[0]
-        again = self._fresh(self.script.lines("as_said"))
+        again = self._fresh(self.arc.lines("as_said"))
         return tuple(f"{again} {line}" for topic in about[:1] for line in topic.say if again)
 
     def _ask(self) -> str | None:
         """How the customer asks for what an ending still waits for, once a part of it was met."""
-        front, met = self.script.front, self.state.met
+        front, met = self.arc.front, self.state.met
         for ending in front.endings:
             if not ending.passed or not any(met.get(name) for name in ending.when):
                 continue
@@ -190,6 +183,6 @@ class _Speaker:
                 if cue.mood > 0 and not met.get(name) and not any(met.get(other) for other in cue.unless)
             ]
             for name in missing:
-                if ask := self._fresh(said_in(front.cues[name].ask, self.script.language)):
+                if ask := self._fresh(said_in(front.cues[name].ask, self.arc.language)):
                     return ask
         return None

@@ -142,6 +142,35 @@ class FrontMatter:
 
 
 @dataclass(frozen=True, slots=True)
+class Topic:
+    """Something the persona can say on a question that shares words with it."""
+
+    words: frozenset[str]
+    say: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """What code knows of the persona of one call: cues, facts, moods and endings, which everything in the call reads.
+
+    `front` is the persona's front matter, completed by her prose and by what any customer says in `language` (a base
+    tag). The rest is for a scripted customer: `topics` from the prose, and of any customer `phases` (lines for each
+    mood, once her own are used up) and `afterwards` (lines for a trainee who goes on after the end).
+    """
+
+    front: FrontMatter
+    language: str
+    topics: tuple[Topic, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    afterwards: tuple[str, ...] = ()
+
+    def lines(self, name: str) -> tuple[str, ...]:
+        """What the persona says for a cue of this name."""
+        cue = self.front.cues.get(name)
+        return said_in(cue.say, self.language) if cue else ()
+
+
+@dataclass(frozen=True, slots=True)
 class Persona:
     """One customer, as its file says. `id` is the file's stem, `prose` the prompt to the letter."""
 

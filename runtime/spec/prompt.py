@@ -13,9 +13,7 @@ def instructions(spec: SessionSpec) -> str:
         parts.append(f"You called, so you speak first. Your opening line is:\n{opening[0]}")
     else:
         parts.append("You called, so you speak first: say in a sentence or two why you are calling.")
-    outcomes = [
-        f"- {ending.name}{': ' + ending.means if ending.means else ''}" for ending in spec.persona.front.endings
-    ]
+    outcomes = [f"- {ending.name}{': ' + ending.means if ending.means else ''}" for ending in spec.arc.front.endings]
     parts.append(
         "When the call is over for you, say your last words and, in the same turn, call the tool `end_call`, which"
         " hangs up. Never speak of it." + ("\nIts outcome is one of:\n" + "\n".join(outcomes) if outcomes else "")

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict
 
 from ..events import Change
 from ..redaction import SECRET
-from .persona import FrontMatter, Persona
+from .persona import Arc, FrontMatter, Persona
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -76,7 +76,7 @@ class Language:
     """What a call is held in: `tag` is BCP 47 ("th-TH"), `base` its language alone ("th").
 
     `went_dead` is what the trainee reads when a call cannot go on; `customer` is what any customer says in it, for
-    what a persona leaves open: the front matter of `conf/customer/OPTION.md`, where there is one.
+    what a persona leaves open: in the language's file the name of another one, whose front matter this is.
     """
 
     __pydantic_config__ = _STRICT
@@ -100,13 +100,15 @@ class Vad:
 
 @dataclass(frozen=True, slots=True)
 class SessionSpec:
-    """All that a call is made from. `choices` are the options taken, by group; `revision` a hash of the content."""
+    """All that a call is made from. `arc` follows from persona and language; `choices` are the options taken, by group;
+    `revision` is a hash of the content."""
 
     model: Model
     voice: Voice
     persona: Persona
     language: Language
     vad: Vad
+    arc: Arc
     choices: dict[str, str]
     revision: str
 

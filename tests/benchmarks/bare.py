@@ -14,6 +14,7 @@ from typing import Any
 from livekit.agents import Agent, AgentSession, ConversationItemAddedEvent
 from livekit.agents.llm import ChatMessage
 
+from runtime.arc.complete import make_arc
 from runtime.config.persona_file import read_persona
 from runtime.offline.llm import LLM
 
@@ -23,8 +24,8 @@ ROOT = Path(__file__).parents[2]
 async def main() -> None:
     """Holds the call until input ends."""
     persona, _ = read_persona(ROOT / "personas/sarah_thompson.md")
-    customer, _ = read_persona(ROOT / "conf/customer/en.md")
-    spec: Any = SimpleNamespace(persona=persona, language=SimpleNamespace(base="en", customer=customer.front))
+    customer, _ = read_persona(ROOT / "conf/language/en.customer.md")
+    spec: Any = SimpleNamespace(arc=make_arc(persona, customer.front, "en"))
     session: AgentSession[None] = AgentSession(llm=LLM(spec=spec), turn_handling={"turn_detection": "manual"})
 
     @session.on("conversation_item_added")

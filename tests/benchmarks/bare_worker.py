@@ -20,6 +20,7 @@ os.environ["LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE"] = "0"
 
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobExecutorType, JobProcess, inference
 
+from runtime.arc.complete import make_arc
 from runtime.config.persona_file import read_persona
 from runtime.offline.listening import phrases
 from runtime.offline.llm import LLM
@@ -37,8 +38,8 @@ def warm_up(process: JobProcess) -> None:
 async def answer(context: JobContext, *, folder: str) -> None:
     """One call."""
     persona, _ = read_persona(Path(folder, "benchmark.md"))
-    customer, _ = read_persona(ROOT / "conf/customer/en.md")
-    spec: Any = SimpleNamespace(persona=persona, language=SimpleNamespace(base="en", customer=customer.front))
+    customer, _ = read_persona(ROOT / "conf/language/en.customer.md")
+    spec: Any = SimpleNamespace(arc=make_arc(persona, customer.front, "en"))
     await context.connect()
     session: AgentSession[None] = AgentSession(
         vad=context.proc.userdata["vad"],

@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from livekit.agents import Agent, AgentSession
 
+from runtime.arc.machine import fold
 from runtime.call.session import Call
 from runtime.config.compose import compose
 from runtime.events import (
@@ -38,7 +40,7 @@ from runtime.events import (
 from runtime.redaction import Formatter
 from runtime.spec.prompt import instructions
 from runtime.spec.session_spec import Edit, SessionSpec
-from tests.conftest import COMMAND
+from tests.conftest import COMMAND, ROOT
 from tests.held import held
 from tests.loopback import Close, Conversation, Refuse, Server
 from tests.loopback import openai_http as loopback_http
@@ -79,6 +81,55 @@ async def talk(lines: list[str], emit: Callable[[Event], None], *options: str) -
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(trainee())
         return await call.run(typed)
+
+
+PARCEL = """#Persona: Ann Lee
+#Emotional State
+##Phase 1: Opening
+- "My parcel has been lost for two weeks!"
+##Phase 2: Escalation
+- "This is unbelievable, honestly."
+##Phase 3: De-escalation
+- "So what happens now, then?"
+"""
+FRIDGE = """#Persona: สมชาย ใจดี
+##ระยะที่ 1: เปิดสาย
+- "ผมโทรมาสี่รอบแล้วนะครับ ตู้เย็นบุบยังไม่มีใครมาเปลี่ยนให้เลย"
+##ระยะที่ 2: โมโห
+- "รออีกแล้วเหรอครับ ผมรอมาสองอาทิตย์แล้ว"
+##ระยะที่ 3: ยอมรับ
+- "ครับ ถ้าได้ตามนั้นผมก็โอเค"
+"""
+RUDE = ["You are an idiot.", "It is your own fault."]
+SORRY = ["ต้องขอโทษด้วยนะคะ เป็นความผิดของเราเอง", "จะคืนเงินให้ภายใน 3 วันค่ะ"]
+
+
+@pytest.mark.parametrize(
+    ("prose", "turns", "mood", "emotion"),
+    [
+        (PARCEL, RUDE, 35, "frustrated"),
+        (PARCEL, GOOD, 35, "frustrated"),
+        (FRIDGE, SORRY, 35, "frustrated"),
+        ("", GOOD, 30, "angry"),
+        ("", RUDE, 30, "angry"),
+    ],
+)
+async def test_the_mood_that_the_screen_shows_is_the_one_that_is_played(
+    prose: str, turns: list[str], mood: int, emotion: str, use_personas: Callable[[str, str], Path]
+) -> None:
+    """One arc: each line's emotion, and the ending, are what the offline model's own arc makes of the same turns."""
+    use_personas("sarah", prose or (ROOT / "personas/sarah_thompson.md").read_text())
+    events: list[Event] = []
+    ended = await talk(turns, events.append, "persona=sarah")
+    front = compose(["persona=sarah"]).arc.front
+    heard = [event for event in events if isinstance(event, Heard)]
+    states = [fold(front, [event.text for event in heard[: i + 1]]) for i in range(len(heard))]
+    first = next(event for event in events if isinstance(event, Said))
+    assert (front.mood, first.emotion) == (mood, emotion)
+    assert [event.emotion for event in heard] == [state.emotion for state in states]
+    assert len(heard) > 1 and states[-1].mood != mood
+    ending = states[-1].ending
+    assert (ended.reason, ended.passed) == ((ending.name, ending.passed) if ending else ("trainee_left", None))
 
 
 async def test_a_call_tells_its_story_in_order() -> None:

@@ -77,6 +77,16 @@ def test_a_secret_in_a_config_is_refused_and_not_repeated(option: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_language_names_what_any_customer_says_in_it() -> None:
+    """The command line may name another file, or none; one that is not there is named with the nearest that is."""
+    thai = compose(["language=th"]).language.customer
+    assert thai.cues
+    assert compose(["language=en", "language.customer=th.customer.md"]).language.customer == thai
+    assert not compose(["~language.customer"]).language.customer.cues
+    with pytest.raises(SpecError, match=r"language\.customer: there is no 'th\.custmer\.md'.* th\.customer\.md"):
+        compose(["language.customer=th.custmer.md"])
+
+
 def test_combining_files_is_composing_them() -> None:
     """The fast way to a spec that has no overrides leads to the same spec."""
     composed = compose(["model=openai_pipeline", "language=th", "voice=warm_female"])

@@ -173,6 +173,19 @@ async def test_every_groups_file_reaches_the_call(project: Path, environment: di
         assert "rooms.grace" in receipt["reason"]
 
 
+async def test_what_any_customer_says_reaches_the_call(project: Path, environment: dict[str, str]) -> None:
+    """The file that a language names as its customer is watched; the receipt names the phrase, and she says it."""
+    (project / "personas/sarah_thompson.md").write_text("# Persona: Sarah\nHer parcel is lost.")
+    async with running(project, environment) as run:
+        replaced(
+            project / "conf/language/en.customer.md", "Excuse me? I'm a paying customer", "Beg pardon? I am a customer"
+        )
+        receipt = await run.receipt()
+        assert (receipt["how"], receipt["files"]) == ("in place", ["conf/language/en.customer.md"])
+        assert [change["field"] for change in receipt["changes"]] == ["language.customer.cues.insult.say.en"]
+        assert (await run.ask("You idiot.")).startswith("Beg pardon?")
+
+
 async def test_a_persona_may_change_its_mind_about_the_language(project: Path, environment: dict[str, str]) -> None:
     """A choice in the front matter takes its options with it, in the call that is on."""
     async with running(project, environment) as run:

@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from livekit.agents import Agent, AgentSession, function_tool, llm
 
+from runtime.arc.complete import make_arc
 from runtime.arc.machine import fold
 from runtime.arc.prose import in_first_person
-from runtime.arc.script import Script, write_script
 from runtime.config.compose import compose
 from runtime.config.persona_file import parse_persona, read_persona
 from runtime.offline.llm import LLM, next_line, split_for_streaming
-from runtime.spec.persona import Persona
+from runtime.spec.persona import Arc, Persona
 from runtime.spec.session_spec import Language
 
 ROOT = Path(__file__).parents[2]
@@ -99,27 +99,27 @@ def persona(text: str) -> Persona:
     return parse_persona(text.encode(), Path("someone.md"))
 
 
-def converse(script: Script, turns: Sequence[str], seed: int = 0) -> tuple[list[str], str | None]:
+def converse(arc: Arc, turns: Sequence[str], seed: int = 0) -> tuple[list[str], str | None]:
     """What the customer says: the opening and an answer to each turn; and the ending, where there is one."""
     history = llm.ChatContext.empty()
-    said = [next_line(script, history, seed).text]
+    said = [next_line(arc, history, seed).text]
     ending = None
     history.add_message(role="assistant", content=said[0])
     for turn in turns:
         history.add_message(role="user", content=turn)
-        answer = next_line(script, history, seed)
+        answer = next_line(arc, history, seed)
         history.add_message(role="assistant", content=answer.text)
         said.append(answer.text)
         ending = ending or answer.ending
     return said, ending
 
 
-def of(who: Persona, base: str) -> Script:
-    return write_script(who, LANGUAGES[base])
+def of(who: Persona, base: str) -> Arc:
+    return make_arc(who, LANGUAGES[base].customer, base)
 
 
 def spec(who: Persona, base: str) -> Any:
-    return SimpleNamespace(persona=who, language=LANGUAGES[base])
+    return SimpleNamespace(arc=of(who, base))
 
 
 # A conversation: for each line of the trainee what the answer holds ("|" between alternatives), and the ending.
@@ -317,11 +317,11 @@ def test_an_injection_changes_nothing() -> None:
 )
 def test_forty_stubborn_turns_do_not_loop(who: Persona, base: str, turns: list[str], most: int) -> None:
     """No line comes twice in a row, and hardly one again, before the customer has had enough."""
-    script = of(who, base)
+    arc = of(who, base)
     history: list[str] = []
-    while len(history) < 40 and not fold(script.front, history).ending:
+    while len(history) < 40 and not fold(arc.front, history).ending:
         history.append(turns[len(history) % len(turns)])
-    said, _ = converse(script, history)
+    said, _ = converse(arc, history)
     assert all(a != b for a, b in pairwise(said))
     assert max(said.count(line) for line in said) <= most
 
@@ -410,13 +410,13 @@ async def test_it_hangs_up_only_with_the_tool_for_it() -> None:
 
 def test_after_the_end_and_after_a_tool() -> None:
     """Someone who goes on after goodbye gets another goodbye; the result of a tool gets no reply."""
-    script = of(SARAH, "en")
-    said, _ = converse(script, ["calm down", "calm down", "calm down", "hello?", "are you there?"])
+    arc = of(SARAH, "en")
+    said, _ = converse(arc, ["calm down", "calm down", "calm down", "hello?", "are you there?"])
     assert "oodbye" in said[-1] or "done" in said[-1]
     history = llm.ChatContext.empty()
     history.add_message(role="assistant", content="Goodbye.")
     history.insert(llm.FunctionCallOutput(call_id="1", name="end_call", output="", is_error=False))
-    assert next_line(script, history).text == ""
+    assert next_line(arc, history).text == ""
 
 
 def test_unanswered_turns_are_one_turn() -> None:
@@ -431,14 +431,14 @@ def test_unanswered_turns_are_one_turn() -> None:
 
 def test_a_line_that_was_cut_off_counts_as_said() -> None:
     """A customer who is interrupted goes on with something else."""
-    script = of(SARAH, "en")
-    first = converse(script, ["sorry"])[0][-1]
+    arc = of(SARAH, "en")
+    first = converse(arc, ["sorry"])[0][-1]
     history = llm.ChatContext.empty()
     history.add_message(role="assistant", content="Yes?")
     history.add_message(role="user", content="ok")
     history.add_message(role="assistant", content=first[:20])
     history.add_message(role="user", content="sorry")
-    assert next_line(script, history).text != first
+    assert next_line(arc, history).text != first
 
 
 @pytest.mark.parametrize(

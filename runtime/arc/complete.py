@@ -1,20 +1,17 @@
-"""The script of an offline customer: a persona completed, from its prose and from what any customer says."""
+"""The arc of a call: a persona's front matter completed, by its prose and by what any customer says."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import lru_cache
 
-from ..spec.persona import Cue, Emotion, Ending, Fact, FrontMatter, Persona, Phase, said_in
+from ..spec.persona import Arc, Cue, Emotion, Ending, Fact, FrontMatter, Persona, Phase, Topic, said_in
 from . import prose
-from .machine import merged
+from .machine import comes_about, merged
 from .phrases import heard, phrase_pattern, plain
 from .prose import STOP_WORDS, content_words
-
-if TYPE_CHECKING:
-    from ..spec.session_spec import Language
 
 _THAI = re.compile("[\u0e01-\u0e2e]")
 _CROWDED = re.compile("escalat|anger|trigger|furious|ยกระดับ|โมโห|โกรธ|ระเบิด|escalad", re.I)
@@ -27,45 +24,28 @@ _UNSOLVED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """Something the persona can say on a question that shares words with it."""
-
-    words: frozenset[str]
-    say: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """All that the scripted customer knows: `front` complete, `common` the language's own, `topics` from the prose."""
-
-    front: FrontMatter
-    common: FrontMatter
-    topics: tuple[Topic, ...]
-    language: str
-
-    def lines(self, name: str) -> tuple[str, ...]:
-        """What the customer says for a cue of this name."""
-        cue = self.front.cues.get(name)
-        return said_in(cue.say, self.language) if cue else ()
-
-
-def write_script(persona: Persona, language: Language) -> Script:
-    """The script of this persona in this language."""
-    base = language.base
-    common = _named(language.customer, persona, base)
-    if not prose.is_native(persona, base) and not _speaks(persona.front, base):
-        if base == "en" or not common.cues:
-            return _foreign(persona, common, base)
-        return Script(merged(persona.front, common), common, (), base)
+@lru_cache(maxsize=64)
+def make_arc(persona: Persona, customer: FrontMatter, language: str) -> Arc:
+    """The arc of this persona in this language (a base tag), where any customer says what `customer` holds."""
+    common = _named(customer, persona, language)
+    if not prose.is_native(persona, language) and not _speaks(persona.front, language):
+        if language == "en" or not common.cues:
+            return _foreign(persona, common, language)
+        return _arc(merged(persona.front, common), common, (), language)
     front = merged(persona.front, common)
     if not persona.front.cues and not persona.front.phases:
         front = replace(front, mood=common.mood)
-    front = _with_profile(front, persona, base)
-    front, topics = _with_lines(front, persona, base)
-    front, topics = _with_scenario(front, topics, persona, base)
-    profile = (Topic(content_words(n), said_in(f.say, base)) for n, f in front.facts.items() if n not in common.facts)
-    return Script(front, common, (*topics, *profile), base)
+    front = _with_profile(front, persona, language)
+    front, topics = _with_lines(front, persona, language)
+    front, topics = _with_scenario(front, topics, persona, language)
+    own = ((name, fact) for name, fact in front.facts.items() if name not in common.facts)
+    profile = (Topic(content_words(name), said_in(fact.say, language)) for name, fact in own)
+    return _arc(front, common, (*topics, *profile), language)
+
+
+def _arc(front: FrontMatter, common: FrontMatter, topics: tuple[Topic, ...], language: str) -> Arc:
+    over = (said_in(ending.say, language) for ending in (*front.endings, *common.endings) if ending.name == "over")
+    return Arc(front, language, topics, common.phases, next(over, ()))
 
 
 def _speaks(front: FrontMatter, base: str) -> bool:
@@ -209,13 +189,11 @@ def _ended(
         return own
     lines = {True: solved, False: unsolved}
     return tuple(
-        replace(ending, say={base: tuple(lines[ending.passed])}) if lines[ending.passed] and _comes(ending) else ending
+        replace(ending, say={base: tuple(lines[ending.passed])})
+        if lines[ending.passed] and comes_about(ending)
+        else ending
         for ending in endings
     )
-
-
-def _comes(ending: Ending) -> bool:
-    return bool(ending.when or ending.mood or ending.below is not None)
 
 
 def _phased(front: FrontMatter, own: list[tuple[str, tuple[str, ...]]], base: str) -> FrontMatter:
@@ -262,13 +240,13 @@ def _told(sentence: str, persona: Persona, base: str) -> str | None:
     return None
 
 
-def _foreign(persona: Persona, common: FrontMatter, base: str) -> Script:
+def _foreign(persona: Persona, common: FrontMatter, base: str) -> Arc:
     """A persona in a language that nothing else here speaks: her own lines only, one phase after the other."""
     mute = FrontMatter(
         cues={name: replace(cue, say={}, ask={}) for name, cue in common.cues.items() if cue.on != "nothing"},
         endings=(
             Ending(name="resolved", mood=96, passed=True),
-            *(replace(ending, say={}) for ending in common.endings if _comes(ending) and not ending.passed),
+            *(replace(ending, say={}) for ending in common.endings if comes_about(ending) and not ending.passed),
         ),
         phases=tuple(replace(phase, say={}) for phase in common.phases),
     )
@@ -277,4 +255,4 @@ def _foreign(persona: Persona, common: FrontMatter, base: str) -> Script:
     mute = replace(mute, cues={**mute.cues, "next": step})
     front = _with_profile(merged(persona.front, mute), persona, base)
     front, topics = _with_lines(front, persona, base)
-    return Script(front, FrontMatter(), topics, base)
+    return _arc(front, FrontMatter(), topics, base)
