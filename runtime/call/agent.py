@@ -1,20 +1,54 @@
-"""The persona as a LiveKit agent: what she is told, what she hears and speaks with, and how she hangs up."""
+"""The persona as a LiveKit agent, and the one module that tells LiveKit of anything that changes: the session is made
+here, and a prompt, a part or the whole agent is changed here."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import inspect
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import replace
+from typing import Any
 
-from livekit.agents import Agent, RunContext, function_tool
-from livekit.agents.llm import ChatContext, Tool, Toolset
+from livekit import rtc
+from livekit.agents import Agent, AgentSession, RunContext, function_tool
+from livekit.agents.llm import ChatContext, RealtimeModel, Tool, Toolset
 from livekit.agents.types import NOT_GIVEN
+from livekit.agents.voice.agent_session import SessionConnectOptions
+from livekit.agents.voice.io import AudioInput
 
+from ..events import Emit, Failure
 from ..spec.prompt import instructions
 from ..spec.session_spec import SessionSpec
+from . import build
 from .build import Parts
+from .plan import Plan
+from .realtime import Acknowledgement, NotAccepted
+
+CLOSE_SECONDS = 1.5
+"""A call is not kept waiting by a part that hangs when it is closed."""
+ENTER_SECONDS = 10.0
+"""How long an agent may take to take over."""
+HEARD_AGAIN_SECONDS = 0.3
+"""The latest audio, which an agent that takes over hears again: a word that began just before is not cut."""
+FIELDS = {"realtime": "model", "llm": "model", "stt": "stt", "tts": "tts", "detector": "vad"}
+"""Where `Parts` holds the part of each place."""
 
 HangUp = Callable[[RunContext[None], str], Awaitable[None]]
 """Ends the call from within; gets the name of the ending, or what the model made of it."""
+
+
+def make_session(parts: Parts, spec: SessionSpec, *, audio: bool) -> AgentSession[None]:
+    """A LiveKit session for these parts, which the agent brings along."""
+    silences = [timer.silence for timer in spec.arc.front.timers if timer.silence]
+    return AgentSession(
+        vad=None,
+        turn_handling=parts.turn_handling,
+        user_away_timeout=min(silences, default=None) if audio else None,
+        aec_warmup_duration=None,  # the trainee's client cancels echo; nothing would be heard in her first 3 s
+        conn_options=SessionConnectOptions(max_unrecoverable_errors=1),  # what a part's own retries did not mend, twice
+    )
 
 
 class PersonaAgent(Agent):
@@ -43,15 +77,169 @@ class PersonaAgent(Agent):
         self.entered.set()
 
 
-def end_call(spec: SessionSpec, hang_up: HangUp) -> Tool:
-    """The tool by which the persona hangs up."""
-    endings = [ending.name for ending in spec.arc.front.endings]
+class LiveAgent:
+    """The agent of a call that is on: what it runs on now, and every way to change that.
 
-    async def end(context: RunContext[None], outcome: str) -> None:
-        await hang_up(context, outcome)
+    `spec` and `parts` are those in force. Nothing here waits for a good moment: whoever calls chooses it.
+    """
 
-    return function_tool(
-        end,
-        name="end_call",
-        description=f"Hangs up. `outcome` says how the call ended: {', '.join(endings) or 'in your words'}.",
-    )
+    def __init__(self, spec: SessionSpec, parts: Parts, hang_up: HangUp, emit: Emit) -> None:
+        self.spec = spec
+        self.parts = parts
+        self._hang_up = hang_up
+        self._emit = emit
+        self.agent = PersonaAgent(spec, parts, self.tools(spec))
+        self._input: PausableInput | None = None
+        self._replaced: list[Any] = []
+
+    def attach(self, session: AgentSession[None]) -> None:
+        """Takes over a session that has started with `agent`."""
+        self._session = session
+        if session.input.audio is not None:
+            session.input.audio = self._input = PausableInput(session.input.audio)
+
+    def tools(self, spec: SessionSpec) -> list[Tool | Toolset]:
+        """What a model of this spec can call: `end_call`, by which the persona hangs up."""
+        endings = [ending.name for ending in spec.arc.front.endings]
+
+        async def end(context: RunContext[None], outcome: str) -> None:
+            await self._hang_up(context, outcome)
+
+        described = f"Hangs up. `outcome` says how the call ended: {', '.join(endings) or 'in your words'}."
+        return [function_tool(end, name="end_call", description=described)]
+
+    def history(self) -> ChatContext:
+        """What was said so far, as the next session is told it."""
+        return self._session.history.copy(exclude_instructions=True, exclude_config_update=True, exclude_handoff=True)
+
+    def part(self, place: str) -> Any:
+        """The part in this place that the call runs on."""
+        return getattr(self.parts, FIELDS[place])
+
+    async def change(self, spec: SessionSpec, steps: Plan) -> None:
+        """Changes prompt, tools and parts of the agent that is there. What fails is undone, and raised."""
+        tuned = [place for place in steps.parts if build.can_tune(self.part(place), self.spec, spec, place)]
+        made = {place: build.make(spec, place) for place in steps.parts if place not in tuned}
+        parts = replace(self.parts, **{FIELDS[place]: part for place, part in made.items()})
+        try:
+            for place in tuned:
+                build.tune(self.part(place), self.spec, spec, place)
+            if made:
+                self.agent.update_options(**{_OPTION[place]: part for place, part in made.items()})
+            if steps.prompt or steps.tools or "llm" in made:  # a reply begun ahead of time is then begun anew
+                await self._tell(spec, steps.tools)
+        except BaseException:
+            with suppress(Exception):
+                for place in tuned:
+                    build.tune(self.part(place), spec, self.spec, place)
+                self.agent.update_options(**{_OPTION[place]: self.part(place) for place in made})
+                await self.agent.update_instructions(instructions(self.spec))
+                if steps.tools:
+                    await self.agent.update_tools(self.tools(self.spec))
+            self._replaced += replaced(parts, self.parts)
+            raise
+        self._run_on(spec, parts)
+
+    async def _tell(self, spec: SessionSpec, tools: bool) -> None:
+        """Gives the model its new prompt; returns when it has it."""
+        text = instructions(spec)
+        realtime = isinstance(self.parts.model, RealtimeModel)
+        accepted = Acknowledgement(self.agent.realtime_llm_session, text) if realtime else None
+        await self.agent.update_instructions(text)
+        if tools:
+            await self.agent.update_tools(self.tools(spec))
+        if accepted:
+            await accepted.wait()
+
+    async def hand_over(self, spec: SessionSpec, parts: Parts, history: ChatContext) -> None:
+        """Another agent takes over, with this spec and these parts; it hears what is said meanwhile.
+
+        Raises:
+            NotAccepted: its session did not start. The agent that was there has the call back then.
+        """
+        agent = PersonaAgent(spec, parts, self.tools(spec), history)
+        async with self._input.paused() if self._input else nullcontext():
+            self._session.update_agent(agent)
+            try:
+                async with asyncio.timeout(ENTER_SECONDS):
+                    await agent.entered.wait()
+            except TimeoutError:
+                self.agent = PersonaAgent(self.spec, self.parts, self.tools(self.spec), self.history())
+                self._session.update_agent(self.agent)
+                raise NotAccepted("the new session did not start") from None
+        self.agent = agent
+        self._run_on(spec, parts)
+
+    def _run_on(self, spec: SessionSpec, parts: Parts) -> None:
+        self._replaced += replaced(self.parts, parts)
+        self.spec, self.parts = spec, parts
+
+    async def close_replaced(self) -> None:
+        """Closes the parts that the call has left. To be called when no speech uses them any more."""
+        left, self._replaced = self._replaced, []
+        for part in left:
+            await close(part, self._emit)
+
+    async def aclose(self) -> None:
+        """Closes all parts."""
+        self._replaced += replaced(self.parts)
+        await self.close_replaced()
+
+
+_OPTION = {"llm": "llm", "stt": "stt", "tts": "tts", "detector": "vad"}
+
+
+class PausableInput(AudioInput):
+    """The trainee's audio on its way to the session: it can be paused without loss, as what comes meanwhile waits in
+    the source."""
+
+    def __init__(self, source: AudioInput) -> None:
+        super().__init__(label="pausable", source=source)
+        self._source = source
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._latest: deque[rtc.AudioFrame] = deque()
+        self._again: deque[rtc.AudioFrame] = deque()
+
+    async def __anext__(self) -> rtc.AudioFrame:
+        while True:
+            await self._flowing.wait()
+            if self._again:
+                return self._again.popleft()
+            frame = await self._source.__anext__()
+            self._latest.append(frame)
+            while sum(kept.duration for kept in self._latest) > HEARD_AGAIN_SECONDS:
+                self._latest.popleft()
+            if self._flowing.is_set():
+                return frame  # one that came while it was paused comes again afterwards
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Lets nothing through while it is entered; then the latest audio once more, and what waited."""
+        self._flowing.clear()
+        try:
+            yield
+        finally:
+            self._again.extend(self._latest)
+            self._latest.clear()
+            self._flowing.set()
+
+
+def replaced(parts: Parts, by: Parts | None = None) -> list[Any]:
+    """Those of `parts` that have to be closed when the call goes on with `by`, or ends. (A detector holds nothing
+    open.)"""
+    kept = [id(getattr(by, name)) for name in ("model", "stt", "tts")] if by else []
+    left = (getattr(parts, name) for name in ("model", "stt", "tts"))
+    return [part for part in left if part is not None and id(part) not in kept]
+
+
+async def close(part: AgentSession[None] | Any, emit: Emit) -> None:
+    """Closes a session or a part. What goes wrong in that is an event: nobody needs it any more."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await part.aclose()
+            connections = getattr(getattr(part, "_client", None), "close", None)
+            if inspect.iscoroutinefunction(connections):  # OpenAI's speech-to-text leaves its own open
+                await connections()
+    except Exception as error:
+        emit(Failure(source=type(part).__name__, reason=str(error) or "took too long to close", recoverable=True))

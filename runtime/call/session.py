@@ -18,17 +18,17 @@ from livekit.agents.voice import (
     SpeechHandle,
     UserStateChangedEvent,
 )
-from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from ..errors import SpecError
 from ..events import Emit, Ended, Event, Failure, Started, State
 from ..spec.persona import said_in
-from ..spec.session_spec import AnyEdit, FaultyEdit, SessionSpec
+from ..spec.session_spec import AnyEdit, FaultyEdit
 from ..spec.settings import ReloadMode
-from .build import Parts, build
+from .agent import LiveAgent, close, make_session
+from .build import build
 from .detector import share_detector
-from .floor import Floor
-from .reload import Following, close
+from .idle import IdleMonitor
+from .reload import Reloader
 from .transcript import Transcript
 from .watchdog import RECONNECT_SECONDS, Watchdog
 
@@ -84,11 +84,12 @@ class Call:
         share_detector()
         parts = build(first.spec, audio=self._audio)
         self._transcript = Transcript(first.spec, self._emit, self._watchdog)
-        self._live = Following(
-            first.spec, parts, self._end_call, self._emit, self._transcript.adopt, mode=self._reload, audio=self._audio
-        )
+        self._live = LiveAgent(first.spec, parts, self._end_call, self._emit)
         self._session = self._listen(make_session(parts, first.spec, audio=self._audio))
-        self._floor = Floor(self._session, lambda: self._watchdog.expecting)
+        self._idle = IdleMonitor(self._session, lambda: self._watchdog.expecting)
+        reloader = Reloader(
+            self._live, self._idle, self._emit, self._transcript.adopt, mode=self._reload, audio=self._audio
+        )
         self._began = time.monotonic()
         self._emit(
             Started(
@@ -99,10 +100,11 @@ class Call:
             )
         )
         async with self._closing(), join(self._session, self._live.agent):
+            self._live.attach(self._session)
             self._joined.set()
             async with asyncio.TaskGroup() as self._tasks:
                 opening = self._tasks.create_task(self._open())
-                following = self._tasks.create_task(self._live.follow(self._specs, self._session, self._floor))
+                following = self._tasks.create_task(reloader.follow(self._specs))
                 reason = await self._closed
                 opening.cancel()
                 following.cancel()
@@ -125,7 +127,7 @@ class Call:
         await self._joined.wait()
         if self._closed.done():
             return None
-        async with self._floor.taken():
+        async with self._idle.turn():
             await self._session.interrupt()
             return self._session.generate_reply(user_input=text)
 
@@ -158,7 +160,7 @@ class Call:
             self._watchdog.fail("opening", "nothing was said")
             await self._session.interrupt(force=True)
         self._opened.set()
-        self._floor.opened()
+        self._idle.opened()
 
     def _speak_first(self) -> SpeechHandle:
         """The opening line, to the letter where the model can be given a text to say."""
@@ -261,15 +263,3 @@ class Call:
             seconds=time.monotonic() - self._began,
             first_word=first_word and first_word - self._began,
         )
-
-
-def make_session(parts: Parts, spec: SessionSpec, *, audio: bool) -> AgentSession[None]:
-    """A LiveKit session for these parts, which the agent brings along."""
-    silences = [timer.silence for timer in spec.arc.front.timers if timer.silence]
-    return AgentSession(
-        vad=None,
-        turn_handling=parts.turn_handling,
-        user_away_timeout=min(silences, default=None) if audio else None,
-        aec_warmup_duration=None,  # the trainee's client cancels echo; nothing would be heard in her first 3 s
-        conn_options=SessionConnectOptions(max_unrecoverable_errors=1),  # what a part's own retries did not mend, twice
-    )

@@ -27,7 +27,7 @@ class NotAccepted(Exception):
     """The provider did not take what it was given; the text says why, as far as it said so."""
 
 
-class Standby(RealtimeModel):
+class PreparedModel(RealtimeModel):
     """A realtime model whose next session is opened ahead, so that a refused one never touches the call, and an
     accepted one takes over within milliseconds."""
 
@@ -58,7 +58,7 @@ class Standby(RealtimeModel):
         """
         disabled = detects_turns_itself(self._inner, parts)
         session = self._ready = self._inner.session(turn_detection_disabled=disabled)
-        accepted = Acceptance(session, instructions)
+        accepted = Acknowledgement(session, instructions)
         # Before the plugin's own task gets to run: Google's would connect without them, and then once more.
         await session.update_instructions(instructions)
         await session.update_tools(ToolContext(list(tools)).flatten())
@@ -98,7 +98,7 @@ def detects_turns_itself(model: RealtimeModel, parts: Parts) -> bool:
     return parts.vad is not None and (detection == "vad" or "mode" in parts.turn_handling.get("interruption", {}))
 
 
-class Acceptance:
+class Acknowledgement:
     """Waits for the provider to accept a session with these instructions. Made before they are sent.
 
     OpenAI answers with the session as it is now; with any other plugin the connection counts, as google-genai

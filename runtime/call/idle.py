@@ -1,4 +1,4 @@
-"""Who has the floor: whether anybody speaks, or is about to."""
+"""Whether anybody in a call speaks, or is about to."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ LOOK_SECONDS = 0.05
 """How soon the end of a speech is noticed: LiveKit has no event for it."""
 
 
-class Floor:
-    """The floor of one call. `owed` says whether an answer is due that has not begun."""
+class IdleMonitor:
+    """Knows when a call is idle: nobody speaks, and no answer is due that has not begun (`owed`)."""
 
     def __init__(self, session: AgentSession[None], owed: Callable[[], bool]) -> None:
         self._session = session
@@ -30,12 +30,12 @@ class Floor:
         self.changed()
 
     def changed(self) -> None:
-        """Something happened that may have freed the floor."""
+        """Something happened after which the call may be idle."""
         self._changed.set()
         self._changed = asyncio.Event()
 
     @property
-    def quiet(self) -> bool:
+    def idle(self) -> bool:
         """Nobody speaks or is about to."""
         session = self._session
         return (
@@ -46,16 +46,16 @@ class Floor:
             and not self._owed()
         )
 
-    async def until_free(self) -> None:
-        """Returns when all is quiet and no typed turn is on its way."""
-        while not self.quiet or self._turns.locked():
+    async def wait(self) -> None:
+        """Returns when the call is idle and no typed turn is on its way."""
+        while not self.idle or self._turns.locked():
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._changed.wait()
 
     @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
-        """Takes the floor for a typed turn, or for a change that no typed turn may fall into."""
+    async def turn(self) -> AsyncIterator[None]:
+        """Begins a typed turn, or makes a change that no typed turn may fall into: one at a time."""
         try:
             async with self._turns:
                 yield
