@@ -151,13 +151,16 @@ class LiveAgent:
         if accepted:
             await accepted.wait()
 
-    async def hand_over(self, spec: SessionSpec, parts: Parts, history: ChatContext) -> None:
-        """Another agent takes over, with this spec and these parts; it hears what is said meanwhile.
+    async def hand_over(
+        self, spec: SessionSpec, parts: Parts, tools: list[Tool | Toolset], history: ChatContext
+    ) -> None:
+        """Another agent takes over, with this spec and these parts; it hears what is said meanwhile. `tools` are those
+        that its session was opened with: Google's plugin connects anew for others that are the same.
 
         Raises:
             NotAccepted: its session did not start. The agent that was there has the call back then.
         """
-        agent = PersonaAgent(spec, parts, self.tools(spec), history)
+        agent = PersonaAgent(spec, parts, tools, history)
         async with self._input.paused() if self._input else nullcontext():
             self._session.update_agent(agent)
             try:

@@ -167,19 +167,20 @@ class Reloader:
         spec, live = edit.spec, self._live
         kept = {place: live.part(place) for place in FIELDS if place not in steps.parts and place != "realtime"}
         parts = build.build(spec, audio=self._audio, kept=kept)
+        tools = live.tools(spec)
         prepared = None
         try:
             if isinstance(parts.model, RealtimeModel):
                 prepared = PreparedModel(parts.model)
                 parts = replace(parts, model=prepared)
-                await prepared.open(instructions(spec), live.history(), live.tools(spec), parts)
+                await prepared.open(instructions(spec), live.history(), tools, parts)
             while await self._idle_or_newer(edit):
                 async with self._idle.turn():
                     history = live.history()
                     if prepared:
                         await prepared.catch_up(history)
                     if self._idle.idle:  # else somebody began to speak while the provider was told the latest
-                        await live.hand_over(spec, parts, history)
+                        await live.hand_over(spec, parts, tools, history)
                         return True
             return False
         finally:
