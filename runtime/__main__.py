@@ -26,6 +26,7 @@ from .errors import SpecError
 from .redaction import Formatter
 from .spec.session_spec import SessionSpec
 from .spec.settings import LIVEKIT_VARIABLES, Log, Mode, Settings
+from .terminal.output import standard_output
 
 STARTED = time.time()
 """What is saved later than this is an edit."""
@@ -70,6 +71,18 @@ def do(cfg: DictConfig) -> None:
     elif mode is Mode.SERVE:
         _serve(settings, spec, why)
     else:
+        _call(settings, spec, why)
+
+
+def _call(settings: Settings, spec: SessionSpec, why: str) -> None:
+    from .events import Notice
+    from .terminal.keyboard import one_by_one
+    from .terminal.view import view
+
+    with view(settings.lines) as shown, one_by_one(shown.live):
+        if why:
+            shown.show(Notice(text=why))
+        shown.connecting(spec.persona.name)  # before LiveKit is imported, which takes seconds
         from .call.build import check_audio, check_secrets
 
         check_secrets(spec, os.environ)
@@ -79,7 +92,7 @@ def do(cfg: DictConfig) -> None:
         from .terminal.console import call_here
 
         store = SpecStore(_overrides(), settings, audio=settings.console.audio, since=STARTED)
-        if call_here(spec, store, why=why).reason == "error":
+        if call_here(spec, store, shown).reason == "error":
             raise SystemExit(1)
 
 
@@ -158,7 +171,7 @@ def main() -> None:
         print(BASH)
         return
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-") and not completing]
-    with exits():
+    with exits(), standard_output():
         if not CONF.is_dir():
             raise SpecError(f"{CONF} is not there: the program runs from a checkout (uv run, or pip install -e .)")
         load_dotenv(Path(".env"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 from livekit.agents import Agent, AgentSession, RunContext
 from livekit.agents.llm import RealtimeModel, RealtimeModelError
@@ -71,6 +71,7 @@ class Call:
         self._opened = asyncio.Event()
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._outcome: str | None = None
+        self._started: set[asyncio.Task[None]] = set()
 
     async def run(self, join: Join) -> Ended:
         """Holds the whole call: join, open, talk and follow edits until somebody hangs up, close.
@@ -103,12 +104,12 @@ class Call:
             self._live.attach(self._session)
             self._joined.set()
             async with asyncio.TaskGroup() as self._tasks:
-                opening = self._tasks.create_task(self._open())
-                following = self._tasks.create_task(reloader.follow(self._specs))
+                self._start(self._open())
+                self._start(reloader.follow(self._specs))
                 reason = await self._closed
-                opening.cancel()
-                following.cancel()
                 self._watchdog.rest()
+                for task in self._started:
+                    task.cancel()
         self._transcript.close()
         ended = self._ended(reason)
         self._emit(ended)
@@ -122,19 +123,25 @@ class Call:
             await close(self._session, self._emit)
             await self._live.aclose()
 
+    @property
+    def over(self) -> bool:
+        """Somebody has hung up: nothing that is said from now on is answered."""
+        return self._closed.done() or self._outcome is not None
+
     async def begin_turn(self, text: str) -> SpeechHandle | None:
         """The trainee's typed turn: cuts the persona short, as speaking would. None once the call is over."""
         await self._joined.wait()
-        if self._closed.done():
+        if self.over:
             return None
         async with self._idle.turn():
-            await self._session.interrupt()
-            return self._session.generate_reply(user_input=text)
+            await self._cut_short()
+            return self._start_turn(lambda: self._session.generate_reply(user_input=text))
 
-    async def type(self, text: str) -> None:
-        """The trainee's typed turn; returns when the persona has answered it."""
+    async def type(self, text: str) -> bool:
+        """The trainee's typed turn; returns when the persona has answered it. False once the call is over."""
         if handle := await self.begin_turn(text):
             await self._finished(handle)
+        return handle is not None
 
     async def opened(self) -> None:
         """Returns once the opening line was said, or the call has closed before."""
@@ -147,7 +154,8 @@ class Call:
     async def _open(self) -> None:
         """The persona speaks first; a model that says nothing is asked once more."""
         for _ in range(2):
-            handle = self._speak_first()
+            if (handle := self._speak_first()) is None:
+                return
             speaking = asyncio.ensure_future(self._transcript.spoke.wait())
             finished = asyncio.ensure_future(self._finished(handle))
             both = [speaking, finished]
@@ -158,20 +166,39 @@ class Call:
                 break
             finished.cancel()
             self._watchdog.fail("opening", "nothing was said")
-            await self._session.interrupt(force=True)
+            await self._cut_short(force=True)
         self._opened.set()
         self._idle.opened()
 
-    def _speak_first(self) -> SpeechHandle:
+    def _speak_first(self) -> SpeechHandle | None:
         """The opening line, to the letter where the model can be given a text to say."""
         opening = said_in(self._live.spec.persona.front.opening, self._live.spec.language.base)
         if not opening:
-            return self._session.generate_reply(instructions="The call has just been answered. Speak first.")
-        if self._says_texts():
-            return self._session.say(opening[0])
-        return self._session.generate_reply(
-            instructions=f"The call has just been answered. Say exactly this, and nothing else: {opening[0]}"
+            return self._speak("The call has just been answered. Speak first.")
+        return self._speak(
+            f"The call has just been answered. Say exactly this, and nothing else: {opening[0]}", text=opening[0]
         )
+
+    def _speak(self, instructions: str, *, text: str = "") -> SpeechHandle | None:
+        """A turn that nobody asked for: this text to the letter where the model can be given one, else by these
+        instructions. None once the call is over."""
+        if text and self._says_texts():
+            return self._start_turn(lambda: self._session.say(text))
+        return self._start_turn(lambda: self._session.generate_reply(instructions=instructions))
+
+    def _start_turn(self, start: Callable[[], SpeechHandle]) -> SpeechHandle | None:
+        """Starts a turn of the persona: the only place that does. None once the call is over."""
+        if self.over:
+            return None
+        try:
+            return start()
+        except RuntimeError as error:  # LiveKit is closing the session; its `close` event says why
+            logger.info("no turn was started: %s", error)
+            return None
+
+    async def _cut_short(self, *, force: bool = False) -> None:
+        with suppress(RuntimeError):  # LiveKit is closing the session, or these are her last words
+            await self._session.interrupt(force=force)
 
     def _says_texts(self) -> bool:
         model = self._live.parts.model
@@ -184,14 +211,21 @@ class Call:
             self._watchdog.fail("reply", str(error))
 
     def _ask_again(self) -> None:
-        self._tasks.create_task(self._answer_again())
+        if self.over:  # her last words do not come: nobody waits for them for ever
+            self._close("no_answer")
+        else:
+            self._start(self._answer_again())
 
     async def _answer_again(self) -> None:
-        await self._session.interrupt(force=True)
-        try:
-            await self._finished(self._session.generate_reply())
-        except RuntimeError as error:  # the session is closing: whoever closes it says why
-            self._watchdog.fail("reply", str(error))
+        await self._cut_short(force=True)
+        if handle := self._start_turn(self._session.generate_reply):
+            await self._finished(handle)
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        """Does this beside the call, and stops with it."""
+        task = self._tasks.create_task(work)
+        self._started.add(task)
+        task.add_done_callback(self._started.discard)
 
     def _emit(self, event: Event) -> None:
         """A broken sink must not touch the call."""
@@ -223,12 +257,9 @@ class Call:
         elif event.new_state == "speaking":
             self._watchdog.rest()
         silences = [timer for timer in self._live.spec.arc.front.timers if timer.silence]
-        if event.new_state == "away" and silences and not self._closed.done():
+        if event.new_state == "away" and silences:
             lines = said_in(silences[0].say, self._live.spec.language.base)
-            if lines and self._says_texts():
-                self._session.say(lines[0])
-            else:
-                self._session.generate_reply(instructions="The line has gone silent. Ask whether anyone is there.")
+            self._speak("The line has gone silent. Ask whether anyone is there.", text=lines[0] if lines else "")
 
     def _on_error(self, event: ErrorEvent) -> None:
         error = event.error

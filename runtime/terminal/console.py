@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
-import termios
-import threading
-import tty
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
@@ -20,37 +16,39 @@ from ..call.session import Call
 from ..events import Ended, Notice
 from ..files.store import SpecStore
 from ..spec.session_spec import AnyEdit, SessionSpec
+from . import keyboard
 from .line_editor import LineEditor
-from .view import JsonLines, View, view
+from .view import JsonLines, View
 
 END = "/end"
 """What a trainee types to hang up."""
+LINE_LIMIT = 65_536
+"""Bytes of one piped line."""
 
 
-def call_here(spec: SessionSpec, store: SpecStore, *, why: str = "") -> Ended:
-    """Holds one call in this terminal until somebody hangs up, input ends, or Ctrl-C. `why` is said first."""
-    return asyncio.run(_call(spec, store, why))
+def call_here(spec: SessionSpec, store: SpecStore, shown: View | JsonLines) -> Ended:
+    """Holds one call in this terminal until somebody hangs up, input or output ends, or Ctrl-C."""
+    return asyncio.run(_call(spec, store, shown))
 
 
-async def _call(spec: SessionSpec, store: SpecStore, why: str) -> Ended:
+async def _call(spec: SessionSpec, store: SpecStore, shown: View | JsonLines) -> Ended:
     settings = store.settings
     audio = settings.console.audio
-    with view(settings.lines) as shown:
-        if why:
-            shown.show(Notice(text=why))
-        store.put({}, spec)
-        edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
-        store.follow({}, edits.put_nowait)
-        call = Call(_each(edits), shown.show, audio=audio, reload=settings.reload)
-        with _interrupts(call):
-            async with http_context.open(), asyncio.TaskGroup() as tasks:
-                trainee = tasks.create_task(_trainee(call, shown, typing=shown.live and sys.stdin.isatty()))
-                watching = tasks.create_task(store.keep(lambda line: shown.show(Notice(text=line))))
-                try:
-                    return await call.run(partial(_joined, audio=audio))
-                finally:
-                    trainee.cancel()
-                    watching.cancel()
+    store.put({}, spec)
+    edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
+    store.follow({}, edits.put_nowait)
+    call = Call(_each(edits), shown.show, audio=audio, reload=settings.reload)
+    if shown.out:
+        shown.out.when_lost(lambda: call.hang_up("output_lost"))
+    with _interrupts(call):
+        async with http_context.open(), asyncio.TaskGroup() as tasks:
+            trainee = tasks.create_task(_trainee(call, shown))
+            watching = tasks.create_task(store.keep(lambda line: shown.show(Notice(text=line))))
+            try:
+                return await call.run(partial(_joined, audio=audio))
+            finally:
+                trainee.cancel()
+                watching.cancel()
 
 
 async def _each(edits: asyncio.Queue[AnyEdit]) -> AsyncIterator[AnyEdit]:
@@ -70,77 +68,43 @@ async def _joined(session: AgentSession[None], agent: Agent, *, audio: bool) -> 
         yield
 
 
-async def _trainee(call: Call, shown: View | JsonLines, *, typing: bool) -> None:
-    """Passes on what the trainee types. Typed live it cuts the persona short; piped it waits for her to finish."""
+async def _trainee(call: Call, shown: View | JsonLines) -> None:
+    """Passes on what the trainee types. Typed live it cuts the persona short; piped it waits for her to finish. What
+    comes once the call is over is left unread."""
+    typing = shown.live and keyboard.is_terminal()
     if not typing:
         await call.opened()
     async for line in _typed_lines(shown) if typing else _piped_lines():
         text = line.strip()
         if text == END:
             break
-        if text and typing:
-            await call.begin_turn(text)
-        elif text:
-            await call.type(text)
+        if text and not await (call.begin_turn(text) if typing else call.type(text)):
+            return
     call.hang_up()
 
 
 async def _typed_lines(shown: View | JsonLines) -> AsyncIterator[str]:
     """Lines from the keyboard, edited on the screen's last line."""
-    editor = LineEditor()
-    keys: asyncio.Queue[bytes] = asyncio.Queue()
-    keyboard = sys.stdin.fileno()
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        try:
-            keys.put_nowait(os.read(keyboard, 4096))
-        except OSError:  # the terminal is gone
-            keys.put_nowait(b"")
-
-    with _cbreak(keyboard):
-        loop.add_reader(keyboard, read)
-        try:
-            shown.show_typing("", 0)
-            while not editor.ended:
-                data = await keys.get()
-                lines = editor.feed(data) if data else []
-                shown.show_typing(editor.text, editor.cursor)
-                for line in lines:
-                    yield line
-                if not data:
-                    return
-        finally:
-            loop.remove_reader(keyboard)
+    editor = LineEditor(sys.stdin.encoding)
+    shown.show_typing("", 0)
+    while not editor.ended and (keys := await keyboard.read()):
+        lines = editor.feed(keys)
+        shown.show_typing(editor.text, editor.cursor)
+        for line in lines:
+            yield line
 
 
 async def _piped_lines() -> AsyncIterator[str]:
-    """Lines of standard input until it ends. A thread reads them, as a pipe or a file may block for ever."""
-    lines: asyncio.Queue[bytes] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        try:
-            while line := sys.stdin.buffer.readline():
-                loop.call_soon_threadsafe(lines.put_nowait, line)
-            loop.call_soon_threadsafe(lines.put_nowait, b"")
-        except (RuntimeError, ValueError, OSError):
-            return  # the call is over and its loop or its input closed
-
-    threading.Thread(target=read, daemon=True, name="stdin").start()
-    while line := await lines.get():
-        yield line.decode(errors="replace")
-
-
-@contextmanager
-def _cbreak(terminal: int) -> Iterator[None]:
-    """Keys arrive one by one and unechoed; Ctrl-C stays a signal."""
-    before = termios.tcgetattr(terminal)
-    tty.setcbreak(terminal)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+    """Lines of standard input until it ends. No more is read than is answered; a longer line comes in pieces."""
+    rest = b""
+    while data := await keyboard.read():
+        *lines, rest = (rest + data).split(b"\n")
+        if len(rest) > LINE_LIMIT:
+            lines, rest = [*lines, rest], b""
+        for line in lines:
+            yield line.decode(sys.stdin.encoding, "replace")
+    if rest:
+        yield rest.decode(sys.stdin.encoding, "replace")
 
 
 @contextmanager

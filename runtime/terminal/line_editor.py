@@ -12,11 +12,11 @@ _SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O[A-Z]|\[?[0-9;?]*$|[^\[O]
 class LineEditor:
     """A line of text with a cursor, and the lines before it. Knows no terminal: bytes come in by `feed`."""
 
-    def __init__(self) -> None:
+    def __init__(self, encoding: str = "utf-8") -> None:
         self.text = ""
         self.cursor = 0
         self.ended = False
-        self._decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+        self._decode = codecs.getincrementaldecoder(encoding)(errors="replace").decode
         self._pending = ""
         self._history: list[str] = []
         self._shown = 0

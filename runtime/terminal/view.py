@@ -7,7 +7,7 @@ import time
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -31,6 +31,7 @@ from ..events import (
     to_json,
 )
 from ..spec.settings import Lines
+from .output import Output
 
 EMOTION_STYLES = {
     "angry": "bold red",
@@ -47,7 +48,8 @@ CHANGES_SHOWN = 8
 
 @dataclass(slots=True)
 class Moving:
-    """What moves in one call: whose line it is, and where the persona is with it."""
+    """The row of one call that is on: its persona and trainee, the line that is being said, and what the persona does
+    (a `State`, or `connecting`)."""
 
     persona: str = ""
     user: str = ""
@@ -57,10 +59,12 @@ class Moving:
 
 def view(lines: Lines) -> View | JsonLines:
     """What shows calls on standard output."""
+    out = sys.stdout
+    assert isinstance(out, Output)
     if lines is Lines.JSON:
-        return JsonLines(sys.stdout.buffer)
-    console = Console(highlight=False)
-    return View(console, live=console.is_terminal and not console.is_dumb_terminal)
+        return JsonLines(out)
+    console = Console(file=out, highlight=False)
+    return View(console, live=console.is_terminal and not console.is_dumb_terminal, out=out)
 
 
 class JsonLines:
@@ -68,10 +72,11 @@ class JsonLines:
 
     live = False
 
-    def __init__(self, out: BinaryIO) -> None:
-        self._out = out
+    def __init__(self, out: Output) -> None:
+        self.out = out
+        out.reconfigure(encoding="utf-8")  # JSON's own, whatever the terminal's is
 
-    def __enter__(self) -> JsonLines:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,28 +85,33 @@ class JsonLines:
     def show(self, event: Event) -> None:
         """Takes one event of a call."""
         if not isinstance(event, Interim | State):
-            self._out.write(to_json(event).encode(errors="replace") + b"\n")
-            self._out.flush()
+            self.out.write(to_json(event) + "\n")
+            self.out.flush()
 
     def show_typing(self, text: str, cursor: int) -> None:
         """Nothing: what is typed is a line once it is whole."""
+
+    def connecting(self, persona: str) -> None:
+        """Nothing: the call is an event once it has started."""
 
 
 class View:
     """Calls on a terminal. With `live`, words show as they are said; without (a pipe), whole lines alone do.
 
-    Lines of calls in rooms say whose they are: the user id stands in front, and in a pipe the room too.
+    Lines of calls in rooms say whose they are: the user id stands in front, and in a pipe the room too. `out` is what
+    the console writes to, where that is the program's standard output.
     """
 
-    def __init__(self, console: Console, *, live: bool) -> None:
+    def __init__(self, console: Console, *, live: bool, out: Output | None = None) -> None:
         self.live = live
+        self.out = out
         self._console = console
         self._calls: dict[str, Moving] = {}
         self._typed: tuple[str, int] | None = None
         self._shown = ""
         self._live = Live(self, console=console, auto_refresh=False, transient=True) if live else None
 
-    def __enter__(self) -> View:
+    def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         return self
@@ -112,12 +122,21 @@ class View:
         if self._live:
             self._live.stop()
 
+    def connecting(self, persona: str) -> None:
+        """The call in this terminal is being set up: a row says so until something is said."""
+        if self._live:
+            self._calls[""] = Moving(persona, state="connecting")
+            self._refresh()
+        elif self._console.is_terminal:
+            self._console.print(Text(f"{clean(persona)}: connecting …", style="dim"))
+
     def show(self, event: Event) -> None:
-        """Takes one event of a call."""
-        call = self._calls.setdefault(event.room, Moving(user=event.user))
+        """Takes one event of a call. Only a call that has started has a row, until it has ended."""
+        call = self._calls.get(event.room) or Moving(user=event.user)
         match event:
             case Started():
                 call.persona = event.persona
+                self._calls[event.room] = call
                 self._print(event, _header(event))
             case Interim():
                 call.interim = event
@@ -146,7 +165,7 @@ class View:
                 self._show_receipt(event)
             case Ended():
                 self._print(event, _summary(event), timed=bool(event.room))
-                del self._calls[event.room]
+                self._calls.pop(event.room, None)
         self._refresh()
 
     def _show_receipt(self, event: Reload) -> None:
@@ -172,8 +191,10 @@ class View:
                 who = call.persona if call.interim.speaker == "customer" else other
                 line = _said(who, f"{call.interim.text} …", "dim")
                 rows.append(Text.assemble(self._stamp(call.interim, timed=True), line))
+            elif call.state == "connecting":
+                rows.append(Text(f"{clean(call.persona)}: connecting …", style="dim"))
             elif call.state == "thinking":
-                rows.append(Text(f"{call.user} …".strip(), style="dim"))
+                rows.append(Text(f"{clean(call.user)} …".strip(), style="dim"))
         if self._typed is not None:
             text, cursor = self._typed
             under = text[cursor : cursor + 1] or " "
@@ -182,6 +203,8 @@ class View:
 
     def _print(self, event: Event, line: Text, *, timed: bool = False) -> None:
         self._console.print(Text.assemble(self._stamp(event, timed=timed), line), soft_wrap=not self.live)
+        if self.out and (note := self.out.note()):
+            self._console.print(Text(note, style="yellow"), soft_wrap=not self.live)
 
     def _stamp(self, event: Event, *, timed: bool) -> Text:
         """When, and in whose call."""

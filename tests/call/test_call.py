@@ -41,8 +41,8 @@ from runtime.redaction import Formatter
 from runtime.spec.prompt import instructions
 from runtime.spec.session_spec import Edit, SessionSpec
 from tests.conftest import COMMAND, ROOT
-from tests.held import held
-from tests.loopback import Close, Conversation, Refuse, Server
+from tests.held import Skip, held
+from tests.loopback import Close, Conversation, Refuse, Server, Stall, ToolCall
 from tests.loopback import openai_http as loopback_http
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
@@ -162,6 +162,42 @@ async def test_a_trainee_may_hang_up_during_the_opening() -> None:
     call.hang_up()
     assert (await call.run(typed)).reason == "trainee_left"
     assert isinstance(events[-1], Ended)
+
+
+async def test_nobody_starts_a_turn_once_the_call_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever closes the session, a turn typed then begins nothing and raises nothing."""
+    async with OpenAIHTTPServer(reply=echo) as server, held("openai_pipeline", server, monkeypatch) as line:
+        server.may_speak.clear()
+        assert await line.call.begin_turn("hello")
+        await line.until(lambda: bool(line.of(Heard)))
+        line.session.shutdown()
+        assert await line.call.begin_turn("are you closing?") is None
+        assert (await line.ended()).turns == 1
+        assert line.call.over
+        assert await line.call.type("are you there?") is False
+        assert len(server.chats) == 1
+
+
+async def test_nothing_is_answered_after_her_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the moment at which she hangs up what the trainee types is left alone, and her last words are said whole."""
+    async with OpenAIHTTPServer(reply=lambda c, h: ToolCall("end_call", {"outcome": "resolved"})) as server:
+        async with held("openai_pipeline", server, monkeypatch) as line:
+            assert await line.call.begin_turn("goodbye")
+            await line.until(lambda: line.call.over)
+            assert await line.call.begin_turn("are you there?") is None
+            assert (await line.ended()).reason == "resolved"
+            assert [heard.text for heard in line.of(Heard)] == ["goodbye"]
+
+
+async def test_a_call_ends_while_its_model_is_asked_again(monkeypatch: pytest.MonkeyPatch, skip: Skip) -> None:
+    """A model that never answers does not keep a call from being hung up."""
+    async with OpenAIHTTPServer(on_chat=[Stall()] * 9) as server, held("openai_pipeline", server, monkeypatch) as line:
+        await line.call.begin_turn("hello")
+        await line.until(lambda: bool(line.of(Heard)))
+        skip(12.1)
+        await server.until(lambda: len(server.chats) > 1)
+        line.call.hang_up()
+        assert (await line.ended()).reason == "trainee_left"
 
 
 async def test_a_sink_that_breaks_does_not_touch_the_call() -> None:

@@ -64,7 +64,7 @@ def terminal(environment: dict[str, str], cwd: Path, *arguments: str) -> Iterato
         stdin=inside,
         stdout=inside,
         stderr=inside,
-        env={**environment, "TERM": "xterm-256color", "TZ": "UTC"},
+        env={"TERM": "xterm-256color", **environment, "TZ": "UTC"},
         cwd=cwd,
         start_new_session=True,
         preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),  # makes it the controlling terminal
@@ -81,6 +81,10 @@ def terminal(environment: dict[str, str], cwd: Path, *arguments: str) -> Iterato
         os.close(inside)
 
 
+def shell(line: str, environment: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["bash", "-c", line], env=environment, cwd=cwd, capture_output=True, timeout=60)
+
+
 def prompted(text: str) -> bool:
     return "What are you going to do about it?" in text.replace("\n", " ") and "\n>" in text
 
@@ -88,7 +92,9 @@ def prompted(text: str) -> bool:
 def test_a_typed_call_on_a_terminal(environment: dict[str, str], here: Path) -> None:
     """She speaks first; what is typed shows as it is typed, then stands above the answer; /end closes the call."""
     with terminal(environment, here) as screen:
+        screen.until(lambda text: "Sarah Thompson: connecting …" in text)
         opened = screen.until(prompted)
+        assert "connecting" not in opened
         assert "Sarah Thompson  model offline · voice bright_female" in opened
         screen.press("what is your accoumt\x7f\x7fnt number?")
         screen.until(lambda text: "> what is your account number?" in text)
@@ -125,6 +131,94 @@ def test_thai_is_typed_and_answered(environment: dict[str, str], here: Path) -> 
         assert screen.wait() == 0
 
 
+def test_a_line_typed_before_the_call_is_ready_is_kept(environment: dict[str, str], here: Path) -> None:
+    """What is typed while the program still starts is a turn once it has."""
+    with terminal(environment, here) as screen:
+        screen.press("what is your account number?\r/end\r")
+        screen.until(lambda text: "You: what is your account number?" in text and "Call ended: trainee_left" in text)
+        assert screen.wait() == 0
+
+
+def test_a_terminal_that_can_only_print(environment: dict[str, str], here: Path) -> None:
+    """With TERM=dumb lines are typed and printed; /end ends the program though the terminal could still be read."""
+    with terminal(environment | {"TERM": "dumb"}, here) as screen:
+        screen.until(lambda text: "Sarah Thompson: connecting" in text)
+        screen.press("what is your account number?\n")
+        screen.until(lambda text: "CUST-2847" in text)
+        screen.press("/end\n")
+        screen.until(lambda text: "Call ended: trainee_left. 1 turn" in text)
+        assert screen.wait() == 0
+        assert b"\x1b" not in screen.written
+
+
+def test_input_after_the_end_is_left_unread(run: Run) -> None:
+    """Once she has hung up nothing is answered any more: her last words, the summary, exit code 0."""
+    done = run(stdin="shut up idiot\nshut up idiot\nare you there?\nhello?\n")
+    assert (done.code, done.err) == (0, "")
+    said, ended = done.out.splitlines()[-2:]
+    assert said.endswith("Goodbye.")
+    assert ended.startswith("Call ended: walked_out (not passed). 2 turns")
+
+
+def test_a_pipe_that_stays_open_does_not_hold_the_program(environment: dict[str, str], here: Path) -> None:
+    """/end ends the program while whoever writes to its input goes on."""
+    process = subprocess.Popen(COMMAND, stdin=-1, stdout=-1, stderr=-1, env=environment, cwd=here)
+    assert process.stdin and process.stdout and process.stderr
+    process.stdin.write(b"hello\n/end\n")
+    process.stdin.flush()
+    assert process.wait(timeout=DEADLINE) == 0
+    assert "Call ended: trainee_left. 1 turn" in process.stdout.read().decode()
+    assert process.stderr.read() == b""
+    for stream in (process.stdin, process.stdout, process.stderr):
+        stream.close()
+
+
+@pytest.mark.parametrize(
+    ("stdin", "turns"), [("<&-", 0), ("< /dev/null", 0), ("< lines", 2), ("< fifo & cat lines > fifo; wait $!", 2)]
+)
+def test_whatever_input_is(stdin: str, turns: int, environment: dict[str, str], here: Path) -> None:
+    """Closed, nothing, a file, a named pipe: the call is held with the lines that there are."""
+    (here / "lines").write_text("hello\nwhat is your account number?")
+    os.mkfifo(here / "fifo")
+    done = shell(f"{' '.join(map(repr, COMMAND))} {stdin}", environment, here)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert f"Call ended: trainee_left. {turns} turns" in done.stdout.decode()
+
+
+@pytest.mark.parametrize(("encoding", "thai"), [("cp874", "สวัสดีค่ะ"), ("latin-1", "?????????")])
+def test_no_line_is_lost_to_an_encoding(encoding: str, thai: str, environment: dict[str, str], here: Path) -> None:
+    """What the output's encoding lacks is replaced, and that is said once; every line is there."""
+    env = environment | {"PYTHONIOENCODING": encoding}
+    spoken = f"{thai} x\n{thai} ♥\n".encode(encoding, "replace")
+    done = subprocess.run([*COMMAND, "language=th"], input=spoken, env=env, cwd=here, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    shown = done.stdout.decode(encoding).splitlines()
+    assert "voice bright_female" in shown[1]
+    assert [line[9:] for line in shown if line[9:].startswith("You:")] == [f"You: {thai} x", f"You: {thai} ?"]
+    assert shown[-1].startswith("Call ended: trainee_left. 2 turns")
+    assert sum("lacks some characters" in line for line in shown) == (encoding == "latin-1")
+
+
+@pytest.mark.parametrize("mode", ["console", "prompt"])
+def test_a_full_disk_is_one_line(mode: str, environment: dict[str, str], here: Path) -> None:
+    """What cannot be written ends the program with one line and exit code 1; a call is hung up."""
+    with open("/dev/full", "wb") as full:
+        command = [*COMMAND, f"mode={mode}"]
+        process = subprocess.Popen(command, stdin=-1, stdout=full, stderr=-1, env=environment, cwd=here)
+    assert process.stdin and process.stderr
+    assert process.wait(timeout=DEADLINE) == 1
+    assert process.stderr.read() == b"error: standard output: No space left on device\n"
+    process.stdin.close()
+    process.stderr.close()
+
+
+def test_a_closed_output_is_one_line(environment: dict[str, str], here: Path) -> None:
+    """A call that nobody could see is not begun."""
+    done = shell(f"{' '.join(map(repr, COMMAND))} >&-", environment, here)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: standard output is closed") and done.stderr.count(b"\n") == 1
+
+
 def test_piped_lines_are_a_whole_conversation(run: Run) -> None:
     """Each line waits for the answer to the one before; the output is plain, and its end closes the call."""
     done = run(stdin="hello\r\n\n  what is your account number?  \n")
@@ -152,10 +246,10 @@ def test_end_and_bytes_that_are_no_text(run: Run) -> None:
 
 def test_a_reader_that_leaves_is_no_error(environment: dict[str, str], here: Path) -> None:
     """`| head -1` ends the program without a traceback."""
-    shell = f"{' '.join(map(repr, COMMAND))} < /dev/null | head -1"
-    done = subprocess.run(["bash", "-c", shell], env=environment, cwd=here, capture_output=True, timeout=60)
+    done = shell(f"{' '.join(map(repr, COMMAND))} < /dev/null | head -1; exit ${{PIPESTATUS[0]}}", environment, here)
     assert done.stderr.decode() == ""
     assert done.stdout.count(b"\n") == 1
+    assert done.returncode == 1, "what was left unread was not shown"
 
 
 def test_sigterm_hangs_up(environment: dict[str, str], here: Path) -> None:

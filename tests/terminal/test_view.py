@@ -1,5 +1,6 @@
 """What a call shows on a terminal."""
 
+from dataclasses import replace
 from io import StringIO
 
 from rich.console import Console
@@ -67,6 +68,31 @@ def test_each_line_of_a_room_says_whose_it_is() -> None:
     ).splitlines()
     assert [line.split("]")[0].split("[")[1] for line in screen] == ["ann", "ann", "bob", "bob"]
     assert "Trainee: Sorry." in screen[-1]
+
+
+def test_only_calls_that_are_on_have_a_row() -> None:
+    """A room that was left alone, or one whose call is over, keeps nothing; events without a call draw no row."""
+    console = Console(file=StringIO(), width=100, force_terminal=True, color_system=None)
+    with View(console, live=True) as view:
+        for room in map(str, range(100)):
+            view.show(Notice(at=AT, room=room, user="u", text="no persona answers"))
+            view.show(State(at=AT, room=room, user="u", state="thinking"))
+            view.show(Ended(at=AT, room=room, user="u", reason="error"))
+        assert rows(view) == ""
+        view.show(replace(STARTED, room="r", user="ann"))
+        view.show(State(at=AT, room="r", user="ann", state="thinking"))
+        assert rows(view) == "ann …"
+        view.show(Ended(at=AT, room="r", user="ann", reason="resolved"))
+        assert rows(view) == ""
+
+
+def rows(view: View) -> str:
+    """What moves on the screen."""
+    console = Console(file=StringIO(), width=100)
+    console.print(view)
+    text = console.file
+    assert isinstance(text, StringIO)
+    return text.getvalue().strip()
 
 
 def test_failures_and_recoveries_are_shown() -> None:

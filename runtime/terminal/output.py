@@ -1,0 +1,111 @@
+"""Standard output as a user may have set it up: with an encoding that lacks characters, a reader that leaves, a full
+disk. Nothing that is written to it raises."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from ..errors import SpecError
+
+_PLAIN = {"—": "-", "–": "-", "…": "...", "·": "-", "→": "->", "↻": "~", "↔": "<->", "≤": "<=", "’": "'", "‘": "'"}
+_PLAIN |= {"“": '"', "”": '"', "\u00a0": " ", "✓": "+", "✗": "x"}
+"""What stands in for a character of this program's own, or of typography. Any other is shown as a question mark."""
+
+
+class Output(io.TextIOWrapper):
+    """A text stream that replaces what its encoding lacks, and drops what cannot be written.
+
+    `lost` is the first error of writing. One line on stderr says so, unless the reader of a pipe has left, which is no
+    error of anybody's.
+    """
+
+    lacking = False
+    """Whether a character of any stream had to be replaced by a question mark."""
+
+    def __init__(self, stream: BinaryIO, encoding: str, *, line_buffering: bool) -> None:
+        super().__init__(stream, encoding=encoding, errors="plainly", line_buffering=line_buffering)
+        self.lost: OSError | None = None
+        self._then: Callable[[], None] | None = None
+        self._noted = False
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            self._lose(error)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            self._lose(error)
+
+    def note(self) -> str:
+        """One line that says so if characters were replaced by question marks; once."""
+        if not self.lacking or self._noted:
+            return ""
+        self._noted = True
+        return f"the encoding here, {self.encoding}, lacks some characters: each is shown as ?"
+
+    def _lose(self, error: OSError) -> None:
+        if isinstance(error, BrokenPipeError):  # nothing will ever be read: what is still to come is not tried
+            self.discard()
+        if self.lost is None:
+            self.lost = error
+            if not isinstance(error, BrokenPipeError):
+                print(f"error: standard output: {error.strerror}", file=sys.stderr)
+            if self._then:
+                self._then()
+
+    def when_lost(self, then: Callable[[], None]) -> None:
+        """Has this called when the first text is lost, or now if that has happened."""
+        self._then = then
+        if self.lost:
+            then()
+
+    def discard(self) -> None:
+        """Throws away what is not written yet, and whatever comes."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    shown = "".join(_PLAIN.get(character, "?") for character in error.object[error.start : error.end])
+    Output.lacking |= "?" in shown
+    return shown, error.end
+
+
+codecs.register_error("plainly", _plainly)
+
+
+@contextmanager
+def standard_output() -> Iterator[Output]:
+    """Makes `sys.stdout` an `Output` for as long as the program runs. Exit code 1 if some of it was lost.
+
+    Raises:
+        SpecError: standard output is closed.
+    """
+    if not isinstance(sys.stdout, io.TextIOWrapper):  # None
+        raise SpecError("standard output is closed: nothing could be shown. Send it to /dev/null if that is meant")
+    before = sys.stdout
+    sys.stdout = output = Output(before.detach(), before.encoding, line_buffering=before.line_buffering)
+    try:
+        yield output
+    finally:
+        output.flush()
+        if note := output.note():
+            print(note, file=sys.stderr)
+        if output.lost:
+            output.discard()
+    if output.lost:
+        raise SystemExit(1)
