@@ -6,8 +6,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -28,10 +28,14 @@ from .realtime import Acknowledgement, NotAccepted
 
 CLOSE_SECONDS = 1.5
 """A call is not kept waiting by a part that hangs when it is closed."""
+LEAST_ITEMS = 4
+"""Of a history that is shortened: what the persona and the trainee said last must stay."""
 ENTER_SECONDS = 10.0
 """How long an agent may take to take over."""
 HEARD_AGAIN_SECONDS = 0.3
 """The latest audio, which an agent that takes over hears again: a word that began just before is not cut."""
+HEARD_UNPROVEN_SECONDS = 3.0
+"""The same while an agent that has taken over may still fail: all that only it has heard."""
 FIELDS = {"realtime": "model", "llm": "model", "stt": "stt", "tts": "tts", "detector": "vad"}
 """Where `Parts` holds the part of each place."""
 
@@ -91,6 +95,7 @@ class LiveAgent:
         self.agent = PersonaAgent(spec, parts, self.tools(spec))
         self._input: PausableInput | None = None
         self._replaced: list[Any] = []
+        self._left_out: frozenset[str] = frozenset()
 
     def attach(self, session: AgentSession[None]) -> None:
         """Takes over a session that has started with `agent`."""
@@ -110,7 +115,28 @@ class LiveAgent:
 
     def history(self) -> ChatContext:
         """What was said so far, as the next session is told it."""
-        return self._session.history.copy(exclude_instructions=True, exclude_config_update=True, exclude_handoff=True)
+        said = self._session.history.copy(exclude_instructions=True, exclude_config_update=True, exclude_handoff=True)
+        return ChatContext([item for item in said.items if item.id not in self._left_out])
+
+    def shorten_history(self) -> bool:
+        """Leaves out the older half of what was said, for this session's successors. Whether there was enough of it."""
+        history = self.history()
+        if len(history.items) < 2 * LEAST_ITEMS:
+            return False
+        older = {item.id for item in history.items}
+        older -= {item.id for item in history.truncate(max_items=len(history.items) // 2).items}
+        self._left_out |= older
+        return True
+
+    @contextmanager
+    def history_kept_on_failure(self) -> Iterator[None]:
+        """If what is done meanwhile fails, the history is as long again as it was."""
+        left_out = self._left_out
+        try:
+            yield
+        except BaseException:
+            self._left_out = left_out
+            raise
 
     def part(self, place: str) -> Any:
         """The part in this place that the call runs on."""
@@ -145,11 +171,15 @@ class LiveAgent:
         text = instructions(spec)
         realtime = isinstance(self.parts.model, RealtimeModel)
         accepted = Acknowledgement(self.agent.realtime_llm_session, text) if realtime else None
-        await self.agent.update_instructions(text)
-        if tools:
-            await self.agent.update_tools(self.tools(spec))
-        if accepted:
-            await accepted.wait()
+        try:
+            await self.agent.update_instructions(text)
+            if tools:
+                await self.agent.update_tools(self.tools(spec))
+            if accepted:
+                await accepted.wait()
+        finally:
+            if accepted:
+                accepted.close()
 
     async def hand_over(
         self, spec: SessionSpec, parts: Parts, tools: list[Tool | Toolset], history: ChatContext
@@ -162,6 +192,7 @@ class LiveAgent:
         """
         agent = PersonaAgent(spec, parts, tools, history)
         async with self._input.paused() if self._input else nullcontext():
+            await self._session.interrupt(force=True)  # nobody speaks, but with a session that is of no use any more
             self._session.update_agent(agent)
             try:
                 async with asyncio.timeout(ENTER_SECONDS):
@@ -173,9 +204,21 @@ class LiveAgent:
         self.agent = agent
         self._run_on(spec, parts)
 
+    @contextmanager
+    def unproven(self) -> Iterator[None]:
+        """What the trainee says meanwhile is heard again by the next agent: this one may not have heard it."""
+        if self._input:
+            self._input.again_seconds = HEARD_UNPROVEN_SECONDS
+        try:
+            yield
+        finally:
+            if self._input:
+                self._input.again_seconds = HEARD_AGAIN_SECONDS
+
     def _run_on(self, spec: SessionSpec, parts: Parts) -> None:
-        self._replaced += replaced(self.parts, parts)
+        left = self._replaced + replaced(self.parts, parts)
         self.spec, self.parts = spec, parts
+        self._replaced = [part for part in left if part not in (parts.model, parts.stt, parts.tts)]
 
     async def close_replaced(self) -> None:
         """Closes the parts that the call has left. To be called when no speech uses them any more."""
@@ -199,6 +242,7 @@ class PausableInput(AudioInput):
     def __init__(self, source: AudioInput) -> None:
         super().__init__(label="pausable", source=source)
         self._source = source
+        self.again_seconds = HEARD_AGAIN_SECONDS
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._latest: deque[rtc.AudioFrame] = deque()
@@ -211,7 +255,7 @@ class PausableInput(AudioInput):
                 return self._again.popleft()
             frame = await self._source.__anext__()
             self._latest.append(frame)
-            while sum(kept.duration for kept in self._latest) > HEARD_AGAIN_SECONDS:
+            while sum(kept.duration for kept in self._latest) > self.again_seconds:
                 self._latest.popleft()
             if self._flowing.is_set():
                 return frame  # one that came while it was paused comes again afterwards

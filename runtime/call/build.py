@@ -170,6 +170,17 @@ def tune(part: Any, old: SessionSpec, new: SessionSpec, place: str, env: Mapping
     part.update_options(**{name: arguments[name] for name in after if before.get(name) != after[name]})
 
 
+def part_name(part: Any) -> str:
+    """A part as a person reads it in an error: its plugin and its class, "google RealtimeModel"."""
+    module, _, kind = str(getattr(part, "label", f"{type(part).__module__}.{type(part).__name__}")).rpartition(".")
+    own = {
+        module: plugin for plugin, module in (("offline", "runtime.offline"), ("inference", "livekit.agents.inference"))
+    }
+    found = re.match(r"livekit\.plugins\.(\w+)", module)
+    plugin = found[1] if found else next((name for start, name in own.items() if module.startswith(start)), "")
+    return f"{plugin} {kind}".strip()
+
+
 def _where(spec: SessionSpec, place: str) -> str:
     group = "vad" if place == "detector" else "model"
     return f"{group}={spec.choices[group]}: {place}"

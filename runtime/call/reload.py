@@ -7,30 +7,36 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
+from typing import Any
 
-from livekit.agents.llm import RealtimeModel
+from livekit.agents.llm import RealtimeModel, RealtimeModelError
 
-from ..events import Change, Emit, How, Reload
+from ..events import Change, Emit, Failure, How, Reload
 from ..spec.prompt import instructions
 from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import ReloadMode
 from . import build
 from .agent import FIELDS, LiveAgent, close, replaced
+from .build import Parts, part_name
 from .idle import IdleMonitor
 from .plan import Plan, plan
-from .realtime import NotAccepted, PreparedModel
+from .realtime import NotAccepted, PreparedModel, refuses_history
 
 logger = logging.getLogger(__name__)
+
+RENEW_SECONDS = 60.0
+"""A session that has used up its context is replaced once in so long: a provider that closes each is of no use."""
 
 
 class Reloader:
     """Takes the edits of one call in turn, and decides what becomes of each.
 
     Args:
-        adopt: told of each edit that has taken effect.
+        adopt: told of each spec that has taken effect, and of the edit that brought it (None: it is back in force).
+        give_up: ends the call, for a reason.
         mode: whether edits take effect at all.
         audio: whether the call is spoken, not typed.
     """
@@ -40,7 +46,8 @@ class Reloader:
         live: LiveAgent,
         idle: IdleMonitor,
         emit: Emit,
-        adopt: Callable[[SessionSpec, Edit], None],
+        adopt: Callable[[SessionSpec, Edit | None], None],
+        give_up: Callable[[str], None],
         *,
         mode: ReloadMode,
         audio: bool,
@@ -51,15 +58,19 @@ class Reloader:
         self._adopt = adopt
         self._mode = mode
         self._audio = audio
+        self._give_up = give_up
+        self._proving = False
+        self._renewable = 0.0
+        self._tasks: asyncio.TaskGroup | None = None
         self._inbox: deque[AnyEdit] = deque()
         self._came = asyncio.Event()
 
     async def follow(self, edits: AsyncIterator[AnyEdit]) -> None:
-        """Takes edits as they come, until there are no more. Nothing that goes wrong here ends the call."""
+        """Takes edits as they come, until it is cancelled. Nothing that goes wrong with them ends the call."""
         async with asyncio.TaskGroup() as tasks:
-            reading = tasks.create_task(self._read(edits))
-            reading.add_done_callback(lambda _: self._came.set())
-            while self._inbox or not reading.done():
+            self._tasks = tasks
+            tasks.create_task(self._read(edits))
+            while True:
                 if self._inbox:
                     await self._take(self._inbox.popleft())
                 else:
@@ -83,15 +94,16 @@ class Reloader:
             steps = plan(self._live.spec, edit.spec, audio=self._audio)
             if self._mode is not ReloadMode.LIVE:
                 return self._put_off(edit, steps)
-            if not await self._apply(edit, steps):
-                return None  # superseded; it has its receipt
+            at = await self._apply(edit, steps)
+            if at is None:
+                return  # superseded; it has its receipt
         except Exception as error:
             if not isinstance(error, NotAccepted):
                 logger.exception("an edit could not be applied")
             reason = " ".join(str(error).split()) or type(error).__name__
-            return self._receipt(edit, How.REJECTED, reason=f"{reason}; the call is as it was")
-        self._receipt(edit, steps.how, (*steps.changes, *edit.program), before=before)
-        self._adopt(edit.spec, edit)
+            self._receipt(edit, How.REJECTED, reason=f"{reason}; the call is as it was")
+        else:
+            self._receipt(edit, steps.how, (*steps.changes, *edit.program), before=before, at=at)
 
     def _pass_over(self, edit: AnyEdit) -> None:
         """An edit that brings this call nothing."""
@@ -109,7 +121,14 @@ class Reloader:
         self._receipt(edit, how, changes, reason="this call keeps the spec that it began with" if frozen else "")
 
     def _receipt(
-        self, edit: AnyEdit, how: How, changes: tuple[Change, ...] = (), *, before: str = "", reason: str = ""
+        self,
+        edit: AnyEdit,
+        how: How,
+        changes: tuple[Change, ...] = (),
+        *,
+        before: str = "",
+        at: float = 0.0,
+        reason: str = "",
     ) -> None:
         self._emit(
             Reload(
@@ -119,23 +138,24 @@ class Reloader:
                 files=list(edit.files),
                 changes=changes,
                 reason=reason,
-                ms=max(0, round((time.time() - edit.at) * 1000)),
+                ms=max(0, round(((at or time.time()) - edit.at) * 1000)),
             )
         )
 
-    async def _apply(self, edit: Edit, steps: Plan) -> bool:
-        """Applies an edit; False if a newer one takes its place first."""
+    async def _apply(self, edit: Edit, steps: Plan) -> float | None:
+        """Applies an edit; returns when it took effect (Unix time), or None if a newer one takes its place first."""
         if steps.waits and not await self._idle_or_newer(edit):
-            return False
+            return None
         if steps.swap:
-            applied = await self._swap(edit, steps)
+            at = await self._swap(edit, steps)
         else:
             async with self._idle.turn() if steps.waits else nullcontext():
                 await self._live.change(edit.spec, steps)
-            applied = True
+            self._adopt(edit.spec, edit)
+            at = time.time()
         if self._idle.idle:
             await self._live.close_replaced()
-        return applied
+        return at
 
     async def _idle_or_newer(self, edit: Edit) -> bool:
         """Waits until nobody speaks. False, and a receipt, if an edit that takes this one's place comes first."""
@@ -162,28 +182,112 @@ class Reloader:
             self._pass_over(self._inbox.popleft())
         return None
 
-    async def _swap(self, edit: Edit, steps: Plan) -> bool:
+    async def _swap(self, edit: Edit, steps: Plan) -> float | None:
         """Lets an agent with parts of its own take over; a realtime one's session is open before."""
         spec, live = edit.spec, self._live
         kept = {place: live.part(place) for place in FIELDS if place not in steps.parts and place != "realtime"}
+        with live.history_kept_on_failure():
+            async with self._prepared(spec, kept) as successor:
+                while await self._idle_or_newer(edit):
+                    async with self._idle.turn():
+                        if await successor.is_ready() and self._idle.idle:  # else somebody began to speak meanwhile
+                            return await self._take_over(successor, edit)
+                return None
+
+    @asynccontextmanager
+    async def _prepared(self, spec: SessionSpec, kept: Mapping[str, Any]) -> AsyncIterator[Successor]:
+        """An agent's parts, ready to take over; closed again if they did not."""
         parts = build.build(spec, audio=self._audio, kept=kept)
-        tools = live.tools(spec)
-        prepared = None
+        successor = Successor(self._live, spec, parts)
         try:
-            if isinstance(parts.model, RealtimeModel):
-                prepared = PreparedModel(parts.model)
-                parts = replace(parts, model=prepared)
-                await prepared.open(instructions(spec), live.history(), tools, parts)
-            while await self._idle_or_newer(edit):
-                async with self._idle.turn():
-                    history = live.history()
-                    if prepared:
-                        await prepared.catch_up(history)
-                    if self._idle.idle:  # else somebody began to speak while the provider was told the latest
-                        await live.hand_over(spec, parts, tools, history)
-                        return True
-            return False
+            await successor.prepare()
+            yield successor
         finally:
-            if live.parts is not parts:  # nobody speaks with them yet: a session that is open must not stay so
-                for part in replaced(parts, live.parts):
+            if self._live.parts is not successor.parts:
+                for part in replaced(successor.parts, self._live.parts):
                     await close(part, self._emit)
+
+    async def _take_over(self, successor: Successor, edit: Edit) -> float:
+        """The successor takes over; returns when it did (Unix time). If its session ends at once, the call is as it
+        was."""
+        live = self._live
+        before = live.spec, live.parts, live.tools(live.spec)
+        self._proving = True
+        try:
+            with live.unproven():
+                try:
+                    await live.hand_over(successor.spec, successor.parts, successor.tools, live.history())
+                    at = time.time()
+                    self._adopt(edit.spec, edit)
+                    await successor.proven()
+                except NotAccepted as refused:
+                    if live.parts is successor.parts:
+                        if refused.of_history:
+                            live.shorten_history()
+                        await live.hand_over(*before, live.history())
+                        self._adopt(live.spec, None)
+                    raise
+        finally:
+            self._proving = False
+        return at
+
+    def can_replace(self, error: RealtimeModelError) -> bool:
+        """Whether a session that is of no use any more is replaced by another one: the call need not end by it then.
+
+        One that has just taken over gives the call back. One that has used up its context, in a long call, is followed
+        by one that knows the later half of what was said.
+        """
+        if self._proving:
+            return True
+        now = asyncio.get_running_loop().time()
+        if self._tasks is None or now < self._renewable or not refuses_history(error.error):
+            return False
+        if not self._live.shorten_history():
+            return False
+        self._renewable = now + RENEW_SECONDS
+        self._tasks.create_task(self._renew())
+        return True
+
+    async def _renew(self) -> None:
+        """Replaces a session that has used up its context."""
+        kept = {place: self._live.part(place) for place in FIELDS if place != "realtime"}
+        try:
+            async with self._idle.turn(), self._prepared(self._live.spec, kept) as successor:
+                await self._live.hand_over(successor.spec, successor.parts, successor.tools, self._live.history())
+        except Exception as error:
+            self._emit(Failure(source=part_name(self._live.parts.model), reason=str(error), recoverable=False))
+            self._give_up("error")
+
+
+class Successor:
+    """The parts of an agent that is to take over, and the session that is open for it if its model is a realtime
+    one."""
+
+    def __init__(self, live: LiveAgent, spec: SessionSpec, parts: Parts) -> None:
+        self._live = live
+        self._model = PreparedModel(parts.model) if isinstance(parts.model, RealtimeModel) else None
+        self.spec = spec
+        self.parts = replace(parts, model=self._model) if self._model else parts
+        self.tools = live.tools(spec)
+
+    async def prepare(self) -> None:
+        """Opens the session. A history that the provider does not take is shortened, if it is long."""
+        while self._model:
+            try:
+                return await self._model.open(instructions(self.spec), self._live.history(), self.tools, self.parts)
+            except NotAccepted as refused:
+                if not (refused.of_history and self._live.shorten_history()):
+                    raise
+
+    async def is_ready(self) -> bool:
+        """Whether it can take over now: its session is up, and told the latest."""
+        return self._model is None or await self._model.catch_up(self._live.history())
+
+    async def proven(self) -> None:
+        """Returns once the session that has taken over has shown that it lasts.
+
+        Raises:
+            NotAccepted: it does not.
+        """
+        if self._model:
+            await self._model.proven()

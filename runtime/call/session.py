@@ -25,7 +25,7 @@ from ..spec.persona import said_in
 from ..spec.session_spec import AnyEdit, FaultyEdit
 from ..spec.settings import ReloadMode
 from .agent import LiveAgent, close, make_session
-from .build import build
+from .build import build, part_name
 from .detector import share_detector
 from .idle import IdleMonitor
 from .reload import Reloader
@@ -88,8 +88,14 @@ class Call:
         self._live = LiveAgent(first.spec, parts, self._end_call, self._emit)
         self._session = self._listen(make_session(parts, first.spec, audio=self._audio))
         self._idle = IdleMonitor(self._session, lambda: self._watchdog.expecting)
-        reloader = Reloader(
-            self._live, self._idle, self._emit, self._transcript.adopt, mode=self._reload, audio=self._audio
+        self._reloader = Reloader(
+            self._live,
+            self._idle,
+            self._emit,
+            self._transcript.adopt,
+            self._close,
+            mode=self._reload,
+            audio=self._audio,
         )
         self._began = time.monotonic()
         self._emit(
@@ -105,7 +111,7 @@ class Call:
             self._joined.set()
             async with asyncio.TaskGroup() as self._tasks:
                 self._start(self._open())
-                self._start(reloader.follow(self._specs))
+                self._start(self._reloader.follow(self._specs))
                 reason = await self._closed
                 self._watchdog.rest()
                 for task in self._started:
@@ -263,9 +269,11 @@ class Call:
 
     def _on_error(self, event: ErrorEvent) -> None:
         error = event.error
+        if isinstance(error, RealtimeModelError) and not error.recoverable and self._reloader.can_replace(error):
+            error.recoverable = True  # so LiveKit, too, lets the call go on
         recoverable = bool(getattr(error, "recoverable", False))
         reason = str(getattr(error, "error", error)) or type(error).__name__
-        source = type(event.source).__name__
+        source = part_name(event.source)
         if not isinstance(error, RealtimeModelError) or recoverable:
             self._watchdog.fail(source, reason)  # of a pipeline's failures, LiveKit itself counts how many are too many
             if isinstance(error, RealtimeModelError) and self._opened.is_set():

@@ -67,8 +67,9 @@ class Transcript:
         session.on("user_state_changed", self._on_user_state)
         session.output.transcription = Words(self._on_word)
 
-    def adopt(self, spec: SessionSpec, edit: Edit) -> None:
-        """An edit has taken effect: what the persona begins to say from now on is said under it."""
+    def adopt(self, spec: SessionSpec, edit: Edit | None) -> None:
+        """An edit has taken effect, or one was taken back (None): what the persona begins to say from now on is said
+        under this spec."""
         self._spec = spec
         self.mood = arc.shift(spec.arc.front, self.mood, 0)
         self._unheard = edit

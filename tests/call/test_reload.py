@@ -14,7 +14,7 @@ from runtime.spec.prompt import instructions
 from runtime.spec.session_spec import SessionSpec
 from runtime.spec.settings import ReloadMode
 from tests.held import Held, held, rewritten
-from tests.loopback import Refuse, Stall
+from tests.loopback import Close, Refuse, Stall
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.loopback.openai_realtime import OpenAIRealtimeServer
@@ -336,19 +336,104 @@ async def test_a_prompt_that_is_refused_leaves_the_tools_too(monkeypatch: pytest
     async with OpenAIRealtimeServer(reply=obeys) as server, held("openai_realtime", server, monkeypatch) as line:
         front = replace(line.spec.persona.front, endings=())
         spec = rewritten(replace(line.spec, persona=replace(line.spec.persona, front=front)), NEW)
-        connection = server.connections[0]
-        update = connection._update
-
-        def refuses(session: Any, event_id: str | None) -> None:
-            if "Biscuit" in str(session.get("instructions")):
-                connection.error("invalid_value", "no dogs", event_id)
-            else:
-                update(session, event_id)
-
-        monkeypatch.setattr(connection, "_update", refuses)
+        server.refuses = "Biscuit"
         line.edit(spec)
         receipt = await line.receipt()
-        assert receipt.how is How.REJECTED and "no dogs" in receipt.reason
+        assert receipt.how is How.REJECTED and "not this" in receipt.reason
         await line.call.type("hello")
         assert await line.answer(2) == "no dog, hello"
-        assert "resolved" in str(connection.session["tools"])
+        assert "resolved" in str(server.connections[0].session["tools"])
+
+
+async def talk(line: Held, turns: int) -> None:
+    """So many turns of the trainee, each of them answered."""
+    for number in range(turns):
+        await line.call.type(f"turn {number}")
+
+
+async def test_a_history_that_is_refused_leaves_the_call_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gemini takes the setup and closes when the history comes: the edit is rejected, the old session answers on."""
+    async with GeminiServer(reply=obeys) as server, held("gemini_realtime", server, monkeypatch) as line:
+        await line.call.type("hello")
+        server.takes = 0
+        line.write(NEW)
+        receipt = await line.receipt()
+        assert receipt.how is How.REJECTED and "1007" in receipt.reason and "the call is as it was" in receipt.reason
+        assert not server.connections[0].closed
+        server.takes = 9
+        await line.call.type("still there?")
+        assert await line.answer(3) == "no dog, still there?"
+        assert len(server.connections) == 2
+
+
+async def test_a_history_that_is_too_long_for_a_swap_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new session knows the later part of a long call, and the next swap does not begin with all of it again."""
+    async with GeminiServer(reply=obeys) as server, held("gemini_realtime", server, monkeypatch) as line:
+        await talk(line, 6)
+        server.takes = 7
+        line.write(NEW)
+        assert (await line.receipt()).how is How.SWAPPED
+        assert [text for _, text in server.connections[-1].history] == [
+            *("turn 3", "no dog, turn 3", "turn 4", "no dog, turn 4", "turn 5", "no dog, turn 5")
+        ]
+        server.takes = 100
+        await line.call.type("and now")
+        assert await line.answer(8) == "Biscuit, and now"
+        assert not line.of(Failure)
+
+
+async def test_a_session_that_has_used_up_its_context_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Close 1007 in a long call: another session goes on with the later half of what was said, and answers."""
+    async with GeminiServer(reply=obeys) as server, held("gemini_realtime", server, monkeypatch) as line:
+        await talk(line, 6)
+        server.connections[0].inject(Close(1007))
+        await server.connected(2)
+        await line.until(lambda: bool(line.of(Failure)))
+        await server.until(lambda: len(server.connections[1].history) == 6)
+        turn = asyncio.ensure_future(line.call.type("still there?"))
+        await line.until(lambda: line.of(Said)[-1].text == "no dog, still there?", timeout=20)
+        await turn
+        assert all(failure.recoverable for failure in line.of(Failure))
+        assert not line.of(Ended)
+
+
+@pytest.mark.parametrize("code", [1007, 1008, 1011])
+async def test_a_session_that_ends_right_after_it_took_over(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that cannot come back gives the call back to the old prompt, and the receipt says so; one that can connects
+    again, and the receipt says that it was swapped. Either way the call is answered."""
+    async with GeminiServer(reply=obeys) as server, held("gemini_realtime", server, monkeypatch) as line:
+        await line.call.type("hello")
+        line.write(NEW)
+        await server.until(lambda: server.connections[0].closed)
+        server.connections[1].inject(Close(code))
+        receipt = await line.receipt()
+        assert receipt.how is (How.REJECTED if code == 1007 else How.SWAPPED), receipt.reason
+        await server.connected(3)
+        await line.call.type("and now")
+        expected = "no dog, and now" if code == 1007 else "Biscuit, and now"
+        await line.until(lambda: line.of(Said)[-1].text == expected, timeout=20)
+        assert not line.of(Ended)
+
+
+async def test_openai_refuses_a_line_of_the_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session that did not take all that was said is not swapped in."""
+    async with OpenAIRealtimeServer(reply=obeys) as server, held("openai_realtime", server, monkeypatch) as line:
+        await line.call.type("hello")
+        server.refuses = "hello"
+        line.edit(compose(["model=openai_realtime", "vad=none", "voice=firm_male"]))
+        receipt = await line.receipt()
+        assert receipt.how is How.REJECTED and "not this" in receipt.reason
+        assert not server.connections[0].closed
+        server.refuses = None
+        await line.call.type("still there?")
+        assert await line.answer(3) == "no dog, still there?"
+
+
+async def test_an_error_about_something_else_refuses_no_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors that answer another message, or none, come before OpenAI's acknowledgement: the prompt is in force."""
+    async with OpenAIRealtimeServer(reply=obeys) as server, held("openai_realtime", server, monkeypatch) as line:
+        server.complains_first = True
+        line.write(NEW)
+        assert (await line.receipt()).how is How.IN_PLACE
+        await line.call.type("and now")
+        assert await line.answer(2) == "Biscuit, and now"

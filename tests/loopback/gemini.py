@@ -2,9 +2,9 @@
 
 What the real service does and this one does too: a system instruction is fixed when the socket is set up; a
 later `model` turn joins the history and replaces nothing; a turn of another role ends the session (1007); any
-client content cuts off the answer being spoken; a resumption handle brings the history back. Whether a
-changed instruction that comes with a handle is obeyed is not known: here it is not, unless
-`resumes_with_new_instruction` is set.
+client content cuts off the answer being spoken; a history that is too long (`takes`) ends the session too, after a good
+setup; a resumption handle brings the history back. Whether a changed instruction that comes with a handle is obeyed is
+not known: here it is not, unless `resumes_with_new_instruction` is set.
 
     python -m tests.loopback.gemini --port 0
 """
@@ -16,6 +16,7 @@ import json
 import ssl
 from collections.abc import Iterable
 from itertools import count
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -124,6 +125,8 @@ class GeminiConnection(Connection):
             text = "".join(part.get("text", "") for part in turn["parts"])
             if text != PLACEHOLDER:
                 self.history.append(("user" if turn["role"] == "user" else "assistant", text))
+            if len(self.history) > self.server.takes:
+                return self.inject(Close(1007, "Request contains an invalid argument."))
             if turn["role"] == "model" and not content.get("turnComplete"):  # history, told again
                 self._unanswered = len(self.history)
         if content.get("turnComplete"):
@@ -206,6 +209,7 @@ class GeminiServer(RealtimeServer[GeminiConnection]):
         self,
         *,
         resumes_with_new_instruction: bool = False,
+        takes: float = inf,
         models: Iterable[str] = (),
         on_models: Faults = (),
         **options: Any,
@@ -214,6 +218,8 @@ class GeminiServer(RealtimeServer[GeminiConnection]):
         self.models = list(models)
         self.faults_on_models = plan(on_models)
         self.resumes_with_new_instruction = resumes_with_new_instruction
+        self.takes = takes
+        """Turns that fit into a session's context."""
         self.ids = count(1)
         self.saved: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {}
         """Instruction and history by resumption handle."""

@@ -115,7 +115,18 @@ class OpenAIConnection(Connection):
             case {"type": "input_audio_buffer.clear"}:
                 self.emit("input_audio_buffer.cleared")
 
+    def _refused(self, given: Json, event_id: str | None) -> bool:
+        refused = self.server.refuses is not None and self.server.refuses in json.dumps(given)
+        if refused:
+            self.error("invalid_value", "not this", event_id)
+        return refused
+
     def _update(self, session: Json, event_id: str | None) -> None:
+        if self.server.complains_first:
+            self.error("unknown_item", "No such item", "event_of_another")
+            self.error("server_error", "Something went wrong")
+        if self._refused(session, event_id):
+            return
         session = {key: value for key, value in session.items() if value is not None}
         voice = session.get("audio", {}).get("output", {}).get("voice", self.voice)
         if self.has_spoken and voice != self.voice:
@@ -128,6 +139,8 @@ class OpenAIConnection(Connection):
         return next((n for n, item in enumerate(self.items) if item["id"] == item_id), None)
 
     def _create(self, item: Json, previous: str | None, event_id: str | None) -> None:
+        if self._refused(item, event_id):
+            return
         if self._index(item.get("id")) is not None:
             text = f"Item with ID '{item['id']}' already exists."
             return self.error("item_create_duplicate_item_id", text, event_id)
@@ -269,6 +282,10 @@ class OpenAIRealtimeServer(RealtimeServer[OpenAIConnection]):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._ids = count(1)
+        self.refuses: str | None = None
+        """Text that no instructions and no item may hold."""
+        self.complains_first = False
+        """Whether a `session.update` is preceded by errors that have nothing to do with it."""
 
     def new_id(self, kind: str) -> str:
         """An identifier never given before."""
