@@ -43,7 +43,8 @@ sys.addaudithook(refuse)
 """
 """A `sitecustomize` that keeps a process on this machine, as pytest-socket keeps the tests themselves."""
 
-# Where the tests run in the background of a script, Ctrl-C is ignored, and every process that they start would inherit it.
+# Where the tests run in the background of a script Ctrl-C is ignored, and every process that they start would inherit
+# that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("tests", deadline=None)
