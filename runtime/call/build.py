@@ -171,14 +171,14 @@ def tune(part: Any, old: SessionSpec, new: SessionSpec, place: str, env: Mapping
 
 
 def part_name(part: Any) -> str:
-    """A part as a person reads it in an error: its plugin and its class, "google RealtimeModel"."""
+    """A part as a person reads it in an error: its class and its plugin, "RealtimeModel (google)"."""
     module, _, kind = str(getattr(part, "label", f"{type(part).__module__}.{type(part).__name__}")).rpartition(".")
     own = {
         module: plugin for plugin, module in (("offline", "runtime.offline"), ("inference", "livekit.agents.inference"))
     }
     found = re.match(r"livekit\.plugins\.(\w+)", module)
     plugin = found[1] if found else next((name for start, name in own.items() if module.startswith(start)), "")
-    return f"{plugin} {kind}".strip()
+    return f"{kind} ({plugin})" if plugin else kind
 
 
 def _where(spec: SessionSpec, place: str) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from livekit.plugins import deepgram, openai
 
-from runtime.call.build import build, check
+from runtime.call.build import build, check, part_name
+from runtime.call.realtime import PreparedModel
 from runtime.config.compose import compose
 from runtime.errors import NotOffered, SpecError
 from runtime.spec.session_spec import SessionSpec
@@ -105,3 +106,12 @@ def test_a_spec_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     spec: SessionSpec = compose(["model=openai_pipeline"])
     build(spec, audio=False)
     assert "hunter2" not in repr(spec)
+
+
+def test_a_part_is_named_by_class_and_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However deep in a plugin a class lies, and whether or not a session of it was opened ahead."""
+    monkeypatch.setenv("OPENAI_API_KEY", "not-a-real-key")
+    parts = build(compose(["model=openai_pipeline"]), audio=True)
+    assert [part_name(part) for part in (parts.model, parts.stt)] == ["LLM (openai)", "STT (openai)"]
+    model = openai.realtime.RealtimeModel()
+    assert part_name(model) == part_name(PreparedModel(model)) == "RealtimeModel (openai)"
