@@ -4,6 +4,7 @@ score read these and nothing else."""
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -38,6 +39,12 @@ class Header(Event):
     kind = "header"
     version: int = SCHEMA
     packages: dict[str, str] = field(default_factory=dict)
+
+
+def _redact(record: object, *names: str) -> None:
+    """Takes secrets out of these fields of a record that is being made. What was said in the call is never changed."""
+    for name in names:
+        object.__setattr__(record, name, redacted(getattr(record, name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +196,7 @@ class ToolCalled(Event):
     result: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "result", redacted(self.result))
+        _redact(self, "result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +214,9 @@ class Notice(Event):
     kind = "notice"
     text: str
 
+    def __post_init__(self) -> None:
+        _redact(self, "text")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(Event):
@@ -218,7 +228,7 @@ class Failure(Event):
     recoverable: bool
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reason", redacted(self.reason))
+        _redact(self, "source", "reason")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +264,7 @@ class Change:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "how", How(self.how))  # as text when it comes from JSON
+        _redact(self, "old", "new")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +290,7 @@ class Reload(Event):
         object.__setattr__(self, "how", How(self.how))  # as text when it comes from JSON
         changes = (Change(**change) if isinstance(change, dict) else change for change in self.changes)
         object.__setattr__(self, "changes", tuple(changes))
-        object.__setattr__(self, "reason", redacted(self.reason))
+        _redact(self, "reason")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,7 +345,12 @@ KINDS: dict[str, type[Event]] = {shape.kind: shape for shape in (*_SPOKEN, *_DEC
 def to_json(event: Event) -> str:
     """The event as one line of JSON."""
     # asdict would copy what is only read, and leave out `kind`, which is the class's.
-    return _encode({name: getattr(event, name) for name in event.__dataclass_fields__})
+    encoded = _encode({name: getattr(event, name) for name in event.__dataclass_fields__})
+    return _NOT_RAW.sub(lambda match: f"\\u{ord(match[0]):04x}", encoded)
+
+
+_NOT_RAW = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+"""What JSON leaves as it is, and some reader takes for the end of a line, obeys, or cannot encode."""
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, default=asdict).encode

@@ -1,25 +1,110 @@
-"""Secrets that others repeat: a provider's error may hold the key that it refused."""
+"""Text that others wrote, made fit to be shown: without secrets, and without what steers a terminal or hides in it."""
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import os
 import re
+import unicodedata
+from functools import lru_cache
+from urllib.parse import quote, quote_plus
 
-SECRET = re.compile(r"(api_?key|secret|password|credentials|(^|_)token|authorization)$", re.IGNORECASE)
-"""Names of options, and of environment variables, whose values are secret."""
+SECRET = re.compile(
+    r"(api_?key|secret(_?key)?|password|credentials?(_info|_json)?|authorization|passw(or)?d|passphrase"
+    r"|(access|private|speech|subscription|account|auth|encryption|signing)_?key(_id)?"
+    r"|(^|_)(token|auth|bearer|cookies?|jwt|pwd|signature))$",
+    re.IGNORECASE,
+)
+"""Names, in words that `_` divides, of options and environment variables whose values are secret."""
+
+LEAST_LENGTH = 8
+"""Characters of a value that is taken out. A shorter one (`secret`, `devkey`, `none`) is also a word, and would go from
+every line that uses it; providers' keys have twenty and more."""
+
+_noted: set[str] = set()
+_resolved: dict[str, str] = {}
+
+
+def says_secret(name: str) -> bool:
+    """Whether an option of this name, in any spelling (`apiKey`, `x-api-key`), is a secret."""
+    return SECRET.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[-. ]", "_", name)) is not None
+
+
+def note_secret(name: str, value: str = "") -> None:
+    """From now on the value of this environment variable is taken out: the one that it has, and this one."""
+    _noted.add(name)
+    if value:
+        _resolved[value] = name
 
 
 def redacted(text: str) -> str:
-    """The text without the value of any environment variable whose name says secret."""
-    for name, value in os.environ.items():
-        if value and SECRET.search(name):
-            text = text.replace(value, f"({name})")
-    return text
+    """The text with `(NAME)` in place of every secret that the environment holds, also where it is encoded.
+
+    Secret is what a config file took by `env:NAME`, unless that is a plain address, and every variable whose name says
+    so.
+    """
+    known = {v: n for n, v in os.environ.items() if n in _noted or says_secret(n) or n.upper().endswith("_KEY")}
+    spelled, names = _spellings(frozenset((known | _resolved).items()))
+    return spelled.sub(lambda match: f"({names[match[0]]})", text) if names else text
+
+
+@lru_cache(maxsize=4)
+def _spellings(secrets: frozenset[tuple[str, str]]) -> tuple[re.Pattern[str], dict[str, str]]:
+    """A pattern of all that stands for a secret, the longest first, so that none leaves the rest of a longer one."""
+    names: dict[str, str] = {}
+    for value, name in secrets:
+        if len(value) >= LEAST_LENGTH and not re.fullmatch(r"\w+://[^@?\s]*", value):
+            names |= dict.fromkeys(_encodings(value), name)
+    longest_first = sorted(names, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first))), names
+
+
+def _encodings(value: str) -> list[str]:
+    """The value as it is, in a URL, in JSON, and in base64 wherever in an encoded text it stands."""
+    raw = value.encode(errors="surrogateescape")
+    found = [
+        value,
+        quote(raw),
+        quote(raw, safe=""),
+        quote_plus(raw),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+    ]
+    for before in range(3):  # bytes in front of it, which move it within the groups of three
+        encoded = base64.b64encode(bytes(before) + raw)[(8 * before + 5) // 6 :].rstrip(b"=")
+        whole = encoded if (before + len(raw)) % 3 == 0 else encoded[:-1]
+        found += [whole.decode(), whole.decode().translate(str.maketrans("+/", "-_"))]
+    return found
+
+
+def clean(text: str) -> str:
+    """The text as one line that shows what it says: no control characters, nothing invisible, nothing that turns the
+    direction of what follows.
+
+    Joiners stay between letters of scripts that need them (Persian, Hindi; Thai has none).
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    text = re.sub("[\r\n\t\v\f\x85\u2028\u2029]", " ", text)
+    joiners = {m.start() for m in re.finditer("(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f])", text)}
+    return "".join(
+        "\ufffd" if unicodedata.category(c) == "Cs" else c
+        for i, c in enumerate(text)
+        if (unicodedata.category(c) not in ("Cc", "Cf") and c not in _BLANK) or i in joiners
+    )
+
+
+_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+"""Letters and marks by their category, and yet nothing to see."""
 
 
 class Formatter(logging.Formatter):
-    """Formats log records, tracebacks included, without secrets."""
+    """Formats log records, tracebacks included, without secrets. A message is one line, whatever it holds."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return clean(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record))
+        return "\n".join(clean(line) for line in redacted(super().format(record)).split("\n"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import os
 import re
 import tomllib
@@ -19,7 +20,7 @@ from ..errors import NotOffered, SpecError, extra_command, suggest
 from ..redaction import redacted
 from ..spec.session_spec import Part, SessionSpec
 from .detector import InPlace, shareable
-from .options import converted, hints_of, secret
+from .options import converted, hints_of, resolved
 
 PLACES: dict[str, tuple[type, str]] = {
     "realtime": (llm.RealtimeModel, "RealtimeModel"),
@@ -234,10 +235,12 @@ def _arguments(
         if name not in known and not open_ended:
             public = [option for option in known if not option.startswith("_") and option != "spec"]
             raise SpecError(f"{where}.{name}: {part.plugin} has no such option{suggest(name, public)}")
-        if isinstance(value, str) and value.startswith("env:"):
-            arguments[name] = secret(f"{where}.{name}", value, env) if env is not None else ""
-        else:
-            arguments[name] = converted(f"{where}.{name}", value, hints.get(name))
+        given = resolved(f"{where}.{name}", value, env)
+        if not (isinstance(value, str) and value.startswith("env:")):
+            given = converted(f"{where}.{name}", given, hints.get(name))
+        elif given.startswith("{"):  # a key that is an object: Google's service account
+            given = json.loads(given)
+        arguments[name] = given
     if place == "detector" and part.plugin == "inference":
         arguments["executor"] = InPlace()
     return {**_given(spec, part, made), **arguments}

@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 
 from ..errors import SpecError
+from ..redaction import note_secret
 
 
 def secret(where: str, value: str, env: Mapping[str, str]) -> str:
@@ -19,10 +20,28 @@ def secret(where: str, value: str, env: Mapping[str, str]) -> str:
         SpecError: NAME is not set and there is no default.
     """
     name, has_default, default = value.removeprefix("env:").partition(":-")
-    found = env.get(name) or default
+    if found := env.get(name):
+        note_secret(name, found)
+    found = found or default
     if not found and not has_default:
         raise SpecError(f"{where}: {name} is not set. Put it in the environment or in .env")
     return found
+
+
+def resolved(where: str, value: object, env: Mapping[str, str] | None) -> Any:
+    """The value with what NAME holds for every `env:NAME` in it, however deep; without `env`, with nothing for it.
+
+    Raises:
+        SpecError: a NAME is not set and there is no default.
+    """
+    match value:
+        case str() if value.startswith("env:"):
+            return secret(where, value, env) if env is not None else ""
+        case dict():
+            return {key: resolved(f"{where}.{key}", inner, env) for key, inner in value.items()}
+        case list():
+            return [resolved(f"{where}[{i}]", inner, env) for i, inner in enumerate(value)]
+    return value
 
 
 def hints_of(made: Callable[..., Any]) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from ..config.compose import combine, compose
 from ..config.groups import CONF, GROUPS, file_of, options, read_conf
 from ..config.persona_file import read_persona
 from ..errors import NotOffered, SpecError
+from ..redaction import clean
 from ..rooms.routing import check_claims, readable_personas
 from ..spec.settings import Routing
-from ..terminal.view import clean, table
+from ..terminal.view import table
 
 
 def check_all(routing: Routing) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -9,20 +10,35 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict
 
 from ..events import Change
-from ..redaction import SECRET
+from ..redaction import note_secret, says_secret
 from .persona import Arc, FrontMatter, Persona
 
 _STRICT = ConfigDict(extra="forbid")
 
 
 def _no_secrets(options: dict[str, Any]) -> dict[str, Any]:
-    """Options whose name says secret must be `env:NAME`, so that no spec, log or event can hold one."""
+    """Options whose name says secret must be `env:NAME`, and all that they hold, so that no spec, log or event can hold
+    one. What NAME holds is taken out of whatever is shown."""
     for name, value in options.items():
-        if SECRET.search(name) and not (isinstance(value, str) and value.startswith("env:")):
-            raise ValueError(f"{name} is a secret: write env:NAME, and set NAME in the environment or in .env")
-        if isinstance(value, dict):
-            _no_secrets(value)
+        _check_secret(name, value, says_secret(name))
     return options
+
+
+_SECRET_TEXT = re.compile(r"(bearer|basic) \S|-----BEGIN|\w+://[^/\s]*:[^/\s]*@", re.IGNORECASE)
+"""A value that is a secret whatever its name: a header, a key's file, a URL with a password."""
+
+
+def _check_secret(name: str, value: object, secret: bool) -> None:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_secret(f"{name}.{key}", inner, secret or says_secret(str(key)))
+    elif isinstance(value, list):
+        for inner in value:
+            _check_secret(name, inner, secret)
+    elif isinstance(value, str) and value.startswith("env:"):
+        note_secret(value.removeprefix("env:").partition(":-")[0])
+    elif secret or (isinstance(value, str) and _SECRET_TEXT.match(value)):
+        raise ValueError(f"{name} is a secret: write env:NAME, and set NAME in the environment or in .env")
 
 
 @dataclass(frozen=True, slots=True)

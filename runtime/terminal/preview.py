@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from ..call.plan import TABLE, Plan, Way, kind_of, plan
 from ..config.compose import compose, reread
 from ..config.groups import chosen
 from ..config.persona_file import read_persona
 from ..events import How
+from ..redaction import clean
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Settings
 from .view import show_change, table
@@ -37,7 +39,7 @@ def show_plan(spec: SessionSpec, settings: Settings, overrides: Sequence[str]) -
         return
     new = _with_draft(spec, Path(settings.draft), overrides)
     steps = plan(spec, new, audio=True)
-    console.print(f"\n{settings.draft}: {_summary(steps)}", style="bold")
+    console.print(Text(f"\n{clean(settings.draft)}: {_summary(steps)}"), style="bold")
     for change in steps.changes:
         console.print(show_change(change))
 

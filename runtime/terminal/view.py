@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
@@ -30,6 +29,7 @@ from ..events import (
     State,
     to_json,
 )
+from ..redaction import clean
 from ..spec.settings import Lines
 from .output import Output
 
@@ -151,7 +151,7 @@ class View:
                 text = f"{event.text} —" if event.interrupted else event.text
                 self._print(event, _said(who, text, EMOTION_STYLES.get(event.emotion, "")), timed=True)
                 if event.since_save_ms is not None:
-                    first = f"↻ her first words under {event.revision}, {event.since_save_ms} ms after the save"
+                    first = f"↻ her first words under {clean(event.revision)}, {event.since_save_ms} ms after the save"
                     self._print(event, Text(first, style="dim"))
             case Notice():
                 self._print(
@@ -220,7 +220,7 @@ class View:
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
     """A table for a terminal or a pipe."""
-    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    made = Table(title=Text(clean(title)), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
@@ -228,15 +228,10 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> 
     return made
 
 
-def clean(text: str) -> str:
-    """The text without control characters: what a model or a file says must not steer the terminal."""
-    return "".join(" " if c in "\r\n\t" else c for c in text if c in "\r\n\t" or unicodedata.category(c) != "Cc")
-
-
 def _header(event: Started) -> Text:
     chosen = [f"{group} {event.choices[group]}" for group in ("model", "voice", "vad")]
     facts = [*chosen, f"language {event.language}", f"revision {event.revision}"]
-    return Text.assemble((event.persona, "bold"), (f"  {' · '.join(facts)}", "dim"))
+    return Text.assemble((clean(event.persona), "bold"), (f"  {clean(' · '.join(facts))}", "dim"))
 
 
 def _said(who: str, text: str, style: str) -> Text:
@@ -248,7 +243,7 @@ def _receipt(event: Reload) -> Text:
     files = clean(", ".join(event.files[:3])) + (f" and {len(event.files) - 3} more" if len(event.files) > 3 else "")
     applied = event.how in (How.IN_PLACE, How.SWAPPED)
     took = f" after {event.ms} ms" if applied else ""
-    revisions = f"  {event.before} → {event.after}" if applied else f"  revision {event.before}"
+    revisions = clean(f"  {event.before} → {event.after}" if applied else f"  revision {event.before}")
     reason = f": {clean(event.reason.removeprefix(f'{files}: '))}" if event.reason else ""
     return Text.assemble(
         ("↻ ", "bold"), files, ": ", (f"{event.how}", styles.get(event.how, "yellow")), took, reason, (revisions, "dim")

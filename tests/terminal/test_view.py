@@ -1,11 +1,29 @@
 """What a call shows on a terminal."""
 
-from dataclasses import replace
+import re
+from dataclasses import MISSING, fields, replace
 from io import StringIO
+from typing import Any
 
+import pytest
 from rich.console import Console
 
-from runtime.events import Ended, Event, Failure, Heard, Interim, Notice, Recovered, Said, Started, State
+from runtime.events import (
+    KINDS,
+    Change,
+    Ended,
+    Event,
+    Failure,
+    Heard,
+    How,
+    Interim,
+    Notice,
+    Recovered,
+    Reload,
+    Said,
+    Started,
+    State,
+)
 from runtime.terminal.view import View
 
 AT = 1_700_000_000.0
@@ -104,15 +122,40 @@ def test_failures_and_recoveries_are_shown() -> None:
     assert "speaking again after 840 ms" in screen
 
 
-def test_no_text_steers_the_terminal() -> None:
-    """Escape sequences of a model, a trainee or a file arrive as text."""
-    evil = "\x1b[2J\x1b]0;owned\x07\x9b31mhi"
-    screen = shown(
-        said(evil),
-        Heard(at=AT, text=evil, revision="1a", emotion="angry", user=evil, room="r"),
-        Failure(at=AT, source=evil, reason=evil, recoverable=True),
-        Notice(at=AT, text=evil),
-        State(at=AT, state=evil),
-        Ended(at=AT, reason=evil),
-    )
-    assert not {"\x1b", "\x07", "\x9b"} & set(screen)
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_text_steers_the_terminal(kind: str, live: bool) -> None:
+    """Whatever text an event holds, its lines and the rows below them show it as text: escape sequences, a clipboard
+    written by OSC 52, a cleared screen, overrides of direction, line ends of any kind, halves of characters."""
+    evil = "A\x1b[2J\x1b]52;c;AA==\x07\x9b31m\u202e\u2066\u200b\u2028\x85\r\n\udcffZ"
+    shape = KINDS[kind]
+    texts: dict[str, Any] = {f.name: evil for f in fields(shape) if f.init and str(f.type) in ("str", "Speaker")}
+    if shape is Started:
+        texts["choices"] = dict.fromkeys(("model", "voice", "vad"), evil)
+    if shape is Reload:
+        texts |= {"how": How.IN_PLACE, "files": [evil], "changes": (Change(evil, evil, evil, How.IN_PLACE),)}
+    needed = {f.name: evil for f in fields(shape) if f.default is MISSING and f.default_factory is MISSING}
+    event = shape(**(needed | texts | SAMPLES.get(kind, {})))
+    console = Console(file=StringIO(), width=200, force_terminal=live, color_system=None)
+    with View(console, live=live) as view:
+        view.connecting(evil)
+        for room in ("", evil):
+            view.show(replace(STARTED, persona=evil, room=room, user=evil))
+            view.show(replace(event, room=room))
+            shown = rows(view)
+            assert not BAD & set(shown.replace("\n", ""))
+    written = console.file
+    assert isinstance(written, StringIO)
+    text = re.sub(r"\x1b\[(\?25[hl]|2K|1A|0m)|[\r\n]", "", written.getvalue())  # what rich itself writes
+    assert not BAD & set(text)
+
+
+BAD = {"\x1b", "\x07", "\x9b", "\u202e", "\u2066", "\u200b", "\u2028", "\x85", "\r", "\udcff"}
+SAMPLES: dict[str, dict[str, Any]] = {
+    "failure": {"recoverable": True},
+    "recovered": {"gap_ms": 1},
+    "cue": {"turn": 1, "found": "phrase"},
+    "clock": {"clock": "after", "seconds": 1.0},
+    "ending": {"passed": True},
+}
+"""Fields that are no text, for events that need them."""
