@@ -157,5 +157,6 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "cue": {"turn": 1, "found": "phrase"},
     "clock": {"clock": "after", "seconds": 1.0},
     "ending": {"passed": True},
+    "state": {"state": "thinking"},
 }
 """Fields that are no text, for events that need them."""
