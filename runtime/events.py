@@ -59,6 +59,13 @@ class Started(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AudioStarted(Event):
+    """The recording of both voices has begun: `at` is the time of its first sample."""
+
+    kind = "audio"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interim(Event):
     """What has been said of a line so far. The next one of the same speaker replaces it."""
 
@@ -338,7 +345,7 @@ Emit = Callable[[Event], None]
 
 _SPOKEN = (Interim, Heard, Said, State)
 _DECIDED = (CueFound, MoodMoved, PhaseMoved, ClockFired, EndingReached, ToolCalled)
-_HELD = (Header, Started, Notice, Failure, Recovered, Reload, Ended, Scored)
+_HELD = (Header, Started, AudioStarted, Notice, Failure, Recovered, Reload, Ended, Scored)
 KINDS: dict[str, type[Event]] = {shape.kind: shape for shape in (*_SPOKEN, *_DECIDED, *_HELD)}
 
 

@@ -109,18 +109,25 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What the trainee is scored on: `met` by any of these cues, `ruled_out` by any of those."""
+    """What the trainee is scored on: `met` by any of these cues, `ruled_out` by any of those.
+
+    A `blocker` that is not met fails the call whatever the score. `missed` is what the trainee is told then ("you never
+    gave a date").
+    """
 
     __pydantic_config__ = _STRICT
     name: Text
     weight: Annotated[int, Field(ge=0, le=100)] = 1
     met: Names = ()
     ruled_out: Names = ()
+    blocker: bool = False
+    missed: Lines = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """What code must know of a persona. `language`, `voice` and `model` name options of those groups."""
+    """What code must know of a persona. `language`, `voice` and `model` name options of those groups; from a score
+    (0-100) of `pass_mark` on a call passes."""
 
     __pydantic_config__ = _STRICT
     name: Text | None = None
@@ -136,6 +143,7 @@ class FrontMatter:
     phases: tuple[Phase, ...] = ()
     endings: tuple[Ending, ...] = ()
     objectives: tuple[Objective, ...] = ()
+    pass_mark: Mood = 70
 
     def __hash__(self) -> int:
         return hash((self.name, self.mood, *self.cues, *self.facts))

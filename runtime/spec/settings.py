@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from .fields import Seconds
 
@@ -120,6 +120,23 @@ class Worker:
     host: str
 
 
+def _off(value: object) -> object:
+    """`record=off` and `record=on`; YAML reads them as truth values, Hydra as texts."""
+    return {"enabled": value in (True, "on")} if value in (True, False, "on", "off") else value
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept of a call. `dir` is where the session folders lie; `audio` whether both voices are kept too;
+    `retention_days` how long a folder is kept (None: until somebody deletes it)."""
+
+    __pydantic_config__ = _STRICT
+    enabled: bool = True
+    dir: str = "sessions"
+    audio: bool = True
+    retention_days: Annotated[int, Field(ge=1)] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the program itself is told, beside the groups that make a call."""
@@ -134,4 +151,5 @@ class Settings:
     console: Console = field(default_factory=Console)
     routing: Routing = field(default_factory=Routing)
     rooms: Rooms = field(default_factory=Rooms)
+    record: Annotated[Record, BeforeValidator(_off)] = field(default_factory=Record)
     worker: Worker | None = None

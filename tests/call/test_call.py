@@ -14,6 +14,7 @@ from runtime.call.session import Call
 from runtime.config.compose import compose
 from runtime.events import (
     KINDS,
+    AudioStarted,
     Change,
     ClockFired,
     CueFound,
@@ -219,6 +220,7 @@ async def test_events_survive_the_wire() -> None:
     events.append(Reload(how=How.SWAPPED, before="a", after="b", changes=(Change("x", "1", "2", How.SWAPPED),)))
     events += [
         Header(packages={"livekit-agents": "1.8.9"}),
+        AudioStarted(),
         CueFound(
             name="deadline", turn=2, found=Found.MEANING, words="ภายในวันศุกร์", by="by Friday", nearness=0.91, mood=10
         ),

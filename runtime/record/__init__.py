@@ -1,0 +1,1 @@
+"""What is left of a call: its folder, audio, transcript, score and report."""

@@ -1,0 +1,380 @@
+"""The report of a call: one HTML file, for the trainee, the training lead and the engineer, in this order."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from ..events import (
+    ClockFired,
+    CueFound,
+    EndingReached,
+    Event,
+    Failure,
+    Notice,
+    Recovered,
+    Reload,
+    Said,
+    ToolCalled,
+)
+from ..spec.persona import FrontMatter
+from .call_log import CallLog, Line
+from .score import Result, Scorecard, how_found
+from .texts import clock, texts_in
+
+HERE = Path(__file__).parent
+ADVICE = 3
+"""Things to do differently that are told, at most."""
+WORTH_TELLING = -8
+"""A cue that costs this much mood is worth telling although no objective hangs on it."""
+ROWS = 4
+"""Rows of marks, so that marks of one moment do not lie on one another."""
+NEAR = 2.4
+"""Per cent of the plot's width that one mark takes."""
+_THAI = re.compile("[\u0e00-\u0e7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An earlier call of the same trainee with the same persona."""
+
+    date: str
+    score: int | None
+    passed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment on the time line: `kind` is its shape, `what` tells it, `line` is the transcript's line to go to."""
+
+    at: float
+    kind: str
+    what: str
+    line: int
+    row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some words of a line, and what they did where they made a cue."""
+
+    text: str
+    cue: str = ""
+    mood: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the transcript, or (without a speaker) something that happened between two."""
+
+    number: int
+    at: float
+    end: float
+    speaker: str
+    emotion: str
+    pieces: tuple[Piece, ...]
+    notes: tuple[str, ...] = ()
+    moved: bool = False
+    cut: bool = False
+    kind: str = ""
+
+
+def report(
+    log: CallLog,
+    card: Scorecard,
+    persona: FrontMatter,
+    language: str,
+    choices: Mapping[str, str],
+    *,
+    audio: str = "",
+    earlier: Sequence[Attempt] = (),
+) -> str:
+    """The report as HTML.
+
+    Args:
+        audio: the address of the call's audio as seen from the report; empty where there is none.
+    """
+    words = texts_in(language)
+    page = Page(log, card, persona, language, choices)
+    template, headers = _template()
+    return template.render(page=page, card=card, log=log, words=words, audio=audio, earlier=earlier, **headers)
+
+
+@cache
+def _template() -> tuple[Template, dict[str, str]]:
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"clock": clock, "lang": lang}
+    style, script = ((HERE / name).read_text() for name in ("report.css", "report.js"))
+    # The page may load its own audio and nothing else; style and script are these two, by their hash.
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; media-src 'self' file:;"
+        " base-uri 'none'; form-action 'none'"
+    )
+    return environment.get_template("report.html.jinja"), {
+        "style": Markup(style),
+        "script": Markup(script),
+        "policy": policy,
+    }
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def lang(text: str) -> str:
+    """The language that a text is in, for line breaks and for voices that read it aloud."""
+    return "th" if _THAI.search(text) else "en"
+
+
+class Page:
+    """What the template asks of a call."""
+
+    def __init__(
+        self, log: CallLog, card: Scorecard, persona: FrontMatter, language: str, choices: Mapping[str, str]
+    ) -> None:
+        self.log, self.card, self.persona, self.choices = log, card, persona, choices
+        self.words = texts_in(language)
+        self.language = language if language in ("en", "th") else "en"
+        self.name = card.persona
+        self.user = log.user or self.words["somebody"]
+        self.date = time.strftime("%Y-%m-%d %H:%M", time.localtime(log.zero))
+        self.length = max(log.length, 1.0)
+        self.numbers = {id(line): number for number, line in enumerate(log.lines)}
+
+    def say(self, text: str, **values: object) -> str:
+        """A text of the report's language, with these in it."""
+        blocker = next((one.name for one in self.card.missed if one.blocker), "")
+        return self.words[text].format(**{"name": self.name, "user": self.user, "blocker": blocker} | values)
+
+    @property
+    def verdict(self) -> str:
+        """passed, not_passed or not_decided."""
+        return {True: "passed", False: "not_passed", None: "not_decided"}[self.card.passed]
+
+    @property
+    def ending(self) -> str:
+        """How the call ended, in words."""
+        name = self.card.ending
+        if name == "cut_off":
+            return self.say("cut")
+        return self.say(name) if name in self.words else name.replace("_", " ")
+
+    @property
+    def advice(self) -> list[tuple[str, float | None]]:
+        """What to do differently, at most three things, each with its second where it has one."""
+        told: list[tuple[str, float | None]] = []
+        for judged in self.card.missed:
+            told.append((judged.told or judged.name, judged.evidence[0].at if judged.evidence else None))
+        used = {quote.turn for judged in self.card.missed for quote in judged.evidence}
+        costly = [cue for cue in self.log.of(CueFound) if cue.mood <= WORTH_TELLING and cue.turn not in used]
+        for cue in sorted(costly, key=lambda cue: cue.mood):
+            line = self.log.turns.get(cue.turn)
+            at = line.at if line else self.log.second(cue)
+            words = cue.words or (line.event.text if line else "")
+            told.append((self.say("worst", at=clock(at), words=words, means=self._means(cue), mood=cue.mood), at))
+        first = {at: text for text, at in reversed(told)}  # of one moment the first
+        unique = [(text, at) for text, at in told if at is None or first[at] == text]
+        return unique[:ADVICE]
+
+    def _means(self, cue: CueFound) -> str:
+        known = self.persona.cues.get(cue.name)
+        return (known.means if known else "") or cue.name
+
+    @property
+    def sum(self) -> tuple[str, int, int]:
+        """`25 + 0 + 20`, what was met, and the whole."""
+        judged = self.card.objectives
+        points = [one.weight if one.result is Result.MET else 0 for one in judged]
+        return " + ".join(map(str, points)), sum(points), sum(one.weight for one in judged)
+
+    def percent(self, at: float) -> float:
+        """A second as per cent of the plot's width."""
+        return round(100 * min(at, self.length) / self.length, 2)
+
+    @property
+    def ticks(self) -> list[float]:
+        """Seconds to write under the plot."""
+        step = next((step for step in (10, 15, 30, 60, 120, 300, 600) if self.length / step <= 8), 1200)
+        return [float(at) for at in range(0, int(self.length) + 1, step) if at < self.length * 0.97]
+
+    @property
+    def mood_path(self) -> str:
+        """The mood as an SVG path in a box of 1000 by 100; empty where nothing is known of it."""
+        moved = self.log.mood
+        if not moved:
+            return ""
+        path = [f"M0 {100 - moved[0][1].before}"]
+        for at, event in moved:
+            path.append(f"H{self.percent(at) * 10:g}V{100 - event.after}")
+        return "".join(path) + "H1000"
+
+    @property
+    def speech(self) -> list[tuple[str, float, float, int]]:
+        """Who spoke when: speaker, start and width in per cent, and the line."""
+        return [
+            (line.speaker, self.percent(line.at), max(0.4, self.percent(line.end) - self.percent(line.at)), number)
+            for number, line in enumerate(self.log.lines)
+        ]
+
+    @property
+    def marks(self) -> list[Mark]:
+        """All moments, in their order, spread over rows."""
+        marks = sorted(self._moments(), key=lambda mark: mark.at)
+        taken = [-NEAR] * ROWS
+        spread = []
+        for mark in marks:
+            at = self.percent(mark.at)
+            row = next((row for row in range(ROWS) if at - taken[row] >= NEAR), taken.index(min(taken)))
+            taken[row] = at
+            spread.append(Mark(mark.at, mark.kind, mark.what, mark.line, row))
+        return spread
+
+    def _moments(self) -> Iterable[Mark]:
+        for number, line in enumerate(self.log.lines):
+            for cue in line.cues:
+                kind = "up" if cue.mood > 0 else "down" if cue.mood < 0 else "flat"
+                words = f": “{cue.words}”" if cue.words else ""
+                yield Mark(line.end, kind, f"{how_found(cue)} {cue.mood:+}{words}", number)
+            if isinstance(line.event, Said) and line.event.interrupted:
+                yield Mark(line.end, "cut", f"{self.say('interruption')}: {self.say('interrupted_her', n=1)}", number)
+        for silence in self.card.conduct.silences:
+            whose = self.say(f"whose_{silence.whose}")
+            what = f"{self.say('silence')}: {self.say('seconds', n=f'{silence.seconds:g}')} ({whose})"
+            yield Mark(silence.at, "silence", what, self._line_at(silence.at))
+        for event in self.log.events:
+            if told := self._told(event):
+                yield Mark(self.log.second(event), told[0], told[1], self._line_at(self.log.second(event)))
+
+    def _told(self, event: Event) -> tuple[str, str] | None:
+        """The shape and the text of what happened between lines; None for what is told elsewhere."""
+        match event:
+            case ClockFired(clock=name, seconds=seconds, mood=mood):
+                moved = f" {mood:+}" if mood else ""
+                return "clock", f"{self.say('clock')}: {self.say(f'clock_{name}', seconds=f'{seconds:g}')}{moved}"
+            case Reload():
+                return "edit", f"{self.say('edit')}: {self.edit(event)}"
+            case Failure(source=source, reason=reason):
+                return "failure", f"{self.say('failure')}: {source}: {reason}"
+            case Recovered(gap_ms=ms):
+                return "recovered", self.say("recovered", ms=ms)
+            case EndingReached(name=name):
+                return "ending", f"{self.say('ending_mark')}: {name}"
+        return None
+
+    def edit(self, event: Reload) -> str:
+        """A receipt in one line."""
+        files = ", ".join(event.files) or event.after
+        changed = "; ".join(f"{change.field}: {change.old} → {change.new}" for change in event.changes if change.old)
+        reason = f" ({event.reason})" if event.reason else ""
+        said = self.say("source_edit", files=files, how=event.how, ms=event.ms)
+        return said + reason + (f": {changed}" if changed else "")
+
+    def _line_at(self, at: float) -> int:
+        """The last line that had begun by then."""
+        return max((number for number, line in enumerate(self.log.lines) if line.at <= at), default=0)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The transcript, with what happened between the lines."""
+        rows = [self._row(number, line) for number, line in enumerate(self.log.lines)]
+        for event in self.log.events:
+            if (told := self._told(event)) and not isinstance(event, EndingReached):
+                at = self.log.second(event)
+                moved = isinstance(event, ClockFired) and bool(event.mood)
+                rows.append(Row(-1, at, at, "", "", (Piece(told[1]),), moved=moved, kind=told[0]))
+        return sorted(rows, key=lambda row: row.at)
+
+    def _row(self, number: int, line: Line) -> Row:
+        event = line.event
+        notes = [f"{self.say('cue')}: {how_found(cue)} {cue.mood:+}" for cue in line.cues]
+        if isinstance(event, Said) and event.told and event.mood is not None:
+            notes.append(self.say(event.told, mood=event.mood, phase=event.phase))
+        return Row(
+            number=number,
+            at=line.at,
+            end=line.end,
+            speaker=line.speaker,
+            emotion=self.words.get(event.emotion, event.emotion),
+            pieces=tuple(pieces(event.text, line.cues)),
+            notes=tuple(notes),
+            moved=any(cue.mood for cue in line.cues),
+            cut=isinstance(event, Said) and event.interrupted,
+        )
+
+    @property
+    def revisions(self) -> list[tuple[str, int]]:
+        """Each revision, and how many of her lines were said under it."""
+        counts: dict[str, int] = {}
+        for line in self.log.lines:
+            if isinstance(line.event, Said):
+                counts[line.event.revision] = counts.get(line.event.revision, 0) + 1
+        return list(counts.items())
+
+    @property
+    def receipts(self) -> list[tuple[float, str]]:
+        """The edits that reached the call."""
+        return [(self.log.second(event), self.edit(event)) for event in self.log.of(Reload)]
+
+    @property
+    def troubles(self) -> list[tuple[float, str]]:
+        """Failures, recoveries and notices."""
+        found: list[tuple[float, str]] = []
+        for event in self.log.events:
+            if isinstance(event, Failure | Recovered) and (told := self._told(event)):
+                found.append((self.log.second(event), told[1]))
+            elif isinstance(event, Notice):
+                found.append((self.log.second(event), event.text))
+        return found
+
+    @property
+    def tools(self) -> list[tuple[float, str]]:
+        """What the model called, and what it was told."""
+        return [
+            (
+                self.log.second(event),
+                f"{event.name}({', '.join(f'{k}={v}' for k, v in event.arguments.items())}): {event.result}",
+            )
+            for event in self.log.of(ToolCalled)
+        ]
+
+    @property
+    def usage(self) -> list[str]:
+        """What each model used."""
+        lines = []
+        for used in self.log.ended.usage if self.log.ended else ():
+            name = " ".join(str(used[key]) for key in ("provider", "model") if used.get(key))
+            counts = (
+                f"{key.replace('_', ' ')} {value:g}"
+                for key, value in used.items()
+                if isinstance(value, int | float) and value
+            )
+            lines.append(f"{name}: {', '.join(counts)}")
+        return lines
+
+
+def pieces(text: str, cues: Sequence[CueFound]) -> Iterable[Piece]:
+    """A line cut where words made a cue; of cues that share words the first has them."""
+    spans: list[tuple[int, int, CueFound]] = []
+    for cue in cues:
+        start = text.find(cue.words) if cue.words else -1
+        if start >= 0 and all(start >= end or start + len(cue.words) <= begin for begin, end, _ in spans):
+            spans.append((start, start + len(cue.words), cue))
+    at = 0
+    for start, end, cue in sorted(spans, key=lambda span: span[0]):
+        if start > at:
+            yield Piece(text[at:start])
+        yield Piece(text[start:end], cue.name, cue.mood)
+        at = end
+    if at < len(text) or not text:
+        yield Piece(text[at:])

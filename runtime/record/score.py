@@ -1,0 +1,407 @@
+"""The scorecard of a call: each objective with the trainee's own words as evidence, and how the call was held. Pure:
+the same events and the same persona give the same scorecard."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from statistics import quantiles
+
+from pydantic import TypeAdapter
+
+from ..events import CueFound, Found, Said
+from ..spec.persona import Emotion, FrontMatter, Objective, said_in
+from .call_log import CallLog, Line
+from .texts import clock, texts_in
+
+VERSION = 1
+"""The version of `scorecard.json`."""
+SILENCE_SECONDS = 3.0
+"""A pause that is longer is a silence."""
+CALM = (Emotion.NEUTRAL, Emotion.SATISFIED, Emotion.HAPPY)
+APOLOGIES = ("apology", "ownership")
+"""The cues of any customer by which a trainee says sorry."""
+_THAI = re.compile("[\u0e00-\u0e7f]")
+_THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
+
+
+class Result(StrEnum):
+    """What became of an objective, or of the call."""
+
+    MET = "met"
+    NOT_MET = "not met"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The trainee's own words: `turn` counts from 1, `at` is the second of the call at which that turn began."""
+
+    turn: int
+    text: str
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge says of one objective. `quotes` are what the judge claims that the trainee said."""
+
+    result: Result
+    reason: str = ""
+    quotes: tuple[Quote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One objective and what became of it. `by` says who judged: `cue NAME (found how: phrase or example)`, or the
+    judge's model; `told` is the sentence for the trainee where it was missed."""
+
+    name: str
+    weight: int
+    blocker: bool
+    result: Result
+    evidence: tuple[Quote, ...] = ()
+    by: str = ""
+    reason: str = ""
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A pause of more than three seconds, and whose turn it was to speak."""
+
+    at: float
+    seconds: float
+    whose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How the call was held. Seconds into the call and shares (0-1); None where it did not come to that, or nobody
+    knows. `talk_by` says whether the share is of `time` or of `characters`, `pace_in` whether `words` or `characters` a
+    minute are counted, as Thai has no spaces between words."""
+
+    seconds: float
+    turns: int
+    talk_share: float | None
+    talk_by: str
+    interrupted_her: int
+    interrupted_by_her: int
+    silences: tuple[Silence, ...]
+    pace: int | None
+    pace_in: str
+    to_apology: float | None
+    to_calm: float | None
+    latency_p50: float | None
+    latency_p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """`score` (0-100) is None where the persona has no objectives. `passed` is None where that cannot be said: the call
+    was cut off, or objectives that are unclear decide. `why` is a key of the report's texts."""
+
+    persona: str
+    revision: str
+    score: int | None
+    pass_mark: int
+    passed: bool | None
+    why: str
+    ending: str
+    objectives: tuple[Judged, ...]
+    conduct: Conduct
+    judge: str = ""
+    version: int = field(default=VERSION)
+
+    @property
+    def missed(self) -> tuple[Judged, ...]:
+        """The objectives that were not met, the heaviest first."""
+        missed = [judged for judged in self.objectives if judged.result is Result.NOT_MET]
+        return tuple(sorted(missed, key=lambda judged: (not judged.blocker, -judged.weight)))
+
+
+_SCORECARD = TypeAdapter(Scorecard)
+
+
+def to_json(card: Scorecard) -> bytes:
+    """The scorecard as JSON; the same bytes for the same card."""
+    return _SCORECARD.dump_json(card, indent=2) + b"\n"
+
+
+def from_json(text: bytes) -> Scorecard:
+    """The scorecard that `to_json` wrote.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return _SCORECARD.validate_json(text)
+
+
+def score(
+    log: CallLog,
+    persona: FrontMatter,
+    language: str,
+    verdicts: Mapping[str, Verdict] | None = None,
+    judge: str = "",
+) -> Scorecard:
+    """The scorecard of a call for this persona.
+
+    Args:
+        language: the base tag of the call's language, for the sentences.
+        verdicts: a judge's, by objective; without them cues decide. An objective that they leave out is unclear.
+        judge: the judge's model.
+    """
+    judged = tuple(
+        _by_cues(objective, log, persona, language)
+        if verdicts is None
+        else _by_judge(objective, log, verdicts.get(objective.name), judge, language)
+        for objective in persona.objectives
+    )
+    total = sum(judged.weight for judged in judged)
+    met = sum(one.weight for one in judged if one.result is Result.MET)
+    unclear = sum(one.weight for one in judged if one.result is Result.UNCLEAR)
+    points = round(100 * met / total) if total else None
+    most = round(100 * (met + unclear) / total) if total else None
+    passed, why = _outcome(log, persona, judged, points, most)
+    started = log.started
+    return Scorecard(
+        persona=started.persona if started else persona.name or "",
+        revision=started.revision if started else "",
+        score=points,
+        pass_mark=persona.pass_mark,
+        passed=passed,
+        why=why,
+        ending=log.ending[0],
+        objectives=judged,
+        conduct=conduct(log),
+        judge=judge if verdicts is not None else "",
+    )
+
+
+def _outcome(
+    log: CallLog, persona: FrontMatter, judged: Sequence[Judged], points: int | None, most: int | None
+) -> tuple[bool | None, str]:
+    """Whether the call passed, and the text that says why."""
+    name, passing = log.ending
+    if name == "cut_off":
+        return None, "cut_off"
+    blockers = {one.result for one in judged if one.blocker}
+    if Result.NOT_MET in blockers:
+        return False, "blocker"
+    if any(ending.passed for ending in persona.endings) and not passing:
+        return False, "ending"
+    if points is None or most is None:
+        return (passing, "passed" if passing else "ending") if passing is not None else (None, "no_objectives")
+    if most < persona.pass_mark:
+        return False, "score"
+    if points < persona.pass_mark or Result.UNCLEAR in blockers:
+        return None, "unclear"
+    return True, "passed"
+
+
+def _by_cues(objective: Objective, log: CallLog, persona: FrontMatter, language: str) -> Judged:
+    """An objective by what the listener found: ruled out by one cue, else met by one. One that no cue can meet is met
+    where nothing rules it out."""
+    against = _found(log, objective.ruled_out)
+    in_favour = _found(log, objective.met)
+    if against:
+        return _judged(objective, Result.NOT_MET, against, log, _told_of(objective, against[0], log, persona, language))
+    if in_favour:
+        return _judged(objective, Result.MET, in_favour, log)
+    if objective.met:
+        return _judged(objective, Result.NOT_MET, [], log, _told_missing(objective, persona, language))
+    if not objective.ruled_out:
+        return _judged(objective, Result.UNCLEAR, [], log)
+    return _judged(objective, Result.MET if log.turns else Result.NOT_MET, [], log)
+
+
+def _found(log: CallLog, names: Sequence[str]) -> list[CueFound]:
+    return [cue for cue in log.of(CueFound) if cue.name in names]
+
+
+def _judged(objective: Objective, result: Result, cues: Sequence[CueFound], log: CallLog, told: str = "") -> Judged:
+    evidence = []
+    for cue in cues:
+        if line := log.turns.get(cue.turn):
+            evidence.append(Quote(cue.turn, cue.words or line.event.text, round(line.at, 1)))
+    return Judged(
+        name=objective.name,
+        weight=objective.weight,
+        blocker=objective.blocker,
+        result=result,
+        evidence=tuple(evidence),
+        by="; ".join(dict.fromkeys(how_found(cue) for cue in cues)),
+        told=told,
+    )
+
+
+def how_found(cue: CueFound) -> str:
+    """`ownership (phrase: my mistake)`: a cue, and what it was found by."""
+    near = f", {cue.nearness:.2f}" if cue.nearness is not None else ""
+    by = f": {cue.by}" if cue.by else ""
+    return cue.name if cue.found is Found.DEED else f"{cue.name} ({cue.found}{by}{near})"
+
+
+def _told_of(objective: Objective, cue: CueFound, log: CallLog, persona: FrontMatter, language: str) -> str:
+    """The sentence for an objective that something said has ruled out."""
+    line = log.turns.get(cue.turn)
+    words = cue.words or (line.event.text if line else "")
+    means = persona.cues[cue.name].means if cue.name in persona.cues else ""
+    at = clock(line.at if line else log.second(cue))
+    return texts_in(language)["ruled_out"].format(at=at, words=words, objective=objective.name, means=means or cue.name)
+
+
+def _told_missing(objective: Objective, persona: FrontMatter, language: str) -> str:
+    """The sentence for an objective that nothing met: the persona's own, else what was to be heard."""
+    if own := said_in(objective.missed, language):
+        return own[0]
+    meant = [persona.cues[name].means or name for name in objective.met if name in persona.cues]
+    return texts_in(language)["missing"].format(objective=objective.name, means=" / ".join(meant or objective.met))
+
+
+def _by_judge(objective: Objective, log: CallLog, verdict: Verdict | None, judge: str, language: str) -> Judged:
+    """An objective by a judge's verdict, which is void where a quote is not the trainee's own words."""
+    unclear = Judged(objective.name, objective.weight, objective.blocker, Result.UNCLEAR, by=judge)
+    if verdict is None:
+        return replace(unclear, reason=texts_in(language)["no_verdict"])
+    evidence = [verbatim(quote, log) for quote in verdict.quotes]
+    quotes = tuple(quote for quote in evidence if quote)
+    if len(quotes) < len(evidence) or (verdict.result is Result.MET and not quotes):
+        return replace(unclear, reason=texts_in(language)["void"])
+    own = said_in(objective.missed, language)
+    told = (own[0] if own else verdict.reason or objective.name) if verdict.result is Result.NOT_MET else ""
+    return replace(unclear, result=verdict.result, evidence=quotes, reason=verdict.reason, told=told)
+
+
+def verbatim(quote: Quote, log: CallLog) -> Quote | None:
+    """The quote with its second, if it stands word for word in that turn of the trainee's; else None.
+
+    Alike are texts that are the same after Unicode's NFC, with Thai's two ways to write one vowel, Thai digits, and any
+    run of spaces made one. Nothing else is: no case, no punctuation, no nearness. Words are not cut.
+    """
+    line = log.turns.get(quote.turn)
+    wanted = normalised(quote.text)
+    if line is None or not wanted:
+        return None
+    said = normalised(line.event.text)
+    found = said.find(wanted)
+    while found >= 0:
+        if not _cuts(said, found) and not _cuts(said, found + len(wanted)):
+            return Quote(quote.turn, " ".join(quote.text.split()), round(line.at, 1))
+        found = said.find(wanted, found + 1)
+    return None
+
+
+def _cuts(text: str, at: int) -> bool:
+    """Whether a text is cut there within a word, or within a letter of a script without spaces."""
+    if not 0 < at < len(text):
+        return False
+    before, after = text[at - 1], text[at]
+    if unicodedata.combining(after) or unicodedata.category(after) in ("Mn", "Mc"):
+        return True
+    return before.isalnum() and after.isalnum() and not (_THAI.match(before) and _THAI.match(after))
+
+
+def normalised(text: str) -> str:
+    """A text as quotes are compared."""
+    text = unicodedata.normalize("NFC", text).translate(_THAI_DIGITS)
+    text = re.sub("[\u200b\u200c\u200d\u2060\ufeff]", "", text)
+    text = re.sub("\u0e4d([\u0e48-\u0e4b]?)\u0e32", "\\1\u0e33", text)  # sara am, written as its two halves
+    return " ".join(text.split())
+
+
+def conduct(log: CallLog) -> Conduct:
+    """How the call was held."""
+    trainee = [line for line in log.lines if line.speaker == "operator"]
+    hers = [line for line in log.lines if line.speaker == "customer"]
+    share, by = _talk_share(trainee, hers)
+    pace, pace_in = _pace(trainee)
+    latencies = sorted(
+        line.event.latency for line in hers if isinstance(line.event, Said) and line.event.latency is not None
+    )
+    cuts = quantiles(latencies, n=20, method="inclusive") if len(latencies) > 1 else latencies * 19
+    return Conduct(
+        seconds=round(log.length, 1),
+        turns=len(trainee),
+        talk_share=share,
+        talk_by=by,
+        interrupted_her=sum(line.event.interrupted for line in hers if isinstance(line.event, Said)),
+        interrupted_by_her=sum(any(her.at < line.end - 0.3 and her.at > line.at for her in hers) for line in trainee),
+        silences=tuple(silences(log)),
+        pace=pace,
+        pace_in=pace_in,
+        to_apology=_first([log.at(cue, cue.turn) for cue in log.of(CueFound) if cue.name in APOLOGIES]),
+        to_calm=_first([at for at, moved in log.mood if moved.emotion in CALM]),
+        latency_p50=round(cuts[9], 2) if cuts else None,
+        latency_p95=round(cuts[18], 2) if cuts else None,
+    )
+
+
+def _first(times: Sequence[float]) -> float | None:
+    return round(min(times), 1) if times else None
+
+
+def _talk_share(trainee: Sequence[Line], hers: Sequence[Line]) -> tuple[float | None, str]:
+    both = [*trainee, *hers]
+    if both and all(line.seconds is not None for line in both):
+        mine, total, by = sum(line.seconds or 0 for line in trainee), sum(line.seconds or 0 for line in both), "time"
+    else:
+        mine = sum(len(line.event.text) for line in trainee)
+        total, by = sum(len(line.event.text) for line in both), "characters"
+    return (round(mine / total, 2) if total else None), by
+
+
+def _pace(trainee: Sequence[Line]) -> tuple[int | None, str]:
+    timed = [line for line in trainee if line.seconds]
+    text = " ".join(line.event.text for line in timed)
+    thai = len(_THAI.findall(text)) > len(text.replace(" ", "")) / 2
+    letters = [c for c in text if c.isalnum() or _THAI.match(c)]
+    count = sum(not unicodedata.combining(c) and unicodedata.category(c) != "Mn" for c in letters)
+    minutes = sum(line.seconds or 0 for line in timed) / 60
+    unit = "characters" if thai else "words"
+    return (round((count if thai else len(text.split())) / minutes) if minutes else None), unit
+
+
+def silences(log: CallLog) -> list[Silence]:
+    """The pauses of a spoken call, between one line and the next."""
+    if not log.spoken:
+        return []
+    found = []
+    for before, after in zip(log.lines, log.lines[1:], strict=False):
+        seconds = after.at - before.end
+        if before.seconds is not None and after.event.start is not None and seconds > SILENCE_SECONDS:
+            found.append(Silence(round(before.end, 1), round(seconds, 1), after.speaker))
+    return found
+
+
+def changes(before: Scorecard, after: Scorecard) -> list[str]:
+    """What another scoring of the same call has changed, and why: a line each."""
+    lines = []
+    if before.score != after.score or before.passed != after.passed:
+        lines.append(f"score {_points(before)} → {_points(after)}")
+    if before.pass_mark != after.pass_mark:
+        lines.append(f"pass mark {before.pass_mark} → {after.pass_mark}")
+    old = {one.name: one for one in before.objectives}
+    for one in after.objectives:
+        was = old.pop(one.name, None)
+        if was is None:
+            lines.append(f"{one.name}: new, {one.result}")
+            continue
+        if was.weight != one.weight or was.blocker != one.blocker:
+            lines.append(f"{one.name}: weight {_weight(was)} → {_weight(one)}")
+        if was.result != one.result:
+            lines.append(f"{one.name}: {was.result} → {one.result} ({one.reason or one.by or one.told})")
+    lines += [f"{name}: no objective any more (was {was.result})" for name, was in old.items()]
+    return lines
+
+
+def _points(card: Scorecard) -> str:
+    verdict = {True: "passed", False: "not passed", None: "not decided"}[card.passed]
+    return f"{card.score if card.score is not None else '–'} ({verdict})"
+
+
+def _weight(judged: Judged) -> str:
+    return f"{judged.weight}{', blocker' if judged.blocker else ''}"

@@ -1,0 +1,117 @@
+"""All session folders: those whose call was killed are finished, old ones deleted, a trainee's erased."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date, timedelta
+from pathlib import Path
+
+from ..errors import SpecError, shown_path
+from ..events import Emit, Header, Notice, from_json
+from ..spec.settings import Record
+from .folder import EVENTS, LOCAL, REPORT, finish, locked, safe_name
+
+logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 3600.0
+"""How often a worker looks after the folders."""
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def folders(record: Record) -> Iterator[Path]:
+    """All session folders, the oldest day first."""
+    root = Path(record.dir)
+    days = sorted(day for day in root.glob("*-*-*") if _DAY.fullmatch(day.name) and not day.is_symlink())
+    for day in days:
+        with suppress(OSError):
+            yield from sorted(folder for folder in day.iterdir() if folder.is_dir() and not folder.is_symlink())
+
+
+async def look_after(record: Record, emit: Emit) -> None:
+    """Finishes folders whose call was killed and deletes what is too old: at once, and again each hour. Runs for ever,
+    beside the calls and on a thread; what goes wrong is a line."""
+    while record.enabled:
+        for line in await asyncio.to_thread(tidy, record):
+            emit(Notice(text=line))
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+def tidy(record: Record) -> list[str]:
+    """Finishes and deletes what is due; a line for each folder that was finished or could not be, one for what went."""
+    lines = []
+    try:
+        for folder in folders(record):
+            if not (folder / REPORT).exists() and (line := _finish_killed(folder)):
+                lines.append(line)
+        if gone := delete_old(record):
+            lines.append(
+                f"{gone} session folder{'s' if gone != 1 else ''} older than {record.retention_days} days deleted"
+            )
+    except OSError as error:
+        lines.append(f"{shown_path(record.dir)}: {error.strerror}")
+    return lines
+
+
+def _finish_killed(folder: Path) -> str:
+    """Finishes a folder that no call holds any more; nothing where one does, or there is nothing to finish from."""
+    try:
+        with locked(folder / EVENTS):
+            finish(folder)
+    except (BlockingIOError, FileNotFoundError):
+        return ""  # its call is on, or has not begun to write
+    except SpecError:
+        return ""  # not one event was written
+    except Exception as error:  # one folder must not keep the others from being finished
+        logger.exception("a session folder could not be finished")
+        return f"{shown_path(folder)}: could not be finished: {error}"
+    return f"{shown_path(folder)}: finished from its events, as its call was cut off"
+
+
+def delete_old(record: Record, today: date | None = None) -> int:
+    """Deletes the folders of days that `retention_days` leaves behind; how many."""
+    if record.retention_days is None:
+        return 0
+    first_kept = ((today or date.today()) - timedelta(days=record.retention_days)).isoformat()
+    return sum(_delete(folder) for folder in folders(record) if folder.parent.name < first_kept)
+
+
+def forget(record: Record, user: str) -> tuple[list[Path], list[Path]]:
+    """Deletes every folder of this trainee: what was deleted, and what could not be, as a call in it is on.
+
+    Raises:
+        SpecError: no user was named.
+    """
+    if not user.strip():
+        raise SpecError("mode=forget needs user=NAME: whose session folders are to be deleted")
+    theirs = [folder for folder in folders(record) if _is_of(folder, user)]
+    gone = [folder for folder in theirs if _delete(folder)]
+    return gone, [folder for folder in theirs if folder not in gone]
+
+
+def _is_of(folder: Path, user: str) -> bool:
+    """Whether a folder is this user's, by its first line; where that cannot be read, by its name."""
+    try:
+        with open(folder / EVENTS, encoding="utf-8", errors="replace") as lines:
+            header = from_json(lines.readline())
+        if isinstance(header, Header):
+            return (header.user or LOCAL) == user
+    except (OSError, ValueError):
+        pass
+    return re.search(rf"-{re.escape(safe_name(user))}(\.\d+)?$", folder.name) is not None
+
+
+def _delete(folder: Path) -> bool:
+    try:
+        with suppress(FileNotFoundError), locked(folder / EVENTS):
+            pass
+    except BlockingIOError:
+        return False
+    shutil.rmtree(folder)
+    with suppress(OSError):  # not empty yet
+        folder.parent.rmdir()
+    return True

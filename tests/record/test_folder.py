@@ -1,0 +1,338 @@
+"""The session folder: what is written while the call is on, and what becomes of it when something is in the way."""
+
+import asyncio
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.config.compose import compose
+from runtime.errors import SpecError
+from runtime.events import Event, Header, Heard, Interim, Notice, from_json, to_json
+from runtime.record import folder as module
+from runtime.record.folder import SessionFolder, finish, make_folder, put_line, read_folder, safe_name
+from runtime.record.upkeep import delete_old, folders, forget, look_after, tidy
+from runtime.spec.session_spec import SessionSpec
+from runtime.spec.settings import Record
+from tests.conftest import ROOT
+from tests.record.calls import good, poor
+
+
+@pytest.fixture(scope="module")
+def spec() -> SessionSpec:
+    return compose(["language=en"])
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    return Record(dir=str(tmp_path / "sessions"))
+
+
+class Told:
+    """What a folder told its call, from its own thread."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.came = threading.Event()
+
+    def __call__(self, event: Event) -> None:
+        assert isinstance(event, Notice)
+        self.lines.append(event.text)
+        self.came.set()
+
+
+async def kept(
+    record: Record, spec: SessionSpec, events: list[Event], told: Told | None = None, user: str = "ann"
+) -> Path:
+    """The folder of a call with these events, after its end."""
+    folder = SessionFolder(record, spec, user, told or Told())
+    for event in events:
+        folder.write(event)
+    await folder.close()
+    return folder.path.result()
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_a_call_leaves_a_folder_that_only_its_owner_can_read(record: Record, spec: SessionSpec) -> None:
+    """Everything is there, in a folder of its day: 0700, its files 0600."""
+    folder = await kept(record, spec, good())
+    assert folder.parent.parent == Path(record.dir)
+    assert folder.name.endswith("-sarah_thompson-ann")
+    names = {"events.jsonl", "spec.yaml", "transcript.md", "scorecard.json", "report.html"}
+    assert {file.name for file in folder.iterdir()} == names
+    assert {mode(file) for file in folder.iterdir()} == {0o600}
+    assert {mode(path) for path in (folder, folder.parent)} == {0o700}
+
+
+async def test_every_event_is_kept_in_its_order_behind_the_version(record: Record, spec: SessionSpec) -> None:
+    """But what is still moving, of which the whole line comes."""
+    events = good()
+    folder = await kept(record, spec, [*events, Interim(speaker="operator", text="By Fri")])
+    first, *lines = (folder / "events.jsonl").read_text().splitlines()
+    assert json.loads(first)["version"] == 1
+    assert [from_json(line) for line in lines] == events
+
+
+async def test_the_spec_is_kept_as_yaml_without_secrets(
+    record: Record, spec: SessionSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the call is made from can be read by anything that reads YAML; a later one lies beside it."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    leaky = replace(spec, persona=replace(spec.persona, prose="The key is sk-very-secret."))
+    folder = SessionFolder(record, leaky, "ann", Told())
+    folder.write(Header())
+    folder.adopt(replace(leaky, revision="0123"))
+    await folder.close()
+    path = folder.path.result()
+    assert yaml.safe_load((path / "spec.yaml").read_text())["choices"]["persona"] == "sarah_thompson"
+    assert (path / "spec.0123.yaml").exists()
+    assert not [file for file in path.iterdir() if "sk-very-secret" in file.read_text()]
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_no_name_leaves_the_folder_or_is_too_long(persona: str, user: str) -> None:
+    """Whatever a room calls its user."""
+    for name in map(safe_name, (persona, user)):
+        assert Path(name).name == name
+        assert not name.startswith(".")
+        assert 0 < len(name.encode()) <= 60
+        assert name.isprintable()
+
+
+def test_hostile_names_and_calls_of_one_second_have_folders_of_their_own(record: Record) -> None:
+    """Two users whose names look the same as folders, at the same moment."""
+    made = [
+        make_folder(record, "../../etc", user, now=0) for user in ("../a/b", "..\\a\\b", "a b", "ก" * 200, "", "\x00")
+    ]
+    assert len(set(made)) == 6
+    assert {folder.parent.parent for folder in made} == {Path(record.dir)}
+    assert all(folder.is_dir() for folder in made)
+
+
+async def test_the_disk_is_full_and_the_call_goes_on(
+    record: Record, spec: SessionSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line says so; nothing waits, nothing raises, and what was written before is there."""
+    told = Told()
+    folder = SessionFolder(record, spec, "ann", told)
+    path = await asyncio.wrap_future(folder.path)
+
+    def full(events: object, event: Event) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "put_line", full)
+    for event in good():
+        folder.write(event)
+    assert await folder.close() is None
+    assert told.lines == ["this call is not recorded any further: No space left on device"]
+    assert [event.kind for event in read_folder(path).log.events] == ["header"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
+def test_a_device_that_is_full_is_told_by_the_system() -> None:
+    """The real error, from a real write."""
+    with open("/dev/full", "ab", buffering=0) as device, pytest.raises(OSError, match="No space left"):
+        put_line(device, Notice(text="x"))
+
+
+async def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, spec: SessionSpec) -> None:
+    """A file lies where the folders should."""
+    (tmp_path / "sessions").write_text("")
+    told = Told()
+    folder = SessionFolder(Record(dir=str(tmp_path / "sessions")), spec, "ann", told)
+    assert await folder.close() is None
+    assert len(told.lines) == 1
+    assert "not recorded" in told.lines[0]
+
+
+async def test_a_disk_that_hangs_does_not_hold_up_the_call(
+    record: Record, spec: SessionSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events wait beside the call, and no more of them than fit; its end does not wait for ever."""
+    hangs, over = threading.Event(), threading.Event()
+
+    def slow(events: object, event: Event) -> None:
+        hangs.set()
+        over.wait()
+
+    monkeypatch.setattr(module, "put_line", slow)
+    monkeypatch.setattr(module, "WAITING_LIMIT", 50)
+    monkeypatch.setattr(module, "CLOSE_SECONDS", 0.01)
+    folder = SessionFolder(record, spec, "ann", Told())
+    await asyncio.to_thread(hangs.wait)
+    for _ in range(100):
+        folder.write(Notice(text="x"))
+    assert folder._waiting.qsize() == 50
+    assert await folder.close() is None
+    over.set()
+
+
+KILLED = """
+import asyncio, os, sys
+from runtime.config.compose import compose
+from runtime.events import Notice
+from runtime.record.folder import SessionFolder
+from runtime.spec.settings import Record
+from tests.record.calls import poor
+
+async def main():
+    folder = SessionFolder(Record(dir=sys.argv[1]), compose([]), "ann", print)
+    await asyncio.wrap_future(folder.path)
+    number = 0
+    for event in poor()[1:]:
+        folder.write(event)
+    while True:
+        number += 1
+        folder.write(Notice(text=str(number)))
+        while folder._waiting.qsize():
+            pass
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+"""A call that goes on until somebody kills it, and says which event it has got rid of."""
+
+
+def killed_call(record: Record) -> tuple[Path, int]:
+    """The folder of a call that was killed in the middle, and the last event that it had given away."""
+    with subprocess.Popen([sys.executable, "-c", KILLED, record.dir], stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if int(line) == 100:
+                break
+        process.kill()
+        rest = process.stdout.read().decode().split()
+    return next(folders(record)), int(rest[-1]) if rest else 100
+
+
+def test_a_killed_call_has_lost_no_line_and_is_finished_at_the_next_start(record: Record) -> None:
+    """All that it had said is in the file, and the next start makes report and score of it."""
+    folder, given = killed_call(record)
+    numbers = [event.text for event in read_folder(folder).log.of(Notice)]
+    assert numbers[:given] == [str(number) for number in range(1, given + 1)]
+    assert not (folder / "report.html").exists()
+    (line,) = tidy(record)
+    assert "finished from its events" in line
+    assert (folder / "report.html").exists()
+    assert (folder / "scorecard.json").exists()
+    assert tidy(record) == []
+
+
+async def test_a_call_that_is_on_is_not_taken_for_a_dead_one(record: Record, spec: SessionSpec) -> None:
+    """Neither finished nor deleted by a worker that starts beside it."""
+    folder = SessionFolder(record, spec, "ann", Told())
+    path = await asyncio.wrap_future(folder.path)
+    folder.write(good()[1])
+    assert tidy(record) == []
+    assert not (path / "report.html").exists()
+    gone, busy = forget(record, "ann")
+    assert (gone, busy) == ([], [path])
+    await folder.close()
+    assert (path / "report.html").exists()
+
+
+def write_call(folder: Path, spec: SessionSpec, events: list[Event]) -> Path:
+    """A folder as a call leaves it that was killed."""
+    folder.mkdir(parents=True)
+    (folder / "events.jsonl").write_text("".join(to_json(event) + "\n" for event in events))
+    module._write_spec(folder / "spec.yaml", spec)
+    return folder
+
+
+def test_a_line_that_was_cut_in_the_writing_is_skipped(tmp_path: Path, spec: SessionSpec) -> None:
+    """The rest of the call is read."""
+    folder = write_call(tmp_path / "a", spec, poor())
+    with (folder / "events.jsonl").open("a") as events:
+        events.write('{"kind": "said", "te')
+    assert finish(folder).score == 0
+
+
+def test_finishing_twice_gives_the_same_bytes(tmp_path: Path, spec: SessionSpec) -> None:
+    """A folder says all that its report and score are made from."""
+    folder = write_call(tmp_path / "a", spec, good())
+    both: list[dict[str, bytes]] = []
+    for _ in range(2):
+        finish(folder)
+        both.append({file.name: file.read_bytes() for file in folder.iterdir()})
+    assert both[0] == both[1]
+
+
+def test_what_is_no_session_folder_is_one_line(tmp_path: Path) -> None:
+    """Which file is missing."""
+    with pytest.raises(SpecError, match=r"events.jsonl: not a session folder"):
+        read_folder(tmp_path)
+
+
+def test_a_folder_without_its_spec_has_a_report_all_the_same(tmp_path: Path, spec: SessionSpec) -> None:
+    """Its events say what happened."""
+    folder = write_call(tmp_path / "a", spec, good())
+    (folder / "spec.yaml").unlink()
+    assert finish(folder).score is None
+    assert "Sarah Thompson" in (folder / "report.html").read_text()
+
+
+def test_folders_older_than_the_retention_are_deleted(record: Record, spec: SessionSpec) -> None:
+    """By the day that they lie in; nothing else in the folder is touched."""
+    root = Path(record.dir)
+    old = write_call(root / "2026-01-01" / "100000-sarah_thompson-ann", spec, good())
+    new = write_call(root / "2026-01-30" / "100000-sarah_thompson-ann", spec, good())
+    (root / "notes").mkdir()
+    kept = replace(record, retention_days=10)
+    assert delete_old(record, today=date(2026, 2, 1)) == 0
+    assert delete_old(kept, today=date(2026, 2, 1)) == 1
+    assert not old.parent.exists()
+    assert new.exists()
+    assert (root / "notes").exists()
+
+
+def test_a_trainee_is_forgotten_by_their_own_name_alone(record: Record, spec: SessionSpec) -> None:
+    """A user whose folders are called the same keeps theirs."""
+    root = Path(record.dir) / "2026-01-01"
+    ann = write_call(root / "100000-sarah_thompson-a-b", spec, good(user="a/b"))
+    other = write_call(root / "100001-sarah_thompson-a-b", spec, good(user="a.b"))
+    broken = write_call(root / "100002-sarah_thompson-a-b.2", spec, [])
+    assert forget(record, "a/b") == ([ann, broken], [])
+    assert other.exists()
+    with pytest.raises(SpecError, match="user=NAME"):
+        forget(record, " ")
+
+
+async def test_a_worker_looks_after_the_folders_from_its_start_on(record: Record, spec: SessionSpec) -> None:
+    """What it finished is told; one folder that cannot be does not keep it from the others."""
+    root = Path(record.dir) / "2026-01-01"
+    write_call(root / "100000-sarah_thompson-ann", spec, poor())
+    (write_call(root / "100001-sarah_thompson-ann", spec, poor()) / "transcript.md").mkdir()
+    told: asyncio.Queue[Event] = asyncio.Queue()
+    async with asyncio.TaskGroup() as tasks:
+        looking = tasks.create_task(look_after(record, told.put_nowait))
+        lines = [await told.get(), await told.get()]
+        looking.cancel()
+    texts = [event.text for event in lines if isinstance(event, Notice)]
+    assert "finished from its events" in texts[0]
+    assert "could not be finished" in texts[1]
+
+
+async def test_a_thousand_calls_leave_no_thread_and_no_open_file(
+    record: Record, spec: SessionSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing grows with the calls but the folders."""
+    monkeypatch.setattr(module, "finish", lambda folder: None)
+    monkeypatch.setattr(module, "_write_spec", lambda file, spec: None)
+    await kept(record, spec, [])
+    before = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    for _ in range(1000):
+        await kept(record, spec, [Heard(text="x", revision="a", emotion="angry")])
+    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) <= before

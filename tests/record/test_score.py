@@ -1,0 +1,227 @@
+"""The scorecard: what the trainee's own words prove, and nothing else."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.config.compose import compose
+from runtime.events import CueFound, Ended, Event, Found, Heard, Said, Started
+from runtime.record.call_log import CallLog
+from runtime.record.score import Quote, Result, Verdict, changes, score, to_json, verbatim
+from runtime.spec.persona import Ending, FrontMatter, Objective
+from tests.record.calls import ZERO, good, poor
+
+SARAH = compose(["language=en"]).persona.front
+
+
+def call(*said: str, cues: Sequence[tuple[str, int, str]] = (), ended: bool | None = True) -> CallLog:
+    """A typed call with these turns of the trainee's and these cues (name, turn, words)."""
+    events: list[Event] = [Started(at=ZERO, persona="Sam", choices={}, language="English", revision="a")]
+    for turn, text in enumerate(said, 1):
+        events.append(Heard(at=ZERO + 10 * turn, text=text, revision="a", emotion="angry", turn=turn))
+        events += [
+            CueFound(at=ZERO + 10 * turn, name=name, turn=number, found=Found.PHRASE, words=words, by=words)
+            for name, number, words in cues
+            if number == turn
+        ]
+        events.append(Said(at=ZERO + 10 * turn + 1, text="Is that so?", revision="a", emotion="angry", turn=turn))
+    if ended is not None:
+        events.append(Ended(at=ZERO + 100, reason="resolved" if ended else "walked_out", passed=ended))
+    return CallLog(events)
+
+
+def persona(*objectives: Objective, pass_mark: int = 70) -> FrontMatter:
+    """A persona with these objectives, who can be satisfied."""
+    ending = Ending(name="resolved", passed=True)
+    return FrontMatter(name="Sam", endings=(ending,), objectives=objectives, pass_mark=pass_mark)
+
+
+def test_a_good_call_passes_with_the_trainee_s_own_words_as_evidence() -> None:
+    """Each objective names what the trainee said, word for word, and when."""
+    card = score(CallLog(good()), SARAH, "en")
+    assert (card.passed, card.score) == (True, 100)
+    assert card.objectives[0].evidence == (Quote(1, "our mistake", 7.5),)
+    assert card.objectives[0].by == "ownership (phrase: our mistake)"
+
+
+def test_a_poor_call_says_what_was_said_and_what_was_not() -> None:
+    """What ruled an objective out is quoted with its second; what was never said is told in a sentence."""
+    card = score(CallLog(poor()), SARAH, "en")
+    assert (card.passed, card.score, card.why) == (False, 0, "ending")
+    told = [judged.told for judged in card.missed]
+    assert any("0:11" in line and "“calm down”" in line for line in told)
+    assert "You never got to “Authority to solve”: promises the refund." in told
+
+
+def test_the_persona_words_the_sentence_for_what_was_missed() -> None:
+    """In the call's language."""
+    late = Objective(name="Date", met=("deadline",), missed={"en": ("you never gave a date",), "th": ("ไม่ได้บอกวัน",)})
+    assert score(call("Hello."), persona(late), "en").objectives[0].told == "you never gave a date"
+    assert score(call("Hello."), persona(late), "th").objectives[0].told == "ไม่ได้บอกวัน"
+
+
+def test_scoring_twice_gives_the_same_bytes() -> None:
+    """The score is made from the events and the persona alone."""
+    assert to_json(score(CallLog(poor()), SARAH, "en")) == to_json(score(CallLog(poor()), SARAH, "en"))
+
+
+def test_a_blocker_that_is_not_met_fails_the_call_whatever_the_score() -> None:
+    """It stands apart from the sum."""
+    log = call("Sorry, my mistake.", cues=[("sorry", 1, "Sorry")])
+    blocker = Objective(name="Verification", weight=1, met=("verified",), blocker=True)
+    card = score(log, persona(Objective(name="Sorry", weight=99, met=("sorry",)), blocker), "en")
+    assert (card.score, card.passed, card.why) == (99, False, "blocker")
+
+
+def test_without_the_ending_s_cues_no_score_passes() -> None:
+    """A customer who gave in, or a trainee who hung up on her, leaves her without what she called for."""
+    log = call("Sorry.", cues=[("sorry", 1, "Sorry")], ended=False)
+    card = score(log, persona(Objective(name="Sorry", met=("sorry",))), "en")
+    assert (card.score, card.passed, card.why) == (100, False, "ending")
+
+
+def test_a_call_that_was_cut_off_is_not_decided() -> None:
+    """Nobody knows how it would have ended."""
+    assert score(call("Hello.", ended=None), persona(Objective(name="A", met=("a",))), "en").passed is None
+
+
+def test_what_the_judge_says_counts_only_with_the_trainee_s_words() -> None:
+    """An objective that a judge calls met, and proves."""
+    log = call("I am sorry.", "You have it by Friday.")
+    promise = persona(Objective(name="Date", weight=10))
+    verdicts = {"Date": Verdict(Result.MET, "a day", (Quote(2, "by  Friday"),))}
+    card = score(log, promise, "en", verdicts, "gpt")
+    assert (card.passed, card.objectives[0].evidence, card.objectives[0].by) == (
+        True,
+        (Quote(2, "by Friday", 20.0),),
+        "gpt",
+    )
+
+
+@pytest.mark.parametrize(
+    "verdicts",
+    [
+        {},
+        {"Date": Verdict(Result.MET)},
+        {"Date": Verdict(Result.MET, quotes=(Quote(1, "by Friday"),))},
+        {"Date": Verdict(Result.MET, quotes=(Quote(2, "by Friday"), Quote(2, "at noon")))},
+        {"Date": Verdict(Result.NOT_MET, quotes=(Quote(2, "by Saturday"),))},
+    ],
+    ids=["crashed", "no quote", "another turn", "one of two invented", "against, invented"],
+)
+def test_a_verdict_without_proof_is_unclear_and_never_left_out(verdicts: dict[str, Verdict]) -> None:
+    """A judge that crashed, or quotes what was not said, has judged nothing; the objective stays in the sum."""
+    card = score(call("I am sorry.", "You have it by Friday."), persona(Objective(name="Date")), "en", verdicts, "gpt")
+    assert [judged.result for judged in card.objectives] == [Result.UNCLEAR]
+    assert (card.score, card.passed, card.why) == (0, None, "unclear")
+
+
+@pytest.mark.parametrize(
+    ("said", "quoted"),
+    [
+        ("คืนเงิน ๑๔๘ บาทภายในวันศุกร์ค่ะ", "148 บาทภายในวันศุกร์"),
+        ("ทํางานให้ค่ะ", "ทำงานให้ค่ะ"),
+        ("ขอโทษ\u200bด้วย", "ขอโทษด้วย"),
+        ("cafe\u0301 by  Friday", "café by Friday"),
+    ],
+    ids=["Thai digits", "sara am in two halves", "zero-width space", "NFC and spaces"],
+)
+def test_the_same_words_in_another_spelling_of_unicode_are_the_same(said: str, quoted: str) -> None:
+    """A judge that writes Thai digits as Arabic ones has not altered the quote."""
+    assert verbatim(Quote(1, quoted), call(said))
+
+
+@pytest.mark.parametrize(
+    ("said", "quoted"),
+    [
+        ("I am not sorry.", "I am sorry."),
+        ("by Friday", "by friday"),
+        ("the refund", "fund"),
+        ("149.99", "149.98"),
+        ("รับผิดชอบ", "รบผิดชอบ"),
+        ("ที่นี่", "ท"),
+        ("Hello.", ""),
+        ("Hello.", "Is that so?"),
+    ],
+)
+def test_what_is_not_word_for_word_is_no_quote(said: str, quoted: str) -> None:
+    """A word left out, another case, part of a word, another digit, a vowel less, nothing, the customer's words."""
+    assert verbatim(Quote(1, quoted), call(said)) is None
+
+
+def test_of_ten_thousand_made_up_verdicts_none_is_accepted() -> None:
+    """Quotes that were altered, taken from another turn or from the customer, or invented: the score stays nothing."""
+    dice = random.Random(12)
+    log = CallLog(good())
+    mine = {turn: line.event.text for turn, line in log.turns.items()}
+    hers = [line.event.text for line in log.lines if line.speaker == "customer"]
+    accepted = []
+    for _ in range(10_000):
+        turn = dice.choice(list(mine))
+        words = mine[turn].split()
+        start = dice.randrange(len(words))
+        part = words[start : start + dice.randint(2, 8)] if len(words) - start > 1 else words
+        match dice.randrange(6):
+            case 0:  # a word replaced
+                part[dice.randrange(len(part))] = dice.choice(("never", "definitely", "ขอโทษ", "4472"))
+            case 1:  # a word put in
+                part.insert(max(1, dice.randrange(len(part))), dice.choice(("not", "absolutely", "100")))
+            case 2:  # two words swapped
+                part[0], part[-1] = part[-1].upper(), part[0].swapcase()
+            case 3:  # the customer's words
+                part = dice.choice(hers).split()
+            case 4:  # another turn
+                turn = dice.choice([0, -1, 99, *(other for other in mine if mine[other] != mine[turn])])
+            case _:  # invented
+                part = ["I", "apologise", "for", dice.choice(("everything", "that", "it all"))]
+        quote = " ".join(part)
+        if turn in mine and quote in mine[turn]:
+            continue  # by chance still what was said
+        verdict = Verdict(Result.MET, "certainly", (Quote(turn, quote),))
+        card = score(log, persona(Objective(name="A")), "en", {"A": verdict}, "a judge")
+        if card.score or card.passed:
+            accepted.append(quote)
+    assert accepted == []
+
+
+@given(st.text(min_size=1, max_size=40), st.text(max_size=40))
+def test_a_quote_is_accepted_only_where_its_text_stands(said: str, quoted: str) -> None:
+    """Whatever texts come."""
+    found = verbatim(Quote(1, quoted), call(said))
+    if found:
+        assert " ".join(found.text.split()) == found.text
+        assert found.text.casefold()[:1] in "".join(said.split()).casefold() or not found.text.isascii()
+
+
+def test_how_a_call_was_held_is_measured_from_its_lines() -> None:
+    """Talk share, silences, interruptions, pace, time to the first apology and to calm."""
+    held = score(CallLog(poor()), SARAH, "en").conduct
+    assert (held.talk_by, held.talk_share) == ("time", 0.32)
+    assert [(silence.seconds, silence.whose) for silence in held.silences] == [
+        (4.6, "operator"), (7.4, "operator"), (11.0, "customer"), (3.4, "operator"),
+    ]  # fmt: skip
+    assert (held.interrupted_her, held.to_apology, held.to_calm, held.pace_in) == (1, None, None, "words")
+    thai = score(CallLog(good("th")), SARAH, "th").conduct
+    assert (thai.pace_in, thai.to_apology, thai.to_calm) == ("characters", 12.3, 18.1)
+
+
+def test_a_typed_call_has_no_silences_and_no_pace() -> None:
+    """How fast somebody types is not how they speak."""
+    held = score(call("Hello there.", "Sorry."), persona(), "en").conduct
+    assert (held.silences, held.pace, held.talk_by) == ((), None, "characters")
+
+
+def test_scoring_again_tells_what_changed_and_why() -> None:
+    """The persona's file was edited since, or a judge was asked."""
+    before = score(CallLog(good()), SARAH, "en")
+    first, *others = SARAH.objectives
+    stricter = replace(SARAH, objectives=(replace(first, weight=40, ruled_out=("verification",)), *others))
+    lines = changes(before, score(CallLog(good()), stricter, "en"))
+    assert lines[0] == "score 100 (passed) → 65 (not passed)"
+    assert "De-escalation: weight 25 → 40" in lines
+    assert any(line.startswith("De-escalation: met → not met (") for line in lines)
+    assert changes(before, before) == []
