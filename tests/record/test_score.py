@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from runtime.config.compose import compose
 from runtime.events import CueFound, Ended, Event, Found, Heard, Said, Started
 from runtime.record.call_log import CallLog
-from runtime.record.score import Quote, Result, Verdict, changes, score, to_json, verbatim
+from runtime.record.rescore import changes
+from runtime.record.score import Quote, Result, Verdict, score, to_json, verbatim
 from runtime.spec.persona import Ending, FrontMatter, Objective
 from tests.record.calls import ZERO, good, poor
 
