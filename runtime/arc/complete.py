@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 
 from ..spec.persona import Arc, Cue, Emotion, Ending, Fact, FrontMatter, Persona, Phase, Topic, said_in
 from . import prose
 from .machine import comes_about, merged
-from .phrases import heard, phrase_pattern, plain
+from .phrases import heard_any, phrase_pattern, plain
 from .prose import STOP_WORDS, content_words
 
 _THAI = re.compile("[\u0e01-\u0e2e]")
@@ -22,6 +23,11 @@ _UNSOLVED = re.compile(
     r"unresol|not |n't |fail|dissatisf|unsatisf|negativ|escalat|walk|hang|ไม่|ล้มเหลว|ตัดสาย|วางสาย|no resuel|insatisf",
     re.I,
 )
+
+
+ITEMS, LINES, SENTENCES, PHASES = 200, 400, 400, 50
+"""How many of each are taken from one persona's prose. Far more than any has: what is beyond could only be made to be
+slow, as each is compared with what is known already."""
 
 
 @lru_cache(maxsize=64)
@@ -83,29 +89,34 @@ def _with_profile(front: FrontMatter, persona: Persona, base: str) -> FrontMatte
     """Items of the profile become facts; one that the persona's own front matter listens for is known already."""
     facts = dict(front.facts)
     man = prose.is_man(persona)
-    for section in persona.sections:
-        if section.kind not in ("profile", "persona", "scenario", "other"):
+    kinds = ("profile", "persona", "scenario", "other")
+    items = (item for section in persona.sections if section.kind in kinds for item in prose.items(section))
+    for key, value in islice(items, ITEMS):
+        if _CONDITION.search(key) or len(key.split()) > 5:
             continue
-        for key, value in prose.items(section):
-            if _CONDITION.search(key) or len(key.split()) > 5:
-                continue
-            known = next((name for name, fact in facts.items() if _is_about(key, name, fact)), None)
-            if known in persona.front.facts or plain(key) in ("customer", "caller", "client"):
-                continue
-            hear = facts[known].hear if known else {}
-            words = _ways_to_ask(key)
-            if words or known:
-                say: dict[str, tuple[str, ...]] = {base: (prose.spoken(value, base, man),)}
-                facts[known or key] = Fact(hear={**hear, "": (*hear.get("", ()), *words)}, say=say)
+        known = next((name for name, fact in facts.items() if _is_about(key, name, fact)), None)
+        if known in persona.front.facts or plain(key) in ("customer", "caller", "client"):
+            continue
+        hear = facts[known].hear if known else {}
+        words = tuple(way for way in _ways_to_ask(key) if way not in hear.get("", ()))
+        if words or known:
+            say: dict[str, tuple[str, ...]] = {base: (prose.spoken(value, base, man),)}
+            facts[known or key] = Fact(hear={**hear, "": (*hear.get("", ()), *words)}, say=say)
     return replace(front, facts=facts)
 
 
 def _is_about(key: str, name: str, fact: Fact) -> bool:
     """Whether a key of the profile names what this fact is about."""
-    words = set(plain(key).split())
+    said = plain(key)
+    words = frozenset(said.split())
     phrases = [phrase for phrases in fact.hear.values() for phrase in phrases]
-    in_words = any(words <= set(plain(phrase.replace("|", " ")).split()) for phrase in phrases)
-    return plain(name) in words or in_words or any(heard(phrase, key) or plain(key) in phrase for phrase in phrases)
+    in_words = any(said in phrase or words <= _words(phrase) for phrase in phrases)
+    return in_words or plain(name) in words or heard_any(fact.hear, said)
+
+
+@lru_cache(maxsize=4096)
+def _words(phrase: str) -> frozenset[str]:
+    return frozenset(plain(phrase.replace("|", " ")).split())
 
 
 def _ways_to_ask(key: str) -> tuple[str, ...]:
@@ -132,28 +143,32 @@ def _with_lines(front: FrontMatter, persona: Persona, base: str) -> tuple[FrontM
     solved: list[str] = []
     unsolved: list[str] = []
     closing = False
+    left = LINES
     for section in persona.sections:
         closing = section.kind == "closing" or (closing and section.level > 1)
         if section.kind == "phase":
             phases.append((section.title or "phase", []))
-        for line in prose.quoted(section):
+        lines = list(islice(prose.quoted(section), left))
+        ended_badly = closing and bool(_UNSOLVED.search(f"{section.title} "))
+        for line in lines:
             if closing:
-                (unsolved if _UNSOLVED.search(f"{section.title} {line.before} ") else solved).append(line.text)
+                (unsolved if ended_badly or _UNSOLVED.search(f"{line.before} ") else solved).append(line.text)
             elif line.trigger or _CONDITION.search(line.before):
                 _on_condition(cues, facts, topics, line, base)
             elif phases and section.kind not in ("objectives", "constraints", "profile"):
                 phases[-1][1].append(line.text)
-        if closing and not any(True for _ in prose.quoted(section)):
-            for key, value in prose.items(section):
-                (unsolved if _UNSOLVED.search(f"{section.title} {key} ") else solved).append(value)
+        said = list(islice(prose.items(section), left)) if closing and not lines else []
+        for key, value in said:
+            (unsolved if ended_badly or _UNSOLVED.search(f"{key} ") else solved).append(value)
+        left -= len(lines) + len(said)
     front = replace(
         front, cues=cues, facts=facts, endings=_ended(front.endings, persona.front.endings, solved, unsolved, base)
     )
-    own = [(title, tuple(lines)) for title, lines in phases]
-    said = [line for _, lines in own for line in lines]
-    if said and not persona.front.opening:
-        front = replace(front, opening={base: (own[0][1] or tuple(said))[:1]})
-    if said and not persona.front.phases:
+    own = [(title, tuple(texts)) for title, texts in phases[:PHASES]]
+    texts = [text for _, texts in own for text in texts]
+    if texts and not persona.front.opening:
+        front = replace(front, opening={base: (own[0][1] or tuple(texts))[:1]})
+    if texts and not persona.front.phases:
         front = _phased(front, own, base)
     return front, tuple(topics)
 
@@ -170,8 +185,7 @@ def _on_condition(
                 facts[name] = replace(fact, say={**fact.say, base: (line.text,)})
                 return
     for name, cue in cues.items():
-        hears = (phrase for phrases in cue.hear.values() for phrase in phrases)
-        if (cue.means and content_words(cue.means) & about) or any(heard(phrase, condition) for phrase in hears):
+        if (cue.means and content_words(cue.means) & about) or heard_any(cue.hear, plain(condition)):
             lines = said_in(cue.say, base)
             if line.text not in lines:
                 cues[name] = replace(cue, say={**cue.say, base: (line.text, *lines)})
@@ -218,10 +232,10 @@ def _with_scenario(
     front: FrontMatter, topics: tuple[Topic, ...], persona: Persona, base: str
 ) -> tuple[FrontMatter, tuple[Topic, ...]]:
     """Sentences of the scenario, told as "I": the first say what the problem is, each answers questions about it."""
-    told: list[str] = []
-    for section in persona.sections:
-        if section.kind in ("scenario", "other", "persona") and not persona.front.facts:
-            told += [line for s in prose.sentences(section) if (line := _told(s, persona, base))]
+    kinds = ("scenario", "other", "persona") if not persona.front.facts else ()
+    sentences = (s for section in persona.sections if section.kind in kinds for s in prose.sentences(section))
+    man = base == "th" and prose.is_man(persona)
+    told = [line for s in islice(sentences, SENTENCES) if (line := _told(s, persona.name, base, man))]
     problem = front.cues.get("problem")
     if told and problem and "problem" not in persona.front.cues:
         first = [" ".join(told[:2]), *told[2:4]]
@@ -230,12 +244,11 @@ def _with_scenario(
     return front, (*topics, *(Topic(content_words(line), (line,)) for line in told))
 
 
-def _told(sentence: str, persona: Persona, base: str) -> str | None:
+def _told(sentence: str, name: str, base: str, man: bool) -> str | None:
     if base == "en":
-        return prose.in_first_person(sentence, persona.name)
+        return prose.in_first_person(sentence, name)
     if base == "th":
-        man = prose.is_man(persona)
-        line = prose.in_first_person_thai(sentence, persona.name, "ผม" if man else "ดิฉัน")
+        line = prose.in_first_person_thai(sentence, name, "ผม" if man else "ดิฉัน")
         return prose.spoken(line, base, man) if line else None
     return None
 

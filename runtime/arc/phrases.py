@@ -12,6 +12,9 @@ from functools import lru_cache
 TEXT_LIMIT = 2000
 """Characters of one turn that are listened to. More than two minutes of speech in one go is noise or an attack."""
 
+GAP_LIMIT = 160
+"""Characters between two parts of a phrase, whatever they are."""
+
 _NEGATORS = frozenset(
     "not never no nor cannot cant wont dont doesnt didnt isnt arent wasnt werent havent hasnt hadnt wouldnt couldnt "
     "shouldnt aint neither without unable nicht kein keine nunca jamais pas".split()
@@ -91,6 +94,8 @@ class Phrase:
             return False
         # Of all the places where the words so far may end, the nearest has the least in between.
         gap = text[ends[last] : start]
+        if len(gap) > GAP_LIMIT:
+            return False
         words = [word for word in gap.split() if word not in ",?"]
         near = len(words) <= 2 if spaced else sum(map(len, words)) <= 12
         return near and (self.negated or not _negates(words, gap))

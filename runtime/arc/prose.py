@@ -1,27 +1,32 @@
-"""What a persona's prose gives a scripted customer: lines in quotes, `Key: value` items, sentences told as "I"."""
+"""What a persona's prose gives a scripted customer: lines in quotes, `Key: value` items, sentences told as "I".
+
+Prose may be built to be slow. Patterns take what is repeated once and never give it back (`*+`), or see a bounded text.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..spec.persona import Persona
 from ..spec.sections import Section
 from .phrases import plain
 
 _QUOTED = re.compile(
-    r'"([^"\n]{2,300})"|“([^”\n]{2,300})”|«([^»\n]{2,300})»|„([^“”\n]{2,300})[“”]|「([^」\n]{2,300})」|‘([^’\n]{2,200})’(?!\w)'
+    r'"([^"\n]{2,300}+)"|“([^”\n]{2,300}+)”|«([^»\n]{2,300}+)»|„([^“”\n]{2,300}+)[“”]|「([^」\n]{2,300}+)」'
+    r"|‘([^’\n]{2,200}+)’(?!\w)"
 )
-_ITEM = re.compile(r"^[\s>*+•–-]*(?:\d+[.)]\s*)?([^:：|\n]{2,60}?)\s*[:：]\s*(\S.*)$")
-_CELLS = re.compile(r"^\s*\|?([^|\n]{2,60})\|([^|\n]+)\|?\s*$")
+_ITEM = re.compile(r"[\s>*+•–-]*+(?:\d++[.)]\s*+)?([^:：|\n]{2,60}+)[:：]\s*+(\S.*)$")
+_CELLS = re.compile(r"\|?+([^|\n]{2,60}+)\|([^|\n]++)\|?+\s*+$")
 _MARKUP = re.compile(r"\*\*|__|`|(?<!\w)\*(?!\s)|(?<=\S)\*(?!\w)|^#+\s*")
-_BULLET = re.compile(r"^(?:[\s>]*[-*+•–]\s+|[\s>]*\d+[.)]\s+|\s+)")
-_NOTE = re.compile(
-    r"\s*[(（\[][^)）\]]*\b(?:do not|don't|never|not|only|if|ask|reveal|volunteer|secret)\b[^)）\]]*[)）\]]|"
-    r"\s*[(（\[][^)）\]]*(?:ห้าม|อย่า|ไม่|เฉพาะ|ถ้า|หาก|ถาม)[^)）\]]*[)）\]]",
-    re.I,
+_BULLET = re.compile(r"(?:[\s>]*+[-*+•–]\s++|[\s>]*+\d++[.)]\s++|\s++)")
+_BRACKETS = re.compile(r"(?<!\s)\s*+[(（\[]([^)）\]]*+)[)）\]]")
+_SECRET = re.compile(
+    r"\b(?:do not|don't|never|not|only|if|ask|reveal|volunteer|secret)\b|ห้าม|อย่า|ไม่|เฉพาะ|ถ้า|หาก|ถาม", re.I
 )
+"""What makes words in brackets a note on how to play the persona, and no part of what she says."""
 _TRAINEE = (
     r"agent|trainee|representative|rep|advisor|adviser|operator|support|csr|they|staff|employee|you|asesor|agente|"
     r"พนักงาน|เจ้าหน้าที่|ผู้เข้าอบรม|ผู้ฝึก|เทรนนี|agente"
@@ -33,13 +38,18 @@ _SAID_BY_TRAINEE = re.compile(
     r"\b(?:words?|phrases?|terms?|told|like|such as|hears?|being told)\s*[:(]?\s*$",
     re.I,
 )
-_NOT_SAID = re.compile(r"\b(?:never|do not|don't|avoid|must not|won't|no)\b[^.]*$|(?:ห้าม|อย่า|ไม่(?:พูด|ใช้))\S*\s*$", re.I)
+_NEVER = re.compile(r"\b(?:never|do not|don't|avoid|must not|won't|no)\b", re.I)
+_NEVER_THAI = re.compile("ห้าม|อย่า|ไม่(?:พูด|ใช้)")
+NEAR = 160
+"""Characters before a line in quotes that can say whose it is."""
+BEFORE = 240
+"""Characters before it, on its row, that can be the condition for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the persona in quotes. `before` is what stands before it on its row, `trigger` what the trainee is
-    quoted with there."""
+    """A line of the persona in quotes. `before` is what stands before it on its row (its last 240 characters),
+    `trigger` what the trainee is quoted with there."""
 
     text: str
     before: str
@@ -48,7 +58,8 @@ class Line:
 
 def bare(text: str) -> str:
     """A line without its Markdown."""
-    return _MARKUP.sub("", _BULLET.sub("", text)).strip()
+    bullet = _BULLET.match(text)
+    return _MARKUP.sub("", text[bullet.end() :] if bullet else text).strip()
 
 
 def quoted(section: Section) -> Iterator[Line]:
@@ -58,10 +69,16 @@ def quoted(section: Section) -> Iterator[Line]:
         for found in _QUOTED.finditer(row):
             text = next(filter(None, found.groups())).strip()
             between, end = row[end : found.start()].strip(), found.end()
-            if _SAID_BY_TRAINEE.search(between):
+            if _SAID_BY_TRAINEE.search(between[-NEAR:]):
                 trigger = text
-            elif _is_speech(text) and not _NOT_SAID.search(between):
-                yield Line(text, row[: found.start()].strip(), trigger)
+            elif _is_speech(text) and not _is_forbidden(between):
+                yield Line(text, row[max(0, found.start() - BEFORE) : found.start()].strip(), trigger)
+
+
+def _is_forbidden(between: str) -> bool:
+    """Whether what stands before a line says that she never says it: in its last sentence, in Thai its last word."""
+    word = between.rsplit(None, 1)[-1] if between else ""
+    return bool(_NEVER.search(between.rpartition(".")[2]) or _NEVER_THAI.search(word))
 
 
 def _is_speech(text: str) -> bool:
@@ -76,9 +93,14 @@ def items(section: Section) -> Iterator[tuple[str, str]]:
         row = bare(row)
         found = _CELLS.match(row) or _ITEM.match(row)
         if found and not re.match(r"https?$", found[1]):
-            key, value = found[1].strip(" |"), _NOTE.sub("", found[2]).strip(' |"“”')
+            key, value = found[1].strip().strip(" |"), _without_notes(found[2]).strip(' |"“”')
             if value and len(value) <= 200:
                 yield key, value
+
+
+def _without_notes(value: str) -> str:
+    end = max(map(value.rfind, ")）]")) + 1  # brackets that open after it are never closed
+    return _BRACKETS.sub(lambda note: "" if _SECRET.search(note[1]) else note[0], value[:end]) + value[end:]
 
 
 def sentences(section: Section) -> Iterator[str]:
@@ -91,6 +113,8 @@ def sentences(section: Section) -> Iterator[str]:
 
 
 _THAI = re.compile("[\u0e01-\u0e2e]")
+NAME_LIMIT = 80
+"""Characters of a persona's name that are looked for in her prose."""
 _IRREGULAR = {"is": "am", "has": "have", "does": "do", "goes": "go", "isn't": "am not", "hasn't": "haven't"}
 _IRREGULAR |= {"doesn't": "don't", "are": "am", "aren't": "am not", "were": "was", "weren't": "wasn't"}
 _AFTER_AND = {"is": "am", "has": "have", "does": "do", "were": "was", "wants": "want", "needs": "need"}
@@ -108,7 +132,7 @@ _UNSAYABLE = re.compile(
 
 def in_first_person(sentence: str, name: str) -> str | None:
     """An English sentence about the persona as she says it herself, or None where it cannot be turned safely."""
-    names = "|".join(re.escape(part) for part in sorted({name, *name.split()}, key=len, reverse=True) if part)
+    names = _names(name, 1)
     named = rf"\b(?:(is|are|am|named|called)\s+)?(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?\s+)?(?:{names})\b(?:\s+(?:{names})\b)*"
     sentence = re.sub(named, lambda m: m[0] if m[1] else "she", sentence)
     sentence = re.sub(r"\b(?:the|this|our)\s+(?:customer|caller|client)\b", "she", sentence, flags=re.I)
@@ -180,12 +204,18 @@ _THAI_UNSAYABLE = re.compile("เธอ|เขา|ผู้ฝึก|ผู้�
 
 def in_first_person_thai(sentence: str, name: str, i: str) -> str | None:
     """A Thai sentence about the persona as she says it herself (Thai verbs do not change), or None."""
-    for part in sorted({name, *name.split()}, key=len, reverse=True):
-        if len(part) > 1:
-            sentence = re.sub(rf"(?:คุณ|นางสาว|นาง|นาย)?\s?{re.escape(part)}", i, sentence)
+    if names := _names(name, 2):
+        sentence = re.sub(rf"(?:คุณ|นางสาว|นาง|นาย)?\s?(?:{names})", i, sentence)
     sentence = re.sub("(?<!บริการ)(?<!รหัส)ลูกค้า(?!สัมพันธ์)|เธอ|(?<!พวก)เขา", i, sentence)
     sentence = re.sub(f"(?:{i}\\s*)+", i, re.sub("คุณ(?!ภาพ|สมบัติ)", i, sentence)).strip(" .")
     return None if _THAI_UNSAYABLE.search(sentence) or i not in sentence else sentence
+
+
+def _names(name: str, shortest: int) -> str:
+    """A pattern for a persona's name and its parts, the longest first."""
+    name = name[:NAME_LIMIT]
+    parts = {part for part in (name, *name.split()) if len(part) >= shortest}
+    return "|".join(map(re.escape, sorted(sorted(parts), key=len, reverse=True)))
 
 
 def is_native(persona: Persona, language: str) -> bool:
@@ -209,15 +239,14 @@ _COMMON = frozenset(
 
 def is_man(persona: Persona) -> bool:
     """Whether a Thai persona speaks as a man does."""
-    return bool(re.search(r"ครับ|นาย(?!จ้าง|หน้า)|เพศ\s*[:：]?\s*ชาย|\bMr\b|\bmale\b", persona.prose))
+    return bool(re.search(r"ครับ|นาย(?!จ้าง|หน้า)|เพศ\s*+[:：]?+\s*+ชาย|\bMr\b|\bmale\b", persona.prose))
 
 
 def spoken(value: str, base: str, man: bool = False) -> str:
     """A bare value as a sentence: with a full stop, or in Thai with the particle that ends one politely."""
     if base == "th":
         gap = "" if _THAI.search(value[-3:]) else " "
-        polite = re.search("(?:ค่ะ|คะ|ครับ)$", value)
-        return value if polite else f"{value.rstrip('. ')}{gap}{'ครับ' if man else 'ค่ะ'}"
+        return value if value.endswith(("ค่ะ", "คะ", "ครับ")) else f"{value.rstrip('. ')}{gap}{'ครับ' if man else 'ค่ะ'}"
     return value if value[-1:] in ".!?…" else f"{value}."
 
 
@@ -239,6 +268,7 @@ _PRESENT = {
 _PRESENT |= {"lost": "lose", "sent": "send", "broken": "break", "found": "find", "stayed": "stay", "took": "take"}
 
 
+@lru_cache(maxsize=4096)
 def content_words(text: str) -> frozenset[str]:
     """The words of a text that say what it is about, cut to their first letters so that forms of a word meet."""
     words = (_PRESENT.get(word, word) for word in plain(text).split() if word not in STOP_WORDS)

@@ -28,21 +28,28 @@ SECTION_KINDS = {
 }
 """What the headings of a persona start with, in the languages that people write them in so far."""
 
-_HEADING = re.compile(r"^(#{1,6})[ \t]*([^#\s].*?)[ \t]*#*[ \t]*$", re.MULTILINE)
-_FENCE = re.compile(r"^[ \t]*(```|~~~)", re.MULTILINE)
+_MARK = re.compile(r"^(?:[ \t]*+(?:```|~~~)|(?P<level>#{1,6})[ \t]*+(?P<title>[^#\s].*)$)", re.MULTILINE)
+"""A fence or a heading (one outside of fences). Whatever is repeated is taken once and never given back, so that
+no text takes longer than its length."""
 
 
 def find_sections(prose: str) -> tuple[Section, ...]:
     """The sections of a persona's prose in order; text above the first heading is a section with an empty title."""
     text = prose.replace("\r\n", "\n")
-    fences = [m.start() for m in _FENCE.finditer(text)]
-    heads = [m for m in _HEADING.finditer(text) if sum(f < m.start() for f in fences) % 2 == 0]
+    heads: list[re.Match[str]] = []
+    fenced = False
+    for mark in _MARK.finditer(text):
+        if mark["level"] is None:
+            fenced = not fenced
+        elif not fenced:
+            heads.append(mark)
     sections = []
     if text[: heads[0].start() if heads else None].strip():
         sections.append(Section("", 0, "other", text[: heads[0].start() if heads else None].strip()))
     for head, end in zip(heads, [*(h.start() for h in heads[1:]), len(text)], strict=False):
         body = text[head.end() : end].strip()
-        sections.append(Section(head[2], len(head[1]), section_kind(head[2]), body))
+        title = head["title"].rstrip(" \t").rstrip("#").rstrip(" \t")
+        sections.append(Section(title, len(head["level"]), section_kind(title), body))
     return tuple(sections)
 
 

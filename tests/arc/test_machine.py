@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -248,13 +247,3 @@ def test_any_text_and_any_phrase(turns: list[str], phrases: list[str]) -> None:
     cues = {str(i): Cue(hear={"": (phrase,)}, mood=40) for i, phrase in enumerate(phrases)}
     assert 0 <= fold(FrontMatter(cues=cues), turns).mood <= 100
     assert all(isinstance(heard(phrase, phrase), bool) for phrase in phrases)
-
-
-@pytest.mark.parametrize("unit", ["a ", "refund ", "ก", "ไม่", "1", "?,", "’", "\u0e49", "ﷺ"])
-def test_hostile_text_is_fast(unit: str) -> None:
-    """Very long turns and phrases built to backtrack take no more than a moment."""
-    phrase = "a|refund|ก|1 " * 200 + "b"
-    before = time.perf_counter()
-    heard(phrase, unit * 100_000)
-    fold(SARAH, [unit * 100_000])
-    assert time.perf_counter() - before < 1.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -354,15 +353,6 @@ def test_any_prose_is_a_customer(prose: str) -> None:
     who = persona("# Persona: X\n" + prose)
     said, _ = converse(of(who, "en"), ["hello", "what is it?", "account number"])
     assert all(said)
-
-
-@pytest.mark.parametrize("unit", ['"', "- a: ", "# x\n", "| a ", "she is ", '"a" ', "ถ้า", "**", "If agent says "])
-def test_hostile_prose_is_fast(unit: str) -> None:
-    """A persona file of repeated markup is read in a moment."""
-    who = persona("#Persona: X\n#Scenario\n" + unit * (60_000 // len(unit)) + "\n##Phase 1\n" + unit * 3000)
-    before = time.perf_counter()
-    of(who, "en")
-    assert time.perf_counter() - before < 3
 
 
 async def collect(model: LLM, history: llm.ChatContext, tools: list[llm.Tool] | None = None) -> llm.CollectedResponse:
