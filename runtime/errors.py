@@ -39,9 +39,15 @@ def extra_command(extra: str) -> str:
     return f"uv sync --extra {extra} --inexact (pip: pip install -e '.[{extra}]')"
 
 
+_LENGTH, _NAMES = 64, 200
+"""How much of a name, and how many names, are compared: the time grows with the square of a name's length."""
+
+
 def suggest(wrong: object, choices: Iterable[str]) -> str:
     """'; did you mean X? choices: A, B, C': the tail of every message about a name that is not known."""
-    names = sorted(choices)
-    close = difflib.get_close_matches(str(wrong), names, n=1, cutoff=0.5)
+    known = sorted(choices)
+    names = [name[:_LENGTH] for name in known[:_NAMES]]
+    close = difflib.get_close_matches(str(wrong)[:_LENGTH], names, n=1, cutoff=0.5)
     meant = f"; did you mean {close[0]}?" if close else ""
-    return f"{meant} (choices: {', '.join(names) if names else 'none'})"
+    more = f" and {len(known) - _NAMES} more" if len(known) > _NAMES else ""
+    return f"{meant} (choices: {', '.join(names) or 'none'}{more})"

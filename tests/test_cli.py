@@ -100,7 +100,7 @@ def test_an_option_that_the_plugin_does_not_have_is_refused_with_the_real_ones(
 # ---------------------------------------------------------------- what is wrong in a file
 
 BROKEN = [
-    ("broken YAML", b"---\nname: Bill\ncues: [a, b\n---\nprose\n", ":4: ", "broken YAML"),
+    ("broken YAML", b"---\nname: Bill\ncues: [a, b\n---\nprose\n", ":3: ", "broken YAML"),
     ("unknown key", b"---\nname: Bill\ncuse: {}\n---\nprose\n", ":3: ", "did you mean cues?"),
     ("empty", b"---\nname: Bill\n---\n  \n", ": ", "this persona is empty"),
     ("not UTF-8", "# Persona: Bill\nh\xe9llo\n".encode("latin-1"), ":2: ", "not UTF-8"),

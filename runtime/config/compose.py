@@ -25,7 +25,8 @@ from ..spec.settings import Settings
 from .groups import CONF, GROUPS, chosen, file_of, options, read_conf
 from .mistakes import readable_errors
 from .persona_file import read_persona, revision_of
-from .validation import Node, line_of, validated
+from .validation import validated
+from .yaml_file import Node, line_of
 
 T = TypeVar("T")
 
@@ -64,6 +65,10 @@ def resolve(cfg: DictConfig, hydra_node: DictConfig | None = None) -> SessionSpe
     for group, name in choices.items():
         if not NAME.fullmatch(name):
             raise SpecError(f"{group}={name}: this is not a name{suggest(name, options(group))}")
+    if choices["persona"] not in (personas := options("persona")):
+        raise SpecError(
+            f"persona={choices['persona']}: there is no such persona{suggest(choices['persona'], personas)}"
+        )
     overridden = [override.partition("=")[0].lstrip("+") for override in node.overrides.task]
     return _spec(cfg, choices, overridden)
 

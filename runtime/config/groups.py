@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from ..errors import SpecError, suggest
 from ..spec.persona import NAME, Persona
 from .persona_file import read_persona
-from .validation import Node, load_yaml
+from .yaml_file import Node, decoded, load_yaml, read_bytes
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
@@ -63,12 +63,7 @@ def read_conf(file: Path) -> tuple[Any, Node]:
     Raises:
         SpecError: it cannot be read, is empty or is not YAML.
     """
-    try:
-        value, node = _parsed(file.read_bytes().decode(), file)
-    except OSError as error:
-        raise SpecError(f"cannot read this file: {error.strerror}", file=file) from None
-    except UnicodeDecodeError:
-        raise SpecError("not UTF-8 text: save the file as UTF-8", file=file) from None
+    value, node = _parsed(decoded(read_bytes(file), file), file)
     if not isinstance(value, dict) or node is None:
         raise SpecError("this file is empty: it should hold `key: value` lines", file=file)
     return value, node

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import islice, pairwise
 from pathlib import Path
 
 from ..errors import SpecError, suggest
 from ..spec.persona import FrontMatter, Persona
 from ..spec.sections import Section, find_sections, section_kind
-from .validation import line_of, load_yaml, validated
+from .validation import examined
+from .yaml_file import SIZE_LIMIT, Node, decoded, line_of, load_yaml, no_pair, read_bytes, shown
 
-SIZE_LIMIT = 256 * 1024
-"""Bytes. A persona is read whole and sent whole: one far beyond any model's prompt is a mistake or an attack."""
+MISTAKES = 20
+"""How many mistakes of one file are told at once."""
 
 
 def read_persona(file: Path) -> tuple[Persona, str]:
@@ -28,11 +30,7 @@ def read_persona(file: Path) -> tuple[Persona, str]:
     Raises:
         SpecError: the file cannot be read or used; names the file, and the line where one is to blame.
     """
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(SIZE_LIMIT + 1)
-    except OSError as error:
-        raise SpecError(f"cannot read this persona: {error.strerror or error}", file=file) from None
+    data = read_bytes(file)
     return _parsed(data, file), revision_of(data)
 
 
@@ -52,40 +50,96 @@ def parse_persona(data: bytes, file: Path) -> Persona:
     Raises:
         SpecError: for whatever is wrong with the bytes, and nothing else is ever raised.
     """
-    if len(data) > SIZE_LIMIT:
-        raise SpecError(f"a persona can have {SIZE_LIMIT // 1024} KiB at most", file=file)
+    reading = examine_persona(data, file)
+    if reading.persona is None:
+        raise reading.mistakes[0].with_traceback(None)
+    return reading.persona
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What became of a persona file: the persona, or all that is wrong with it, in the order of the lines.
+
+    `node` knows the lines of the front matter's values, `prose_line` is the line on which the prose starts.
+    """
+
+    persona: Persona | None
+    mistakes: tuple[SpecError, ...] = ()
+    node: Node | None = None
+    prose_line: int = 1
+
+
+def examine_persona(data: bytes, file: Path) -> Reading:
+    """The persona that these bytes of a file hold, or what is wrong with them: up to `MISTAKES` lines."""
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise SpecError("not UTF-8 text: save the file as UTF-8", file=file, line=line) from None
-    head, prose = _split(text, file)
-    if not any(c.isalnum() for c in prose):
-        raise SpecError("this persona is empty: the prose under the front matter is its prompt", file=file)
-    front = _front_matter(head, file) if head is not None else FrontMatter()
+        text = decoded(data, file)
+        head, prose = _split(text, file)
+    except SpecError as error:
+        return Reading(None, (error,))
+    front, mistakes, node = _front_matter(head, file) if head is not None else (FrontMatter(), (), None)
+    if not re.search(r"[^\W_]", prose):
+        empty = SpecError("this persona is empty: the prose under the front matter is its prompt", file=file)
+        mistakes = (*mistakes, empty)
+    line = text.count("\n", 0, len(text) - len(prose)) + 1
+    if mistakes:
+        return Reading(None, mistakes, node, line)
     sections = find_sections(prose)
-    return Persona(file.stem, front.name or _name(sections, file), str(file), prose, sections, front)
+    name = front.name or _name(sections, file)
+    return Reading(Persona(file.stem, name, str(file), prose, sections, front), (), node, line)
 
 
-_KEY = re.compile(rf"^(?:{'|'.join(key.name for key in fields(FrontMatter))})[ \t]*:", re.MULTILINE)
+_FIELDS = "|".join(key.name for key in fields(FrontMatter))
+_KEY = re.compile(rf"^(?:{_FIELDS})[ \t]*:", re.MULTILINE)
+_ANY_KEY = re.compile(r"[A-Za-z_]\w*[ \t]*:(?:\s|$)")
+_RULE = re.compile(r"---|[-–—]*[–—][-–—]*")
+"""Three hyphens, and what word processors make of them."""
 
 
 def _split(text: str, file: Path) -> tuple[str | None, str]:
     """Front matter (None if there is none) and prose. A `---` that only rules off prose opens no front matter."""
     opened = re.match(r"---[ \t]*\r?\n", text)
     if not opened:
+        _refuse_unopened(text, file)
         return None, text
     rest = text[opened.end() :]
     closed = re.search(r"^---[ \t]*(?:\r?\n|\Z)", rest, re.MULTILINE)
     head = rest[: closed.start()] if closed else rest
     first = head.lstrip().partition("\n")[0]
-    if first.startswith("#") and section_kind(first.lstrip("# \t")) != "other":
+    if _is_heading(first):
         return None, text
     if closed:
         return head, rest[closed.end() :]
-    if re.match(r"[A-Za-z_]\w*[ \t]*:(\s|$)", first) or _KEY.search(rest):
+    if _ANY_KEY.match(first) or _KEY.search(rest):
         raise SpecError("the front matter that opens here is never closed with ---", file=file, line=1)
     return None, text
+
+
+def _is_heading(row: str) -> bool:
+    """Whether a row is a heading that personas have, and no comment of a front matter."""
+    return row.startswith("#") and section_kind(row.lstrip("# \t")) != "other"
+
+
+def _refuse_unopened(text: str, file: Path) -> None:
+    """Raises a SpecError for front matter that no `---` opens in the first line: the model would be told it."""
+    rows = text.splitlines()
+    bare = [row.strip("\ufeff \t") for row in rows]
+    start = next((i for i, row in enumerate(bare) if row and row[0] != "#"), len(rows))
+    ruled = start < len(rows) and bool(_RULE.fullmatch(bare[start]))
+    end = next((i for i in range(start + 1, len(rows)) if _RULE.fullmatch(bare[i])), None)
+    if end is None or not (ruled or not any(map(_is_heading, bare[:start]))):
+        return
+    keys = [row for row in rows[start + ruled : end] if row[:1].strip("\ufeff #-]}")]
+    known = sum(bool(_KEY.match(row)) for row in keys)
+    if not known or known * 2 < len(keys) or not all(map(_ANY_KEY.match, keys)):
+        return
+    if ruled:
+        what = "the --- that opens the front matter must be the first line of the file, with nothing before it"
+    else:
+        what = "this is front matter, but no --- stands in the line above it, which must be the first of the file"
+    raise SpecError(what, file=file, line=start + 1)
+
+
+_NAMED = re.compile(r"[-*\s]*(?:\*\*)?(?:full )?name(?:\*\*)?:(?:\*\*)?\s*(\S.*)$", re.IGNORECASE)
 
 
 def _name(sections: tuple[Section, ...], file: Path) -> str:
@@ -94,30 +148,76 @@ def _name(sections: tuple[Section, ...], file: Path) -> str:
         if section.kind == "persona" and (name := re.split("[:：]", section.title, maxsplit=1)[1:]) and name[0].strip():
             return name[0].strip()
     for section in sections:
-        if found := re.search(
-            r"^[-*\s]*(?:\*\*)?(?:full )?name(?:\*\*)?:(?:\*\*)?\s*(\S.*)$", section.text, re.I | re.M
-        ):
+        for found in filter(None, map(_NAMED.match, section.text.splitlines())):
             return found[1].strip("* \t")
     return file.stem.replace("_", " ").replace("-", " ").title()
 
 
 @lru_cache(maxsize=64)  # parsing it takes nine tenths of the time, and most edits are of the prose
-def _front_matter(head: str, file: Path) -> FrontMatter:
-    value, node = load_yaml(head, file, first_line=2)
+def _front_matter(head: str, file: Path) -> tuple[FrontMatter, tuple[SpecError, ...], Node | None]:
+    """What the front matter says, as far as nothing is wrong with it; what is; and where its values stand."""
+    value, node, broken = _loaded(head, file)
     if value is None:
-        return FrontMatter()
+        return FrontMatter(), tuple(broken), node
+    mistakes: list[SpecError] = []
     if not isinstance(value, dict):
-        raise SpecError("front matter is `key: value` lines between two ---", file=file, line=2)
-    front = validated(FrontMatter, value, file, node)
+        what = f"{shown(value)}: front matter is `key: value` lines between two ---, with a space after the colon"
+        return FrontMatter(), (SpecError(what, file=file, line=2),), node
+    front, _ = examined(FrontMatter, value, file, node)
+    if front is None:
+        good = {}
+        for key in value:  # each entry by itself: what is wrong with one must not hide what is wrong with the next
+            alone, found = examined(FrontMatter, {key: value[key]}, file, node)
+            mistakes += islice(found, MISTAKES - len(mistakes))
+            if alone is not None:
+                good[key] = getattr(alone, key)
+            elif len(mistakes) >= MISTAKES:
+                break
+        front = FrontMatter(**good)
+    cues = value["cues"] if isinstance(value.get("cues"), dict) else front.cues
+    mistakes += islice(_unknown_cues(front, cues, file, node), MISTAKES - len(mistakes))
+    return front, (*broken, *sorted(mistakes, key=lambda mistake: mistake.line or 0)), node
+
+
+_ENTRY = re.compile(r"^(?=[^\s#\]}-])", re.MULTILINE)
+"""Where an entry of the front matter starts."""
+_ENTRIES = 80
+"""How many entries are read one by one: a front matter has thirteen keys."""
+
+
+def _loaded(head: str, file: Path) -> tuple[object, Node | None, list[SpecError]]:
+    """The values and nodes of a front matter's YAML. Where it is broken, its entries are read one by one."""
+    try:
+        return *load_yaml(head, file, first_line=2), []
+    except SpecError as error:
+        whole = error
+    values: dict[object, object] = {}
+    nodes: dict[int | str, Node] = {}
+    mistakes: list[SpecError] = []
+    starts = [start.start() for start in islice(_ENTRY.finditer(head), _ENTRIES + 1)]
+    if not 1 < len(starts) <= _ENTRIES or len(head) > SIZE_LIMIT // 4:
+        return None, None, [whole]
+    line = 2 + head.count("\n", 0, starts[0])
+    for start, end in pairwise([*starts, len(head)]):
+        try:
+            value, node = load_yaml(head[start:end], file, first_line=line)
+            if isinstance(value, dict) and node:
+                values |= value
+                nodes |= node.children
+            else:
+                row = head[start:end].partition("\n")[0]
+                mistakes.append(SpecError(f"{shown(row)}: {no_pair(row)}", file=file, line=line))
+        except SpecError as error:
+            mistakes.append(error)
+        line += head.count("\n", start, end)
+    return values, Node(2, nodes), mistakes[:MISTAKES] or [whole]
+
+
+def _unknown_cues(front: FrontMatter, cues: Collection[str], file: Path, node: Node | None) -> Iterator[SpecError]:
     for path, name in _cue_names(front):
-        if name not in front.cues:
-            where = ".".join(map(str, path))
-            raise SpecError(
-                f"{where}: no cue is called {name!r}{suggest(name, front.cues)}",
-                file=file,
-                line=line_of(node, path) if node else 2,
-            )
-    return front
+        if name not in cues:
+            what = f"{'.'.join(map(str, path))}: no cue is called {shown(name)}{suggest(name, cues)}"
+            yield SpecError(what, file=file, line=line_of(node, path) if node else 2)
 
 
 def _cue_names(front: FrontMatter) -> Iterator[tuple[tuple[int | str, ...], str]]:

@@ -1,144 +1,19 @@
-"""YAML in, checked dataclasses out, and every mistake as one line that says where it is and what would do."""
+"""Plain values → checked dataclasses; every mistake is one line that says where it is and what would do."""
 
 from __future__ import annotations
 
-import re
 import types
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import SpecError, suggest
+from .yaml_file import Node, line_of, shown
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Node:
-    """Where a value of a YAML text stands: its line, and the nodes of what it holds, by key or index."""
-
-    line: int
-    children: dict[int | str, Node] = field(default_factory=dict)
-
-
-_DEPTH_LIMIT = 32
-_PLAIN: list[tuple[re.Pattern[str], Callable[[str], object]]] = [
-    (re.compile(r"|~|null|Null|NULL"), lambda text: None),
-    (re.compile(r"true|True|TRUE|false|False|FALSE"), lambda text: text.lower() == "true"),
-    (re.compile(r"[-+]?[0-9]{1,18}"), int),
-    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
-    (re.compile(r"\.inf"), lambda text: float("inf")),
-]
-"""What unquoted text stands for, as YAML 1.2 has it: `on`, `no` and dates are text."""
-
-
-def load_yaml(text: str, file: Path, first_line: int = 1) -> tuple[Any, Node | None]:
-    """A YAML text as plain values, and as nodes, which know their lines, counted from `first_line`.
-
-    There are no aliases (a few lines of them can stand for gigabytes), no tags and no repeated keys.
-
-    Raises:
-        SpecError: names the file and the line.
-    """
-    try:
-        events = yaml.parse(text, Loader=_LOADER)
-        value, node = _Builder(events, first_line).document()
-        repr(value).encode()  # a lone surrogate ("\ud800") could be neither logged nor sent
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        problem = error.problem or error.context or "not YAML"
-        raise SpecError(f"broken YAML: {problem}", file=file, line=first_line + (mark.line if mark else 0)) from None
-    except yaml.reader.ReaderError as error:
-        line = first_line + text.encode().count(b"\n", 0, error.position)
-        raise SpecError(f"broken YAML: {error.reason}", file=file, line=line) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SpecError(f"broken YAML: {error}", file=file, line=first_line) from None
-    return value, node
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Builder:
-    """Parser events → values and nodes."""
-
-    def __init__(self, events: Iterable[yaml.Event], first_line: int) -> None:
-        self._events = iter(events)
-        self._first_line = first_line
-
-    def document(self) -> tuple[Any, Node | None]:
-        next(self._events)
-        if isinstance(next(self._events), yaml.StreamEndEvent):
-            return None, None
-        value, node = self._value(next(self._events), 0)
-        next(self._events)
-        if not isinstance(end := next(self._events), yaml.StreamEndEvent):
-            raise _mistake("a second document starts here", end)
-        return value, node
-
-    def _value(self, event: yaml.Event, depth: int) -> tuple[Any, Node]:
-        if depth > _DEPTH_LIMIT:
-            raise _mistake("nested too deep", event)
-        if isinstance(event, yaml.AliasEvent):
-            raise _mistake("aliases (*name) are not allowed", event)
-        if getattr(event, "tag", None) not in (None, "!"):
-            raise _mistake("tags (!name) are not allowed", event)
-        node = Node(self._line(event))
-        if isinstance(event, yaml.MappingStartEvent):
-            return self._mapping(node, depth), node
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(node, depth), node
-        if not isinstance(event, yaml.ScalarEvent):
-            raise _mistake("a value should stand here", event)
-        return _scalar(event), node
-
-    def _line(self, event: yaml.Event) -> int:
-        return self._first_line + (event.start_mark.line if event.start_mark else 0)
-
-    def _mapping(self, node: Node, depth: int) -> dict[Any, Any]:
-        values: dict[Any, Any] = {}
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            if not isinstance(event, yaml.ScalarEvent):
-                raise _mistake("a key is a single word or text", event)
-            key, line = event.value, self._line(event)
-            if key in values:
-                raise _mistake(f"the key {key!r} is here twice", event)
-            values[key], child = self._value(next(self._events), depth + 1)
-            node.children[key] = Node(line, child.children)
-        return values
-
-    def _sequence(self, node: Node, depth: int) -> list[Any]:
-        values: list[Any] = []
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            value, node.children[len(values)] = self._value(event, depth + 1)
-            values.append(value)
-        return values
-
-
-def _scalar(event: yaml.ScalarEvent) -> object:
-    if event.implicit[0]:
-        for pattern, convert in _PLAIN:
-            if pattern.fullmatch(event.value):
-                return convert(event.value)
-    return event.value
-
-
-def _mistake(problem: str, event: yaml.Event) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)  # type: ignore[arg-type]
-
-
-def line_of(node: Node, path: Iterable[int | str]) -> int:
-    """The line on which the value (or, where it is missing, its parent) at this path of keys stands."""
-    for step in path:
-        if step not in node.children:
-            break
-        node = node.children[step]
-    return node.line
-
 
 _adapters: dict[Any, TypeAdapter[Any]] = {}
 
@@ -158,31 +33,75 @@ def validated(
     Raises:
         SpecError: says key and value of the first mistake, and what would have been right.
     """
+    result, mistakes = examined(shape, value, file, node, at)
+    if result is None:
+        raise next(mistakes)
+    return result
+
+
+def examined(
+    shape: type[T],
+    value: object,
+    file: Path | str | None = None,
+    node: Node | None = None,
+    at: str = "",
+) -> tuple[T | None, Iterator[SpecError]]:
+    """As `validated`, but with all that is wrong: the instance, or None and the mistakes as they are asked for."""
     if shape not in _adapters:
         _adapters[shape] = TypeAdapter(shape)
     try:
-        return cast(T, _adapters[shape].validate_python(value))
+        return cast(T, _adapters[shape].validate_python(value)), iter(())
     except ValidationError as error:
-        mistake = error.errors(include_url=False)[0]
-    path = tuple(step for step in mistake["loc"] if step != "[key]")
-    key = ".".join(filter(None, [at, *map(str, path)]))
-    if mistake["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        parent = _shape_at(shape, path[:-1])
-        known = [f.name for f in fields(parent)] if is_dataclass(parent) else []
-        what = f"no such key{suggest(path[-1], known)}"
-    elif mistake["type"] in ("missing", "missing_argument"):
-        what = "this key is missing"
-    elif mistake["type"] == "value_error":
-        what = str(mistake["ctx"]["error"])
-    elif mistake["type"] == "dataclass_type" or isinstance(mistake["input"], dict | list):
-        what = f"{mistake['msg'][0].lower()}{mistake['msg'][1:]}"
-    elif mistake["type"] in ("enum", "literal_error"):
-        choices = [choice.strip("' ") for choice in mistake["ctx"]["expected"].replace(" or ", ",").split(",")]
-        what = f"{mistake['input']!r} is not one of them{suggest(mistake['input'], choices)}"
-    else:
-        what = f"{mistake['input']!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
+        details = error.errors(include_url=False)
+    return None, (_mistake(shape, detail, file, node, at) for detail in details)
+
+
+def _mistake(shape: Any, detail: Mapping[str, Any], file: Path | str | None, node: Node | None, at: str) -> SpecError:
+    path = tuple(step for step in detail["loc"] if step != "[key]")
+    # As written, but for spaces that nobody sees: "\u00a0mood" is no "mood".
+    steps = (text[:60] if (text := str(step)).isprintable() else repr(text[:60]) for step in path)
+    key = ".".join(filter(None, [at, *steps]))
+    what = _what(shape, path, detail)
     line = line_of(node, path) if node is not None else None
-    raise SpecError(f"{key}: {what}" if key else what, file=file, line=line)
+    return SpecError(f"{key}: {what}" if key else what, file=file, line=line)
+
+
+_SHOULD_BE = {
+    "string_type": "should be a text",
+    "int_type": "should be a whole number",
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_type": "should be a number",
+    "float_parsing": "should be a number",
+    "tuple_type": "should be a list: [a, b], or a line `- a` for each",
+    "list_type": "should be a list: [a, b], or a line `- a` for each",
+    "dict_type": "should hold `key: value` lines",
+    "dataclass_type": "should hold `key: value` lines",
+}
+
+
+def _what(shape: Any, path: tuple[int | str, ...], detail: Mapping[str, Any]) -> str:
+    kind, value = detail["type"], detail["input"]
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        parent = _shape_at(shape, path[:-1])
+        return f"no such key{suggest(path[-1], [f.name for f in fields(parent)] if is_dataclass(parent) else [])}"
+    if kind in ("missing", "missing_argument"):
+        return "this key is missing"
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    if kind in ("enum", "literal_error"):
+        choices = [choice.strip("' ") for choice in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
+        return f"{shown(value)} is not one of them{suggest(value, choices)}"
+    what = _SHOULD_BE.get(kind) or f"{detail['msg'][0].lower()}{detail['msg'][1:]}"
+    if kind == "dataclass_type" and is_dataclass(inner := _shape_at(shape, path)):
+        what += f" ({', '.join(f.name for f in fields(inner))})"
+    if kind == "dataclass_type" and isinstance(value, str) and ":" in value.strip(":"):
+        what += "; after a colon comes a space"
+    if kind == "string_type" and isinstance(value, dict):
+        what += "; one with a colon in it goes in quotes"
+    if value is None:
+        return f"nothing stands here: it {what}"
+    return what if isinstance(value, dict | list) else f"{shown(value)}: {what}"
 
 
 def _shape_at(shape: Any, path: tuple[int | str, ...]) -> Any:

@@ -141,7 +141,7 @@ class SpecStore:
             except SpecError as error:
                 self.problems["settings"] = problem = str(error)
         for path in touched:
-            self._look_at(path)
+            await asyncio.to_thread(self._look_at, path)
         for asked in [asked for asked, entry in self._entries.items() if not entry.followers and _gone(entry.spec)]:
             del self._entries[asked]
         followed: set[Path] = set()
@@ -195,7 +195,7 @@ class SpecStore:
             if not entry.error and all(is_persona(path) for path in touched):
                 if persona not in touched:
                     return Edit(entry.spec)
-                if spec := reread(entry.spec):
+                if spec := await asyncio.to_thread(reread, entry.spec):
                     return Edit(spec)
             return Edit(await asyncio.to_thread(self._compose, choices))
         except SpecError as error:

@@ -16,13 +16,13 @@ def _lines(value: object) -> object:
 
 def _seconds(value: object) -> object:
     """10, "10s" or "2m" → seconds."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m)?\s*", value) if isinstance(value, str) else None
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|m)?", value.strip()) if isinstance(value, str) else None
     return float(found[1]) * (60 if found[2] == "m" else 1) if found else value
 
 
 def _mood_range(value: object) -> object:
     """0-30 → (0, 30)."""
-    found = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", value) if isinstance(value, str) else None
+    found = re.fullmatch(r"(\d{1,9})\s*[-–]\s*(\d{1,9})", value.strip()) if isinstance(value, str) else None
     return (int(found[1]), int(found[2])) if found else value
 
 

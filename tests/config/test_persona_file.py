@@ -1,5 +1,9 @@
 """A persona file: what its prose and its front matter become, and what is said about one that cannot be used."""
 
+import os
+import re
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +12,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runtime.config.groups import ROOT
-from runtime.config.persona_file import SIZE_LIMIT, parse_persona
+from runtime.config.groups import ROOT, read_conf
+from runtime.config.persona_file import MISTAKES, examine_persona, parse_persona, read_persona
+from runtime.config.yaml_file import SIZE_LIMIT
 from runtime.errors import SpecError
 from runtime.spec.persona import Emotion, said_in
 from runtime.spec.sections import SECTION_KINDS, find_sections
@@ -336,6 +341,135 @@ def test_broken_yaml_is_named_with_its_line(front: str, line: int | None, said: 
     found, text = refusal(front)
     assert said in text
     assert found is not None and (line is None or found == line)
+
+
+IN_WORDS = [
+    ("\tmood: 3\n", 2, "a tab stands at the start of this line: indent with spaces"),
+    ("name: Bill\n\tmood: 3\n", 3, "a tab stands at the start of this line"),
+    ("cues:\n  a:\n    say:\n\t- x\n", 5, "a tab stands at the start of this line"),
+    ("name: @bill\n", 2, "a text cannot start with @: put it in quotes"),
+    ("name: `x`\n", 2, "a text cannot start with `: put it in quotes"),
+    ("name: %x\n", 2, "a text cannot start with %: put it in quotes"),
+    ("%x: 3\n", 2, "a line cannot start with %"),
+    ("name: *bold*\n", 2, "a text cannot start with *: put it in quotes"),
+    ("name: & co\n", 2, "a text cannot start with &: put it in quotes"),
+    ("name: !important\n", 2, "a text that starts with ! goes in quotes"),
+    ("name: ? x\n", 2, "a text cannot start with ?: put it in quotes"),
+    ("opening: > hello\n", 2, "a text that starts with them goes in quotes"),
+    ("opening: Listen: I want\n", 2, "a text with a colon in it goes in quotes"),
+    ("opening:\n  - Listen: I want\n", 3, "opening.0: should be a text; one with a colon in it goes in quotes"),
+    ('name: "Bill\nmood: 3\n', 2, "the quotation mark that opens here is never closed"),
+    ("name: 'Bill\nmood: 3\n", 2, "the quotation mark that opens here is never closed"),
+    ("opening: 'I'm angry'\n", 2, "between single quotes, an apostrophe is written twice"),
+    ('opening: "I" am\n', 2, 'nothing can follow the closing ": put the whole text in quotes'),
+    ("name: “Bill”\n", 2, "“ is part of the text here, and no quotation mark"),
+    ("scenarios: [“a”, b]\n", 2, "“ is part of the text here"),
+    ("name:Bill\nmood:3\n", 2, "with a space after the colon"),
+    ("name: Bill\nmood:3\n", 3, "a space is missing after the colon"),
+    ("mood:3\nname: Bill\n", 2, "a space is missing after the colon"),
+    ("cues:\n  a:\n    mood:3\n", 3, "after a colon comes a space"),
+    ("cues:\n  a:\n    mood:3\n    say: x\n", 4, "a space is missing after the colon"),
+    ("name: Bill\nmood 3\nopening: x\n", 3, "the colon is missing"),
+    ("name = Bill\nmood: 3\n", 2, "the colon is missing"),
+    ("name: Bill\n  mood: 3\n", 3, "this line is indented further than the key that it belongs to"),
+    ("cues:\n    a: {}\n  b: {}\n", 4, "this line is not indented like the keys that it belongs to"),
+    ("cues:\n  - a\n  b: {}\n", 4, "does not start with `- `"),
+    ("scenarios: - a\n", 2, "a list starts on the line below its key, or is written [a, b]"),
+    ("scenarios: – a\n", 2, "should be a list: [a, b], or a line `- a` for each"),
+    ("scenarios: [a, b\nmood: 3\n", 2, "the [ that opens here is never closed"),
+    ("cues: {a: {mood: 3}\nmood: 3\n", 2, "the { that opens here is never closed"),
+    ("cues: {a: {mood: 3}}}\nmood: 3\n", 2, "a } too many"),
+    ("timers: [{after: 3} {after: 4}]\n", 2, "a comma is missing"),
+    ('opening: "C:\\path"\n', 2, r"between double quotes, \ is written \\"),
+    ("name: a\x07\n", 2, "the character U+0007 is not allowed here: delete it"),
+    ("name: x\nname: y\n", 3, "the key 'name' is here twice, first in line 2"),
+    ("name: x\n\u00a0mood: 3\n", 3, r"'\xa0mood': no such key; did you mean mood?"),
+    ("cues:\n  sorry:\n  mood: 5\n", 3, "cues.sorry: nothing stands here: it should hold `key: value` lines"),
+]
+
+
+@pytest.mark.parametrize(("front", "line", "said"), IN_WORDS, ids=[front for front, *_ in IN_WORDS])
+def test_what_yaml_does_not_take_is_said_in_a_writers_words(front: str, line: int, said: str) -> None:
+    """The line is the one to mend, and the text says how: no word of a parser's."""
+    found, text = refusal(front)
+    assert said in text and found == line
+    assert not re.search("token|mapping|scalar|scanning|parsing|expected|context", text)
+
+
+def test_all_mistakes_of_a_front_matter_are_found_at_once() -> None:
+    """Neither broken YAML in one entry nor a wrong value in another hides what is wrong with the rest."""
+    front = 'name: "Bill\nmood: high\ncues:\n  a: {mod: 3}\n  b: {mood: 300}\nendings: [{name: e, when: [c]}]\nfoo: 1\n'
+    reading = examine_persona(f"---\n{front}---\nprose".encode(), FILE)
+    assert reading.persona is None
+    assert [mistake.line for mistake in reading.mistakes] == [2, 3, 5, 6, 7, 8]
+    many = "".join(f"key{i}: 1\n" for i in range(1000))
+    assert len(examine_persona(f"---\n{many}---\nprose".encode(), FILE).mistakes) == MISTAKES
+
+
+UNOPENED = [
+    ("name: Bill\nmood: 3\n---\n# Persona: Bill\n", 1, "no --- stands in the line above it"),
+    ("\n# by Ann\nname: Bill\ncues:\n  a: {}\n---\nYou are Bill.\n", 3, "no --- stands in the line above it"),
+    ("\n---\nname: Bill\n---\nYou are Bill.\n", 2, "must be the first line of the file"),
+    ("# a comment\n---\nname: Bill\n---\nYou are Bill.\n", 2, "must be the first line of the file"),
+    ("# Persona: a heading\n---\nname: Bill\n---\nYou are Bill.\n", 2, "must be the first line of the file"),
+    ("\ufeff\ufeff---\nname: Bill\n---\nYou are Bill.\n", 1, "must be the first line of the file"),
+    (" ---\nname: Bill\n---\nYou are Bill.\n", 1, "must be the first line of the file"),
+    ("—\nname: Bill\n—\nYou are Bill.\n", 1, "must be the first line of the file"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "said"), UNOPENED)
+def test_front_matter_that_no_rule_opens_in_the_first_line_is_no_prompt(text: str, line: int, said: str) -> None:
+    """The first --- gone, or something before it: the model would be told YAML, and the persona would have no facts."""
+    with pytest.raises(SpecError, match=said) as caught:
+        parse_persona(text.encode(), FILE)
+    assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "# Persona: Bill\nname: Bill\n---\nYou are Bill.\n",
+        "Name: Bill\nAge: 40\n---\nYou are Bill.\n",
+        "name: Bill\nmood: bad\n\nYou are Bill.\n",
+        "# Notes\n---\nYou are Bill.\nname: he has one\n---\n",
+    ],
+)
+def test_prose_that_only_looks_like_front_matter_is_prose(prose: str) -> None:
+    """A profile without any rule, or with one below its heading, is what people already write."""
+    assert parse_persona(prose.encode(), FILE).prose == prose
+
+
+def test_what_is_no_regular_file_is_named_and_never_waited_for(tmp_path: Path) -> None:
+    """A pipe, a folder, a socket, a device, a link to one, to itself or to nothing: one line each."""
+    file = tmp_path / "x.md"
+
+    def said(reader: Callable[[Path], object]) -> str:
+        with pytest.raises(SpecError) as caught:
+            reader(file)
+        file.unlink() if not file.is_dir() else file.rmdir()
+        return str(caught.value).removeprefix(f"{file}: ")
+
+    for reader in (read_persona, read_conf):
+        os.mkfifo(file)
+        assert said(reader) == "this is a pipe, not a file"
+        file.mkdir()
+        assert said(reader) == "this is a folder, not a file"
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(file))
+        assert said(reader) == "this is a socket, not a file"
+        file.symlink_to("/dev/zero")
+        assert said(reader) == "this is a device, not a file"
+        file.symlink_to(file)
+        assert said(reader) == "cannot read this file: Too many levels of symbolic links"
+        file.symlink_to("nothing")
+        assert said(reader) == "cannot read this file: it is a link to a file that is not there"
+        file.write_bytes(b"x" * (SIZE_LIMIT + 1))
+        assert said(reader) == "this file is too large: it can have 256 KiB at most"
+    real = tmp_path / "real.md"
+    real.write_text("You are Bill.")
+    file.symlink_to(real)
+    assert read_persona(file)[0].prose == "You are Bill."
 
 
 def test_front_matter_that_is_never_closed_is_named() -> None:

@@ -138,6 +138,24 @@ async def test_a_bad_edit_is_rejected_and_the_next_good_one_applies(
         assert (await run.receipt())["how"] == "in place"
 
 
+async def test_a_pipe_in_the_place_of_the_persona_is_a_bad_edit_and_nothing_waits_for_it(
+    project: Path, environment: dict[str, str]
+) -> None:
+    """`mkfifo` over the file: a receipt says so, the call goes on, and the file that comes back applies."""
+    file = project / "personas" / "sarah_thompson.md"
+    text = file.read_text()
+    async with running(project, environment) as run:
+        beside = file.with_suffix(".tmp")
+        os.mkfifo(beside)
+        beside.rename(file)
+        receipt = await run.receipt()
+        assert receipt["how"] == "rejected" and "this is a pipe, not a file" in receipt["reason"]
+        assert "CUST-2847" in await run.ask("What is your account number?")
+        beside.write_text(text.replace("CUST-2847", "CUST-9999"))
+        beside.rename(file)
+        assert (await run.receipt())["how"] != "rejected"
+
+
 async def test_what_came_from_the_command_line_stays(project: Path, environment: dict[str, str]) -> None:
     """An edit of conf/ changes what the files say, and never what was typed."""
     async with running(project, environment, "language=en", "language.instructions=Whisper.") as run:
