@@ -74,6 +74,10 @@ class Transcript:
         self.mood = arc.shift(spec.arc.front, self.mood, 0)
         self._unheard = edit
 
+    def shift(self, mood: int) -> None:
+        """The mood changes by so much, without a word of the trainee's."""
+        self.mood = arc.shift(self._spec.arc.front, self.mood, mood)
+
     def close(self) -> None:
         """Nothing more is said."""
         self._order.release()
@@ -137,7 +141,8 @@ class Transcript:
             self._unheard = None
         self.spoke.set()
         self._watchdog.hear()
-        self._emit(Interim(speaker="customer", text=said_so_far))
+        settled = self._order.is_settled(speech.answers)
+        self._emit(Interim(speaker="customer", text=said_so_far, emotion=self.mood.emotion.value, settled=settled))
 
 
 class Span(TypedDict):
@@ -177,9 +182,13 @@ class Order:
         self._emit(event)
         self.release()
 
+    def is_settled(self, answers: int) -> bool:
+        """Whether all that was said before a line that answers that turn has been passed on."""
+        return answers <= self._transcribed and not self._held
+
     def said(self, event: Said, answers: int) -> None:
         """A line of the persona that answers that turn."""
-        if answers <= self._transcribed and not self._held:
+        if self.is_settled(answers):
             self._emit(replace(event, turn=self._heard))
             return
         self._held.append(event)
