@@ -43,13 +43,12 @@ HangUp = Callable[[RunContext[None], str], Awaitable[None]]
 """Ends the call from within; gets the name of the ending, or what the model made of it."""
 
 
-def make_session(parts: Parts, spec: SessionSpec, *, audio: bool) -> AgentSession[None]:
+def make_session(parts: Parts) -> AgentSession[None]:
     """A LiveKit session for these parts, which the agent brings along."""
-    silences = [timer.silence for timer in spec.arc.front.timers if timer.silence]
     return AgentSession(
         vad=None,
         turn_handling=parts.turn_handling,
-        user_away_timeout=min(silences, default=None) if audio else None,
+        user_away_timeout=None,  # silence is counted by the call itself, from the end of the opening
         aec_warmup_duration=None,  # the trainee's client cancels echo; nothing would be heard in her first 3 s
         conn_options=SessionConnectOptions(max_unrecoverable_errors=1),  # what a part's own retries did not mend, twice
     )

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 from livekit.agents import Agent, AgentSession, RunContext
-from livekit.agents.llm import RealtimeModel, RealtimeModelError
+from livekit.agents.llm import ChatMessage, RealtimeModel, RealtimeModelError
 from livekit.agents.voice import (
     AgentStateChangedEvent,
     CloseEvent,
     CloseReason,
+    ConversationItemAddedEvent,
     ErrorEvent,
     SpeechHandle,
     UserStateChangedEvent,
@@ -21,7 +22,7 @@ from livekit.agents.voice import (
 
 from ..errors import SpecError
 from ..events import Emit, Ended, Event, Failure, Started, State
-from ..spec.persona import said_in
+from ..spec.persona import Timer, said_in
 from ..spec.session_spec import AnyEdit, FaultyEdit
 from ..spec.settings import ReloadMode
 from .agent import LiveAgent, close, make_session
@@ -29,6 +30,7 @@ from .build import build, part_name
 from .detector import share_detector
 from .idle import IdleMonitor
 from .reload import Reloader
+from .silence import Silence
 from .transcript import Transcript
 from .watchdog import RECONNECT_SECONDS, Watchdog
 
@@ -67,6 +69,7 @@ class Call:
         self._audio = audio
         self._reload = reload
         self._watchdog = Watchdog(answer_timeout, self._emit, self._ask_again, self._close)
+        self._silence = Silence(self._on_timer)
         self._joined = asyncio.Event()
         self._opened = asyncio.Event()
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -86,7 +89,7 @@ class Call:
         parts = build(first.spec, audio=self._audio)
         self._transcript = Transcript(first.spec, self._emit, self._watchdog)
         self._live = LiveAgent(first.spec, parts, self._end_call, self._emit)
-        self._session = self._listen(make_session(parts, first.spec, audio=self._audio))
+        self._session = self._listen(make_session(parts))
         self._idle = IdleMonitor(self._session, lambda: self._watchdog.expecting)
         self._reloader = Reloader(
             self._live,
@@ -116,6 +119,7 @@ class Call:
                 self._watchdog.rest()
                 for task in self._started:
                     task.cancel()
+        self._silence.end()
         self._transcript.close()
         ended = self._ended(reason)
         self._emit(ended)
@@ -139,6 +143,7 @@ class Call:
         await self._joined.wait()
         if self.over:
             return None
+        self._silence.end()
         async with self._idle.turn():
             await self._cut_short()
             return self._start_turn(lambda: self._session.generate_reply(user_input=text))
@@ -175,6 +180,7 @@ class Call:
             await self._cut_short(force=True)
         self._opened.set()
         self._idle.opened()
+        self._count_silence()
 
     def _speak_first(self) -> SpeechHandle | None:
         """The opening line, to the letter where the model can be given a text to say."""
@@ -250,22 +256,43 @@ class Call:
         self._transcript.listen(session)
         session.on("agent_state_changed", self._on_agent_state)
         session.on("user_state_changed", self._on_user_state)
+        session.on("conversation_item_added", self._on_item)
         session.on("error", self._on_error)
         session.on("close", self._on_close)
         return session
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         self._emit(State(state=event.new_state))
+        self._count_silence()
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
         if event.old_state == "speaking" and self._session.agent_state != "speaking":
             self._watchdog.expect()
         elif event.new_state == "speaking":
             self._watchdog.rest()
-        silences = [timer for timer in self._live.spec.arc.front.timers if timer.silence]
-        if event.new_state == "away" and silences:
-            lines = said_in(silences[0].say, self._live.spec.language.base)
-            self._speak("The line has gone silent. Ask whether anyone is there.", text=lines[0] if lines else "")
+            self._silence.end()
+        self._count_silence()
+
+    def _on_item(self, event: ConversationItemAddedEvent) -> None:
+        if isinstance(event.item, ChatMessage) and event.item.role == "user":
+            self._silence.end()  # where nobody but the model hears them, this is the first sign of their words
+            self._count_silence()
+
+    def _count_silence(self) -> None:
+        """Counts on while nobody speaks, from the end of the opening on; in a typed call nobody is silent."""
+        listens = self._session.agent_state == "listening" and self._session.user_state != "speaking"
+        if self._audio and listens and self._opened.is_set() and not self.over:
+            self._silence.count(self._live.spec.arc.front.timers)
+        else:
+            self._silence.pause()
+
+    def _on_timer(self, timer: Timer) -> None:
+        """The trainee has been silent for a timer's seconds: the persona says its line."""
+        if self.over or (timer.unless and timer.unless in self._transcript.mood.met):
+            return
+        self._transcript.shift(timer.mood)
+        lines = said_in(timer.say, self._live.spec.language.base)
+        self._speak("The line has gone silent. Ask whether anyone is there.", text=lines[0] if lines else "")
 
     def _on_error(self, event: ErrorEvent) -> None:
         error = event.error
