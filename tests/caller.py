@@ -12,6 +12,8 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -64,8 +66,11 @@ class Caller(Watched):
 
     @property
     def texts(self) -> list[str]:
-        """The lines, each with its speaker."""
-        return [f"{line['speaker']}: {line['text']}" for line in self.lines]
+        """The turns on the screen, each with its speaker: the sentences of one turn are lines of their own."""
+        turns: list[str] = []
+        for who, lines in groupby(self.lines, key=itemgetter("speaker")):
+            turns.append(f"{who}: {' '.join(line['text'] for line in lines)}")
+        return turns
 
     async def say(self, text: str) -> None:
         """Speaks, in English; returns when all of it has been sent."""
@@ -80,9 +85,13 @@ class Caller(Watched):
         before = self.voiced
         await self.until(lambda: self.voiced > before, seconds)
 
-    async def reads(self, lines: int, seconds: float = 30) -> None:
-        """Returns once so many lines are on the screen."""
-        await self.until(lambda: len(self.lines) >= lines, seconds)
+    async def reads(self, turns: int, seconds: float = 30) -> None:
+        """Returns once so many turns are on the screen, of the last of them at least a sentence."""
+        await self.until(lambda: len(self.texts) >= turns, seconds)
+
+    async def reads_to(self, end: str | tuple[str, ...], seconds: float = 40) -> None:
+        """Returns once the last line on the screen ends like this."""
+        await self.until(lambda: bool(self.lines) and self.lines[-1]["text"].endswith(end), seconds)
 
     def has_heard(self) -> bool:
         """Whether a voice was heard since joining."""
@@ -119,7 +128,7 @@ class Caller(Watched):
 
 
 @asynccontextmanager
-async def calling(url: str, room: str, who: str = "Ann Lee") -> AsyncIterator[Caller]:
+async def calling(url: str, room: str, who: str = "Ann Lee", *, microphone: bool = True) -> AsyncIterator[Caller]:
     """Joins, publishes a microphone, listens and reads, and hangs up at the end."""
     caller = Caller()
     async with asyncio.TaskGroup() as tasks:
@@ -141,7 +150,8 @@ async def calling(url: str, room: str, who: str = "Ann Lee") -> AsyncIterator[Ca
         caller.room.on("disconnected", caller.note(gone))
         await caller.room.connect(url, token(room, who))
         caller.there |= set(caller.room.remote_participants)
-        await caller.publish()
+        if microphone:
+            await caller.publish()
         try:
             yield caller
         finally:

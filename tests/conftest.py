@@ -100,17 +100,22 @@ def guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def environment(guard: Path, tmp_path: Path) -> dict[str, str]:
-    """An environment without keys, homes and settings of whoever runs the tests."""
-    home = tmp_path / "home"
-    home.mkdir()
+def plain_environment(guard: Path, home: Path) -> dict[str, str]:
+    """An environment without keys and settings of whoever runs the tests, kept off the network."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join([str(guard), str(ROOT)]),
         "HOME": str(home),
         "LANG": "C.UTF-8",
     }
+
+
+@pytest.fixture
+def environment(guard: Path, tmp_path: Path) -> dict[str, str]:
+    """An environment without keys, homes and settings of whoever runs the tests."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return plain_environment(guard, home)
 
 
 @pytest.fixture

@@ -4,11 +4,16 @@ one is started first: it imports while the worker imports the same."""
 from __future__ import annotations
 
 import asyncio
+import atexit
 import multiprocessing
 import multiprocessing.forkserver
 import os
 import resource
+import shutil
 import sys
+import tempfile
+from functools import cache
+from pathlib import Path
 
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Executor, Worker
@@ -16,6 +21,9 @@ from ..spec.settings import Executor, Worker
 LIVEKIT = ("livekit.agents.ipc._preload", "livekit.agents.ipc._preload_freeze")
 """What LiveKit preloads itself, in this order and last; the second one keeps what was imported shared between all job
 processes. Private, and skipped when they are gone: the worker then starts more slowly."""
+
+FOLDER = "VOICE_PERSONA_FOLDER"
+"""The variable by which the process that jobs are forked from gets the private folder."""
 
 FILES = 65_536
 """Open files that the worker asks for."""
@@ -46,11 +54,39 @@ def prepare(worker: Worker, spec: SessionSpec) -> None:
         # Its loops wake up, and are woken, without giving the interpreter away each time.
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     if worker.executor is Executor.PROCESS and sys.platform == "linux":  # where LiveKit forks
-        multiprocessing.set_forkserver_preload(["runtime.rooms.job", *modules(spec), *LIVEKIT])
+        multiprocessing.set_forkserver_preload([__name__, "runtime.rooms.job", *modules(spec), *LIVEKIT])
+        os.environ[FOLDER] = tempfile.tempdir = str(private_folder())  # its own socket is to lie there too
         multiprocessing.forkserver.ensure_running()
+        tempfile.tempdir = None
+        del os.environ[FOLDER]
+
+
+@cache
+def private_folder() -> Path:
+    """A temporary folder that only this user can enter, for the sockets of the worker and its jobs.
+
+    It is removed at the worker's end, and also when the worker was killed: by the process that jobs are forked from,
+    which outlives the worker and all jobs. (Where jobs are not forked, a killed worker leaves it behind.)
+    """
+    folder = Path(tempfile.mkdtemp(prefix="voice-persona-"))
+    _remove_at_exit(folder)
+    return folder
+
+
+def _remove_at_exit(folder: Path) -> None:
+    owner = os.getpid()
+
+    @atexit.register
+    def remove() -> None:
+        if os.getpid() == owner:  # not a fork
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def modules(spec: SessionSpec) -> list[str]:
     """The modules of the parts that a call imports: all but the detector, which LiveKit itself brings."""
     parts = {place: part for place, part in spec.parts.items() if part and place != "detector"}
     return [f"{part.module}.{place}" if part.plugin == "offline" else part.module for place, part in parts.items()]
+
+
+if FOLDER in os.environ:
+    _remove_at_exit(Path(os.environ[FOLDER]))

@@ -1,16 +1,17 @@
-"""The worker and its jobs: specs and edits down, events up.
+"""The link between the worker and its jobs: specs and edits down, events up.
 
-Jobs in processes of their own come over a Unix socket in a private folder. Frames are four bytes of length
-(big-endian) and that much JSON in UTF-8. Either side's death closes the link: the worker knows of a killed job at
-once, and a job that loses its worker keeps its call and its last spec. Jobs in threads of this process use plain
-objects instead (`Here`).
+Jobs in processes of their own use a Unix socket in a private folder. A frame is four bytes of length (big-endian) and
+that much JSON in UTF-8. The death of either side closes the socket: the worker knows at once that a job was killed, and
+a job knows at once that its worker is gone. LiveKit ends such a job soon after; before that the job tells the trainee
+that the line went dead, and leaves the room. Jobs in threads use plain objects instead (`ThreadLink`), and end with
+their worker's process.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,45 +21,46 @@ from typing import Protocol
 
 from pydantic import TypeAdapter
 
-from ..events import Event, from_json, to_json
-from ..spec.session_spec import AnyEdit
+from ..events import Event, Interim, State, from_json, to_json
+from ..spec.session_spec import AnyEdit, FaultyEdit
 from ..spec.settings import ReloadMode, Rooms
 
-FRAME_LIMIT = 16 * 1024 * 1024
-"""Bytes of one frame. A spec is far smaller; more is not from our side."""
-BACKLOG_LIMIT = 4 * 1024 * 1024
-"""Bytes that wait for a side that does not read. More are dropped: the call comes first."""
+logger = logging.getLogger(__name__)
 
-_BROKEN = (asyncio.IncompleteReadError, OSError, ValueError)
+FRAME_LIMIT = 16 * 1024 * 1024
+"""Bytes of one frame. Events are far smaller (see `events.shortened`), and specs are checked before they are sent."""
+BACKLOG_LIMIT = 1024 * 1024
+"""Bytes that wait for a worker that does not read. Beyond that, what only moves on a screen is left out."""
+
+_BROKEN = (asyncio.IncompleteReadError, OSError, ValueError, RecursionError)
 """How reading ends: the other side is gone, or sends what is no frame of ours."""
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What a call begins with, beside its spec: whether edits reach it, and how rooms are served."""
+class JobSettings:
+    """What a job gets before its first spec: the trainee's user id (from the room's name), whether edits reach the
+    call, and how rooms are served."""
 
+    user: str
     reload: ReloadMode
     rooms: Rooms
 
 
-class Line(Protocol):
+class JobConnection(Protocol):
     """The worker's end of the link to one job."""
 
-    def open(self, terms: Terms) -> None:
-        """Gives the job its terms. Comes first."""
+    def open(self, settings: JobSettings) -> None:
+        """Gives the job its settings. Comes first."""
 
     def send(self, edit: AnyEdit) -> None:
         """Gives the job a spec or an edit of it; the first one starts its call."""
 
 
-_EDIT = TypeAdapter[AnyEdit](AnyEdit)
-_TERMS = TypeAdapter(Terms)
+class WorkerConnection(Protocol):
+    """The job's end of the link. `lost` is set when the worker is gone."""
 
-
-class JobEnd(Protocol):
-    """The job's end of the link."""
-
-    terms: Terms
+    settings: JobSettings
+    lost: asyncio.Event
 
     def edits(self) -> AsyncIterator[AnyEdit]:
         """What the worker sends, until the link closes."""
@@ -67,54 +69,58 @@ class JobEnd(Protocol):
         """Sends an event; never waits, never raises."""
 
 
-Take = Callable[[Event | None], None]
+OnEvent = Callable[[Event | None], None]
 """Takes a job's events; None stands for the end of the link."""
-Answer = Callable[[str, Line], Awaitable[Take]]
-"""Meets a job by its id and returns what takes its events.
+OnJob = Callable[[str, JobConnection], Awaitable[OnEvent]]
+"""Called with the id of each job that connects; returns what takes its events.
 
 Raises KeyError for a job that is not expected.
 """
-Connect = Callable[[str], AbstractAsyncContextManager[JobEnd]]
+Connect = Callable[[str], AbstractAsyncContextManager[WorkerConnection]]
 """Connects a job, by its id, to its worker. Raises OSError where there is none, or none that expects it."""
 
+_EDIT = TypeAdapter[AnyEdit](AnyEdit)
+_SETTINGS = TypeAdapter(JobSettings)
 
-class Here:
+
+class ThreadLink:
     """The link to jobs in threads of this process, each with an event loop of its own."""
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, on_job: OnJob) -> None:
+        self._on_job = on_job
         self._loop = asyncio.get_running_loop()
 
     @asynccontextmanager
-    async def connect(self, job: str) -> AsyncIterator[JobEnd]:
+    async def connect(self, job: str) -> AsyncIterator[WorkerConnection]:
         """The job's side; runs in the job's loop, the rest in the worker's."""
-        end = _HereEnd(self._loop)
+        connection = _ThreadConnection(self._loop)
         try:
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._meet(job, end), self._loop))
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._open(job, connection), self._loop))
         except KeyError:
             raise ConnectionRefusedError(f"job {job} is not expected") from None
         try:
-            yield end
+            yield connection
         finally:
-            end.tell(None)
+            connection.tell(None)
 
-    async def _meet(self, job: str, end: _HereEnd) -> None:
-        end.take = await self._answer(job, end)
+    async def _open(self, job: str, connection: _ThreadConnection) -> None:
+        connection.on_event = await self._on_job(job, connection)
 
 
-class _HereEnd:
+class _ThreadConnection:
     """Both ends of one link in this process: `send` is called in the worker's loop, the rest in the job's."""
 
-    terms: Terms
-    take: Take
+    settings: JobSettings
+    on_event: OnEvent
 
     def __init__(self, worker: asyncio.AbstractEventLoop) -> None:
+        self.lost = asyncio.Event()
         self._worker = worker
         self._job = asyncio.get_running_loop()
         self._edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
 
-    def open(self, terms: Terms) -> None:
-        self.terms = terms
+    def open(self, settings: JobSettings) -> None:
+        self.settings = settings
 
     def send(self, edit: AnyEdit) -> None:
         with suppress(RuntimeError):  # the job is gone
@@ -129,48 +135,45 @@ class _HereEnd:
 
     def tell(self, event: Event | None) -> None:
         with suppress(RuntimeError):  # the worker is gone
-            self._worker.call_soon_threadsafe(self.take, event)
+            self._worker.call_soon_threadsafe(self.on_event, event)
 
 
 @asynccontextmanager
-async def switchboard(answer: Answer) -> AsyncIterator[str]:
-    """The worker's side: a socket that jobs connect to. Yields its path."""
+async def accept_jobs(on_job: OnJob, path: Path) -> AsyncIterator[None]:
+    """The worker's side: a socket at this path, in a folder that only this user can enter, that jobs connect to."""
     connected: set[asyncio.StreamWriter] = set()
 
-    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connected.add(writer)
         try:
             match json.loads(await _read(reader)):
                 case {"job": str(job)}:
-                    take = await answer(job, _SocketLine(writer))
+                    on_event = await on_job(job, _SocketJobConnection(writer))
                     async for event in _events(reader):
-                        take(event)
-                    take(None)
+                        on_event(event)
+                    on_event(None)
         except (*_BROKEN, KeyError):
             pass  # what connected was no job
         finally:
             connected.discard(writer)
             writer.close()
 
-    with tempfile.TemporaryDirectory(prefix="voice-persona-") as folder:  # 0700: nobody else can connect
-        path = Path(folder, "link")
-        server = await asyncio.start_unix_server(meet, path)
-        async with server:
-            try:
-                yield str(path)
-            finally:
-                for writer in connected:
-                    writer.close()
+    async with await asyncio.start_unix_server(accept, path):
+        try:
+            yield
+        finally:
+            for writer in connected:
+                writer.close()
 
 
-class _SocketLine:
+class _SocketJobConnection:
     """The worker's end of a socket."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
 
-    def open(self, terms: Terms) -> None:
-        _write(self._writer, _TERMS.dump_json(terms))
+    def open(self, settings: JobSettings) -> None:
+        _write(self._writer, _SETTINGS.dump_json(settings))
 
     def send(self, edit: AnyEdit) -> None:
         _write(self._writer, _frame_of(edit))
@@ -178,32 +181,44 @@ class _SocketLine:
 
 @lru_cache(maxsize=4)
 def _frame_of(edit: AnyEdit) -> bytes:
-    """The same edit goes to many jobs."""
-    return _EDIT.dump_json(edit)
+    """The JSON of an edit, made once for all jobs that get it. One too large to send is an edit that is rejected."""
+    frame = _EDIT.dump_json(edit)
+    if len(frame) <= FRAME_LIMIT:
+        return frame
+    error = f"the spec takes {len(frame):,} bytes; a call can take {FRAME_LIMIT:,}"
+    return _EDIT.dump_json(FaultyEdit(error, at=edit.at, files=edit.files))
 
 
-class _SocketEnd:
+class _SocketWorkerConnection:
     """The job's end of a socket."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, terms: Terms) -> None:
-        self.terms = terms
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, settings: JobSettings) -> None:
+        self.settings = settings
+        self.lost = asyncio.Event()
         self._reader = reader
         self._writer = writer
+        self._edits: asyncio.Queue[AnyEdit | None] = asyncio.Queue()
+
+    async def read(self) -> None:
+        """Reads what the worker sends until the link closes, also while nobody waits for an edit."""
+        with suppress(*_BROKEN):
+            while True:
+                self._edits.put_nowait(_EDIT.validate_json(await _read(self._reader)))
+        self._edits.put_nowait(None)
+        self.lost.set()
 
     async def edits(self) -> AsyncIterator[AnyEdit]:
-        while True:
-            try:
-                frame = await _read(self._reader)
-            except _BROKEN:
-                return
-            yield _EDIT.validate_json(frame)
+        while edit := await self._edits.get():
+            yield edit
 
     def emit(self, event: Event) -> None:
-        _write(self._writer, to_json(event).encode(errors="replace"))
+        waiting = self._writer.transport.get_write_buffer_size()
+        if waiting < BACKLOG_LIMIT or not isinstance(event, Interim | State):
+            _write(self._writer, to_json(event).encode(errors="replace"))
 
 
 @asynccontextmanager
-async def connect(path: str, job: str) -> AsyncIterator[JobEnd]:
+async def connect(path: Path, job: str) -> AsyncIterator[WorkerConnection]:
     """The job's side of a socket. Events that were emitted are sent before this returns, if the worker still reads.
 
     Raises:
@@ -212,38 +227,45 @@ async def connect(path: str, job: str) -> AsyncIterator[JobEnd]:
     reader, writer = await asyncio.open_unix_connection(path)
     _write(writer, json.dumps({"job": job}).encode())
     try:
-        terms = _TERMS.validate_json(await _read(reader))
+        settings = _SETTINGS.validate_json(await _read(reader))
     except _BROKEN as error:
         writer.close()
         raise ConnectionRefusedError(f"job {job} is not expected") from error
-    try:
-        yield _SocketEnd(reader, writer, terms)
-    finally:
-        writer.close()
+    connection = _SocketWorkerConnection(reader, writer, settings)
+    async with asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(connection.read())
         try:
-            async with asyncio.timeout(1):
-                await writer.wait_closed()
-        except (TimeoutError, OSError):
-            pass
+            yield connection
+        finally:
+            reading.cancel()
+            writer.close()
+            with suppress(TimeoutError, OSError):
+                async with asyncio.timeout(1):
+                    await writer.wait_closed()
 
 
 def _write(writer: asyncio.StreamWriter, frame: bytes) -> None:
-    transport = writer.transport
-    if not transport.is_closing() and transport.get_write_buffer_size() < BACKLOG_LIMIT:
+    if not writer.transport.is_closing():
         writer.write(len(frame).to_bytes(4, "big") + frame)
 
 
 async def _events(reader: asyncio.StreamReader) -> AsyncIterator[Event]:
-    """The events of a job until its end; what is no event is the end too."""
-    try:
-        while True:
-            yield from_json(await _read(reader))
-    except _BROKEN:
-        return
+    """The events of a job until its end. A frame that holds no event is left out; the next one is read all the same."""
+    while True:
+        try:
+            frame = await _read(reader)
+        except _BROKEN:
+            return
+        try:
+            event = from_json(frame.decode())
+        except (ValueError, RecursionError) as error:
+            logger.warning("a job sent what is no event: %s", str(error)[:200])
+        else:
+            yield event
 
 
-async def _read(reader: asyncio.StreamReader) -> str:
+async def _read(reader: asyncio.StreamReader) -> bytes:
     length = int.from_bytes(await reader.readexactly(4), "big")
     if length > FRAME_LIMIT:
         raise ValueError(f"a frame of {length} bytes")
-    return (await reader.readexactly(length)).decode()
+    return await reader.readexactly(length)

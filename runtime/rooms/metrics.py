@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from ..events import How, Reload
+from ..events import Event, How, Reload
 from ..spec.session_spec import SessionSpec
 
 CALLS = Gauge("voice_persona_calls", "Calls that are on.")
@@ -38,8 +38,9 @@ def renewed(at: float, wrong: bool, specs: Iterable[SessionSpec]) -> None:
         REVISION.labels(spec.choices["persona"], spec.revision).set(1)
 
 
-def count(receipt: Reload) -> None:
-    """Takes one receipt of one call."""
-    RECEIPTS.labels(receipt.how.value).inc()
-    if receipt.how in (How.IN_PLACE, How.SWAPPED):
-        SECONDS.observe(receipt.ms / 1000)
+def count(event: Event) -> None:
+    """Takes one event of one call; counts receipts."""
+    if isinstance(event, Reload):
+        RECEIPTS.labels(event.how.value).inc()
+        if event.how in (How.IN_PLACE, How.SWAPPED):
+            SECONDS.observe(event.ms / 1000)

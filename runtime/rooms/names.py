@@ -12,11 +12,12 @@ _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 @dataclass(frozen=True, slots=True)
 class RoomName:
-    """`axtra-{scenario}-{user}-{timestamp}`; `timestamp` is Unix time in ms."""
+    """`axtra-{scenario}-{user}-{timestamp}`; `timestamp` is Unix time in ms. All three are empty for a name that only
+    begins like that."""
 
-    scenario: str
-    user: str
-    timestamp: int
+    scenario: str = ""
+    user: str = ""
+    timestamp: int = 0
 
 
 def parse_room(name: str) -> RoomName | None:
@@ -31,4 +32,4 @@ def parse_room(name: str) -> RoomName | None:
         found = re.fullmatch(rf"{PREFIX}(.+)-({user})-(\d{{1,16}})", name, re.ASCII)
         if found and found[1].strip("-"):
             return RoomName(found[1], found[2], int(found[3]))
-    return None
+    return RoomName()

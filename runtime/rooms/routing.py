@@ -13,7 +13,7 @@ from ..config.persona_file import read_persona
 from ..errors import SpecError, suggest
 from ..spec.persona import Persona
 from ..spec.settings import ReloadMode, Routing, Unmatched
-from .names import RoomName
+from .names import PREFIX, RoomName
 
 METADATA_LIMIT = 4096
 """Characters of job metadata that are looked at."""
@@ -23,15 +23,16 @@ CHOOSABLE = ("persona", "language", "voice")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What a room gets: options by group, for the command line's place. `warning` is for the training lead."""
+    """What a room gets: options by group, for the command line's place, or None where it is left to other workers.
+    `warnings` are for the training lead."""
 
-    choices: dict[str, str]
+    choices: dict[str, str] | None
     reload: ReloadMode | None = None
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
 
 
-def route(room: RoomName, metadata: str, routing: Routing, default_persona: str) -> Route | None:
-    """Which persona answers in a room, and how; None leaves it to other workers.
+def route(room: RoomName, metadata: str, routing: Routing, default_persona: str) -> Route:
+    """Which persona answers in a room, and how.
 
     Job metadata (`{"persona": …, "language": …, "voice": …, "reload": …}`) wins over `routing.scenarios`, and that over
     the personas' own `scenarios`, where an exact id wins over a pattern.
@@ -39,18 +40,20 @@ def route(room: RoomName, metadata: str, routing: Routing, default_persona: str)
     asked, warnings = _asked(metadata)
     reload = ReloadMode(asked.pop("reload")) if "reload" in asked else None
     if "persona" not in asked:
-        found = _persona_for(room.scenario, routing)
+        found = _persona_for(room.scenario, routing) if room.scenario else None
         if found is None:
             warnings.append(unmatched_line(room.scenario))
             if routing.unmatched is Unmatched.REJECT:
-                return None
+                return Route(None, warnings=tuple(warnings))
         asked["persona"] = found or default_persona
-    return Route(asked, reload, "; ".join(warnings))
+    return Route(asked, reload, tuple(warnings))
 
 
 def unmatched_line(scenario: str) -> str:
-    """Says exactly which line ties a scenario to a persona."""
-    scenario = json.dumps(scenario)
+    """Says exactly which line ties a scenario to a persona; without one, how a room must be named to have one."""
+    if not scenario:
+        return f"no persona answers a room that is not named {PREFIX}{{scenario}}-{{user}}-{{timestamp}}"
+    scenario = json.dumps(scenario, ensure_ascii=False)
     return (
         f"no persona answers scenario {scenario}: add the line `scenarios: [{scenario}]` to a persona's front matter,"
         f" or `{scenario}: PERSONA` under routing.scenarios in conf/config.yaml"

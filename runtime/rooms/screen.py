@@ -4,43 +4,65 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 
 from livekit import api, rtc
+from livekit.agents.tokenize.blingfire import SentenceTokenizer
 from livekit.agents.types import ATTRIBUTE_TRANSCRIPTION_FINAL, TOPIC_TRANSCRIPTION
 
-from ..events import Ended, Event, Heard, Said
+from ..events import Ended, Event, Heard, Interim, Said
 from ..spec.settings import Transcripts
 
+IDENTITY = "customer-"
+"""How the identity of each customer in a room begins; the job's id follows."""
 TOPIC = "transcript"
+MESSAGE_CHARACTERS = 4_000
+"""Of one message: LiveKit takes 15 KiB, and a Thai letter has three bytes."""
+SEND_SECONDS = 1.0
+"""For what is left to send at the end of a call."""
 CANNOT_GO_ON = ("error", "no_answer", "lost", "shutdown")
 """Reasons of a call that ends without the persona or the trainee wanting it to."""
 
 
 class Screen:
-    """Sends each whole line once, in order. What it cannot send is dropped: it never touches the call.
+    """Sends the call's lines, each once, in order. What it cannot send is dropped: it never touches the call.
 
-    Text streams are LiveKit's own work, but for `went_dead`: what the trainee reads when the call cannot go on.
+    A line of the customer's is sent sentence by sentence, as they are spoken. Text streams are LiveKit's own work, but
+    for `went_dead`: what the trainee reads when the call cannot go on.
     """
 
     def __init__(self, room: rtc.Room, transcripts: Transcripts = Transcripts.DATA) -> None:
         self.went_dead = ""
         self._room = room
         self._transcripts = transcripts
-        self._lines: asyncio.Queue[bytes | str] = asyncio.Queue()
+        self._sentences = Sentences()
+        self._lines: asyncio.Queue[bytes | str | None] = asyncio.Queue()
 
     def show(self, event: Event) -> None:
         """Takes one event of the call; lines are sent, the rest is not for the trainee."""
         match event:
+            case Interim(speaker="customer", text=text, emotion=emotion, settled=True):
+                if self._transcripts is Transcripts.DATA:
+                    for sentence in self._sentences.spoken(text):
+                        self._put(customer_line(sentence, emotion))
             case Said(text=text, emotion=emotion):
-                self._put(customer_line(text, emotion))
+                if rest := self._sentences.rest(text):
+                    self._put(customer_line(rest, emotion))
             case Heard(text=text):
                 self._put(_encoded({"type": "transcript", "speaker": "operator", "text": text}))
-            case Ended(reason=reason) if reason in CANNOT_GO_ON and self.went_dead:
-                self._put(customer_line(self.went_dead))
-                if self._transcripts is not Transcripts.DATA:
-                    self._lines.put_nowait(self.went_dead)
+            case Ended(reason=reason) if reason in CANNOT_GO_ON:
+                self.show_went_dead()
+
+    def show_went_dead(self) -> None:
+        """Tells the trainee, once, that the call cannot go on."""
+        if self.went_dead:
+            self._put(customer_line(self.went_dead))
+            if self._transcripts is not Transcripts.DATA:
+                self._lines.put_nowait(self.went_dead)
+        self.went_dead = ""
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
@@ -50,11 +72,12 @@ class Screen:
             try:
                 yield
             finally:
-                try:
-                    async with asyncio.timeout(1):
-                        await self._lines.join()
-                except TimeoutError:
-                    pass
+                self._lines.put_nowait(None)
+                await asyncio.wait([sender], timeout=SEND_SECONDS)
+                if sender.cancelled():  # LiveKit cancels all tasks of a job whose worker is gone
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(SEND_SECONDS):
+                            await self._send()
                 sender.cancel()
 
     def _put(self, message: bytes) -> None:
@@ -62,35 +85,78 @@ class Screen:
             self._lines.put_nowait(message)
 
     async def _send(self) -> None:
-        while True:
-            line = await self._lines.get()
-            try:
+        while line := await self._lines.get():
+            with suppress(Exception):  # a room that is gone, or full: the events have the line all the same
                 if isinstance(line, bytes):
                     await self._room.local_participant.publish_data(line, reliable=True, topic=TOPIC)
                 else:
                     final = {ATTRIBUTE_TRANSCRIPTION_FINAL: "true"}
                     await self._room.local_participant.send_text(line, topic=TOPIC_TRANSCRIPTION, attributes=final)
-            except Exception:  # a room that is gone, or full: the events have the line all the same
-                pass
-            finally:
-                self._lines.task_done()
 
 
-async def take_leave(room: str, identity: str, line: bytes | None) -> None:
+class Sentences:
+    """The sentences of a customer's lines, each once: those that are over while the line is spoken, and the rest with
+    the whole line. Of a line that is cut short, that is what was spoken of it."""
+
+    def __init__(self) -> None:
+        self._line = ""
+        self._given: deque[str] = deque()
+        """What has been given of each line that is not whole yet, without spaces; the latest line comes last."""
+        self._at = 0
+
+    def spoken(self, so_far: str) -> Iterator[str]:
+        """The sentences that have ended since the last call: the ones after which the next one has begun."""
+        if not self._given or not so_far.startswith(self._line):
+            self._given.append("")
+            self._at = 0
+        self._line = so_far
+        *over, _ = split_sentences(so_far[self._at :]) or [""]
+        for sentence in over:
+            self._at = so_far.index(sentence, self._at) + len(sentence)
+            self._given[-1] += _letters(sentence)
+            yield sentence
+
+    def rest(self, line: str) -> str:
+        """What has not been given of a whole line."""
+        whole = _letters(line)
+        while self._given and not whole.startswith(self._given[0]):
+            self._given.popleft()  # a line that never became whole
+        given = len(self._given.popleft()) if self._given else 0
+        if not self._given:
+            self._line = ""
+        for at, character in enumerate(line):
+            if given == 0:
+                return line[at:].strip()
+            given -= not character.isspace()
+        return ""
+
+
+def _letters(text: str) -> str:
+    return "".join(text.split())
+
+
+def split_sentences(text: str) -> list[str]:
+    """The sentences of a text, none of them very short. A space ends one in Thai, which has no full stop."""
+    return [part.strip() for sentence in _TOKENIZER.tokenize(text) for part in _THAI.findall(sentence)]
+
+
+_TOKENIZER = SentenceTokenizer()
+_THAI = re.compile(r".{20,}?[\u0e00-\u0e7f](?=\s+[\u0e00-\u0e7f])|.+", re.DOTALL)
+
+
+async def remove_customer(room: str, identity: str, line: bytes | None) -> None:
     """For a customer whose process died: shows the line in the room and takes the customer out of it.
 
     The room is not deleted: that would take the trainee's page back to its start, and the line with it. What cannot
     be done is left undone: the room may be gone.
     """
     async with api.LiveKitAPI() as server:
-        try:
+        with suppress(Exception):  # LiveKit and aiohttp have many
             if line is not None:
                 await server.room.send_data(
                     api.SendDataRequest(room=room, data=line, kind=api.DataPacket.Kind.RELIABLE, topic=TOPIC)
                 )
             await server.room.remove_participant(api.RoomParticipantIdentity(room=room, identity=identity))
-        except Exception:  # LiveKit and aiohttp have many
-            pass
 
 
 def customer_line(text: str, emotion: str = "neutral") -> bytes:
@@ -99,4 +165,6 @@ def customer_line(text: str, emotion: str = "neutral") -> bytes:
 
 
 def _encoded(message: dict[str, str]) -> bytes:
+    if len(message["text"]) > MESSAGE_CHARACTERS:
+        message["text"] = message["text"][: MESSAGE_CHARACTERS - 1] + "…"
     return json.dumps(message, ensure_ascii=False).encode(errors="replace")

@@ -68,8 +68,10 @@ class ReloadMode(StrEnum):
 
 
 class Transcripts(StrEnum):
-    """How lines reach the trainee's screen: as the Axtra Console's data messages, as LiveKit text streams, or both."""
+    """How lines reach the trainee's screen: as the Axtra Console's data messages, as LiveKit text streams, or both;
+    `auto` is data in the console's rooms and streams in others."""
 
+    AUTO = "auto"
     DATA = "data"
     STREAM = "stream"
     BOTH = "both"
@@ -95,10 +97,12 @@ class Routing:
 class Rooms:
     """A call in a room. `empty_timeout`: seconds to wait for the trainee; `grace`: seconds for one who lost connection
     to return; `ready_timeout`: seconds to wait for a trainee's microphone before speaking anyway; `answer_timeout`:
-    seconds without an answer after which the model is asked again."""
+    seconds without an answer after which the model is asked again; `text_input`: whether what the trainee types into
+    LiveKit's chat is a turn; `delete_room`: whether the room is closed when the call has ended by either side."""
 
     __pydantic_config__ = _STRICT
-    transcripts: Transcripts = Transcripts.DATA
+    transcripts: Transcripts = Transcripts.AUTO
+    text_input: bool = True
     empty_timeout: Seconds = 60
     grace: Seconds = 10
     ready_timeout: Seconds = 10

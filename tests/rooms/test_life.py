@@ -1,38 +1,9 @@
 """The life of a call in a room: trainees who drop out and come back, who never come, who speak up and interrupt."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from livekit import api
 
 from tests.caller import calling, calling_elsewhere, room_of
-from tests.livekit_server import KEY, SECRET
-from tests.rooms.test_rooms import Worker, agents, serving
-
-
-@asynccontextmanager
-async def server_api(url: str) -> AsyncIterator[api.LiveKitAPI]:
-    async with api.LiveKitAPI(url.replace("ws", "http", 1), KEY, SECRET) as server:
-        yield server
-
-
-async def line_of(worker: Worker, *texts: str) -> str:
-    """The worker's first line that holds all of these texts, once it is there."""
-    assert worker.process.stdout
-    async with asyncio.timeout(60):
-        while not (found := [line for line in worker.lines if all(text in line for text in texts)]):
-            line = await worker.process.stdout.readline()
-            assert line, "\n".join(worker.lines)
-            worker.lines.append(line.decode().rstrip())
-    return found[0]
-
-
-async def empty(url: str, room: str) -> None:
-    """Returns once no customer is in the room, which takes no longer than two seconds."""
-    async with asyncio.timeout(2):
-        while await agents(url, room):
-            pass
+from tests.worker import agents, empty, line_of, server_api, serving
 
 
 async def test_a_trainee_who_lost_the_connection_returns_to_the_same_call(

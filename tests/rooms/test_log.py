@@ -5,7 +5,7 @@ import json
 from runtime.events import KINDS
 from tests.caller import calling, room_of
 from tests.conftest import Run
-from tests.rooms.test_rooms import serving
+from tests.worker import serving
 
 
 def test_a_call_in_the_terminal_is_json_on_request(run: Run) -> None:
@@ -30,7 +30,7 @@ async def test_every_line_of_a_room_names_user_and_room(livekit_url: str, enviro
     room = room_of()
     async with serving(livekit_url, environment, "lines=json") as worker:
         async with calling(livekit_url, room) as caller:
-            await caller.reads(1, 40)
+            await caller.reads_to("What are you going to do about it?")
         await worker.until('"kind": "ended"')
         events = [event for event in map(json.loads, worker.lines) if event["room"]]
         assert [event["kind"] for event in events] == ["started", "said", "ended"], events
@@ -42,7 +42,7 @@ async def test_a_plain_line_names_user_and_room(livekit_url: str, environment: d
     room = room_of()
     async with serving(livekit_url, environment) as worker:
         async with calling(livekit_url, room) as caller:
-            await caller.reads(1, 40)
+            await caller.reads_to("What are you going to do about it?")
         await worker.until("Call ended")
         calls = [line for line in worker.lines if "mode=auto" not in line and "registered" not in line]
         assert len(calls) >= 3

@@ -10,8 +10,7 @@ from tests.loopback import Refuse
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.loopback.openai_realtime import OpenAIRealtimeServer
-from tests.rooms.test_life import empty
-from tests.rooms.test_rooms import serving
+from tests.worker import empty, serving
 
 SPOKEN = "I am so sorry. I take responsibility."
 PROVIDERS = [

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.livekit_server import free_port
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
-from tests.rooms.test_rooms import Worker, serving
+from tests.worker import Worker, serving
 
 USERS = ("ann", "bob", "cat")
 NEW = "# Persona: Sarah\nYour dog is called Biscuit."

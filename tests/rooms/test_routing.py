@@ -37,10 +37,23 @@ def test_a_room_is_read_from_the_right(name: str, room: RoomName) -> None:
     assert parse_room(name) == room
 
 
-@pytest.mark.parametrize("name", ["", "axtra-", "axtra-a-1", "axtra--b-1", "other-a-b-1", "axtra-a-b-x", "axtra-a-b-١"])
+@pytest.mark.parametrize("name", ["", "other-a-b-1", "Axtra-a-b-1", "axtra-" + "a" * 256])
 def test_other_rooms_are_none_of_ours(name: str) -> None:
-    """What is not named as the console names rooms is left alone."""
+    """What does not begin as the console's rooms do is left alone."""
     assert parse_room(name) is None
+
+
+@pytest.mark.parametrize("name", ["axtra-", "axtra-test", "axtra-a-1", "axtra--b-1", "axtra-a-b-x", "axtra-a-b-١"])
+def test_a_room_that_only_begins_like_the_consoles_takes_the_default(name: str, use_personas: Write) -> None:
+    """With a warning that says how rooms are named; or, with routing.unmatched=reject, with it alone."""
+    use_personas("ann", '---\nscenarios: ["*"]\n---\nhi')
+    room = parse_room(name)
+    assert room == RoomName()
+    found = route(room, "", Routing(), "bob")
+    assert found.choices == {"persona": "bob"}
+    assert "axtra-{scenario}-{user}-{timestamp}" in found.warnings[0]
+    rejected = route(room, "", Routing(unmatched=Unmatched.REJECT), "bob")
+    assert (rejected.choices, rejected.warnings) == (None, found.warnings)
 
 
 def test_an_exact_claim_wins_over_a_pattern_and_config_over_both(use_personas: Write) -> None:
@@ -51,7 +64,7 @@ def test_an_exact_claim_wins_over_a_pattern_and_config_over_both(use_personas: W
 
     def persona(scenario: str, routing: Routing) -> str:
         found = route(RoomName(scenario, "u", 1), "", routing, "exact")
-        assert found is not None
+        assert found.choices is not None
         return found.choices["persona"]
 
     assert persona("billing-01", Routing()) == "exact"
@@ -65,11 +78,17 @@ def test_an_unmatched_room_says_which_line_to_add(use_personas: Write) -> None:
     use_personas("ann", "hi")
     room = RoomName(UUID, "u", 1)
     found = route(room, "", Routing(), "ann")
-    assert found is not None
     assert found.choices == {"persona": "ann"}
-    assert f'`scenarios: ["{UUID}"]`' in found.warning
-    assert f'`"{UUID}": PERSONA` under routing.scenarios' in found.warning
-    assert route(room, "", Routing(unmatched=Unmatched.REJECT), "ann") is None
+    assert f'`scenarios: ["{UUID}"]`' in found.warnings[0]
+    assert f'`"{UUID}": PERSONA` under routing.scenarios' in found.warnings[0]
+    rejected = route(room, "", Routing(unmatched=Unmatched.REJECT), "ann")
+    assert (rejected.choices, rejected.warnings) == (None, found.warnings)
+
+
+def test_a_thai_scenario_is_named_as_it_is_written(use_personas: Write) -> None:
+    """The line to add can be pasted: no `\\u0e2a`."""
+    use_personas("ann", "hi")
+    assert '`scenarios: ["สินเชื่อ-01"]`' in route(RoomName("สินเชื่อ-01", "u", 1), "", Routing(), "ann").warnings[0]
 
 
 def test_metadata_chooses_among_what_there_is(use_personas: Write) -> None:
@@ -77,9 +96,8 @@ def test_metadata_chooses_among_what_there_is(use_personas: Write) -> None:
     use_personas("ann", "hi")
     asked = {"persona": "ann", "language": "th", "voice": "../x", "model": "openai_realtime", "reload": "frozen"}
     found = route(RoomName("s", "u", 1), json.dumps(asked), Routing(), "ann")
-    assert found is not None
     assert (found.choices, found.reload) == ({"persona": "ann", "language": "th"}, ReloadMode.FROZEN)
-    assert "voice='../x'" in found.warning
+    assert any("voice='../x'" in warning for warning in found.warnings)
 
 
 def test_two_claims_to_one_scenario_are_a_mistake() -> None:
@@ -96,7 +114,7 @@ def test_no_name_and_no_metadata_break_it(name: str, metadata: str) -> None:
     """Whatever a room is called and a job says, the answer is a choice among options or none."""
     room = parse_room(f"axtra-{name}-u-1") or RoomName(name, "u", 1)
     found = route(room, metadata, Routing(), "sarah_thompson")
-    assert found is not None
+    assert found.choices is not None
     assert all(option in options(group) for group, option in found.choices.items())
 
 

@@ -3,8 +3,10 @@
 import asyncio
 import inspect
 import logging
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,12 +16,11 @@ import psutil
 import pytest
 
 from runtime.events import Event, Notice
-from runtime.rooms.worker import _Log
+from runtime.rooms.worker import _AwayHandler
 from tests.caller import Caller, calling, room_of
 from tests.conftest import COMMAND, stopped
 from tests.livekit_server import CONFIG, KEY, SECRET, free_port, livekit_binary
-from tests.rooms.test_life import empty, line_of
-from tests.rooms.test_rooms import Worker, kill_one_job, serving
+from tests.worker import Worker, empty, kill_one_job, line_of, serving
 
 
 def below(worker: Worker) -> list[psutil.Process]:
@@ -73,14 +74,20 @@ async def test_a_second_signal_ends_calls_at_once(executor: str, livekit_url: st
             await gone(processes)
 
 
-async def test_a_worker_that_is_killed_leaves_no_process_behind(livekit_url: str, environment: dict[str, str]) -> None:
-    """kill -9 of the worker: its calls and its idle processes end by themselves."""
-    async with serving(livekit_url, environment) as worker, calling(livekit_url, room_of()) as caller:
-        await caller.hears()
-        processes = below(worker)
-        assert len(processes) >= 3
-        worker.process.kill()
-        await gone(processes)
+async def test_a_worker_that_is_killed_leaves_nothing_behind(livekit_url: str, environment: dict[str, str]) -> None:
+    """kill -9 of the worker: the trainee reads that the line went dead, the customer is out of the room, and neither a
+    process nor a file of ours is left."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with serving(livekit_url, environment | {"TMPDIR": folder}) as worker:
+            async with calling(livekit_url, room_of()) as caller:
+                await caller.hears()
+                processes = below(worker)
+                assert len(processes) >= 3 and os.listdir(folder)
+                worker.process.kill()
+                await caller.until(lambda: not caller.there, 2)
+                assert caller.lines[-1]["text"] == "(The line went dead.)"
+                await gone(processes)
+                assert os.listdir(folder) == []
 
 
 async def test_a_killed_call_says_so_in_its_room(livekit_url: str, environment: dict[str, str]) -> None:
@@ -150,8 +157,8 @@ async def test_eight_trainees_within_a_second_are_all_heard(
         callers = [await join(number) for number in range(8)]
         await asyncio.gather(*(caller.until(caller.has_heard, 60) for caller in callers))
         print(f"all heard {time.monotonic() - began:.1f} s after the first joined")
-        await asyncio.gather(*(caller.reads(1, 60) for caller in callers))
-        assert all(len(caller.lines) == 1 and len(caller.there) == 1 for caller in callers)
+        await asyncio.gather(*(caller.reads_to("What are you going to do about it?", 60) for caller in callers))
+        assert all(len(caller.texts) == 1 and len(caller.there) == 1 for caller in callers)
         for number in range(8):
             await line_of(worker, f"[user{number}]", "Finally!")
         worker.process.terminate()
@@ -172,15 +179,40 @@ def test_what_livekit_only_logs_is_an_event() -> None:
     told: list[Event] = []
     line = "failed to connect to livekit"
     assert line in inspect.getsource(livekit.agents.worker)
-    _Log(told.append, "ws://127.0.0.1").handle(logging.LogRecord("livekit.agents", 20, "", 0, line, None, None))
+    _AwayHandler(told.append, "ws://127.0.0.1").handle(logging.LogRecord("livekit.agents", 20, "", 0, line, None, None))
     assert [event.text for event in told if isinstance(event, Notice)] == [
         "cannot reach LiveKit at ws://127.0.0.1; trying again"
     ]
 
 
+BLOCKED = """
+import asyncio, os, signal, time
+from runtime.rooms.worker import stop_signals
+
+async def main():
+    with stop_signals(float(os.environ["SECONDS"])) as told:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(float(os.environ["BLOCKED"]))
+        await told.get()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("seconds", "blocked", "code"), [("0.1", "600", 1), ("600", "0.1", 0)])
+def test_a_worker_whose_loop_is_blocked_stops_all_the_same(
+    seconds: str, blocked: str, code: int, environment: dict[str, str]
+) -> None:
+    """SIGTERM ends it, and stderr says where it hung; a loop that comes back in time stops by itself."""
+    times = {"SECONDS": seconds, "BLOCKED": blocked}
+    done = subprocess.run([sys.executable, "-c", BLOCKED], env=environment | times, capture_output=True, timeout=60)
+    assert done.returncode == code, done.stderr
+    assert (b"in main" in done.stderr) == bool(code)
+
+
 HANGS = """
 import multiprocessing, time
-from runtime.worker import _end_within
+from runtime.rooms.worker import _end_within
 
 multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,)).start()
 _end_within(0.1)

@@ -1,0 +1,159 @@
+"""Which rooms this worker takes, with which spec, and what becomes of their calls."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from livekit.agents import JobRequest
+
+from ..errors import SpecError
+from ..events import Emit, Ended, Event, Notice, fan_out
+from ..files.store import SpecStore
+from ..spec.session_spec import SessionSpec
+from ..spec.settings import ReloadMode, Rooms, Transcripts
+from . import metrics
+from .job import ROOM_TAKEN
+from .link import JobConnection, JobSettings, OnEvent
+from .names import RoomName, parse_room
+from .routing import route
+from .screen import IDENTITY, customer_line, remove_customer
+
+READY_SECONDS = 60.0
+"""A job process imports for 3 to 5 s alone on a core; many at once take their time."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedJob:
+    """A job that was accepted and has not begun: its room, what it asked for, and what it gets."""
+
+    room: str
+    name: RoomName
+    choices: dict[str, str]
+    reload: ReloadMode
+    spec: SessionSpec
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCall:
+    """A call that is on: its room, its first spec, and whether the trainee reads data messages."""
+
+    room: str
+    spec: SessionSpec
+    reads_data: bool
+
+
+class Dispatcher:
+    """Answers LiveKit's requests for jobs, gives each job its spec, and passes on what its call tells."""
+
+    def __init__(self, store: SpecStore, default: str, emit: Emit, tasks: asyncio.TaskGroup) -> None:
+        self._store = store
+        self._tasks = tasks
+        self._default = default
+        self._emit = emit
+        self._accepted: dict[str, AcceptedJob] = {}
+        self._closing = False
+        self._fewer = asyncio.Event()
+        self.calls: dict[str, RunningCall] = {}
+        """The calls that are on, by job."""
+
+    async def on_request(self, request: JobRequest) -> None:
+        """Takes a room that is ours, or says why it gets no customer; leaves all others to other workers."""
+        room = request.room.name
+        name = parse_room(room)
+        accepted = await self._accept(room, name, request.job.metadata) if name and not self._closing else None
+        if accepted is None or self._closing:  # it may have been told to stop meanwhile
+            await request.reject(terminate=False)
+            return
+        self._accepted[request.id] = accepted
+        asyncio.get_running_loop().call_later(READY_SECONDS, self._forget, request.id)
+        await request.accept(name=accepted.spec.persona.name, identity=IDENTITY + request.id)
+
+    async def _accept(self, room: str, name: RoomName, metadata: str) -> AcceptedJob | None:
+        tell = fan_out(self._emit, room=room, user=name.user)
+        settings = self._store.settings
+        try:
+            routed = await asyncio.to_thread(route, name, metadata, settings.routing, self._default)
+            for warning in routed.warnings:
+                tell(Notice(text=warning))
+            if routed.choices is None:
+                tell(Notice(text="the room is left alone (routing.unmatched: reject)"))
+                return None
+            spec = await self._store.find(routed.choices)
+        except SpecError as error:
+            tell(Notice(text=f"{error}; the room is left alone"))
+            return None
+        return AcceptedJob(room, name, routed.choices, routed.reload or settings.reload, spec)
+
+    async def on_job(self, job: str, connection: JobConnection) -> OnEvent:
+        """Gives a job that has started its spec and the edits of it; returns what takes the events of its call.
+
+        Raises:
+            KeyError: no job of this id was accepted.
+        """
+        accepted = self._accepted[job]
+        try:
+            spec = await self._store.find(accepted.choices)
+        except SpecError:  # the persona's file went while the job was starting
+            spec = accepted.spec
+            self._store.put(accepted.choices, spec)
+        rooms = _for_room(self._store.settings.rooms, accepted.name)
+        call = RunningCall(accepted.room, spec, rooms.transcripts is not Transcripts.STREAM)
+        self.calls[job] = call
+        self._accepted.pop(job, None)  # not sooner: `finish` waits for what is in either
+        metrics.CALLS.inc()
+        connection.open(JobSettings(accepted.name.user, accepted.reload, rooms))
+        unfollow = self._store.follow(accepted.choices, connection.send)
+        emit = fan_out(metrics.count, self._emit, room=accepted.room, user=accepted.name.user)
+        over = False
+
+        def on_event(event: Event | None) -> None:
+            nonlocal over
+            if event is not None:
+                over = over or isinstance(event, Ended)
+                if not (isinstance(event, Ended) and event.reason == ROOM_TAKEN):  # the room's call goes on
+                    emit(event)
+                return
+            unfollow()
+            del self.calls[job]
+            self._fewer.set()
+            metrics.CALLS.dec()
+            if not over:
+                emit(Ended(reason="lost"))
+                self._tasks.create_task(_hang_up(job, call))
+
+        return on_event
+
+    async def finish(self) -> None:
+        """Takes no further room, and returns once the calls that are on, or about to begin, are over.
+
+        In place of LiveKit's own `drain`: when two jobs end at the same moment, that one waits for the second in a loop
+        that never yields, and holds up every call and every signal for good.
+        """
+        self._closing = True
+        while self.calls or self._accepted:
+            self._fewer.clear()
+            await self._fewer.wait()
+
+    def _forget(self, job: str) -> None:
+        """Says that a job that was accepted has not begun: it went to another worker, or failed to start."""
+        if accepted := self._accepted.pop(job, None):
+            tell = fan_out(self._emit, room=accepted.room, user=accepted.name.user)
+            tell(Notice(text=f"no call has begun here {READY_SECONDS:g} s after the room was taken"))
+            self._fewer.set()
+
+    async def hang_up(self) -> None:
+        """Ends the calls that are on from outside: their customers are taken out of their rooms."""
+        await asyncio.gather(*(_hang_up(job, call) for job, call in self.calls.items()))
+
+
+async def _hang_up(job: str, call: RunningCall) -> None:
+    line = customer_line(call.spec.language.went_dead) if call.reads_data else None
+    await remove_customer(call.room, IDENTITY + job, line)
+
+
+def _for_room(rooms: Rooms, name: RoomName) -> Rooms:
+    """The settings for one room: `transcripts=auto` is data where the Axtra Console is, and streams elsewhere."""
+    if rooms.transcripts is not Transcripts.AUTO:
+        return rooms
+    return replace(rooms, transcripts=Transcripts.DATA if name.scenario else Transcripts.STREAM)

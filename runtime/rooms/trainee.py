@@ -1,0 +1,281 @@
+"""Who the trainee in a room is, and the call's session connected to them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from livekit import rtc
+from livekit.agents import Agent, AgentSession, AutoSubscribe, JobContext, JobExecutorType
+from livekit.agents.job import DEFAULT_PARTICIPANT_KINDS
+from livekit.agents.llm import RealtimeModel
+from livekit.agents.voice.room_io import (
+    AudioInputOptions,
+    AudioOutputOptions,
+    RoomIO,
+    RoomOptions,
+    TextInputEvent,
+    TextOutputOptions,
+)
+
+from ..call import native
+from ..call.session import Call
+from ..call.words import keep_in_step
+from ..events import Emit, Notice
+from ..spec.settings import Rooms, Transcripts
+from .screen import IDENTITY
+
+LEFT = (
+    rtc.DisconnectReason.CLIENT_INITIATED,
+    rtc.DisconnectReason.ROOM_DELETED,
+    rtc.DisconnectReason.PARTICIPANT_REMOVED,
+    rtc.DisconnectReason.USER_REJECTED,
+)
+"""Reasons of a trainee who is not coming back; any other is a lost connection."""
+
+CUT_OFF = {
+    rtc.DisconnectReason.ROOM_DELETED: "trainee_left",
+    rtc.DisconnectReason.PARTICIPANT_REMOVED: "shutdown",
+}
+"""Why a call ends whose own connection is cut; any other reason is a lost one."""
+
+CLOSE_SECONDS = 0.7
+"""For a session to end what is being said, before the room is left. A model that hangs is not waited for."""
+
+TYPED_LIMIT = 4_000
+"""Characters of a typed turn."""
+
+
+class NobodyCame(Exception):
+    """No trainee joined the room in time."""
+
+
+class RoomTaken(Exception):
+    """Another customer is in the room."""
+
+
+class Trainee:
+    """The person in the room whom the customer talks to.
+
+    That is the first one who publishes a microphone. Until somebody does, it is the first one there, who is spoken to
+    after `rooms.ready_timeout`. All others may listen, come and go.
+    """
+
+    def __init__(self, context: JobContext, call: Call, rooms: Rooms, emit: Emit) -> None:
+        self._context = context
+        self._room = context.room
+        self._call = call
+        self._rooms = rooms
+        self._emit = emit
+        self._who = ""
+        self._speaks = False
+        self._heard = False
+        self._lost = False
+        self._opened = False
+        self._cut_off = False
+        self._typed = False
+        self._changed = asyncio.Event()
+        self._room_io: RoomIO | None = None
+        self._waiting: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def connecting(self) -> AsyncIterator[None]:
+        """Connects to the room while the call gets its spec and its parts."""
+        async with asyncio.TaskGroup() as tasks:
+            self._connected = tasks.create_task(self._connect())
+            yield
+
+    async def _connect(self) -> None:
+        self._room.on("participant_connected", self._on_connected)
+        self._room.on("participant_disconnected", self._on_gone)
+        self._room.on("track_published", self._on_published)
+        self._room.on("track_subscribed", self._on_track)
+        self._room.on("disconnected", self._on_cut_off)
+        await self._context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
+        native.unshare(self._room)
+
+    async def come(self) -> None:
+        """Waits for somebody to come to the room.
+
+        Raises:
+            RoomTaken: another customer was there first.
+            NobodyCame: nobody came within `empty_timeout`.
+        """
+        await self._connected
+        # LiveKit lets participants in one by one: of two customers just the second one finds the other there.
+        for other in self._room.remote_participants.values():
+            if other.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT and other.identity.startswith(IDENTITY):
+                raise RoomTaken(f"the room has a customer already, {other.identity}")
+        await self._somebody()
+
+    async def _somebody(self) -> None:
+        self._choose()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._rooms.empty_timeout):
+                await self._until(lambda: bool(self._who) or self._cut_off)
+        if not self._who:
+            raise NobodyCame
+
+    def others_there(self) -> bool:
+        """Whether anybody who could be a trainee is in the room."""
+        return bool(self._people())
+
+    @asynccontextmanager
+    async def joined(self, session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
+        """The session in the room, once the trainee is there, hears and is heard.
+
+        Raises:
+            RoomTaken: another customer was there first.
+            NobodyCame: no trainee within `empty_timeout`.
+        """
+        await self.come()
+        words = session.output.transcription
+        streams = self._rooms.transcripts is not Transcripts.DATA
+        options = RoomOptions(
+            audio_input=self._audio_input(agent),
+            audio_output=AudioOutputOptions(track_publish_options=native.voice()),
+            text_output=TextOutputOptions(next_in_chain=words) if streams else False,
+            participant_identity=self._who,
+            close_on_disconnect=False,  # whether a trainee who is gone may return is for us to say
+        )
+        self._room_io = room_io = RoomIO(session, self._room, options=options)
+        await room_io.start()
+        if self._rooms.text_input:
+            room_io.register_text_input(self._on_typed)
+        spoken = session.output.audio
+        if not streams and spoken is not None:
+            keep_in_step(session, spoken)
+        try:
+            await session.start(agent, session_host=False, record=False)
+            await self._hears(room_io)
+            yield
+        finally:
+            self._room_io = None
+            if self._waiting:
+                self._waiting.cancel()
+            # A line that is cut off ends on the room's output: a session that outlives that waits for it in vain.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await session.aclose()
+            await room_io.aclose()
+
+    def _audio_input(self, agent: Agent) -> AudioInputOptions:
+        """The trainee's voice at the rate that the local VAD takes: LiveKit's default, 24 kHz, is converted again in
+        every call, also in a silent one. A realtime model gets the default, as some want no less.
+
+        A frame holds whole windows of the VAD, 32 ms each, so that nothing is left over and copied again; calls that
+        share a process get fewer frames. The trainee's browser has levelled the voice already.
+        """
+        threads = self._context.proc.executor_type is JobExecutorType.THREAD
+        rate = 24_000 if isinstance(agent.llm, RealtimeModel) else 16_000
+        return AudioInputOptions(sample_rate=rate, frame_size_ms=96 if threads else 64, auto_gain_control=False)
+
+    async def _hears(self, room_io: RoomIO) -> None:
+        """Returns once the trainee's client has subscribed to the persona and sends its microphone.
+
+        A client that has published is one whose call view is up; what is sent before is lost on it.
+        """
+        while not self._opened:
+            try:
+                async with asyncio.timeout(self._rooms.ready_timeout):
+                    if room_io.subscribed_fut:
+                        await asyncio.shield(room_io.subscribed_fut)
+                    await self._until(lambda: self._heard)
+            except TimeoutError:
+                if not self._who:  # whoever was there has left again
+                    await self._somebody()
+                    continue
+                self._emit(Notice(text="the trainee's microphone has not come; speaking anyway"))
+            self._opened = True
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _people(self) -> list[rtc.RemoteParticipant]:
+        """Everyone in the room who may be a trainee, in the order in which they joined."""
+        return [p for p in self._room.remote_participants.values() if p.kind in DEFAULT_PARTICIPANT_KINDS]
+
+    def _choose(self) -> None:
+        """Takes whoever has a microphone, else the first one there; nobody where nobody is."""
+        people = self._people()
+        if chosen := next(filter(_has_microphone, people), people[0] if people else None):
+            self._take(chosen)
+
+    def _take(self, participant: rtc.RemoteParticipant) -> None:
+        self._speaks = _has_microphone(participant)
+        self._heard = any(publication.track for publication in participant.track_publications.values())
+        self._lost = False
+        if participant.identity != self._who:
+            self._who = participant.identity
+            if self._room_io:
+                self._room_io.set_participant(self._who)
+        self._changed.set()
+
+    def _on_connected(self, participant: rtc.RemoteParticipant) -> None:
+        if not self._who:
+            self._choose()
+        elif participant.identity == self._who:
+            self._take(participant)
+
+    def _on_published(self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant) -> None:
+        if participant.kind not in DEFAULT_PARTICIPANT_KINDS or not _has_microphone(participant):
+            return
+        if participant.identity == self._who:
+            self._speaks = True
+        elif self._who and (self._lost or not self._speaks):
+            self._take(participant)
+
+    def _on_track(
+        self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+    ) -> None:
+        if participant.identity == self._who:
+            self._heard = True
+            self._changed.set()
+
+    def _on_gone(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity != self._who:
+            return
+        if not self._speaks:  # it was not certain that this is the trainee: is it somebody else, or still to come?
+            self._who = ""
+            self._choose()
+            if self._who or not self._opened:
+                return
+        if participant.disconnect_reason in LEFT:
+            self._call.hang_up()
+            return
+        self._who = participant.identity
+        self._lost = True
+        self._emit(Notice(text=f"the trainee's connection is lost; waiting {self._rooms.grace:g} s"))
+        self._waiting = asyncio.ensure_future(self._wait_for_return())
+
+    async def _on_typed(self, session: AgentSession[None], event: TextInputEvent) -> None:
+        """A turn that the trainee typed, as LiveKit's own front ends send it."""
+        if not self._typed and self._rooms.transcripts is Transcripts.DATA:
+            self._typed = True
+            self._emit(Notice(text="the trainee types; LiveKit's own pages show lines with rooms.transcripts=stream"))
+        if text := event.text.strip()[:TYPED_LIMIT]:
+            await self._call.begin_turn(text)
+
+    def _on_cut_off(self, reason: rtc.DisconnectReason.ValueType) -> None:
+        """The room is gone, or the customer was taken out of it: by the worker that stops, or by anybody's hand."""
+        self._cut_off = True
+        self._changed.set()
+        self._call.hang_up(CUT_OFF.get(reason, "lost"))
+
+    async def _wait_for_return(self) -> None:
+        try:
+            async with asyncio.timeout(self._rooms.grace):
+                await self._until(lambda: not self._lost)
+            self._emit(Notice(text="the trainee is back"))
+        except TimeoutError:
+            self._call.hang_up("trainee_lost")
+
+
+def _has_microphone(participant: rtc.RemoteParticipant) -> bool:
+    return any(
+        publication.kind == rtc.TrackKind.KIND_AUDIO and publication.source != rtc.TrackSource.SOURCE_SCREENSHARE_AUDIO
+        for publication in participant.track_publications.values()
+    )

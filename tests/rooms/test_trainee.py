@@ -1,0 +1,113 @@
+"""Who the trainee in a room is, and rooms that would get nobody: one worker and one LiveKit server for all of them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from livekit import api
+
+from tests.caller import calling, room_of
+from tests.conftest import plain_environment
+from tests.livekit_server import livekit_server
+from tests.worker import Worker, agents, line_of, server_api, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+LAST = "What are you going to do about it?"
+SORRY = "I am so sorry. I take responsibility."
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def livekit(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    async with livekit_server(tmp_path_factory.mktemp("livekit")) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def worker(livekit: str, guard: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worker]:
+    home = tmp_path_factory.mktemp("home")
+    options = ("worker.executor=thread", "rooms.ready_timeout=4", "worker.drain_seconds=0")
+    async with serving(livekit, plain_environment(guard, home), *options) as worker:
+        yield worker
+
+
+async def test_the_trainee_is_the_first_with_a_microphone(livekit: str, worker: Worker) -> None:
+    """A supervisor without one who came sooner hears the call, and leaves without ending it."""
+    room = room_of("mic")
+    async with calling(livekit, room, "Supervisor", microphone=False) as supervisor:
+        async with calling(livekit, room) as trainee:
+            await trainee.hears()
+            await supervisor.hears()
+            await trainee.say(SORRY)
+            await line_of(worker, "[mic]", "Trainee: ", "responsibility")
+            await supervisor.room.disconnect()
+            await trainee.until(lambda: "Supervisor" not in trainee.there)
+            turns = len(trainee.texts)
+            await trainee.say("What is your account number?")
+            await trainee.reads(turns + 2)
+            assert await agents(livekit, room)
+        assert "trainee_left" in await line_of(worker, "[mic]", "Call ended")
+
+
+async def test_someone_alone_without_a_microphone_is_spoken_to_until_one_with_a_microphone_comes(
+    livekit: str, worker: Worker
+) -> None:
+    """The opening is said to them, and the call goes over to the trainee who comes later, and ends with that one."""
+    room = room_of("late")
+    async with calling(livekit, room, "Supervisor", microphone=False) as supervisor:
+        await line_of(worker, "[late]", "microphone has not come")
+        await supervisor.reads_to(LAST)
+        async with calling(livekit, room) as trainee:
+            await trainee.say(SORRY)
+            await line_of(worker, "[late]", "Trainee: ", "responsibility")
+        assert "trainee_left" in await line_of(worker, "[late]", "Call ended")
+
+
+async def test_a_room_that_is_left_and_joined_again_at_once_has_a_customer(livekit: str, worker: Worker) -> None:
+    """LiveKit sends a customer to a room once: the old room is closed, and joining opens a new one. Whoever joined
+    while it was closed is out of it at once, rather than alone in it."""
+    room = room_of("again")
+    async with calling(livekit, room) as trainee:
+        await trainee.hears()
+    for _ in range(5):
+        async with calling(livekit, room) as trainee:
+            await trainee.until(lambda: bool(trainee.voiced) or trainee.disconnected is not None)
+            if trainee.voiced:
+                return
+    pytest.fail("nobody came")
+
+
+async def test_a_second_customer_leaves_with_a_line(livekit: str, worker: Worker) -> None:
+    """The first one goes on, and the trainee hears one voice."""
+    room = room_of("two")
+    async with calling(livekit, room) as trainee, server_api(livekit) as server:
+        await trainee.hears()
+        (first,) = await agents(livekit, room)
+        await server.agent_dispatch.create_dispatch(api.CreateAgentDispatchRequest(room=room))
+        assert first in await line_of(worker, "[two]", "the room has a customer already")
+        await trainee.until(lambda: trainee.there == {first})
+        await trainee.reads_to(LAST)
+        assert len(trainee.texts) == 1
+
+
+async def test_a_turn_that_is_typed_is_answered(livekit: str, worker: Worker) -> None:
+    """As LiveKit's own front ends send it (`lk.chat`), from somebody without a microphone, in a room that is not named
+    as the console names them: her lines come as text streams there."""
+    room = f"axtra-{room_of('typed').rpartition('-')[2]}"
+    async with calling(livekit, room, microphone=False) as trainee:
+        await line_of(worker, room, "axtra-{scenario}-{user}-{timestamp}")
+        await trainee.until(lambda: any(LAST in stream for stream in trainee.streams), 40)
+        await trainee.room.local_participant.send_text(SORRY, topic="lk.chat")
+        await line_of(worker, room, "Trainee: ", SORRY)
+        await trainee.until(lambda: len(trainee.streams) > 1)
+        assert not trainee.lines
+
+
+async def test_a_turn_that_is_typed_in_the_consoles_room_is_a_line_on_the_screen(livekit: str, worker: Worker) -> None:
+    """Her answer too; the log says how LiveKit's own front ends would show it."""
+    async with calling(livekit, room_of("chat")) as trainee:
+        await trainee.reads_to(LAST)
+        await trainee.room.local_participant.send_text(f"  {SORRY}\n", topic="lk.chat")
+        await trainee.reads(3)
+        assert trainee.texts[1] == f"operator: {SORRY}"
+        await line_of(worker, "[chat]", "rooms.transcripts=stream")

@@ -1,0 +1,84 @@
+"""The real command as a worker in a process of its own, and what tests ask of it and of the LiveKit server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psutil
+import pytest
+from livekit import api
+
+from tests.conftest import COMMAND, stopped
+from tests.livekit_server import KEY, SECRET
+
+
+class Worker:
+    """The real command serving rooms, and the lines that it has printed."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[str] = []
+
+    async def until(self, text: str) -> str:
+        """The first line that holds this text, once it is there."""
+        assert self.process.stdout
+        try:
+            async with asyncio.timeout(60):
+                while not (found := [line for line in self.lines if text in line]):
+                    line = await self.process.stdout.readline()
+                    assert line, "\n".join(self.lines)
+                    self.lines.append(line.decode().rstrip())
+        except TimeoutError:
+            pytest.fail("\n".join([f"no {text!r} in:", *self.lines]))
+        return found[0]
+
+
+@asynccontextmanager
+async def serving(url: str, environment: dict[str, str], *options: str) -> AsyncIterator[Worker]:
+    keys = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *options, stdin=-3, stdout=-1, stderr=-2, env=environment | keys, start_new_session=True
+    )
+    worker = Worker(process)
+    try:
+        await worker.until("registered with ws://127.0.0.1")
+        yield worker
+    finally:
+        await stopped(process)
+
+
+async def agents(url: str, room: str) -> list[str]:
+    """Identities of the agents in a room, as the server knows them."""
+    async with api.LiveKitAPI(url.replace("ws", "http", 1), KEY, SECRET) as server:
+        there = await server.room.list_participants(api.ListParticipantsRequest(room=room))
+        return [p.identity for p in there.participants if p.identity.startswith("customer-")]
+
+
+@asynccontextmanager
+async def server_api(url: str) -> AsyncIterator[api.LiveKitAPI]:
+    async with api.LiveKitAPI(url.replace("ws", "http", 1), KEY, SECRET) as server:
+        yield server
+
+
+async def line_of(worker: Worker, *texts: str) -> str:
+    """The worker's first line that holds all of these texts, once it is there."""
+    assert worker.process.stdout
+    async with asyncio.timeout(60):
+        while not (found := [line for line in worker.lines if all(text in line for text in texts)]):
+            line = await worker.process.stdout.readline()
+            assert line, "\n".join(worker.lines)
+            worker.lines.append(line.decode().rstrip())
+    return found[0]
+
+
+async def empty(url: str, room: str) -> None:
+    """Returns once no customer is in the room, which takes no longer than two seconds."""
+    async with asyncio.timeout(2):
+        while await agents(url, room):
+            pass
+
+
+async def kill_one_job(worker: int) -> None:
+    """Kills the process below a worker that holds a call: the one with a UDP socket open."""
+    jobs = [p for p in psutil.Process(worker).children(recursive=True) if p.net_connections("udp")]
+    jobs[0].kill()
