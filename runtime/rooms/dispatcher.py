@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from livekit.agents import JobRequest
 
+from ..call.sinks import fan_out
 from ..errors import SpecError
-from ..events import Emit, Ended, Event, Notice, fan_out
+from ..events import Emit, Ended, Event, Notice
 from ..files.store import SpecStore
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import ReloadMode, Rooms, Transcripts

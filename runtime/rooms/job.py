@@ -10,8 +10,9 @@ from livekit.agents import JobContext, JobProcess
 
 from ..call import native
 from ..call.session import Call
+from ..call.sinks import fan_out
 from ..errors import SpecError
-from ..events import Ended, Failure, Notice, fan_out
+from ..events import Ended, Failure, Notice
 from ..spec.session_spec import AnyEdit, Edit
 from .link import Connect
 from .screen import Screen

@@ -28,7 +28,7 @@ from ..spec.settings import ReloadMode, Rooms
 logger = logging.getLogger(__name__)
 
 FRAME_LIMIT = 16 * 1024 * 1024
-"""Bytes of one frame. Events are far smaller (see `events.shortened`), and specs are checked before they are sent."""
+"""Bytes of one frame. Events are far smaller (see `call.sinks`), and specs are checked before they are sent."""
 BACKLOG_LIMIT = 1024 * 1024
 """Bytes that wait for a worker that does not read. Beyond that, what only moves on a screen is left out."""
 

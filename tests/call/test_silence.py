@@ -86,7 +86,10 @@ async def test_silence_counts_from_the_end_of_the_opening(
 ) -> None:
     """Nothing is asked before the opening is over; then each timer says its own line at its own time, and moves her."""
     use_personas("ann", PERSONA)
-    async with OpenAIHTTPServer() as server, held("openai_pipeline", server, monkeypatch, "persona=ann") as line:
+    async with (
+        OpenAIHTTPServer() as server,
+        held("openai_pipeline", server, monkeypatch, "persona=ann", opened=False) as line,
+    ):
         assert await line.answer(1) == "I was billed twice."
         assert await line.answer(2) == "Anyone there?"
         assert await line.answer(3) == "I am still here."

@@ -4,11 +4,16 @@ import logging
 
 import pytest
 
-from runtime.events import CUT, LIST_LIMIT, Event, Failure, How, Notice, Reload, fan_out, shortened
+from runtime.call import sinks
+from runtime.call.sinks import CUT, LIST_LIMIT, fan_out, shortened
+from runtime.events import Event, Failure, How, Notice, Reload
 
 
-def test_a_broken_sink_does_not_keep_others_from_an_event(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_sink_does_not_keep_others_from_an_event(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each sink gets each event, in order; what a sink raises is in the log."""
+    monkeypatch.setattr(sinks.logger, "disabled", False)  # import-linter, in another test, disables all loggers
     first: list[Event] = []
     last: list[Event] = []
 
