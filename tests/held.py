@@ -80,9 +80,11 @@ async def held(
     monkeypatch: pytest.MonkeyPatch,
     *options: str,
     opened: bool = True,
+    audio: bool = True,
     reload: ReloadMode = ReloadMode.LIVE,
 ) -> AsyncIterator[Held]:
-    """A call with this model against this server, spoken through a microphone and a speaker of the test's own."""
+    """A call with this model against this server, spoken through a microphone and a speaker of the test's own, or
+    without `audio` typed."""
     for name, value in server.environment.items():  # type: ignore[attr-defined]
         monkeypatch.setenv(name, value)
     line = Held()
@@ -101,14 +103,15 @@ async def held(
     @asynccontextmanager
     async def join(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
         line.session = session
-        session.input.audio, session.output.audio = line.microphone, line.speaker
+        if audio:
+            session.input.audio, session.output.audio = line.microphone, line.speaker
         await session.start(agent)
         yield
 
     async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
-        line.call = Call(edits(), line.emit, audio=True, reload=reload)
+        line.call = Call(edits(), line.emit, audio=audio, reload=reload)
         tasks.create_task(line.call.run(join))
         if opened:
-            await line.until(lambda: bool(line.of(Said)))
+            await line.until(lambda: bool(line.of(Said)), timeout=20)
         yield line
         line.call.hang_up()

@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import aclosing, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, RunContext, function_tool
-from livekit.agents.llm import ChatContext, RealtimeModel, Tool, Toolset
-from livekit.agents.types import NOT_GIVEN
+from livekit.agents.llm import ChatChunk, ChatContext, RealtimeModel, Tool, Toolset
+from livekit.agents.types import NOT_GIVEN, FlushSentinel
+from livekit.agents.voice import ModelSettings
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.agents.voice.io import AudioInput
 
@@ -25,6 +27,9 @@ from . import build
 from .build import Parts
 from .plan import Plan
 from .realtime import Acknowledgement, NotAccepted
+from .turn import TurnLimit, Whole, mend, whole
+
+logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 1.5
 """A call is not kept waiting by a part that hangs when it is closed."""
@@ -74,10 +79,30 @@ class PersonaAgent(Agent):
             turn_handling=parts.turn_handling,
         )
         self.entered = asyncio.Event()
+        self.turn_seconds = spec.model.turn_seconds
 
     async def on_enter(self) -> None:
         """The agent has taken over."""
         self.entered.set()
+
+    async def llm_node(
+        self, chat_ctx: ChatContext, tools: list[Tool], model_settings: ModelSettings
+    ) -> AsyncIterator[ChatChunk | str | FlushSentinel]:
+        """What a pipeline's model answers, as far as it belongs to one turn. A model that goes on is not listened to,
+        which ends its request."""
+        mend(chat_ctx.items)
+        limit, pieces = TurnLimit(self.turn_seconds), Whole()
+        async with aclosing(Agent.default.llm_node(self, chat_ctx, tools, model_settings)) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, ChatChunk) and chunk.delta:
+                    if chunk.delta.content:
+                        chunk.delta.content = limit.take(pieces.take(chunk.delta.content))
+                    for call in chunk.delta.tool_calls:
+                        call.arguments = whole(call.arguments)
+                yield chunk
+                if limit.over:
+                    logger.warning("the model %s: its turn was ended", limit.why)
+                    return
 
 
 class LiveAgent:
@@ -217,6 +242,7 @@ class LiveAgent:
     def _run_on(self, spec: SessionSpec, parts: Parts) -> None:
         left = self._replaced + replaced(self.parts, parts)
         self.spec, self.parts = spec, parts
+        self.agent.turn_seconds = spec.model.turn_seconds
         self._replaced = [part for part in left if part not in (parts.model, parts.stt, parts.tts)]
 
     async def close_replaced(self) -> None:

@@ -71,7 +71,7 @@ TABLE: dict[str, Row] = {
     "detector": _row("voice activity detector", WHEN_QUIET, WHEN_QUIET, WHEN_QUIET),
     # Read when an agent takes over; a realtime model settles at its start who detects turns.
     "turn_handling": _row("turn handling", SWAP, SWAP, SWAP),
-    "lines": _row("cues, facts, phases, timers' lines", AT_ONCE, AT_ONCE, AT_ONCE),
+    "lines": _row("cues, facts, phases, timers' lines, turn_seconds", AT_ONCE, AT_ONCE, AT_ONCE),
     "start": _row("name, scenarios, opening line, first mood, timers' seconds", NEXT_CALL, NEXT_CALL, NEXT_CALL),
     "unused": _row("what this call does not use", NOTHING, NOTHING, NOTHING),
 }
@@ -96,6 +96,7 @@ _FIELDS = {
     "model.llm": "model",
     "model.stt": "stt",
     "model.tts": "tts",
+    "model.turn_seconds": "lines",
     "vad.detector": "detector",
     "vad.turn_handling": "turn_handling",
 }

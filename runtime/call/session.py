@@ -32,6 +32,7 @@ from .idle import IdleMonitor
 from .reload import Reloader
 from .silence import Silence
 from .transcript import Transcript
+from .turn import whole
 from .watchdog import RECONNECT_SECONDS, Watchdog
 
 logger = logging.getLogger(__name__)
@@ -146,7 +147,7 @@ class Call:
         self._silence.end()
         async with self._idle.turn():
             await self._cut_short()
-            return self._start_turn(lambda: self._session.generate_reply(user_input=text))
+            return self._start_turn(lambda: self._session.generate_reply(user_input=whole(text)))
 
     async def type(self, text: str) -> bool:
         """The trainee's typed turn; returns when the persona has answered it. False once the call is over."""

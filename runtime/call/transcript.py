@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
@@ -19,8 +21,11 @@ from livekit.agents.voice import (
 from ..arc import machine as arc
 from ..events import Emit, Heard, Interim, Said
 from ..spec.session_spec import Edit, SessionSpec
+from .turn import TurnLimit, mend
 from .watchdog import Watchdog
 from .words import Words
+
+logger = logging.getLogger(__name__)
 
 HOLD_SECONDS = 2.0
 """How long an answer waits for the transcript of the turn that it answers."""
@@ -57,6 +62,7 @@ class Transcript:
         self._speeches: dict[str, Speech] = {}
         self._unheard: Edit | None = None
         self._order = Order(emit)
+        self._on_line_over()
 
     def listen(self, session: AgentSession[None]) -> None:
         """Attaches to a session that has not started."""
@@ -65,7 +71,7 @@ class Transcript:
         session.on("conversation_item_added", self._on_item)
         session.on("user_input_transcribed", self._on_transcript)
         session.on("user_state_changed", self._on_user_state)
-        session.output.transcription = Words(self._on_word)
+        session.output.transcription = Words(self._on_word, self._on_line_over)
 
     def adopt(self, spec: SessionSpec, edit: Edit | None) -> None:
         """An edit has taken effect, or one was taken back (None): what the persona begins to say from now on is said
@@ -96,8 +102,11 @@ class Transcript:
 
     def _on_item(self, event: ConversationItemAddedEvent) -> None:
         item = event.item
-        text = item.text_content if isinstance(item, ChatMessage) else None
-        if not isinstance(item, ChatMessage) or not text:
+        if not isinstance(item, ChatMessage):
+            return
+        mend([item])
+        text = item.text_content
+        if not text:
             return
         if item.role == "user":
             self.turns += 1
@@ -132,6 +141,21 @@ class Transcript:
         if event.old_state == "speaking":
             self._order.turn_ended()
 
+    def _on_line_over(self) -> None:
+        self._limit = TurnLimit(self._spec.model.turn_seconds)
+        self._limited = 0
+
+    def _limit_turn(self, said_so_far: str) -> None:
+        """Cuts off a realtime model that goes on; of a pipeline's reply no more is taken in the first place."""
+        if self._spec.model.realtime is None or self._limit.over:
+            return
+        self._limit.take(said_so_far[self._limited :])
+        self._limited = len(said_so_far)
+        if self._limit.over:
+            logger.warning("the model %s: its turn was ended", self._limit.why)
+            with suppress(RuntimeError):  # the session is closing
+                self._session.interrupt(force=True)
+
     def _on_word(self, said_so_far: str) -> None:
         if self.first_word is None:
             self.first_word = time.monotonic()
@@ -143,6 +167,7 @@ class Transcript:
         self._watchdog.hear()
         settled = self._order.is_settled(speech.answers)
         self._emit(Interim(speaker="customer", text=said_so_far, emotion=self.mood.emotion.value, settled=settled))
+        self._limit_turn(said_so_far)
 
 
 class Span(TypedDict):

@@ -14,9 +14,10 @@ from livekit.agents.voice.transcription._speaking_rate import SpeakingRateDetect
 class Words(TextOutput):
     """The persona's words as they are said. Gives the whole line so far, again with each word."""
 
-    def __init__(self, on_word: Callable[[str], None]) -> None:
+    def __init__(self, on_word: Callable[[str], None], on_line_over: Callable[[], None]) -> None:
         super().__init__(label="words", next_in_chain=None)
         self._on_word = on_word
+        self._on_line_over = on_line_over
         self._line = ""
 
     async def capture_text(self, text: str) -> None:
@@ -25,6 +26,7 @@ class Words(TextOutput):
 
     def flush(self) -> None:
         self._line = ""
+        self._on_line_over()
 
 
 class Pauses(SpeakingRateDetector):

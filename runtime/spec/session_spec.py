@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict
+from pydantic import AfterValidator, ConfigDict, Field
 
 from ..events import Change
 from ..redaction import note_secret, says_secret
@@ -67,7 +67,8 @@ _OWN = {"offline": "runtime.offline", "inference": "livekit.agents.inference"}
 class Model:
     """What thinks and speaks: one realtime model, or speech-to-text, a language model and text-to-speech.
 
-    `secrets` are environment variables that must be set, each with where to get it.
+    `secrets` are environment variables that must be set, each with where to get it. `turn_seconds` is how long a turn
+    of the persona may be, to the end of a sentence; 0 is as long as the model likes.
     """
 
     __pydantic_config__ = _STRICT
@@ -76,6 +77,7 @@ class Model:
     llm: Part | None = None
     tts: Part | None = None
     secrets: dict[str, str] = field(default_factory=dict)
+    turn_seconds: Annotated[float, Field(ge=0)] = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -321,7 +321,7 @@ async def test_a_call_that_fails_says_so_and_exits_with_1(server: GeminiServer, 
     async with server:
         code, out, err = await command(server, environment, "model=gemini_realtime", stdin="hello\n")
     assert code == 1
-    assert "! google RealtimeModel" in out
+    assert "! RealtimeModel (google)" in out
     assert "Call ended: error" in out
     assert "Traceback" not in out + err
 

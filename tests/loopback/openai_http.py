@@ -47,6 +47,8 @@ class Chat:
     body: Json
     turn: Turn | None = field(default=None)
     """The answer, once it was sent whole."""
+    cut_off: bool = False
+    """The client left before that."""
     voice: str = ""
 
     @property
@@ -192,9 +194,15 @@ class OpenAIHTTPServer(Server):
         stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await stream.prepare(request)
         spoken = [self._call(said)] if isinstance(said, ToolCall) else [{"content": w} for w in words(said)]
-        for delta in spoken:
-            await self._event(stream, self._envelope(chat, [{"index": 0, "delta": delta}]))
-            await self.may_speak.wait()
+        try:
+            for delta in spoken:
+                await self._event(stream, self._envelope(chat, [{"index": 0, "delta": delta}]))
+                await asyncio.sleep(0)  # a model does not answer all at once
+                await self.may_speak.wait()
+        except ConnectionError:
+            chat.cut_off = True
+            self.changed()
+            return stream
         reason = "tool_calls" if isinstance(said, ToolCall) else "stop"
         await self._event(stream, self._envelope(chat, [{"index": 0, "delta": {}, "finish_reason": reason}]))
         await self._event(stream, self._envelope(chat, []) | {"usage": USAGE})
