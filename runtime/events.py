@@ -287,7 +287,7 @@ class Reload(Event):
     `how` says whether the model has it (`in place`, or by a `swapped` session), when it will have it (`next call`,
     `restart`), or why not (`frozen`, `rejected`, `superseded`, with the `reason`). `before` and `after` are revisions:
     the call's own, and the edit's ("" where the edit has none). `ms` is how long after the save the call was done with
-    it.
+    it. `after_reply` says that the persona was at a reply then, which is the last one without the edit.
     """
 
     kind = "reload"
@@ -298,6 +298,7 @@ class Reload(Event):
     changes: tuple[Change, ...] = ()
     reason: str = ""
     ms: int = 0
+    after_reply: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "how", How(self.how))  # as text when it comes from JSON

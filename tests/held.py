@@ -34,6 +34,9 @@ class Held(Watched):
         self.session: AgentSession[None]
         self.spec: SessionSpec
         self.edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
+        self.join = asyncio.Event()
+        """Cleared, the trainee has not joined yet."""
+        self.join.set()
 
     def emit(self, event: Event) -> None:
         self.events.append(event)
@@ -81,6 +84,7 @@ async def held(
     *options: str,
     opened: bool = True,
     audio: bool = True,
+    joined: bool = True,
     reload: ReloadMode = ReloadMode.LIVE,
 ) -> AsyncIterator[Held]:
     """A call with this model against this server, spoken through a microphone and a speaker of the test's own, or
@@ -88,6 +92,8 @@ async def held(
     for name, value in server.environment.items():  # type: ignore[attr-defined]
         monkeypatch.setenv(name, value)
     line = Held()
+    if not joined:
+        line.join.clear()
     vad = (
         []
         if any(option.startswith("vad=") for option in options)
@@ -103,6 +109,7 @@ async def held(
     @asynccontextmanager
     async def join(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
         line.session = session
+        await line.join.wait()
         if audio:
             session.input.audio, session.output.audio = line.microphone, line.speaker
         await session.start(agent)

@@ -20,12 +20,16 @@ class IdleMonitor:
         self._owed = owed
         self._changed = asyncio.Event()
         self._turns = asyncio.Lock()
-        self._open = False
+        self._begun = self._open = False
         for name in ("agent_state_changed", "user_state_changed", "conversation_item_added", "speech_created"):
             session.on(name, lambda _: self.changed())
 
+    def begin(self) -> None:
+        """The persona is about to say the opening line: the call is not idle until it is `opened`."""
+        self._begun = True
+
     def opened(self) -> None:
-        """The opening line is over: before that the persona is always about to speak."""
+        """The opening line is over."""
         self._open = True
         self.changed()
 
@@ -38,13 +42,18 @@ class IdleMonitor:
     def idle(self) -> bool:
         """Nobody speaks or is about to."""
         session = self._session
-        return (
+        return not self._begun or (
             self._open
             and session.user_state != "speaking"
             and session.agent_state in ("listening", "idle")
             and session.current_speech is None
             and not self._owed()
         )
+
+    @property
+    def replying(self) -> bool:
+        """The persona is at a reply: it is being made, or said."""
+        return self._session.current_speech is not None or self._session.agent_state in ("thinking", "speaking")
 
     async def wait(self) -> None:
         """Returns when the call is idle and no typed turn is on its way."""

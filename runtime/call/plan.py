@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 from ..events import Change, How
@@ -16,9 +17,11 @@ from ..spec.session_spec import SessionSpec
 from .build import PLACES, inputs
 
 DIFF_LINES = 6
+"""Lines of prose that a receipt shows of those that went, and of those that came."""
 VALUE_CHARACTERS = 160
+"""Characters that it shows of a value, or of a line."""
 CHANGES = 24
-"""What a receipt shows: lines that go and that come, characters of a value, fields. Of more it says how many."""
+"""Fields that it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class Row:
     ways: dict[Kind, Way]
 
 
-def _row(what: str, pipeline: Way, openai: Way, realtime: Way) -> Row:
+def _each(what: str, pipeline: Way, openai: Way, realtime: Way) -> Row:
+    """A row of the table, with the way of each kind of model in turn."""
     return Row(what, {Kind.PIPELINE: pipeline, Kind.OPENAI: openai, Kind.REALTIME: realtime})
 
 
@@ -60,20 +64,22 @@ TABLE: dict[str, Row] = {
     # A pipeline sends its prompt with every reply. OpenAI takes a new one by session.update, which cuts off an answer
     # that is being spoken. Gemini keeps its first system instruction whatever the plugin's update_instructions says
     # (the new text only joins the history), so only a new session is certain; so it is for models we do not know.
-    "prompt": _row("the prompt: prose, language instructions, endings", AT_ONCE, WHEN_QUIET, SWAP),
+    "prompt": _each("the prompt: prose, language instructions, endings", AT_ONCE, WHEN_QUIET, SWAP),
     # An LLM is asked anew for each reply. A realtime model's options are those that its session began with; OpenAI
     # refuses another voice once it has spoken.
-    "model": _row("the model's own options, a realtime model's voice", AT_ONCE, SWAP, SWAP),
-    "kind": _row("realtime model ↔ pipeline", SWAP, SWAP, SWAP),
-    "tts": _row("text-to-speech: voice, language, options", AT_ONCE, AT_ONCE, AT_ONCE),
+    "model": _each("the model's own options, a realtime model's voice", AT_ONCE, SWAP, SWAP),
+    "kind": _each("realtime model ↔ pipeline", SWAP, SWAP, SWAP),
+    "tts": _each("text-to-speech: voice, language, options", AT_ONCE, AT_ONCE, AT_ONCE),
     # What was half heard would be lost with the recogniser or detector that heard it.
-    "stt": _row("speech-to-text", WHEN_QUIET, WHEN_QUIET, WHEN_QUIET),
-    "detector": _row("voice activity detector", WHEN_QUIET, WHEN_QUIET, WHEN_QUIET),
+    "stt": _each("speech-to-text", WHEN_QUIET, WHEN_QUIET, WHEN_QUIET),
+    "detector": _each("voice activity detector", WHEN_QUIET, WHEN_QUIET, WHEN_QUIET),
     # Read when an agent takes over; a realtime model settles at its start who detects turns.
-    "turn_handling": _row("turn handling", SWAP, SWAP, SWAP),
-    "lines": _row("cues, facts, phases, timers' lines, turn_seconds", AT_ONCE, AT_ONCE, AT_ONCE),
-    "start": _row("name, scenarios, opening line, first mood, timers' seconds", NEXT_CALL, NEXT_CALL, NEXT_CALL),
-    "unused": _row("what this call does not use", NOTHING, NOTHING, NOTHING),
+    "turn_handling": _each("turn handling", SWAP, SWAP, SWAP),
+    "lines": _each("cues, facts, phases, timers' lines, turn_seconds", AT_ONCE, AT_ONCE, AT_ONCE),
+    # These have happened, unless the trainee has not joined yet.
+    "start": _each("name, scenarios, opening line, first mood", NEXT_CALL, NEXT_CALL, NEXT_CALL),
+    "clocks": _each("timers' seconds", NEXT_CALL, NEXT_CALL, NEXT_CALL),
+    "unused": _each("what this call does not use", NOTHING, NOTHING, NOTHING),
 }
 """The one place that says what reaches a call that is on, and how."""
 
@@ -129,15 +135,33 @@ def kind_of(spec: SessionSpec) -> Kind:
     return Kind.OPENAI if spec.model.realtime.plugin == "openai" else Kind.REALTIME
 
 
+def in_force(old: SessionSpec, new: SessionSpec, *, begun: bool = True) -> SessionSpec:
+    """The new spec as a call has it that runs on the old one: what only the beginning of a call reads stays as it was,
+    once that is over (`begun`)."""
+    was = old.arc.front
+    timers = tuple(
+        replace(timer, after=before.after, silence=before.silence) if before else timer
+        for timer, before in zip_longest(new.arc.front.timers, was.timers[: len(new.arc.front.timers)])
+    )
+    front = replace(new.arc.front, timers=timers)
+    persona = new.persona
+    if begun:
+        front = replace(front, name=was.name, scenarios=was.scenarios, opening=was.opening, mood=was.mood)
+        persona = replace(persona, front=replace(persona.front, opening=old.persona.front.opening))
+    return replace(new, persona=persona, arc=replace(new.arc, front=front))
+
+
 @lru_cache(maxsize=16)
-def plan(old: SessionSpec, new: SessionSpec, *, audio: bool) -> Plan:
-    """What differs, and how a call with the old spec can have the new one."""
+def plan(old: SessionSpec, edited: SessionSpec, *, audio: bool, begun: bool = True) -> Plan:
+    """What differs, and how a call with the old spec can have the edited one. `begun` says whether the persona has
+    begun to speak."""
     kind = kind_of(old)
+    new = in_force(old, edited, begun=begun)
     used = PLACES if audio else ("realtime", "llm")
     parts = tuple(place for place in used if inputs(old, place) != inputs(new, place))
     prompt = instructions(old) != instructions(new)
     tools = _endings(old) != _endings(new)
-    rows = {_place_row(place, old, new) for place in parts}
+    rows = {_row_of_place(place, old, new) for place in parts}
     if prompt or tools:
         rows.add("prompt")
     if (old.model.realtime is None) != (new.model.realtime is None):
@@ -145,7 +169,9 @@ def plan(old: SessionSpec, new: SessionSpec, *, audio: bool) -> Plan:
     if audio and old.vad.turn_handling != new.vad.turn_handling:
         rows.add("turn_handling")
     ways = [TABLE[row].ways[kind] for row in rows]
-    changes = tuple(_changes(old, new, kind, rows, audio))
+    changes = tuple(_changes(old, edited, kind, rows, audio))
+    if not begun:
+        changes = tuple(replace(c, how=How.IN_PLACE) if _row_of(c.field) == "start" else c for c in changes)
     swap = any(way.how is How.SWAPPED for way in ways)
     how = max([*(way.how for way in ways), *(change.how for change in changes)], key=_WEIGHT.index, default=NOTHING.how)
     chosen = (
@@ -168,7 +194,7 @@ def plan(old: SessionSpec, new: SessionSpec, *, audio: bool) -> Plan:
     )
 
 
-def _place_row(place: str, old: SessionSpec, new: SessionSpec) -> str:
+def _row_of_place(place: str, old: SessionSpec, new: SessionSpec) -> str:
     if place == "detector" and (old.vad.detector is None) != (new.vad.detector is None):
         return "turn_handling"  # whether there is one decides who detects turns
     return "model" if place in ("realtime", "llm") else place
@@ -194,7 +220,7 @@ def _changes(old: SessionSpec, new: SessionSpec, kind: Kind, rows: set[str], aud
                 row = "unused"
             if row == "model" and "kind" in rows:
                 row = "kind"
-            yield Change(name, _shown(before.get(name)), _shown(after.get(name)), TABLE[row].ways[kind].how)
+            yield Change(name, *_shown(before.get(name), after.get(name)), TABLE[row].ways[kind].how)
 
 
 def _differing(old: SessionSpec, new: SessionSpec) -> Iterator[tuple[str, Any, Any]]:
@@ -218,7 +244,7 @@ _CHOSEN = ("name", "language", "voice", "model")
 
 def _row_of(name: str) -> str:
     if name.startswith("persona.timers.") and name.endswith((".after", ".silence")):
-        return "start"
+        return "clocks"
     steps = name.split(".")
     beginnings = (".".join(steps[:length]) for length in range(len(steps), 0, -1))
     return next((_FIELDS[beginning] for beginning in beginnings if beginning in _FIELDS), "unused")
@@ -237,20 +263,43 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else "–" if value is None else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= VALUE_CHARACTERS else f"{text[: VALUE_CHARACTERS - 1]}…"
+def _shown(old: Any, new: Any) -> tuple[str, str]:
+    """Two values as a receipt shows them."""
+    return _around_difference(_text(old), _text(new))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "–" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _around_difference(old: str, new: str) -> tuple[str, str]:
+    """Both texts, cut to the part where they begin to differ."""
+    same = next((i for i, (was, becomes) in enumerate(zip(old, new, strict=False)) if was != becomes), len(old))
+    start = 0 if max(len(old), len(new)) <= VALUE_CHARACTERS else max(0, same - VALUE_CHARACTERS // 4)
+    return _cut(old, start), _cut(new, start)
+
+
+def _cut(text: str, start: int) -> str:
+    shown = f"…{text[start + 1 :]}" if start else text
+    return shown if len(shown) <= VALUE_CHARACTERS else f"{shown[: VALUE_CHARACTERS - 1]}…"
 
 
 def _prose_diff(old: str, new: str) -> str:
     """The lines that go (-) and come (+), shortened."""
-    diff = difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
-    lines = [line for line in diff if not line.startswith(("---", "+++", "@@"))]
+    gone, come = old.splitlines(), new.splitlines()
+    lines: list[str] = []
+    for kind, i, i_end, j, j_end in difflib.SequenceMatcher(None, gone, come).get_opcodes():
+        if kind != "equal":
+            pairs = [
+                _around_difference(was, becomes) for was, becomes in zip(gone[i:i_end], come[j:j_end], strict=False)
+            ]
+            lines += [f"-{was}" for was, _ in pairs] + [f"-{_cut(line, 0)}" for line in gone[i + len(pairs) : i_end]]
+            lines += [f"+{new}" for _, new in pairs] + [f"+{_cut(line, 0)}" for line in come[j + len(pairs) : j_end]]
     shown: list[str] = []
     left = {"-": DIFF_LINES, "+": DIFF_LINES}
     for line in lines:
         left[line[0]] -= 1
         if left[line[0]] >= 0:
-            shown.append(line if len(line) <= VALUE_CHARACTERS else f"{line[: VALUE_CHARACTERS - 1]}…")
+            shown.append(line)
     more = len(lines) - len(shown)
     return "\n".join([*shown, f"… {more} more lines"] if more else shown)

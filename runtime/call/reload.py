@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from livekit.agents.llm import RealtimeModel, RealtimeModelError
@@ -22,13 +22,21 @@ from . import build
 from .agent import FIELDS, LiveAgent, close, replaced
 from .build import Parts, part_name
 from .idle import IdleMonitor
-from .plan import Plan, plan
+from .plan import Plan, in_force, plan
 from .realtime import NotAccepted, PreparedModel, refuses_history
 
 logger = logging.getLogger(__name__)
 
 RENEW_SECONDS = 60.0
 """A session that has used up its context is replaced once in so long: a provider that closes each is of no use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An edit that is in force since then (Unix time), for all but a reply that was begun before."""
+
+    at: float
+    after_reply: bool = False
 
 
 class Reloader:
@@ -64,18 +72,18 @@ class Reloader:
         self._tasks: asyncio.TaskGroup | None = None
         self._inbox: deque[AnyEdit] = deque()
         self._came = asyncio.Event()
+        self._begun = asyncio.Event()
+        self._spec = live.spec
+        """The latest spec that is in force, as the files have it."""
 
-    async def follow(self, edits: AsyncIterator[AnyEdit]) -> None:
-        """Takes edits as they come, until it is cancelled. Nothing that goes wrong with them ends the call."""
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            tasks.create_task(self._read(edits))
-            while True:
-                if self._inbox:
-                    await self._take(self._inbox.popleft())
-                else:
-                    self._came.clear()
-                    await self._came.wait()
+    @asynccontextmanager
+    async def reading(self, edits: AsyncIterator[AnyEdit]) -> AsyncIterator[None]:
+        """Takes in edits while it is entered, so that none is missed before the call begins."""
+        task = asyncio.ensure_future(self._read(edits))
+        try:
+            yield
+        finally:
+            task.cancel()
 
     async def _read(self, edits: AsyncIterator[AnyEdit]) -> None:
         try:
@@ -85,17 +93,35 @@ class Reloader:
         except Exception:  # whoever sends edits has made a mistake: the call goes on with the spec that it has
             logger.exception("no more edits can be read")
 
+    async def begin(self) -> None:
+        """Applies the edits that came while the trainee was waited for. The opening line is said under them."""
+        while self._inbox:
+            await self._take(self._inbox.popleft())
+        self._begun.set()
+
+    async def follow(self) -> None:
+        """Applies edits as they come, until it is cancelled. Nothing that goes wrong with them ends the call."""
+        await self._begun.wait()
+        async with asyncio.TaskGroup() as self._tasks:
+            while True:
+                if self._inbox:
+                    await self._take(self._inbox.popleft())
+                else:
+                    self._came.clear()
+                    await self._came.wait()
+
     async def _take(self, edit: AnyEdit) -> None:
         """One edit, from the plan to the receipt."""
-        if isinstance(edit, FaultyEdit) or edit.spec.revision == self._live.spec.revision:
+        if isinstance(edit, FaultyEdit) or edit.spec.revision == self._spec.revision:
             return self._pass_over(edit)
-        before = self._live.spec.revision
+        before, begun = self._spec.revision, self._begun.is_set()
         try:
-            steps = plan(self._live.spec, edit.spec, audio=self._audio)
+            steps = plan(self._spec, edit.spec, audio=self._audio, begun=begun)
             if self._mode is not ReloadMode.LIVE:
                 return self._put_off(edit, steps)
-            at = await self._apply(edit, steps)
-            if at is None:
+            spec = in_force(self._live.spec, edit.spec, begun=begun)
+            done = await self._apply(edit, steps, spec)
+            if done is None:
                 return  # superseded; it has its receipt
         except Exception as error:
             if not isinstance(error, NotAccepted):
@@ -103,7 +129,9 @@ class Reloader:
             reason = " ".join(str(error).split()) or type(error).__name__
             self._receipt(edit, How.REJECTED, reason=f"{reason}; the call is as it was")
         else:
-            self._receipt(edit, steps.how, (*steps.changes, *edit.program), before=before, at=at)
+            self._spec = edit.spec
+            changes = (*steps.changes, *edit.program)
+            self._receipt(edit, steps.how, changes, before=before, at=done.at, after_reply=done.after_reply)
 
     def _pass_over(self, edit: AnyEdit) -> None:
         """An edit that brings this call nothing."""
@@ -128,34 +156,37 @@ class Reloader:
         *,
         before: str = "",
         at: float = 0.0,
+        after_reply: bool = False,
         reason: str = "",
     ) -> None:
         self._emit(
             Reload(
                 how=how,
-                before=before or self._live.spec.revision,
+                before=before or self._spec.revision,
                 after=edit.spec.revision if isinstance(edit, Edit) else "",
                 files=list(edit.files),
                 changes=changes,
                 reason=reason,
                 ms=max(0, round(((at or time.time()) - edit.at) * 1000)),
+                after_reply=after_reply,
             )
         )
 
-    async def _apply(self, edit: Edit, steps: Plan) -> float | None:
-        """Applies an edit; returns when it took effect (Unix time), or None if a newer one takes its place first."""
+    async def _apply(self, edit: Edit, steps: Plan, spec: SessionSpec) -> Applied | None:
+        """Applies an edit, which makes this spec; None if a newer one takes its place first."""
         if steps.waits and not await self._idle_or_newer(edit):
             return None
         if steps.swap:
-            at = await self._swap(edit, steps)
+            done = await self._swap(edit, steps, spec)
         else:
             async with self._idle.turn() if steps.waits else nullcontext():
-                await self._live.change(edit.spec, steps)
-            self._adopt(edit.spec, edit)
-            at = time.time()
+                await self._live.change(spec, steps)
+            self._adopt(spec, edit)
+            heard_later = self._idle.replying and (steps.prompt or steps.tools or bool(steps.parts))
+            done = Applied(time.time(), heard_later)
         if self._idle.idle:
             await self._live.close_replaced()
-        return at
+        return done
 
     async def _idle_or_newer(self, edit: Edit) -> bool:
         """Waits until nobody speaks. False, and a receipt, if an edit that takes this one's place comes first."""
@@ -182,9 +213,9 @@ class Reloader:
             self._pass_over(self._inbox.popleft())
         return None
 
-    async def _swap(self, edit: Edit, steps: Plan) -> float | None:
+    async def _swap(self, edit: Edit, steps: Plan, spec: SessionSpec) -> Applied | None:
         """Lets an agent with parts of its own take over; a realtime one's session is open before."""
-        spec, live = edit.spec, self._live
+        live = self._live
         kept = {place: live.part(place) for place in FIELDS if place not in steps.parts and place != "realtime"}
         with live.history_kept_on_failure():
             async with self._prepared(spec, kept) as successor:
@@ -207,9 +238,8 @@ class Reloader:
                 for part in replaced(successor.parts, self._live.parts):
                     await close(part, self._emit)
 
-    async def _take_over(self, successor: Successor, edit: Edit) -> float:
-        """The successor takes over; returns when it did (Unix time). If its session ends at once, the call is as it
-        was."""
+    async def _take_over(self, successor: Successor, edit: Edit) -> Applied:
+        """The successor takes over. If its session ends at once, the call is as it was."""
         live = self._live
         before = live.spec, live.parts, live.tools(live.spec)
         self._proving = True
@@ -218,7 +248,7 @@ class Reloader:
                 try:
                     await live.hand_over(successor.spec, successor.parts, successor.tools, live.history())
                     at = time.time()
-                    self._adopt(edit.spec, edit)
+                    self._adopt(live.spec, edit)
                     await successor.proven()
                 except NotAccepted as refused:
                     if live.parts is successor.parts:
@@ -229,7 +259,7 @@ class Reloader:
                     raise
         finally:
             self._proving = False
-        return at
+        return Applied(at)
 
     def can_replace(self, error: RealtimeModelError) -> bool:
         """Whether a session that is of no use any more is replaced by another one: the call need not end by it then.

@@ -110,12 +110,12 @@ class Call:
                 revision=first.spec.revision,
             )
         )
-        async with self._closing(), join(self._session, self._live.agent):
+        async with self._closing(), self._reloader.reading(self._specs), join(self._session, self._live.agent):
             self._live.attach(self._session)
             self._joined.set()
             async with asyncio.TaskGroup() as self._tasks:
                 self._start(self._open())
-                self._start(self._reloader.follow(self._specs))
+                self._start(self._reloader.follow())
                 reason = await self._closed
                 self._watchdog.rest()
                 for task in self._started:
@@ -165,6 +165,8 @@ class Call:
 
     async def _open(self) -> None:
         """The persona speaks first; a model that says nothing is asked once more."""
+        await self._reloader.begin()
+        self._idle.begin()
         for _ in range(2):
             if (handle := self._speak_first()) is None:
                 return

@@ -77,7 +77,8 @@ class Transcript:
         """An edit has taken effect, or one was taken back (None): what the persona begins to say from now on is said
         under this spec."""
         self._spec = spec
-        self.mood = arc.shift(spec.arc.front, self.mood, 0)
+        begun = self._speeches or self.turns
+        self.mood = arc.shift(spec.arc.front, self.mood, 0) if begun else arc.start(spec.arc.front)
         self._unheard = edit
 
     def shift(self, mood: int) -> None:

@@ -243,6 +243,8 @@ def _receipt(event: Reload) -> Text:
     files = clean(", ".join(event.files[:3])) + (f" and {len(event.files) - 3} more" if len(event.files) > 3 else "")
     applied = event.how in (How.IN_PLACE, How.SWAPPED)
     took = f" after {event.ms} ms" if applied else ""
+    if event.after_reply:
+        took += ", from her next reply on"
     revisions = clean(f"  {event.before} → {event.after}" if applied else f"  revision {event.before}")
     reason = f": {clean(event.reason.removeprefix(f'{files}: '))}" if event.reason else ""
     return Text.assemble(

@@ -174,15 +174,19 @@ async def test_an_edit_waits_for_the_line_that_is_being_said(model: str, monkeyp
 
 
 async def test_a_pipelines_prompt_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reply being spoken is finished under the old text, and the receipt comes meanwhile."""
+    """A reply being spoken is finished under the old text, and the receipt comes meanwhile and says so."""
     async with OpenAIHTTPServer(reply=obeys) as server, held("openai_pipeline", server, monkeypatch) as line:
         server.may_speak.clear()
         turn = asyncio.ensure_future(line.call.type("go on"))
         await server.until(lambda: len(server.chats) == 1)
         line.write(NEW)
-        assert (await line.receipt()).how is How.IN_PLACE
+        receipt = await line.receipt()
+        assert (receipt.how, receipt.after_reply) == (How.IN_PLACE, True)
         server.may_speak.set()
         await turn
+        line.write(f"{NEW} You like tea.")
+        receipt = await line.receipt(2)
+        assert (receipt.how, receipt.after_reply) == (How.IN_PLACE, False)
         await line.call.type("and now")
         assert [said.text for said in line.of(Said)[1:]] == ["no dog, go on", "Biscuit, and now"]
 
@@ -437,3 +441,27 @@ async def test_an_error_about_something_else_refuses_no_prompt(monkeypatch: pyte
         assert (await line.receipt()).how is How.IN_PLACE
         await line.call.type("and now")
         assert await line.answer(2) == "Biscuit, and now"
+
+
+def opening(conversation: Any, heard: str) -> str:
+    """Says the opening line that the instruction holds."""
+    return str(conversation.instruction.partition("opening line is:\n")[2].splitlines()[0])
+
+
+@models
+async def test_an_edit_before_the_trainee_has_joined_reaches_the_opening(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The persona says the opening line that is in force when the trainee comes."""
+    async with SERVERS[model](reply=opening) as server:
+        async with held(model, server, monkeypatch, opened=False, joined=False) as line:
+            front = replace(line.spec.persona.front, opening={"en": ("Where is my parcel?",)})
+            whole = replace(line.spec.arc.front, opening=front.opening)
+            persona, arc = replace(line.spec.persona, front=front), replace(line.spec.arc, front=whole)
+            line.edit(replace(line.spec, persona=persona, arc=arc, revision="before"))
+            line.join.set()
+            receipt = await line.receipt()
+            assert receipt.how is WAYS[model]
+            assert await line.answer(1) == "Where is my parcel?"
+            assert line.of(Said)[0].revision == "before"
+            assert len(line.of(Said)) == 1
