@@ -46,7 +46,7 @@ class Held(Watched):
         return [event for event in self.events if isinstance(event, kind)]
 
     async def ended(self) -> Ended:
-        await self.until(lambda: bool(self.of(Ended)), timeout=20)
+        await self.until(lambda: bool(self.of(Ended)))
         return self.of(Ended)[0]
 
     def edit(self, spec: SessionSpec | None = None, error: str = "") -> None:
@@ -62,12 +62,12 @@ class Held(Watched):
 
     async def receipt(self, number: int = 1) -> Reload:
         """The receipt of the edit of that number, once it is there."""
-        await self.until(lambda: len(self.of(Reload)) >= number, timeout=20)
+        await self.until(lambda: len(self.of(Reload)) >= number)
         return self.of(Reload)[number - 1]
 
     async def answer(self, number: int) -> str:
         """The persona's line of that number, the opening included, once it was said."""
-        await self.until(lambda: len(self.of(Said)) >= number, timeout=20)
+        await self.until(lambda: len(self.of(Said)) >= number)
         return self.of(Said)[number - 1].text
 
 

@@ -170,7 +170,7 @@ async def test_nobody_starts_a_turn_once_the_call_is_over(monkeypatch: pytest.Mo
     async with OpenAIHTTPServer(reply=echo) as server, held("openai_pipeline", server, monkeypatch) as line:
         server.may_speak.clear()
         assert await line.call.begin_turn("hello")
-        await line.until(lambda: bool(line.of(Heard)), timeout=20)
+        await line.until(lambda: bool(line.of(Heard)))
         line.session.shutdown()
         assert await line.call.begin_turn("are you closing?") is None
         assert (await line.ended()).turns == 1
@@ -184,7 +184,7 @@ async def test_nothing_is_answered_after_her_last_words(monkeypatch: pytest.Monk
     async with OpenAIHTTPServer(reply=lambda c, h: ToolCall("end_call", {"outcome": "resolved"})) as server:
         async with held("openai_pipeline", server, monkeypatch) as line:
             assert await line.call.begin_turn("goodbye")
-            await line.until(lambda: line.call.over, timeout=20)
+            await line.until(lambda: line.call.over)
             assert await line.call.begin_turn("are you there?") is None
             assert (await line.ended()).reason == "resolved"
             assert [heard.text for heard in line.of(Heard)] == ["goodbye"]
@@ -194,9 +194,9 @@ async def test_a_call_ends_while_its_model_is_asked_again(monkeypatch: pytest.Mo
     """A model that never answers does not keep a call from being hung up."""
     async with OpenAIHTTPServer(on_chat=[Stall()] * 9) as server, held("openai_pipeline", server, monkeypatch) as line:
         await line.call.begin_turn("hello")
-        await line.until(lambda: bool(line.of(Heard)), timeout=20)
+        await line.until(lambda: bool(line.of(Heard)))
         skip(12.1)
-        await server.until(lambda: len(server.chats) > 1, timeout=20)
+        await server.until(lambda: len(server.chats) > 1)
         line.call.hang_up()
         assert (await line.ended()).reason == "trainee_left"
 
@@ -334,7 +334,7 @@ async def test_a_key_that_a_provider_repeats_is_in_no_event(monkeypatch: pytest.
         async with held("openai_pipeline", server, monkeypatch, opened=False) as line:
             monkeypatch.setenv("OPENAI_API_KEY", key)
             await line.call.begin_turn("hello")
-            await line.until(lambda: bool(line.of(Failure)), timeout=20)
+            await line.until(lambda: bool(line.of(Failure)))
             reasons = [failure.reason for failure in line.of(Failure)]
             assert any("Wrong key: (OPENAI_API_KEY)." in reason for reason in reasons)
             assert not [event for event in line.events if key in to_json(event)]

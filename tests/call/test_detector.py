@@ -20,7 +20,7 @@ async def said(line: Held, number: int) -> float:
     """The trainee speaks, and the recognizer has heard it as the call's line of that number; seconds of audio."""
     pcm = await speech("I have got your account in front of me now.") + silence(1.5, RATE)
     line.microphone.pick_up(pcm, RATE)
-    await line.until(lambda: len(line.of(Heard)) == number, timeout=20)
+    await line.until(lambda: len(line.of(Heard)) == number)
     return len(pcm) / 2 / RATE
 
 

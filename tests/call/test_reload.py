@@ -150,7 +150,7 @@ async def test_a_spoken_turn_during_a_swap_is_answered(model: str, monkeypatch: 
             line.edit(rewritten(compose([f"model={model}", "vad=none", "voice=firm_male"]), NEW))
             line.microphone.say()
             assert (await line.receipt()).how is How.SWAPPED
-            await line.until(lambda: len(line.of(Said)) == 2, timeout=20)
+            await line.until(lambda: len(line.of(Said)) == 2)
             assert heard(line) == ["I am so sorry"]
 
 
@@ -395,7 +395,7 @@ async def test_a_session_that_has_used_up_its_context_is_replaced(monkeypatch: p
         await line.until(lambda: bool(line.of(Failure)))
         await server.until(lambda: len(server.connections[1].history) == 6)
         turn = asyncio.ensure_future(line.call.type("still there?"))
-        await line.until(lambda: line.of(Said)[-1].text == "no dog, still there?", timeout=20)
+        await line.until(lambda: line.of(Said)[-1].text == "no dog, still there?")
         await turn
         assert all(failure.recoverable for failure in line.of(Failure))
         assert not line.of(Ended)
@@ -415,7 +415,7 @@ async def test_a_session_that_ends_right_after_it_took_over(code: int, monkeypat
         await server.connected(3)
         await line.call.type("and now")
         expected = "no dog, and now" if code == 1007 else "Biscuit, and now"
-        await line.until(lambda: line.of(Said)[-1].text == expected, timeout=20)
+        await line.until(lambda: line.of(Said)[-1].text == expected)
         assert not line.of(Ended)
 
 

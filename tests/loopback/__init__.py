@@ -112,7 +112,7 @@ class Watched:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def until(self, condition: Callable[[], bool], timeout: float = 5) -> None:
+    async def until(self, condition: Callable[[], bool], timeout: float = 30) -> None:
         """Wait until the condition, asked again after everything that happens here, holds."""
         async with asyncio.timeout(timeout):
             while not condition():
