@@ -6,24 +6,22 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import aclosing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
-from livekit import rtc
 from livekit.agents import Agent, AgentSession, RunContext, function_tool
 from livekit.agents.llm import ChatChunk, ChatContext, RealtimeModel, Tool, Toolset
 from livekit.agents.types import NOT_GIVEN, FlushSentinel
 from livekit.agents.voice import ModelSettings
 from livekit.agents.voice.agent_session import SessionConnectOptions
-from livekit.agents.voice.io import AudioInput
 
 from ..events import Emit, Failure
 from ..spec.prompt import instructions
 from ..spec.session_spec import SessionSpec
 from . import build
+from .audio_input import AGAIN_SECONDS, UNPROVEN_SECONDS, TraineeAudio
 from .build import Parts
 from .plan import Plan
 from .realtime import Acknowledgement, NotAccepted
@@ -37,10 +35,6 @@ LEAST_ITEMS = 4
 """Of a history that is shortened: what the persona and the trainee said last must stay."""
 ENTER_SECONDS = 10.0
 """How long an agent may take to take over."""
-HEARD_AGAIN_SECONDS = 0.3
-"""The latest audio, which an agent that takes over hears again: a word that began just before is not cut."""
-HEARD_UNPROVEN_SECONDS = 3.0
-"""The same while an agent that has taken over may still fail: all that only it has heard."""
 FIELDS = {"realtime": "model", "llm": "model", "stt": "stt", "tts": "tts", "detector": "vad"}
 """Where `Parts` holds the part of each place."""
 
@@ -117,7 +111,7 @@ class LiveAgent:
         self._hang_up = hang_up
         self._emit = emit
         self.agent = PersonaAgent(spec, parts, self.tools(spec))
-        self._input: PausableInput | None = None
+        self.input: TraineeAudio | None = None
         self._replaced: list[Any] = []
         self._left_out: frozenset[str] = frozenset()
 
@@ -125,7 +119,7 @@ class LiveAgent:
         """Takes over a session that has started with `agent`."""
         self._session = session
         if session.input.audio is not None:
-            session.input.audio = self._input = PausableInput(session.input.audio)
+            session.input.audio = self.input = TraineeAudio(session.input.audio)
 
     def tools(self, spec: SessionSpec) -> list[Tool | Toolset]:
         """What a model of this spec can call: `end_call`, by which the persona hangs up."""
@@ -215,7 +209,7 @@ class LiveAgent:
             NotAccepted: its session did not start. The agent that was there has the call back then.
         """
         agent = PersonaAgent(spec, parts, tools, history)
-        async with self._input.paused() if self._input else nullcontext():
+        async with self.input.paused() if self.input else nullcontext():
             await self._session.interrupt(force=True)  # nobody speaks, but with a session that is of no use any more
             self._session.update_agent(agent)
             try:
@@ -231,13 +225,13 @@ class LiveAgent:
     @contextmanager
     def unproven(self) -> Iterator[None]:
         """What the trainee says meanwhile is heard again by the next agent: this one may not have heard it."""
-        if self._input:
-            self._input.again_seconds = HEARD_UNPROVEN_SECONDS
+        if self.input:
+            self.input.again_seconds = UNPROVEN_SECONDS
         try:
             yield
         finally:
-            if self._input:
-                self._input.again_seconds = HEARD_AGAIN_SECONDS
+            if self.input:
+                self.input.again_seconds = AGAIN_SECONDS
 
     def _run_on(self, spec: SessionSpec, parts: Parts) -> None:
         left = self._replaced + replaced(self.parts, parts)
@@ -258,43 +252,6 @@ class LiveAgent:
 
 
 _OPTION = {"llm": "llm", "stt": "stt", "tts": "tts", "detector": "vad"}
-
-
-class PausableInput(AudioInput):
-    """The trainee's audio on its way to the session: it can be paused without loss, as what comes meanwhile waits in
-    the source."""
-
-    def __init__(self, source: AudioInput) -> None:
-        super().__init__(label="pausable", source=source)
-        self._source = source
-        self.again_seconds = HEARD_AGAIN_SECONDS
-        self._flowing = asyncio.Event()
-        self._flowing.set()
-        self._latest: deque[rtc.AudioFrame] = deque()
-        self._again: deque[rtc.AudioFrame] = deque()
-
-    async def __anext__(self) -> rtc.AudioFrame:
-        while True:
-            await self._flowing.wait()
-            if self._again:
-                return self._again.popleft()
-            frame = await self._source.__anext__()
-            self._latest.append(frame)
-            while sum(kept.duration for kept in self._latest) > self.again_seconds:
-                self._latest.popleft()
-            if self._flowing.is_set():
-                return frame  # one that came while it was paused comes again afterwards
-
-    @asynccontextmanager
-    async def paused(self) -> AsyncIterator[None]:
-        """Lets nothing through while it is entered; then the latest audio once more, and what waited."""
-        self._flowing.clear()
-        try:
-            yield
-        finally:
-            self._again.extend(self._latest)
-            self._latest.clear()
-            self._flowing.set()
 
 
 def replaced(parts: Parts, by: Parts | None = None) -> list[Any]:

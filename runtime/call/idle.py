@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from livekit.agents import AgentSession
+from livekit.agents.voice import AgentStateChangedEvent
+
+from .audio_input import SpeechDetector, TraineeAudio
 
 LOOK_SECONDS = 0.05
 """How soon the end of a speech is noticed: LiveKit has no event for it."""
@@ -21,6 +24,8 @@ class IdleMonitor:
         self._changed = asyncio.Event()
         self._turns = asyncio.Lock()
         self._begun = self._open = False
+        self._ear: SpeechDetector | None = None
+        session.on("agent_state_changed", self._on_agent_state)
         for name in ("agent_state_changed", "user_state_changed", "conversation_item_added", "speech_created"):
             session.on(name, lambda _: self.changed())
 
@@ -48,12 +53,27 @@ class IdleMonitor:
             and session.agent_state in ("listening", "idle")
             and session.current_speech is None
             and not self._owed()
+            and (self._ear is None or self._ear.quiet)
         )
 
     @property
     def replying(self) -> bool:
         """The persona is at a reply: it is being made, or said."""
         return self._session.current_speech is not None or self._session.agent_state in ("thinking", "speaking")
+
+    def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
+        if self._ear and event.new_state == "speaking":
+            self._ear.answered()
+
+    @asynccontextmanager
+    async def listening(self, audio: TraineeAudio) -> AsyncIterator[None]:
+        """Judges by the sound whether the trainee speaks while it is entered: for models that detect turns and do not
+        tell of them."""
+        async with audio.judged() as self._ear:
+            try:
+                yield
+            finally:
+                self._ear = None
 
     async def wait(self) -> None:
         """Returns when the call is idle and no typed turn is on its way."""

@@ -8,7 +8,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from . import build
 from .agent import FIELDS, LiveAgent, close, replaced
 from .build import Parts, part_name
 from .idle import IdleMonitor
-from .plan import Plan, in_force, plan
+from .plan import Kind, Plan, in_force, kind_of, plan
 from .realtime import NotAccepted, PreparedModel, refuses_history
 
 logger = logging.getLogger(__name__)
@@ -174,19 +174,35 @@ class Reloader:
 
     async def _apply(self, edit: Edit, steps: Plan, spec: SessionSpec) -> Applied | None:
         """Applies an edit, which makes this spec; None if a newer one takes its place first."""
-        if steps.waits and not await self._idle_or_newer(edit):
-            return None
-        if steps.swap:
-            done = await self._swap(edit, steps, spec)
+        if steps.waits:
+            async with self._listening():
+                done = await self._apply_when_idle(edit, steps, spec)
         else:
-            async with self._idle.turn() if steps.waits else nullcontext():
-                await self._live.change(spec, steps)
-            self._adopt(spec, edit)
-            heard_later = self._idle.replying and (steps.prompt or steps.tools or bool(steps.parts))
-            done = Applied(time.time(), heard_later)
+            done = await self._change(edit, steps, spec)
         if self._idle.idle:
             await self._live.close_replaced()
         return done
+
+    def _listening(self) -> AbstractAsyncContextManager[None]:
+        """Where neither the session nor the model tells that the trainee speaks, the sound is judged."""
+        live = self._live
+        silent = live.parts.vad is None and kind_of(live.spec) is Kind.REALTIME
+        return self._idle.listening(live.input) if silent and live.input else nullcontext()
+
+    async def _apply_when_idle(self, edit: Edit, steps: Plan, spec: SessionSpec) -> Applied | None:
+        if not await self._idle_or_newer(edit):
+            return None
+        if steps.swap:
+            return await self._swap(edit, steps, spec)
+        async with self._idle.turn():
+            return await self._change(edit, steps, spec)
+
+    async def _change(self, edit: Edit, steps: Plan, spec: SessionSpec) -> Applied:
+        """Changes the agent that is there."""
+        await self._live.change(spec, steps)
+        self._adopt(spec, edit)
+        told = steps.prompt or steps.tools or bool(steps.parts)
+        return Applied(time.time(), after_reply=told and self._idle.replying)
 
     async def _idle_or_newer(self, edit: Edit) -> bool:
         """Waits until nobody speaks. False, and a receipt, if an edit that takes this one's place comes first."""

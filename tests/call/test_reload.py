@@ -13,8 +13,11 @@ from runtime.events import Ended, Failure, Heard, How, Reload, Said
 from runtime.spec.prompt import instructions
 from runtime.spec.session_spec import SessionSpec
 from runtime.spec.settings import ReloadMode
+from tests.caller import RATE as SPEECH_RATE
+from tests.caller import speech
 from tests.held import Held, held, rewritten
 from tests.loopback import Close, Refuse, Stall
+from tests.loopback.audio import silence
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.loopback.openai_realtime import OpenAIRealtimeServer
@@ -152,6 +155,32 @@ async def test_a_spoken_turn_during_a_swap_is_answered(model: str, monkeypatch: 
             assert (await line.receipt()).how is How.SWAPPED
             await line.until(lambda: len(line.of(Said)) == 2)
             assert heard(line) == ["I am so sorry"]
+
+
+async def test_nothing_is_swapped_in_mid_sentence_where_nobody_tells_that_somebody_speaks(
+    monkeypatch: pytest.MonkeyPatch, skip: Callable[[float], None]
+) -> None:
+    """Gemini detects turns itself and tells nothing of them: the sound does, pauses between words included. The edit
+    waits for the answer to the whole sentence, which the old session has heard, and then the receipt is true."""
+    sentence = await speech("I have got your account in front of me now and I can see the second payment.")
+    async with GeminiServer(reply=obeys, hears=["all of it"]) as server:
+        async with held("gemini_realtime", server, monkeypatch) as line:
+            half = len(sentence) // 4 * 2
+            line.microphone.pick_up(sentence[:half], SPEECH_RATE)
+            await line.microphone.heard()
+            line.write(NEW)
+            line.microphone.pick_up(sentence[half:], SPEECH_RATE)
+            await line.microphone.heard()
+            for _ in range(20):
+                skip(0.1)
+                await asyncio.sleep(0)
+            assert not line.of(Reload) and len(server.connections) == 1
+            line.microphone.pick_up(silence(2, SPEECH_RATE), SPEECH_RATE)
+            assert await line.answer(2) == "no dog, all of it"
+            assert (await line.receipt()).how is How.SWAPPED
+            assert [event.text for event in line.of(Heard)] == ["all of it"]
+            await line.call.type("and now")
+            assert await line.answer(3) == "Biscuit, and now"
 
 
 @realtime

@@ -55,7 +55,13 @@ class Microphone(io.AudioInput):
         self._frames: asyncio.Queue[rtc.AudioFrame] = asyncio.Queue()
 
     async def __anext__(self) -> rtc.AudioFrame:
-        return await self._frames.get()
+        frame = await self._frames.get()
+        self._frames.task_done()
+        return frame
+
+    async def heard(self) -> None:
+        """Returns once all was taken that was picked up."""
+        await self._frames.join()
 
     def say(self, seconds: float = 0.5, pause: float = 0.5) -> None:
         """Speak, or what sounds like it to the loopback servers, and then be silent."""
