@@ -233,12 +233,16 @@ class Notice(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(Event):
-    """Something went wrong that the call survives, if `recoverable`, or ends by."""
+    """Something went wrong that the call survives, if `recoverable`, or ends by.
+
+    Told when it first happens; if it goes on, told again with how many `times` it did when that is over.
+    """
 
     kind = "failure"
     source: str
     reason: str
     recoverable: bool
+    times: int = 1
 
     def __post_init__(self) -> None:
         _redact(self, "source", "reason")

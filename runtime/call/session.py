@@ -21,19 +21,19 @@ from livekit.agents.voice import (
 )
 
 from ..errors import SpecError
-from ..events import Emit, Ended, Event, Failure, Started, State
+from ..events import Emit, Ended, Event, Started, State
 from ..spec.persona import Timer, said_in
 from ..spec.session_spec import AnyEdit, FaultyEdit
 from ..spec.settings import ReloadMode
 from .agent import LiveAgent, close, make_session
-from .build import build, part_name
+from .build import PLACES, build, part_name
 from .detector import share_detector
 from .idle import IdleMonitor
 from .reload import Reloader
 from .silence import Silence
 from .transcript import Transcript
 from .turn import whole
-from .watchdog import RECONNECT_SECONDS, Watchdog
+from .watchdog import RECONNECT_SECONDS, Watchdog, explained
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class Call:
                 self._start(self._open())
                 self._start(self._reloader.follow())
                 reason = await self._closed
-                self._watchdog.rest()
+                self._watchdog.close()
                 for task in self._started:
                     task.cancel()
         self._silence.end()
@@ -302,7 +302,7 @@ class Call:
         if isinstance(error, RealtimeModelError) and not error.recoverable and self._reloader.can_replace(error):
             error.recoverable = True  # so LiveKit, too, lets the call go on
         recoverable = bool(getattr(error, "recoverable", False))
-        reason = str(getattr(error, "error", error)) or type(error).__name__
+        reason = explained(getattr(error, "error", None) or error, self._address(event.source))
         source = part_name(event.source)
         if not isinstance(error, RealtimeModelError) or recoverable:
             self._watchdog.fail(source, reason)  # of a pipeline's failures, LiveKit itself counts how many are too many
@@ -311,8 +311,15 @@ class Call:
                 self._watchdog.expect(RECONNECT_SECONDS)
         else:
             # The session is of no use any more, and not every realtime plugin lets it say so (it then hangs).
-            self._emit(Failure(source=source, reason=reason, recoverable=False))
+            self._watchdog.fail_for_good(source, reason)
             self._close("error")
+
+    def _address(self, source: object) -> str:
+        """The address that the spec gives the part of this class; "" where it leaves it to the plugin."""
+        spec = self._live.spec
+        parts = (spec.parts[place] for place, (base, _) in PLACES.items() if isinstance(source, base))
+        options = (option for part in parts if part for option in part.options.values())
+        return next((option for option in options if isinstance(option, str) and "://" in option), "")
 
     def _on_close(self, event: CloseEvent) -> None:
         self._close(ENDED_WITHOUT[event.reason])

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from livekit.agents import APIConnectionError, APIStatusError
 
 from ..events import Emit, Failure, Recovered
 
@@ -12,12 +18,15 @@ ASK_AGAIN = 2
 """How often a model that does not answer is asked again before the call ends."""
 RECONNECT_SECONDS = 2.0
 """A plugin that lost its connection is back after 0.1 s; an answer that was due then is lost."""
+KINDS_TOLD = 8
+"""Different failures that are told of one trouble; any more of them are counted."""
 
 
 class Watchdog:
     """Counts the seconds from a turn of the trainee to the persona's first word.
 
-    After `timeout` seconds without one it calls `ask_again`; after the last time `give_up`.
+    After `timeout` seconds without one it calls `ask_again`; after the last time `give_up`. What fails meanwhile is
+    told once, and how often it did when she speaks again or the call ends.
     """
 
     def __init__(
@@ -30,6 +39,7 @@ class Watchdog:
         self._timer: asyncio.TimerHandle | None = None
         self._asked = 0
         self._trouble: float | None = None
+        self._failures: dict[tuple[str, str], tuple[Failure, int]] = {}
 
     @property
     def expecting(self) -> bool:
@@ -52,6 +62,7 @@ class Watchdog:
         self.rest()
         self._asked = 0
         if self._trouble is not None:
+            self._tell_counts()
             self._emit(Recovered(gap_ms=round((time.monotonic() - self._trouble) * 1000)))
             self._trouble = None
 
@@ -59,17 +70,71 @@ class Watchdog:
         """Something went wrong that the call may survive. An answer that was due is asked for sooner: plugins
         reconnect by themselves, but do not ask again."""
         self._trouble = self._trouble or time.monotonic()
-        self._emit(Failure(source=source, reason=reason, recoverable=True))
+        kind = source, re.sub(r"[0-9a-fA-F-]{8,}|\d+", "#", reason)  # request ids and counters are no other failure
+        if kind in self._failures or len(self._failures) == KINDS_TOLD:
+            kind = kind if kind in self._failures else next(reversed(self._failures))
+            failure, times = self._failures[kind]
+            self._failures[kind] = failure, times + 1
+        else:
+            failure = Failure(source=source, reason=reason, recoverable=True)
+            self._failures[kind] = failure, 1
+            self._emit(failure)
         if self._timer:
             self.expect(RECONNECT_SECONDS)
+
+    def fail_for_good(self, source: str, reason: str) -> None:
+        """Something went wrong that the call ends by."""
+        self.close()
+        self._emit(Failure(source=source, reason=reason, recoverable=False))
+
+    def close(self) -> None:
+        """The call is over."""
+        self.rest()
+        self._tell_counts()
+
+    def _tell_counts(self) -> None:
+        failures, self._failures = self._failures, {}
+        for failure, times in failures.values():
+            if times > 1:
+                self._emit(replace(failure, at=time.time(), times=times))
 
     def _late(self) -> None:
         self._timer = None
         self._asked += 1
         if self._asked > ASK_AGAIN:
-            self._emit(Failure(source="model", reason="no answer; the call cannot go on", recoverable=False))
+            self.fail_for_good("model", "no answer; the call cannot go on")
             self._give_up("no_answer")
             return
-        self.fail("model", "no answer; asked again")
+        if not self._failures:  # else it has been told why there is no answer
+            self.fail("model", "no answer; asked again")
         self.expect()
         self._ask_again()
+
+
+def explained(error: object, address: str) -> str:
+    """An error of a provider in one line. Of a server that does not answer it says where it was looked for, from the
+    error or else from `address` (the part's own option), and what to do.
+
+    Without what a URL may hold beside scheme, host and port: user, password, query.
+    """
+    reason = str(error) or type(error).__name__
+    if not isinstance(error, APIConnectionError) or isinstance(error, APIStatusError):
+        return reason
+    causes = list(_causes(error))
+    found = (str(getattr(getattr(cause, "request", None), "url", "")) for cause in causes)
+    url = urlsplit(next(filter(None, found), "") or address)
+    where = f"{url.scheme}://{url.netloc.rpartition('@')[2]}" if url.netloc else ""
+    refused = next((cause for cause in causes if isinstance(cause, ConnectionRefusedError | socket.gaierror)), None)
+    if refused is None:
+        return f"{reason} ({where})" if where else reason
+    if isinstance(refused, socket.gaierror):
+        return f"{where or 'its server'}: no such host ({refused.strerror}). Check the address and the network"
+    return (
+        f"nothing answers at {where or 'its address'}. Start the server there, or correct the address in the model file"
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

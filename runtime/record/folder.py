@@ -25,12 +25,13 @@ from typing import IO, Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import SpecError, shown_path
-from ..events import Event, Header, Heard, Interim, Notice, Said, Scored, to_json
+from ..events import CueFound, Event, Header, Heard, Interim, Notice, Said, Scored, to_json
 from ..redaction import redacted
 from ..spec.persona import FrontMatter
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
 from .call_log import CallLog, parse
+from .rescore import listened
 from .score import Scorecard, Verdict, from_json, score
 from .score import to_json as card_to_json
 from .texts import clock, texts_in
@@ -242,6 +243,8 @@ def read_folder(folder: Path) -> Kept:
         with suppress(ValidationError):
             front = _FRONT.validate_python(_without_unknown(_mapping(source.get("front"))))
             break
+    if not log.of(CueFound):
+        log = listened(log, front)  # nobody listened while the call was on
     name = str(persona.get("name") or (log.started.persona if log.started else ""))
     return Kept(folder, log, front, str(_mapping(spec.get("language")).get("base") or "en"), name, choices)
 

@@ -158,7 +158,8 @@ class View:
                     event, Text(clean(event.text), style="yellow" if event.room else "dim"), timed=bool(event.room)
                 )
             case Failure():
-                self._print(event, Text(f"! {clean(event.source)}: {clean(event.reason)}", style="yellow"))
+                told = clean(event.reason) if event.times == 1 else f"{event.times} times so far"
+                self._print(event, Text(f"! {clean(event.source)}: {told}", style="yellow"))
             case Recovered():
                 self._print(event, Text(f"! speaking again after {event.gap_ms} ms", style="yellow"))
             case Reload():

@@ -4,10 +4,13 @@ import asyncio
 
 import pytest
 
-from runtime.events import Ended, Failure, Heard, Recovered, Said
+from runtime.call.watchdog import Watchdog
+from runtime.events import Ended, Event, Failure, Heard, Recovered, Said, to_json
 from tests.held import Skip, held
+from tests.livekit_server import free_port
 from tests.loopback import Close, Drop, Garbage, GoAway, Refuse, Stall
 from tests.loopback.gemini import GeminiServer
+from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.loopback.openai_realtime import OpenAIRealtimeServer
 
 REALTIME = {"gemini_realtime": GeminiServer, "openai_realtime": OpenAIRealtimeServer}
@@ -110,3 +113,53 @@ async def test_an_opening_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPa
             await line.until(lambda: any(f.source == "opening" for f in line.of(Failure)))
             await line.until(lambda: bool(line.of(Said)))
             assert line.of(Recovered)
+
+
+@pytest.mark.parametrize(
+    ("model", "option"),
+    [
+        ("openai_pipeline", "+model.llm.options.base_url=env:AWAY"),
+        ("openai_realtime", "+model.realtime.options.base_url=http://127.0.0.1:9/v1"),
+    ],
+)
+async def test_a_server_that_is_away_is_told_once_with_its_address(
+    model: str, option: str, monkeypatch: pytest.MonkeyPatch, skip: Skip
+) -> None:
+    """One line says who does not answer, where, and what to do; then only how often. No user or key of the address."""
+    away = f"http://user:pass-word@127.0.0.1:{free_port()}/v1?key=also-secret"
+    monkeypatch.setenv("AWAY", away)
+    async with OpenAIHTTPServer() as server:
+        async with held(model, server, monkeypatch, option, opened="realtime" not in model) as line:
+            if "realtime" not in model:
+                await line.call.begin_turn("hello")
+            await line.until(lambda: bool(line.of(Failure)), timeout=20)
+            for _ in range(12):
+                skip(5)
+                await line.until(lambda: True)
+                await asyncio.sleep(0)
+            await line.ended()
+    away_lines = [failure for failure in line.of(Failure) if "nothing answers at http://127.0.0.1:" in failure.reason]
+    written = "".join(map(to_json, line.events))
+    assert "pass-word" not in written and "also-secret" not in written
+    told = [failure for failure in away_lines if failure.times == 1 and failure.recoverable]
+    assert len(told) == 1 and "Start the server" in told[0].reason
+    assert sum(failure.times > 1 for failure in away_lines) <= 1
+    assert not any("Connection error" in failure.reason for failure in line.of(Failure))
+
+
+async def test_failures_of_a_kind_are_counted(skip: Skip) -> None:
+    """Told when it first happens, and how often it did once she speaks again; another trouble is told anew."""
+    events: list[Event] = []
+    watchdog = Watchdog(12, events.append, lambda: None, lambda _: None)
+    for number in range(9):
+        watchdog.fail("LLM (openai)", f"overloaded, request req_{number:08x}")
+    watchdog.fail("TTS (openai)", "another")
+    watchdog.hear()
+    failures = [(event.reason[:10], event.times) for event in events if isinstance(event, Failure)]
+    assert failures == [("overloaded", 1), ("another", 1), ("overloaded", 9)]
+    assert isinstance(events[-1], Recovered)
+    watchdog.fail("TTS (openai)", "another")
+    for number in range(100):
+        watchdog.fail("LLM (openai)", "".join(chr(ord("a") + number % 26) for _ in range(number + 1)))
+    watchdog.close()
+    assert len([event for event in events if isinstance(event, Failure)]) < 20
