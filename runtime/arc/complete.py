@@ -10,7 +10,7 @@ from itertools import islice
 
 from ..spec.persona import Arc, Cue, Emotion, Ending, Fact, FrontMatter, Persona, Phase, Topic, said_in
 from . import prose
-from .machine import comes_about, merged
+from .machine import comes_about
 from .phrases import heard_any, phrase_pattern, plain
 from .prose import STOP_WORDS, content_words
 
@@ -52,6 +52,36 @@ def make_arc(persona: Persona, customer: FrontMatter, language: str) -> Arc:
 def _arc(front: FrontMatter, common: FrontMatter, topics: tuple[Topic, ...], language: str) -> Arc:
     over = (said_in(ending.say, language) for ending in (*front.endings, *common.endings) if ending.name == "over")
     return Arc(front, language, topics, common.phases, next(over, ()))
+
+
+def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
+    """A persona's front matter with what any customer says (a language's `customer`) where it says nothing itself.
+
+    Where the persona has cues of its own that anger (or calm), the common ones that do so are still answered but no
+    longer move the mood: what angers and calms is then the persona's own affair.
+    """
+    angers, calms = (any(cue.mood * sign > 0 for cue in own.cues.values()) for sign in (-1, 1))
+    ons = {cue.on for cue in own.cues.values() if cue.on and cue.on != "nothing"}
+    cues = dict(own.cues)
+    for name, cue in common.cues.items():
+        if name in cues or cue.on in ons:
+            continue
+        cues[name] = replace(cue, mood=0) if (cue.mood < 0 and angers) or (cue.mood > 0 and calms) else cue
+    endings = own.endings or tuple(
+        replace(ending, when=tuple(name for name in ending.when if cues[name].mood))
+        for ending in common.endings
+        if comes_about(ending)
+    )
+    return replace(
+        own,
+        opening=own.opening or common.opening,
+        facts={**own.facts, **{name: fact for name, fact in common.facts.items() if name not in own.facts}},
+        cues=cues,
+        timers=own.timers or common.timers,
+        phases=own.phases or common.phases,
+        endings=endings,
+        objectives=own.objectives or common.objectives,
+    )
 
 
 def _speaks(front: FrontMatter, base: str) -> bool:

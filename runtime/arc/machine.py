@@ -1,35 +1,27 @@
-"""The emotional arc: what a trainee says → what it does to the persona. Pure: no I/O, no clock, no randomness."""
+"""The emotional arc: what a trainee's words, and time that passes, do to the persona. Pure: events and times in,
+decisions out; no clock of its own."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, reduce
-from itertools import islice
+from functools import reduce
 from types import MappingProxyType
+from typing import Literal
 
-from ..spec.persona import Emotion, Ending, Fact, FrontMatter, Phase
-from .phrases import heard_any, plain
-
-ANSWERS = 3
-"""Facts that a person answers in one breath; those asked beyond are neither answered nor counted as told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What one turn of the trainee held: names of cues that counted, and of facts asked for, asked for again or
-    read back for confirmation."""
-
-    cues: tuple[str, ...] = ()
-    asked: tuple[str, ...] = ()
-    again: tuple[str, ...] = ()
-    confirmed: tuple[str, ...] = ()
+from ..events import ClockFired, CueFound, EndingReached, Event, MoodMoved, PhaseMoved
+from ..spec.persona import Arc, Emotion, Ending, FrontMatter, Phase, Timer, said_in
+from .listener import Finding, Utterance, deeds, listen
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """Where a call stands after some turns. `met` counts each cue; `last` is what the last turn held."""
+class ArcState:
+    """Where a call stands after some turns.
+
+    `met` counts each cue; `last` is what the last turn held, of cues those that counted; `seconds` is how long the
+    call had lasted.
+    """
 
     mood: int
     emotion: Emotion
@@ -38,99 +30,99 @@ class State:
     told: frozenset[str] = frozenset()
     asked_again: int = 0
     ending: Ending | None = None
-    last: Heard = Heard()
+    last: Utterance = field(default_factory=Utterance)
     turns: int = 0
+    seconds: float = 0.0
 
 
-def start(front: FrontMatter) -> State:
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What stands between a call and one of its endings: `cues` that are not met yet, points of `mood` that are missing
+    (below 0: that are too many), `seconds` that the call is too short."""
+
+    cues: tuple[str, ...] = ()
+    mood: int = 0
+    seconds: float = 0.0
+
+
+def start(front: FrontMatter) -> ArcState:
     """The state before anything is said."""
     phase = phase_at(front.phases, front.mood)
-    return State(front.mood, emotion_at(phase, front.mood), phase)
+    return ArcState(front.mood, emotion_at(phase, front.mood), phase)
 
 
-def fold(front: FrontMatter, turns: Iterable[str]) -> State:
-    """The state after the trainee said all this."""
+def fold(front: FrontMatter, turns: Iterable[str]) -> ArcState:
+    """The state after the trainee said all this, in no time."""
     return reduce(lambda state, text: step(front, state, text), turns, start(front))
 
 
-def step(front: FrontMatter, state: State, text: str) -> State:
-    """The state after one more turn of the trainee. Once an ending is reached, nothing changes it."""
+def step(front: FrontMatter, state: ArcState, text: str) -> ArcState:
+    """The state after one more turn of the trainee, as phrases find it."""
+    return take(front, state, listen(front, state.told, text))
+
+
+def take(front: FrontMatter, state: ArcState, heard: Utterance) -> ArcState:
+    """The state after a turn that held this. Once an ending is reached, nothing changes it."""
     if state.ending:
-        return replace(state, last=Heard(), turns=state.turns + 1)
-    last = _listen(front, state, text)
-    met = dict(state.met)
-    change = 0
-    for name in last.cues:
-        cue = front.cues[name]
-        if name not in met or (cue.mood < 0 if cue.repeats is None else cue.repeats):
-            change += cue.mood
-        met[name] = met.get(name, 0) + 1
+        return replace(state, last=Utterance(), turns=state.turns + 1)
+    counted = count(front, state, heard.findings)
     state = replace(
         state,
-        met=MappingProxyType(met),
-        told=state.told | set(last.asked),
-        asked_again=state.asked_again + len(last.again),
-        last=last,
+        told=state.told | set(heard.asked),
+        asked_again=state.asked_again + len(heard.again),
+        last=replace(heard, findings=tuple(finding for finding, _ in counted)),
         turns=state.turns + 1,
     )
-    return shift(front, state, change)
+    return meet(front, state, counted)
 
 
-def shift(front: FrontMatter, state: State, change: int) -> State:
+def count(
+    front: FrontMatter, state: ArcState, findings: Iterable[Finding], before: Iterable[str] = ()
+) -> list[tuple[Finding, int]]:
+    """The findings that count, each with what it adds to the mood. Cues that were found `before` in the same turn count
+    no more, but stand in for others as they would have."""
+    before = set(before)
+    found = {finding.name: finding for finding in findings if finding.name in front.cues and finding.name not in before}
+    counted = []
+    for name, finding in found.items():
+        cue = front.cues[name]
+        if not (found.keys() | before).intersection(cue.unless):
+            works = name not in state.met or (cue.mood < 0 if cue.repeats is None else cue.repeats)
+            counted.append((finding, cue.mood if works else 0))
+    return counted
+
+
+def meet(front: FrontMatter, state: ArcState, counted: Iterable[tuple[Finding, int]]) -> ArcState:
+    """The state with these cues met."""
+    met = dict(state.met)
+    change = 0
+    for finding, mood in counted:
+        met[finding.name] = met.get(finding.name, 0) + 1
+        change += mood
+    return shift(front, replace(state, met=MappingProxyType(met)), change)
+
+
+def shift(front: FrontMatter, state: ArcState, change: int) -> ArcState:
     """The state with the mood changed by so much, and with the ending that this brings about."""
     mood = max(0, min(100, state.mood + change))
     phase = phase_at(front.phases, mood)
-    ending = state.ending or next((e for e in front.endings if _reached(e, state.met, mood)), None)
-    return replace(state, mood=mood, phase=phase, emotion=emotion_at(phase, mood), ending=ending)
+    state = replace(state, mood=mood, phase=phase, emotion=emotion_at(phase, mood))
+    ending = state.ending or next((e for e in front.endings if comes_about(e) and not lack(state, e)), None)
+    return replace(state, ending=ending)
 
 
-def _reached(ending: Ending, met: Mapping[str, int], mood: int) -> bool:
-    return (
-        comes_about(ending)
-        and all(met.get(name) for name in ending.when)
-        and ending.mood <= mood < (ending.below or 101)
-    )
+def lack(state: ArcState, ending: Ending) -> Lack | None:
+    """What this ending still waits for; None where the call may end so."""
+    cues = tuple(name for name in ending.when if not state.met.get(name))
+    most = 100 if ending.below is None else ending.below - 1
+    mood = max(0, ending.mood - state.mood) or min(0, most - state.mood)
+    seconds = max(0.0, (ending.after or 0.0) - state.seconds)
+    return Lack(cues, mood, seconds) if cues or mood or seconds else None
 
 
 def comes_about(ending: Ending) -> bool:
-    """Whether cues or the mood bring it about; an ending that nothing does is there for its lines."""
-    return bool(ending.when or ending.mood or ending.below is not None)
-
-
-def _listen(front: FrontMatter, state: State, text: str) -> Heard:
-    said = plain(text)
-    if not said.strip(",? "):
-        return Heard(cues=tuple(name for name, cue in front.cues.items() if cue.on == "silence"))
-    wanted = [name for name, fact in front.facts.items() if heard_any(fact.hear, said)]
-    confirmed = tuple(name for name, fact in front.facts.items() if _read_back(fact, said, name in wanted))
-    wanted = [name for name in wanted if name not in confirmed]
-    again = tuple(name for name in wanted if name in state.told)
-    asked = tuple(name for name in wanted if name not in state.told)[:ANSWERS]
-    cues = {name for name, cue in front.cues.items() if not cue.on and heard_any(cue.hear, said)}
-    cues |= {name for name, cue in front.cues.items() if cue.on == "repeated_question" and again}
-    if not cues and not wanted and not confirmed:
-        nothing = sorted(
-            (n for n, cue in front.cues.items() if cue.on == "nothing"), key=lambda n: not front.cues[n].hear
-        )
-        fits = (name for name in nothing if not front.cues[name].hear or heard_any(front.cues[name].hear, said))
-        cues = set(islice(fits, 1))
-    counted = tuple(name for name, cue in front.cues.items() if name in cues and not cues.intersection(cue.unless))
-    return Heard(counted, asked, again, confirmed)
-
-
-def _read_back(fact: Fact, said: str, asked: bool) -> bool:
-    """Whether the trainee says the answer's numbers: then it is confirmed, not asked for. Numbers that say little
-    by themselves ("3") count only in what sounds like a question for this fact."""
-    words = set(said.split())
-    for numbers in (_numbers(line) for lines in fact.say.values() for line in lines):
-        if numbers and numbers <= words and (asked or sum(map(len, numbers)) > 2):
-            return True
-    return False
-
-
-@lru_cache(maxsize=4096)
-def _numbers(line: str) -> frozenset[str]:
-    return frozenset(word for word in plain(line).split() if any(map(str.isdecimal, word)))
+    """Whether cues, the mood or time bring it about; an ending that nothing does is there for its lines."""
+    return bool(ending.when or ending.mood or ending.below is not None or ending.after)
 
 
 def phase_at(phases: Sequence[Phase], mood: int) -> Phase | None:
@@ -148,31 +140,202 @@ def emotion_at(phase: Phase | None, mood: int) -> Emotion:
     return list(Emotion)[bisect_right(bounds, mood)]
 
 
-def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
-    """A persona's front matter with what any customer says (a language's `customer`) where it says nothing itself.
+@dataclass(slots=True, eq=False)
+class Clock:
+    """A timer of the front matter in one call, and how often it has fired."""
 
-    Where the persona has cues of its own that anger (or calm), the common ones that do so are still answered but no
-    longer move the mood: what angers and calms is then the persona's own affair.
+    timer: Timer
+    fired: int = 0
+
+    @property
+    def kind(self) -> Literal["after", "silence"]:
+        """What it measures: the call, or a silence."""
+        return "silence" if self.timer.after is None else "after"
+
+    @property
+    def seconds(self) -> float:
+        """When it fires; one that measures nothing never does."""
+        return self.timer.after or self.timer.silence or float("inf")
+
+    @property
+    def key(self) -> tuple[str, float, str | None]:
+        """What makes it the same clock after an edit of its words."""
+        return self.kind, self.seconds, self.timer.unless
+
+
+class ArcMachine:
+    """The arc of one call. Whoever drives it tells it what happens and when, and does what it decides.
+
+    Times are seconds of any clock that never goes back; what is decided bears them as its `at`, so they are Unix time
+    where that matters. Decisions are events, ready to be emitted. Beside that the driver says the line of a
+    `ClockFired` and, at an `EndingReached`, that one's line before it hangs up. After whatever it has told the machine
+    it asks for the `next_deadline`, and calls `tick` then.
     """
-    angers, calms = (any(cue.mood * sign > 0 for cue in own.cues.values()) for sign in (-1, 1))
-    ons = {cue.on for cue in own.cues.values() if cue.on and cue.on != "nothing"}
-    cues = dict(own.cues)
-    for name, cue in common.cues.items():
-        if name in cues or cue.on in ons:
-            continue
-        cues[name] = replace(cue, mood=0) if (cue.mood < 0 and angers) or (cue.mood > 0 and calms) else cue
-    endings = own.endings or tuple(
-        replace(ending, when=tuple(name for name in ending.when if cues[name].mood))
-        for ending in common.endings
-        if comes_about(ending)
-    )
-    return replace(
-        own,
-        opening=own.opening or common.opening,
-        facts={**own.facts, **{name: fact for name, fact in common.facts.items() if name not in own.facts}},
-        cues=cues,
-        timers=own.timers or common.timers,
-        phases=own.phases or common.phases,
-        endings=endings,
-        objectives=own.objectives or common.objectives,
-    )
+
+    def __init__(self, arc: Arc, now: float) -> None:
+        self.arc = arc
+        self.state = start(arc.front)
+        self._started = self._now = self._ticked = now
+        self._silent_since: float | None = None
+        """None while somebody speaks, and until the persona has opened the call."""
+        self._clocks = [Clock(timer) for timer in arc.front.timers]
+        self._fired_in_silence: list[Clock] = []
+        """Since the trainee's last turn."""
+        self._found: dict[int, set[str]] = {}
+        """The names of cues that counted, by turn."""
+
+    def speaking(self, now: float) -> None:
+        """Somebody begins to speak, the persona or the trainee: no silence runs, and clocks wait."""
+        self._pass(now)
+        self._silent_since = None
+
+    def said(self, now: float) -> None:
+        """Whoever spoke is done, and nobody speaks: a silence begins."""
+        self._pass(now)
+        self._silent_since = self._now
+
+    def heard(self, utterance: Utterance, now: float) -> tuple[Event, ...]:
+        """The trainee's next turn, and what was found in it."""
+        self._pass(now)
+        self._fired_in_silence.clear()
+        if self._silent_since is not None:
+            self._silent_since = self._now
+        counted = [] if self.state.ending else count(self.arc.front, self.state, utterance.findings)
+        state = take(self.arc.front, self.state, utterance)
+        self._found[state.turns] = {finding.name for finding, _ in counted}
+        return (*self._cues(counted, state.turns), *self._become(state, _why(counted)))
+
+    def found(self, findings: Iterable[Finding], turn: int, now: float) -> tuple[Event, ...]:
+        """What a listener that takes longer has found in a turn (from 1) that was heard before. Cues that were found
+        there already do not count again."""
+        self._pass(now)
+        before = self._found.get(turn)
+        if before is None or self.state.ending:
+            return ()
+        counted = count(self.arc.front, self.state, findings, before)
+        before |= {finding.name for finding, _ in counted}
+        return (*self._cues(counted, turn), *self._become(meet(self.arc.front, self.state, counted), _why(counted)))
+
+    def tick(self, now: float) -> tuple[Event, ...]:
+        """Time has passed: the call's limit fires, or the one clock that is due first. Its line counts as being spoken
+        from now on, until `said`."""
+        self._pass(now)
+        self._ticked = self._now
+        if self.state.ending:
+            return ()
+        state = shift(self.arc.front, self.state, 0)
+        if state.ending:
+            after = state.ending.after
+            limit = [ClockFired(at=self._now, clock="limit", seconds=after)] if after else []
+            return (*limit, *self._become(state))
+        due = [(at, clock) for clock in self._clocks if (at := self._due(clock)) is not None and at <= self._now]
+        return self._fire(min(due, key=lambda entry: entry[0])[1]) if due else ()
+
+    def next_deadline(self) -> float | None:
+        """When `tick` will have something to do if nothing happens before; it may be past. None: never."""
+        if self.state.ending:
+            return None
+        limits = (self._started + ending.after for ending in self.arc.front.endings if ending.after)
+        clocks = (due for clock in self._clocks if (due := self._due(clock)) is not None)
+        return min((*(limit for limit in limits if limit > self._ticked), *clocks), default=None)
+
+    def edit(self, arc: Arc, now: float) -> tuple[Event, ...]:
+        """The arc was edited. The state stays; a clock that runs keeps its start, and one that comes when its time is
+        past does not fire."""
+        self._pass(now)
+        left = list(self._clocks)
+        clocks = [Clock(timer) for timer in arc.front.timers]
+        for i, new in enumerate(clocks):
+            same = [old for old in left if old.key == new.key]
+            # A clock whose words alone changed is the one of before; else the next that measures the same, unless the
+            # edit leaves that as it was.
+            kept = {other.key for other in clocks}
+            old = next(iter(same or [old for old in left if old.kind == new.kind and old.key not in kept]), None)
+            if old:
+                left.remove(old)
+                old.timer = new.timer
+                clocks[i] = old
+            elif new.kind == "after" and self._started + new.seconds <= self._now:
+                new.fired = 1
+        self.arc, self._clocks = arc, clocks
+        return tuple(self._become(self.state if self.state.ending else shift(arc.front, self.state, 0)))
+
+    def lacks(self, ending: str) -> Lack | None:
+        """What the ending of this name still waits for. None: a model may end the call with it.
+
+        Raises:
+            KeyError: the arc has no such ending.
+        """
+        return lack(self.state, {known.name: known for known in self.arc.front.endings}[ending])
+
+    def _pass(self, now: float) -> None:
+        self._now = max(now, self._now)
+        # Rounded, as a start and so many seconds, less that start, may be a little less than the seconds.
+        self.state = replace(self.state, seconds=round(self._now - self._started, 6))
+
+    def _due(self, clock: Clock) -> float | None:
+        """When a clock fires if nothing happens; None while it waits, and when it never does."""
+        if self._silent_since is None or self._is_off(clock):
+            return None
+        if clock.kind == "after":
+            return None if clock.fired else self._started + clock.seconds
+        silences = [other for other in self._clocks if other.kind == "silence" and not self._is_off(other)]
+        longest = max(silences, key=lambda other: other.seconds)
+        return None if clock in self._fired_in_silence and clock is not longest else self._silent_since + clock.seconds
+
+    def _is_off(self, clock: Clock) -> bool:
+        return clock.seconds == float("inf") or clock.timer.unless in self.state.met
+
+    def _fire(self, clock: Clock) -> tuple[Event, ...]:
+        counted = []
+        if clock.kind == "silence":
+            self._silent_since = self._now
+            self._fired_in_silence.append(clock)
+            counted = count(self.arc.front, self.state, deeds(self.arc.front, "silence"))
+        state = shift(self.arc.front, meet(self.arc.front, self.state, counted), clock.timer.mood)
+        lines = () if state.ending else said_in(clock.timer.say, self.arc.language)  # an ending has a line of its own
+        line = lines[clock.fired % len(lines)] if lines else ""
+        clock.fired += 1
+        if line:
+            self._silent_since = None
+        fired = ClockFired(at=self._now, clock=clock.kind, seconds=clock.seconds, line=line, mood=clock.timer.mood)
+        why = (*_why(counted), *([clock.kind] if clock.timer.mood else []))
+        return (fired, *self._cues(counted, state.turns), *self._become(state, why))
+
+    def _cues(self, counted: Iterable[tuple[Finding, int]], turn: int) -> list[Event]:
+        return [
+            CueFound(
+                at=self._now,
+                name=finding.name,
+                turn=turn,
+                found=finding.found,
+                words=finding.words,
+                by=finding.by,
+                nearness=finding.nearness,
+                mood=mood,
+            )
+            for finding, mood in counted
+        ]
+
+    def _become(self, state: ArcState, why: tuple[str, ...] = ()) -> list[Event]:
+        """Takes a new state; what is to be told of it."""
+        old, self.state = self.state, state
+        told: list[Event] = []
+        if old.mood != state.mood:
+            emotion = state.emotion.value
+            moved = MoodMoved(
+                at=self._now, before=old.mood, after=state.mood, emotion=emotion, why=why, turn=state.turns
+            )
+            told.append(moved)
+        before, after = (phase.name if phase else "" for phase in (old.phase, state.phase))
+        if before != after:
+            told.append(PhaseMoved(at=self._now, before=before, after=after))
+        if state.ending and not old.ending:
+            line = next(iter(said_in(state.ending.say, self.arc.language)), "")
+            ending = EndingReached(at=self._now, name=state.ending.name, passed=state.ending.passed, line=line)
+            told.append(ending)
+        return told
+
+
+def _why(counted: Iterable[tuple[Finding, int]]) -> tuple[str, ...]:
+    return tuple(finding.name for finding, mood in counted if mood)

@@ -68,37 +68,42 @@ class Phrase:
     before or within what was said defeats it, unless the phrase has one itself.
     """
 
+    written: str
     parts: tuple[str, ...]
     spaced: tuple[bool, ...]
     negated: bool
     openers: tuple[frozenset[str], ...]
     """What each part can begin with: words; in a script without spaces characters; "" for a number or a mark."""
 
-    def heard_in(self, text: str) -> bool:
-        """Whether a text that went through `plain` holds the phrase. Time grows with the text's length alone."""
+    def find_in(self, text: str) -> tuple[int, int] | None:
+        """Where a text that went through `plain` holds the phrase. Time grows with the text's length alone."""
+        begun: list[int] = []
         ends: list[int] = []
         for i, part in enumerate(self.parts):
-            spans = (match.span() for match in _compiled(part).finditer(text))
+            spans = [match.span() for match in _compiled(part).finditer(text)]
             if i == 0:
-                ends = [end for start, end in spans if self.negated or not _negated_before(text, start)]
+                spans = [span for span in spans if self.negated or not _negated_before(text, span[0])]
+                begun, ends = [start for start, _ in spans], [end for _, end in spans]
             else:
                 close = self.spaced[i - 1] and self.spaced[i]
-                ends = [end for start, end in spans if self._follows(text, ends, start, close)]
+                before = [(self._before(text, ends, start, close), end) for start, end in spans]
+                begun, ends = [begun[j] for j, _ in before if j >= 0], [end for j, end in before if j >= 0]
             if not ends:
-                return False
-        return bool(self.parts)
+                return None
+        return (begun[0], ends[0]) if self.parts else None
 
-    def _follows(self, text: str, ends: Sequence[int], start: int, spaced: bool) -> bool:
+    def _before(self, text: str, ends: Sequence[int], start: int, spaced: bool) -> int:
+        """The index of the end that a part which starts here follows; -1 for none."""
         last = bisect_right(ends, start) - 1
         if last < 0:
-            return False
+            return -1
         # Of all the places where the words so far may end, the nearest has the least in between.
         gap = text[ends[last] : start]
         if len(gap) > GAP_LIMIT:
-            return False
+            return -1
         words = [word for word in gap.split() if word not in ",?"]
         near = len(words) <= 2 if spaced else sum(map(len, words)) <= 12
-        return near and (self.negated or not _negates(words, gap))
+        return last if near and (self.negated or not _negates(words, gap)) else -1
 
 
 @lru_cache(maxsize=8192)
@@ -122,7 +127,7 @@ def phrase_pattern(phrase: str) -> Phrase:
             spaced.append(not unspaced)
             openers.append(frozenset(choice[0] if unspaced else choice.split()[0] for choice in choices))
     negated = bool(_NEGATORS & set(plain(phrase.replace("|", " ")).split()) or "ไม่" in phrase or "มิได้" in phrase)
-    return Phrase(tuple(parts), tuple(spaced), negated, tuple(openers))
+    return Phrase(phrase, tuple(parts), tuple(spaced), negated, tuple(openers))
 
 
 @lru_cache(maxsize=8192)
@@ -133,7 +138,7 @@ def _compiled(part: str) -> re.Pattern[str]:
 
 def heard(phrase: str, text: str) -> bool:
     """Whether the trainee's words hold the phrase."""
-    return phrase_pattern(phrase).heard_in(plain(text))
+    return phrase_pattern(phrase).find_in(plain(text)) is not None
 
 
 def _negated_before(text: str, start: int) -> bool:
@@ -154,13 +159,42 @@ def _negates(words: Sequence[str], unspaced: str) -> bool:
 
 def heard_any(hear: Mapping[str, tuple[str, ...]], said: str) -> bool:
     """Whether any phrase in any language is in a text that went through `plain`: trainees mix languages."""
+    return find_any(hear, said) is not None
+
+
+def find_any(hear: Mapping[str, tuple[str, ...]], said: str) -> tuple[str, int, int] | None:
+    """The first phrase, as it is written, that a text which went through `plain` holds, and where it begins and ends
+    there."""
     words = _words(said)
-    return any(
-        not any(map(words.isdisjoint, phrase.openers)) and phrase.heard_in(said)
-        for index in map(_by_opener, hear.values())
-        for word in words & index.keys()
-        for phrase in index[word]
-    )
+    for index in map(_by_opener, hear.values()):
+        able = {place: phrase for word in words & index.keys() for place, phrase in index[word]}
+        for place in sorted(able):
+            phrase = able[place]
+            if not any(map(words.isdisjoint, phrase.openers)) and (span := phrase.find_in(said)):
+                return phrase.written, *span
+    return None
+
+
+def words_at(text: str, start: int, end: int) -> str:
+    """The words of a text, to the letter, that stand between two places of what `plain` makes of it."""
+    said = plain(text)
+    first, last = (len(said[:place].replace(" ", "")) for place in (start, end))
+    # What `plain` does to a character, its neighbours change only where marks follow it, or at a number's separator.
+    seen = begin = stop = 0
+    for piece in _CLUSTER.finditer(text):
+        if seen < last:
+            stop = piece.end()
+        size = 0 if piece["separator"] else len(plain(piece[0]).replace(" ", ""))
+        if seen <= first and size:
+            begin = piece.start()
+        seen += size
+        if seen >= last:
+            break
+    found = text[begin:stop].strip()
+    return found if plain(found).replace(" ", "") == said[start:end].replace(" ", "") else text.strip()
+
+
+_CLUSTER = re.compile(r"(?P<separator>(?<=\d)[.,](?=\d))|.[\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*", re.DOTALL)
 
 
 @lru_cache(maxsize=8)
@@ -170,10 +204,11 @@ def _words(said: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=2048)
-def _by_opener(phrases: tuple[str, ...]) -> Mapping[str, list[Phrase]]:
-    """The phrases by what they can begin with: a persona listens for a thousand, of which a turn can hold a few."""
-    index: dict[str, list[Phrase]] = {}
-    for phrase in map(phrase_pattern, phrases):
+def _by_opener(phrases: tuple[str, ...]) -> Mapping[str, list[tuple[int, Phrase]]]:
+    """The phrases, each with its place, by what they can begin with: a persona listens for a thousand, of which a turn
+    can hold a few."""
+    index: dict[str, list[tuple[int, Phrase]]] = {}
+    for place, phrase in enumerate(map(phrase_pattern, phrases)):
         for opener in phrase.openers[0] if phrase.openers else ():
-            index.setdefault(opener, []).append(phrase)
+            index.setdefault(opener, []).append((place, phrase))
     return index

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..arc.machine import State, fold, start, step
+from ..arc.machine import ArcState, fold, start, step
 from ..arc.prose import content_words
 from ..spec.persona import Arc, said_in
 
@@ -44,7 +44,7 @@ def reply(arc: Arc, turns: Sequence[str], said: Sequence[str], seed: int = 0) ->
 class _Speaker:
     """Picks lines: as they are ordered in the file (or shuffled by a seed), none twice while others are left."""
 
-    def __init__(self, arc: Arc, state: State, said: Sequence[str], seed: int) -> None:
+    def __init__(self, arc: Arc, state: ArcState, said: Sequence[str], seed: int) -> None:
         self.arc = arc
         self.state = state
         self.said = said

@@ -95,13 +95,15 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the call can end: once all cues of `when` were met and the mood is at least `mood` (or below `below`)."""
+    """How the call can end: once all cues of `when` were met, the mood is at least `mood` (or below `below`), and the
+    call has lasted for so long (`after`)."""
 
     __pydantic_config__ = _STRICT
     name: Text
     when: Names = ()
     mood: Mood = 0
     below: Mood | None = None
+    after: Seconds | None = None
     passed: bool = False
     means: str = ""
     say: Lines = field(default_factory=dict)

@@ -156,7 +156,7 @@ def test_listening_takes_steps_in_step_with_the_turn(unit: str, monkeypatch: pyt
         steps.taken = 0
         text = phrases.plain(repeated(unit, size)[:size])
         for phrase in ("a|refund|ก|1 " * 5 + "b", "# b", "## b", "ก # b", "a a a a b"):
-            phrases.phrase_pattern(phrase).heard_in(text)
+            phrases.phrase_pattern(phrase).find_in(text)
         return steps.taken
 
     grows_linearly(count, phrases.TEXT_LIMIT // 16)

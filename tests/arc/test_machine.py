@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.arc.machine import State, fold, merged, phase_at, shift, start, step
+from runtime.arc.complete import merged
+from runtime.arc.machine import ArcState, fold, phase_at, shift, start, step
 from runtime.arc.phrases import heard, plain
 from runtime.config.persona_file import read_persona
 from runtime.spec.persona import Cue, Emotion, Ending, Fact, FrontMatter, Phase
@@ -164,7 +165,7 @@ def test_losing_all_patience_is_an_ending() -> None:
 def test_fold_is_step_by_step() -> None:
     """Folding all turns is the same as taking one step after the other."""
     turns = ["sorry", "account number", "account number", "I'll refund you"]
-    state: State = start(FRONT)
+    state: ArcState = start(FRONT)
     for turn in turns:
         state = step(FRONT, state, turn)
     assert state == fold(FRONT, turns)
