@@ -1,9 +1,10 @@
 """The life of a call in a room: trainees who drop out and come back, who never come, who speak up and interrupt."""
 
+import pytest
 from livekit import api
 
 from tests.caller import calling, calling_elsewhere, room_of
-from tests.worker import agents, empty, line_of, server_api, serving
+from tests.worker import Worker, agents, empty, line_of, server_api, serving
 
 
 async def test_a_trainee_who_lost_the_connection_returns_to_the_same_call(
@@ -31,21 +32,22 @@ async def test_a_trainee_who_lost_the_connection_returns_to_the_same_call(
             assert await agents(livekit_url, returns) == [customer]
 
 
-async def test_a_trainee_who_joins_again_is_in_the_same_call(livekit_url: str, environment: dict[str, str]) -> None:
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_trainee_who_joins_again_is_in_the_same_call(livekit: str, worker: Worker) -> None:
     """The same identity from another client (a page loaded again) takes the first one's place, and is heard."""
-    room = room_of()
-    async with serving(livekit_url, environment) as worker, calling(livekit_url, room) as first:
+    room = room_of("reloads")
+    async with calling(livekit, room) as first:
         await first.hears()
-        customer = (await agents(livekit_url, room))[0]
-        async with calling(livekit_url, room) as second:
-            await worker.until("the trainee is back")
+        customer = (await agents(livekit, room))[0]
+        async with calling(livekit, room) as second:
+            await line_of(worker, "[reloads]", "the trainee is back")
             assert customer in second.there
             await second.hears()
             await second.say("I am so sorry. I take responsibility.")
-            await line_of(worker, "Trainee: ", "responsibility")
+            await line_of(worker, "[reloads]", "Trainee: ", "responsibility")
             await second.hears()
-            assert await agents(livekit_url, room) == [customer]
-        assert "trainee_left" in await worker.until("Call ended")
+            assert await agents(livekit, room) == [customer]
+        assert "trainee_left" in await line_of(worker, "[reloads]", "Call ended")
 
 
 async def test_a_customer_whom_nobody_calls_leaves(livekit_url: str, environment: dict[str, str]) -> None:
@@ -57,10 +59,10 @@ async def test_a_customer_whom_nobody_calls_leaves(livekit_url: str, environment
         await empty(livekit_url, room)
 
 
-async def test_a_trainee_who_speaks_up_cuts_the_customer_short(livekit_url: str, environment: dict[str, str]) -> None:
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_trainee_who_speaks_up_cuts_the_customer_short(livekit: str, worker: Worker) -> None:
     """Her line ends where she was cut, as it was spoken; the trainee's words come next, and then her answer to them."""
-    room = room_of()
-    async with serving(livekit_url, environment) as worker, calling(livekit_url, room) as caller:
+    async with calling(livekit, room_of("cuts")) as caller:
         await caller.hears()
         await caller.say("I am so sorry. I take responsibility.")
         await caller.reads(3)
@@ -68,4 +70,4 @@ async def test_a_trainee_who_speaks_up_cuts_the_customer_short(livekit_url: str,
         assert opening.startswith("customer: Finally!") and not opening.endswith("do about it?")
         assert said.startswith("operator: ") and "responsibility" in said
         assert answer.startswith("customer: ")
-        assert "—" in await worker.until("Finally!")
+        assert "—" in await line_of(worker, "[cuts]", "Finally!")

@@ -6,48 +6,55 @@ import pytest
 
 from runtime.config.compose import compose
 from tests.caller import calling, room_of
-from tests.worker import agents, empty, kill_one_job, serving
+from tests.worker import Worker, agents, empty, kill_one_job, line_of, serving
 
 ENDS = ("(The line went dead.)", "What are you going to do about it?")
 """How the lines on a screen end when nothing more is to come: of a call that was cut off, and of the opening."""
 
 
-async def test_a_trainee_hears_the_opening_and_reads_it_once(livekit_url: str, environment: dict[str, str]) -> None:
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_trainee_hears_the_opening_and_reads_it_once(livekit: str, worker: Worker) -> None:
     """The customer speaks first; each sentence comes once, as it is spoken, with her emotion; her whole line is in the
     log under the user's id."""
-    room = room_of()
-    async with serving(livekit_url, environment) as worker, calling(livekit_url, room) as seen:
+    async with calling(livekit, room_of("opening")) as seen:
         await seen.until(lambda: bool(seen.lines), 40)
         assert seen.voiced
-        assert not any("Sarah Thompson (angry)" in line for line in worker.lines)
+        assert not any("[opening]" in line and "Finally!" in line for line in worker.lines)
         await seen.reads_to("What are you going to do about it?")
         assert len(seen.lines) > 2
         assert seen.texts == ["customer: " + compose([]).persona.front.opening["en"][0]]
         assert {(line["type"], line["emotion"]) for line in seen.lines} == {("transcript", "angry")}
         assert not seen.streams
-        assert "[abc123]" in await worker.until("Sarah Thompson (angry)")
+        await line_of(worker, "[opening]", "Sarah Thompson (angry)")
 
 
-@pytest.mark.parametrize("executor", ["process", "thread"])
-async def test_the_customer_leaves_when_the_trainee_does(
-    executor: str, livekit_url: str, environment: dict[str, str]
-) -> None:
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_customer_in_a_thread_leaves_when_the_trainee_does(livekit: str, worker: Worker) -> None:
+    """As one in a process does."""
+    room = room_of("leaves")
+    async with calling(livekit, room) as seen:
+        await seen.hears(40)
+    await empty(livekit, room)
+    assert "trainee_left" in await line_of(worker, "[leaves]", "Call ended")
+
+
+async def test_the_customer_leaves_when_the_trainee_does(livekit_url: str, environment: dict[str, str]) -> None:
     """Within two seconds of the trainee's hanging up nobody of ours is left in the room."""
     room = room_of()
-    async with serving(livekit_url, environment, f"worker.executor={executor}") as worker:
+    async with serving(livekit_url, environment) as worker:
         async with calling(livekit_url, room) as seen:
             await seen.hears(40)
         await empty(livekit_url, room)
         assert "trainee_left" in await worker.until("Call ended")
 
 
-async def test_rooms_of_others_are_left_alone(livekit_url: str, environment: dict[str, str]) -> None:
+@pytest.mark.asyncio(loop_scope="session")
+async def test_rooms_of_others_are_left_alone(livekit: str, worker: Worker) -> None:
     """A room that is not named as ours gets no customer, and the next one that is gets one."""
-    ours = room_of()
-    async with serving(livekit_url, environment), calling(livekit_url, "someone-elses"):
-        async with calling(livekit_url, ours) as seen:
+    async with calling(livekit, "someone-elses"):
+        async with calling(livekit, room_of("ours")) as seen:
             await seen.hears(40)
-        assert await agents(livekit_url, "someone-elses") == []
+        assert await agents(livekit, "someone-elses") == []
 
 
 async def test_other_clients_get_text_streams(livekit_url: str, environment: dict[str, str]) -> None:
@@ -59,10 +66,11 @@ async def test_other_clients_get_text_streams(livekit_url: str, environment: dic
         assert not seen.lines
 
 
-async def test_a_room_nobody_claims_says_which_line_to_add(livekit_url: str, environment: dict[str, str]) -> None:
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_room_nobody_claims_says_which_line_to_add(livekit: str, worker: Worker) -> None:
     """The customer of the command line answers, and the log holds the line that would tie the scenario to one."""
     room = room_of().replace("billing-dispute-01", "3f2504e0-4f89-11d3-9a0c-0305e82c3301")
-    async with serving(livekit_url, environment) as worker, calling(livekit_url, room) as seen:
+    async with calling(livekit, room) as seen:
         await seen.hears(40)
         line = await worker.until("no persona answers scenario")
         assert '`scenarios: ["3f2504e0-4f89-11d3-9a0c-0305e82c3301"]`' in line

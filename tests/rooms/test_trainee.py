@@ -1,34 +1,14 @@
-"""Who the trainee in a room is, and rooms that would get nobody: one worker and one LiveKit server for all of them."""
-
-from collections.abc import AsyncIterator
-from pathlib import Path
+"""Who the trainee in a room is, and rooms that would get nobody."""
 
 import pytest
-import pytest_asyncio
 from livekit import api
 
 from tests.caller import calling, room_of
-from tests.conftest import plain_environment
-from tests.livekit_server import livekit_server
-from tests.worker import Worker, agents, line_of, server_api, serving
+from tests.worker import Worker, agents, line_of, server_api
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 LAST = "What are you going to do about it?"
 SORRY = "I am so sorry. I take responsibility."
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def livekit(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    async with livekit_server(tmp_path_factory.mktemp("livekit")) as url:
-        yield url
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def worker(livekit: str, guard: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worker]:
-    home = tmp_path_factory.mktemp("home")
-    options = ("worker.executor=thread", "rooms.ready_timeout=4", "worker.drain_seconds=0")
-    async with serving(livekit, plain_environment(guard, home), *options) as worker:
-        yield worker
 
 
 async def test_the_trainee_is_the_first_with_a_microphone(livekit: str, worker: Worker) -> None:

@@ -1,0 +1,27 @@
+"""One LiveKit server and one worker for all tests that need no worker of their own."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.conftest import plain_environment
+from tests.livekit_server import livekit_server
+from tests.worker import Worker, serving
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def livekit(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The URL of the shared server."""
+    async with livekit_server(tmp_path_factory.mktemp("livekit")) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def worker(livekit: str, guard: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worker]:
+    """The shared worker. Its lines are those of all tests: look for the own room's or user's."""
+    home = tmp_path_factory.mktemp("home")
+    options = ("worker.executor=thread", "rooms.ready_timeout=4", "worker.drain_seconds=0")
+    async with serving(livekit, plain_environment(guard, home), *options) as worker:
+        yield worker
