@@ -69,12 +69,13 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
                 except* NobodyCame:
                     emit(ended := Ended(reason="nobody_came"))
                 watching.cancel()
-            over = ended.passed is not None or ended.reason in OVER
-            if rooms.delete_room and over and context.room.isconnected():  # else another room may have the name by now
-                if ended.reason in OVER and trainee.others_there():
-                    emit(Notice(text="the room is closed for whoever is still in it; joining again opens a new one"))
-                await context.delete_room()
+            over = rooms.delete_room and (ended.passed is not None or ended.reason in OVER)
+            over = over and context.room.isconnected()  # else another room may have the name by now
+            if over and ended.reason in OVER and trainee.others_there():
+                emit(Notice(text="the room is closed for whoever is still in it; joining again opens a new one"))
         finally:
             with suppress(asyncio.CancelledError):  # its own task may have been cancelled before this one
                 await context.room.disconnect()
+        if over:
+            await context.delete_room()
     context.shutdown(ended.reason)
