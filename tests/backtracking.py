@@ -155,6 +155,8 @@ class Matcher:
         match what:
             case "AT_BEGINNING":
                 return at == 0 or bool(self.flags & re.MULTILINE and text[at - 1] == "\n")
+            case "AT_END_STRING":
+                return at == end
             case "AT_END":
                 return at in (end, end - 1 if text.endswith("\n") else end) or bool(
                     self.flags & re.MULTILINE and text[at] == "\n"

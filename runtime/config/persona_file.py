@@ -91,6 +91,7 @@ def examine_persona(data: bytes, file: Path) -> Reading:
 _FIELDS = "|".join(key.name for key in fields(FrontMatter))
 _KEY = re.compile(rf"^(?:{_FIELDS})[ \t]*:", re.MULTILINE)
 _ANY_KEY = re.compile(r"[A-Za-z_]\w*[ \t]*:(?:\s|$)")
+_CLOSED = re.compile(r"^---[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
 _RULE = re.compile(r"---|[-–—]*[–—][-–—]*")
 """Three hyphens, and what word processors make of them."""
 
@@ -102,7 +103,7 @@ def _split(text: str, file: Path) -> tuple[str | None, str]:
         _refuse_unopened(text, file)
         return None, text
     rest = text[opened.end() :]
-    closed = re.search(r"^---[ \t]*(?:\r?\n|\Z)", rest, re.MULTILINE)
+    closed = _CLOSED.search(rest)
     head = rest[: closed.start()] if closed else rest
     first = head.lstrip().partition("\n")[0]
     if _is_heading(first):
@@ -145,8 +146,8 @@ _NAMED = re.compile(r"[-*\s]*(?:\*\*)?(?:full )?name(?:\*\*)?:(?:\*\*)?\s*(\S.*)
 def _name(sections: tuple[Section, ...], file: Path) -> str:
     """`# Persona: NAME`, else `Name: NAME` in the profile, else the file's name in words."""
     for section in sections:
-        if section.kind == "persona" and (name := re.split("[:：]", section.title, maxsplit=1)[1:]) and name[0].strip():
-            return name[0].strip()
+        if section.kind == "persona" and (name := section.title.replace("：", ":").partition(":")[2].strip()):
+            return name
     for section in sections:
         for found in filter(None, map(_NAMED.match, section.text.splitlines())):
             return found[1].strip("* \t")

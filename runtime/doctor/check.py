@@ -2,46 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+import gc
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from itertools import islice, product
+from pathlib import Path
 
 from rich.console import Console
 
+from ..arc.agreement import disagreements
 from ..call import build
 from ..config.compose import combine, compose
-from ..config.groups import CONF, GROUPS, file_of, options, read_conf
-from ..config.persona_file import read_persona
-from ..errors import NotOffered, SpecError
+from ..config.groups import CONF, GROUPS, chosen, options, personas_folder, read_conf
+from ..config.persona_file import Reading, examine_persona
+from ..config.yaml_file import line_of, read_bytes, shown
+from ..errors import NotOffered, SpecError, suggest
 from ..redaction import clean
-from ..rooms.routing import check_claims, readable_personas
+from ..rooms.routing import check_claims
+from ..spec.persona import NAME, Persona, Phase
 from ..spec.settings import Routing
 from ..terminal.view import table
+
+Row = tuple[str, str, str]
+"""A mark (✓ fine, ✗ not fine, ! fine but not what was meant, – not installed), what it is about, and how that is."""
 
 
 def check_all(routing: Routing) -> int:
     """Checks all there is; returns the exit code, as `report` does."""
-    return report([*_files(), *_personas(), *_claims(routing), *_models()], "not installed")
+    gc.disable()  # it looks in vain through what is imported, again and again
+    personas: dict[str, Persona] = {}
+    rows = [*_files(), *check_personas(personas), *_claims(personas, routing), *_models(personas)]
+    return report(rows, "not installed")
 
 
-def report(rows: Sequence[tuple[str, str, str]], neither: str) -> int:
-    """Prints a table of what is fine (✓), not fine (✗) and `neither` (–); returns the exit code, 1 if anything is not.
-
-    A row is its mark, what it is about, and how that is.
-    """
+def report(rows: Sequence[Row], neither: str) -> int:
+    """Prints a table of what is fine (✓), not fine (✗), doubtful (!) and `neither` (–); returns the exit code, 1 if
+    anything is not fine."""
     console = Console(highlight=False)
     if console.is_terminal:
         console.print(table("", ("", "what", "how it is"), rows))
     else:  # a row is a line, however long
-        width = max(len(what) for _, what, _ in rows)
+        width = max((len(what) for _, what, _ in rows), default=0)
         for mark, what, how in rows:
-            print(f"{mark}  {what:<{width}}  {clean(how)}")
-    bad = sum(mark == "✗" for mark, _, _ in rows)
-    absent = sum(mark == "–" for mark, _, _ in rows)
-    print(f"{len(rows) - bad - absent} fine, {absent} {neither}, {bad} not fine")
-    return 1 if bad else 0
+            print(f"{mark}  {clean(what):<{width}}  {clean(how)}")
+    marks = Counter(mark for mark, _, _ in rows)
+    doubtful = f", {marks['!']} to look at" if marks["!"] else ""
+    print(f"{marks['✓']} fine, {marks['–']} {neither}{doubtful}, {marks['✗']} not fine")
+    return 1 if marks["✗"] else 0
 
 
-def _row(what: str, examine: Callable[[], str]) -> tuple[str, str, str]:
+def _row(what: str, examine: Callable[[], str]) -> Row:
     try:
         return "✓", what, examine()
     except NotOffered as error:
@@ -50,7 +62,7 @@ def _row(what: str, examine: Callable[[], str]) -> tuple[str, str, str]:
         return "✗", what, str(error)
 
 
-def _files() -> Iterator[tuple[str, str, str]]:
+def _files() -> Iterator[Row]:
     """Each config file by itself: readable YAML."""
     for file in [CONF / "config.yaml", *sorted(CONF.glob("*/*.yaml"))]:
         name = str(file.relative_to(CONF.parent))
@@ -59,37 +71,175 @@ def _files() -> Iterator[tuple[str, str, str]]:
             yield row
 
 
-def _personas() -> Iterator[tuple[str, str, str]]:
-    """Each persona with what it chooses for itself, as `persona=NAME` alone would run it."""
-    for name in options("persona"):
-        yield _row(f"persona={name}", lambda name=name: _describe(name))  # type: ignore[misc]
+def check_personas(found: dict[str, Persona]) -> Iterator[Row]:
+    """Each persona file with all that is wrong in it, and with the spec that `persona=NAME` alone would run; those that
+    can be read are added to `found`."""
+    tags = {str(read_conf(CONF / "language" / f"{name}.yaml")[0].get("base")) for name in options("language")}
+    specs: dict[tuple[tuple[str, str], ...], tuple[str, str, str]] = {}
+    for file in sorted(personas_folder().glob("*.md")):
+        what = f"persona={file.stem}"
+        if not NAME.fullmatch(file.stem):
+            yield "✗", what, f"{file.name}: a persona's name is of letters, digits, _ and -: rename the file"
+            continue
+        try:
+            reading = examine_persona(read_bytes(file), file)
+        except SpecError as error:
+            yield "✗", what, str(error)
+            continue
+        yield from (("✗", what, str(mistake)) for mistake in reading.mistakes)
+        if (persona := reading.persona) is None:
+            continue
+        found[file.stem] = persona
+        choices = tuple(sorted(chosen(persona).items()))
+        if unknown := [*_unknown_choices(choices, persona, reading)]:
+            yield from (("✗", what, line) for line in unknown)
+            continue
+        if choices not in specs:  # what a persona does not choose is the same for all
+            specs[choices] = _spec(file)
+        mark, how, base = specs[choices]
+        wrong = [*_foreign_keys(persona, reading, tags), *_uneven(persona.front.phases, reading, file)]
+        if mark != "✓":
+            yield mark, what, how
+        yield from (("✗", what, line) for line in wrong)
+        if mark == "✓" and not wrong:
+            yield mark, what, _summary(persona)
+        yield from (
+            ("!", what, line) for line in [*_foreign_prompt(persona, base, reading), *_otherwise(persona, reading)]
+        )
+    if not found:
+        yield "✗", "personas", f"no persona in {personas_folder()} can be used"
 
 
-def _describe(name: str) -> str:
-    spec = compose([f"persona={name}"])
-    build.check(spec)
-    front = spec.persona.front
-    held = {"sections": spec.persona.sections, "facts": front.facts, "cues": front.cues, "endings": front.endings}
-    return f"{spec.persona.name}: " + ", ".join(f"{len(things)} {what}" for what, things in held.items())
+def _spec(file: Path) -> tuple[str, str, str]:
+    """Whether what a persona chooses makes a spec, as a mark and why not, and the language of its calls."""
+    base = ""
+
+    def examine() -> str:
+        nonlocal base
+        spec = compose([f"persona={file.stem}"])
+        base = spec.language.base
+        build.check(spec)
+        return ""
+
+    mark, _, how = _row("", examine)
+    return mark, how, base
 
 
-def _readable(persona: str) -> bool:
-    try:
-        read_persona(file_of(persona))
-    except SpecError:
-        return False
-    return True
+def _summary(persona: Persona) -> str:
+    front = persona.front
+    held = {"sections": persona.sections, "facts": front.facts, "cues": front.cues, "endings": front.endings}
+    return f"{persona.name}: " + ", ".join(f"{len(things)} {what}" for what, things in held.items())
 
 
-def _claims(routing: Routing) -> Iterator[tuple[str, str, str]]:
+def _at(reading: Reading, persona: Persona, path: Sequence[int | str], what: str) -> str:
+    """A line about a value of the front matter."""
+    line = line_of(reading.node, path) if reading.node else None
+    return str(SpecError(what, file=persona.file, line=line))
+
+
+def _unknown_choices(choices: tuple[tuple[str, str], ...], persona: Persona, reading: Reading) -> Iterator[str]:
+    for group, option in choices:
+        if option not in (known := options(group)):
+            what = f"{group}: there is no {group} {shown(option)}{suggest(option, known)}"
+            yield _at(reading, persona, (group,), what)
+
+
+def _foreign_keys(persona: Persona, reading: Reading, tags: set[str]) -> Iterator[str]:
+    """Texts for a language that there is not: nobody would ever say them. A line for each such key."""
+    places: dict[str, list[tuple[int | str, ...]]] = {}
+    for path in _texts(persona.front):
+        if (tag := str(path[-1])) and tag not in tags:
+            places.setdefault(tag, []).append(path)
+    for tag, paths in islice(places.items(), 10):
+        more = f", here and in {len(paths) - 1} more places" if len(paths) > 1 else ""
+        key = ".".join(map(str, paths[0]))[:200]
+        yield _at(reading, persona, paths[0], f"{key}: no language is called {shown(tag)}{suggest(tag, tags)}{more}")
+
+
+def _texts(value: object, path: tuple[int | str, ...] = ()) -> Iterator[tuple[int | str, ...]]:
+    """Where texts by language stand below this value: the last step of each path is the language."""
+    if is_dataclass(value):
+        for part in fields(value):
+            yield from _texts(getattr(value, part.name), (*path, part.name))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(item, tuple):
+                yield (*path, key)
+            else:
+                yield from _texts(item, (*path, key))
+    elif isinstance(value, tuple):
+        for i, item in enumerate(value):
+            yield from _texts(item, (*path, i))
+
+
+def _uneven(phases: Sequence[Phase], reading: Reading, file: Path) -> Iterator[str]:
+    """Stretches of mood that no phase is for, or two, and phases that run backwards."""
+
+    def at(i: int, what: str) -> str:
+        line = line_of(reading.node, ("phases", i, "mood")) if reading.node else None
+        return str(SpecError(f"phases: {what}", file=file, line=line))
+
+    for i, phase in enumerate(phases):
+        if phase.mood[0] > phase.mood[1]:
+            yield at(i, f"mood {phase.mood[0]}-{phase.mood[1]} of {shown(phase.name)} runs backwards")
+    order = sorted((i for i, p in enumerate(phases) if p.mood[0] <= p.mood[1]), key=lambda i: phases[i].mood)
+    if not order:
+        return
+    if (low := phases[order[0]].mood[0]) > 0:
+        yield at(order[0], f"no phase is for mood {_stretch(0, low - 1)}")
+    top = order[0]
+    for i in islice(order, 1, None):
+        low, high = phases[i].mood
+        reached = phases[top].mood[1]
+        if low <= reached:
+            both = f"{shown(phases[top].name)} and {shown(phases[i].name)}"
+            yield at(i, f"{both} are both for mood {_stretch(low, min(high, reached))}")
+        elif low > reached + 1:
+            yield at(i, f"no phase is for mood {_stretch(reached + 1, low - 1)}")
+        top = i if high > reached else top
+    if (reached := phases[top].mood[1]) < 100:
+        yield at(top, f"no phase is for mood {_stretch(reached + 1, 100)}")
+
+
+def _stretch(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}-{high}"
+
+
+_SCRIPTS = {
+    "ar": {"ARABIC"}, "el": {"GREEK"}, "fa": {"ARABIC"}, "he": {"HEBREW"}, "hi": {"DEVANAGARI"},
+    "ja": {"HIRAGANA", "KATAKANA", "CJK"}, "km": {"KHMER"}, "ko": {"HANGUL"}, "lo": {"LAO"}, "my": {"MYANMAR"},
+    "ru": {"CYRILLIC"}, "th": {"THAI"}, "uk": {"CYRILLIC"}, "ur": {"ARABIC"}, "zh": {"CJK"},
+}  # fmt: skip
+"""The scripts of languages that are not written in Latin letters, by base tag."""
+_SAMPLE = 4000
+"""Characters of a prompt whose script is looked at."""
+
+
+def _foreign_prompt(persona: Persona, base: str, reading: Reading) -> Iterator[str]:
+    """A prompt in letters that the call's language does not have."""
+    letters = Counter(unicodedata.name(c, "").partition(" ")[0] for c in persona.prose[:_SAMPLE] if c.isalpha())
+    script, most = letters.most_common(1)[0] if letters else ("", 0)
+    if base and most > 0.8 * letters.total() and script not in _SCRIPTS.get(base, {"LATIN"}):
+        what = f"the prompt is in {script.title()} letters, and the call's language is {base}"
+        yield str(
+            SpecError(f"{what}: choose another `language`, or translate it", file=persona.file, line=reading.prose_line)
+        )
+
+
+def _otherwise(persona: Persona, reading: Reading) -> Iterator[str]:
+    for line in islice(disagreements(persona), 10):
+        yield _at(reading, persona, line.partition(":")[0].split("."), line)
+
+
+def _claims(personas: Mapping[str, Persona], routing: Routing) -> Iterator[Row]:
     """Scenarios that would not find their persona: a worker refuses to start with them."""
-    for problem in check_claims(readable_personas(), routing):
+    for problem in islice(check_claims(personas, routing), 100):
         yield "✗", "scenarios", problem
 
 
-def _models() -> Iterator[tuple[str, str, str]]:
+def _models(personas: Mapping[str, Persona]) -> Iterator[Row]:
     """Each model with every voice, language and VAD."""
-    persona = next(filter(_readable, options("persona")), None)
+    persona = min(personas, key=lambda name: len(personas[name].prose), default=None)
     if persona is None:
         return
     for model in options("model"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from ..arc.agreement import disagreements
 from ..call.plan import TABLE, Plan, Way, kind_of, plan
 from ..config.compose import compose, reread
 from ..config.groups import chosen
@@ -35,9 +36,11 @@ def show_plan(spec: SessionSpec, settings: Settings, overrides: Sequence[str]) -
     kind = kind_of(spec)
     rows = [(row.what, row.ways[kind].how.value, _when(row.ways[kind])) for row in TABLE.values()]
     console.print(table(f"model={spec.choices['model']} ({kind.value})", ("an edit of", "is applied", "when"), rows))
+    new = _with_draft(spec, Path(settings.draft), overrides) if settings.draft else spec
+    for line in disagreements(new.persona):
+        console.print(Text(f"! {line}"), soft_wrap=True)
     if settings.draft is None:
         return
-    new = _with_draft(spec, Path(settings.draft), overrides)
     steps = plan(spec, new, audio=True)
     console.print(Text(f"\n{clean(settings.draft)}: {_summary(steps)}"), style="bold")
     for change in steps.changes:

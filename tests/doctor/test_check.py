@@ -1,0 +1,88 @@
+"""`mode=check`: all that is wrong with persona files, each with its line; what is only doubtful does not fail it."""
+
+import os
+from pathlib import Path
+
+from tests.conftest import ROOT, Run
+
+PHASES = "{name: low, mood: 0-30}, {name: middle, mood: 25-60}, {name: top, mood: 70-90}, {name: last, mood: 99-95}"
+THAI = "คุณคือสมชาย ลูกค้าที่ไม่พอใจ โกรธมาก และไม่ยอมวางสาย\n"
+SARAH = (ROOT / "personas" / "sarah_thompson.md").read_text()
+FILES = {
+    "agreed": SARAH.replace("scenarios:", "#"),
+    "forgotten": SARAH.replace("scenarios:", "#").replace("number: CUST-2847", "number: CUST-9999"),
+    "keys": "---\nopening: {eng: Hi.}\ncues:\n  sorry: {say: {eng: [Good.], th: [ดี], '': [Mm.]}}\n---\nYou are Bill.\n",
+    "phases": f"---\nphases: [{PHASES}]\n---\nYou are Bill.\n",
+    "even": "---\nphases: [{name: b, mood: 51-100}, {name: a, mood: 0-50}]\n---\nYou are Bill.\n",
+    "thai": f"---\nlanguage: en\nmodel: openai_realtime\n---\n{THAI}",
+    "latin": "---\nlanguage: th\nmodel: openai_realtime\n---\nYou are Bill, and you are cross.\n",
+    "chosen": f"---\nmodel: openai_realtime\n---\n{THAI}",
+    "choices": "---\nvoice: brite\nlanguage: xx\n---\nYou are Bill.\n",
+    "many": '---\nname: "Bill\nmood: high\nfoo: 3\n---\nYou are Bill.\n',
+    "unopened": "name: Bill\nmood: 3\n---\nYou are Bill.\n",
+    "bad name": "You are Bill.\n",
+}
+
+
+def test_check_tells_all_that_is_wrong_with_personas_and_what_is_only_doubtful(run: Run, personas: Path) -> None:
+    """Through the command, in a folder without the default persona: each mistake is a line with file, line and choices;
+    a doubt is marked `!` and is no mistake."""
+    for name, text in FILES.items():
+        (personas / f"{name}.md").write_text(text)
+    os.mkfifo(personas / "pipe.md")
+    result = run("mode=check", f"personas_dir={personas}")
+    assert result.code == 1 and result.err == ""
+    found: dict[str, list[str]] = {}
+    for row in result.out.splitlines():
+        if "persona=" in row:
+            mark, _, rest = row.partition("  persona=")
+            name = next(name for name in [*FILES, "pipe"] if rest.startswith(f"{name} "))
+            found.setdefault(name, []).append(f"{mark} {rest.removeprefix(name).strip().removeprefix(f'{personas}/')}")
+    assert found.pop("bad name")[0].startswith("✗ bad name.md: a persona's name is of letters")
+    assert {name: [line.partition(": ")[0] for line in lines] for name, lines in found.items()} == {
+        "agreed": ["✓ Sarah Thompson"],
+        "forgotten": ["✓ Sarah Thompson", "! forgotten.md:24"],
+        "keys": ["✗ keys.md:2"],
+        "phases": ["✗ phases.md:2"] * 4,
+        "even": ["✓ Even"],
+        "thai": ["✓ Thai", "! thai.md:5"],
+        "latin": ["✓ Latin", "! latin.md:5"],
+        "chosen": ["✓ Chosen"],
+        "choices": ["✗ choices.md:3", "✗ choices.md:2"],
+        "many": ["✗ many.md:2", "✗ many.md:3", "✗ many.md:4"],
+        "unopened": ["✗ unopened.md:1"],
+        "pipe": ["✗ pipe.md"],
+    }
+    assert "the fact says CUST-2847, and the prose says `Account number: CUST-9999`" in found["forgotten"][1]
+    assert (
+        "opening.eng: no language is called 'eng'; did you mean en? (choices: en, th), here and in 1 more"
+        in found["keys"][0]
+    )
+    for line, said in zip(
+        found["phases"], ["runs backwards", "both for mood 25-30", "mood 61-69", "mood 91-100"], strict=True
+    ):
+        assert said in line
+    assert "Thai letters" in found["thai"][1] and "language is en" in found["thai"][1]
+    assert result.out.splitlines()[-1].endswith(" 3 to look at, 13 not fine")
+
+
+def test_doubts_alone_do_not_fail_a_check(run: Run, personas: Path) -> None:
+    """What a team has checked in for years does not break its CI."""
+    (personas / "bill.md").write_text(FILES["forgotten"])
+    result = run("mode=check", f"personas_dir={personas}")
+    assert result.code == 0 and result.out.splitlines()[-1].endswith(" 1 to look at, 0 not fine")
+
+
+def test_plan_tells_that_a_draft_contradicts_itself(run: Run, personas: Path) -> None:
+    """Before it is saved: the fact that was forgotten."""
+    draft = personas / "draft.md"
+    draft.write_text(FILES["forgotten"])
+    result = run("mode=plan", f"draft={draft}")
+    assert result.code == 0
+    assert "! facts.account: the fact says CUST-2847, and the prose says `Account number: CUST-9999`" in result.out
+
+
+def test_a_folder_without_a_persona_that_can_be_used_is_not_fine(run: Run, personas: Path) -> None:
+    """An empty or wrong folder must not look like one that was checked."""
+    result = run("mode=check", f"personas_dir={personas}")
+    assert result.code == 1 and f"no persona in {personas} can be used" in result.out
