@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ Identity = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SavedFiles:
     """Files that were saved at about the same time.
 
     `at`: Unix time of the save, in seconds. `changed` holds files whose bytes differ from before (new, deleted and
@@ -43,7 +43,7 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class _FileState:
     """A file as it was found: what it holds (a hash, or one of the below), its stat just before it was read, and when
     that was."""
 
@@ -59,12 +59,15 @@ class _State:
 
 _UNREADABLE = b"unreadable"
 _EMPTY = b"empty"
-_ABSENT = _State(b"absent")
-_UNSETTLED = {_UNREADABLE, _EMPTY, _ABSENT.content}
+_ABSENT = _FileState(b"absent")
+_MAY_BE_HALFWAY = {_UNREADABLE, _EMPTY, _ABSENT.content}
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _Unsettled:
+    """A file that is empty, missing or unreadable, maybe only halfway through a save: which of these, since when
+    (`time.monotonic`), and the Unix time of the save."""
+
     content: bytes
     since: float
     at: float
@@ -75,40 +78,48 @@ class Snapshot:
 
     def __init__(self, folders: Sequence[Path], is_ours: Callable[[Path], bool]) -> None:
         self.folders = folders
-        self.standing: Mapping[Path, Identity | None] = {}
+        self.found_folders: Mapping[Path, Identity | None] = {}
         """What the folders were at the last scan (None: not there), and those below them."""
+        self.scan_seconds = 0.0
+        """What the last scan took of a core."""
         self._is_ours = is_ours
-        self._verdicts: dict[str, Path | None] = {}
-        self._held: dict[Path, _Held] = {}
+        self._known: dict[str, Path | None] = {}
+        self._unsettled: dict[Path, _Unsettled] = {}
         self._scanned = time.time()
-        self._states = {path: _look(path, _ABSENT) for path in self._files()}
+        self._states = {path: _state_of(path, _ABSENT) for path in self._files()}
 
-    def due(self) -> float | None:
+    def saved_since(self, since: float, known: Iterable[Path]) -> SavedFiles | None:
+        """The files that were saved at this Unix time or later, and those that were known then and are gone."""
+        times = {path: state.moved_at for path, state in self._states.items() if state.moved_at >= since}
+        times |= {path: self._scanned for path in known if self._states.get(path, _ABSENT) is _ABSENT}
+        return SavedFiles(max(times.values()), frozenset(times), frozenset()) if times else None
+
+    def settles_in(self) -> float | None:
         """Seconds until a file that is held back has settled; None when there is none."""
-        if not self._held:
+        if not self._unsettled:
             return None
-        return max(0.0, min(held.since for held in self._held.values()) + SETTLE - time.monotonic())
+        return max(0.0, min(hold.since for hold in self._unsettled.values()) + SETTLE - time.monotonic())
 
-    def scan(self) -> Saved | None:
+    def scan(self) -> SavedFiles | None:
         """What was saved since the last scan, but for files that may be halfway through a save."""
-        before, self._scanned = self._scanned, time.time()
-        held: dict[Path, _Held] = {}
+        before, self._scanned, began = self._scanned, time.time(), time.thread_time()
+        unsettled: dict[Path, _Unsettled] = {}
         changed: dict[Path, float] = {}
         same: dict[Path, float] = {}
         files = self._files()
         for path in files | self._states.keys():
             old = self._states.get(path, _ABSENT)
-            new = _look(path, old) if path in files else _ABSENT
-            hold = self._held.get(path)
+            new = _state_of(path, old) if path in files else _ABSENT
+            hold = self._unsettled.get(path)
             if new is old and not hold:
                 continue
             now = time.time()
             at = new.moved_at if before - LATE <= new.moved_at <= now else now
-            if new.content in _UNSETTLED and new.content != old.content:
+            if new.content in _MAY_BE_HALFWAY and new.content != old.content:
                 if not hold or hold.content != new.content:
-                    hold = _Held(new.content, time.monotonic(), at)
+                    hold = _Unsettled(new.content, time.monotonic(), at)
                 if time.monotonic() < hold.since + SETTLE:
-                    held[path] = hold
+                    unsettled[path] = hold
                     continue
                 at = hold.at
             if new.content != old.content:
@@ -118,15 +129,16 @@ class Snapshot:
             self._states[path] = new
             if new is _ABSENT:
                 del self._states[path]
-        self._held = held
+        self._unsettled = unsettled
+        self.scan_seconds = time.thread_time() - began
         times = changed | same
-        return Saved(max(times.values()), frozenset(changed), frozenset(same)) if times else None
+        return SavedFiles(max(times.values()), frozenset(changed), frozenset(same)) if times else None
 
     def _files(self) -> set[Path]:
         """The files that are ours. Notes on the way what the folders are."""
         # By name, kept from scan to scan: to make and compare thousands of paths takes longer than to list them.
-        verdicts: dict[str, Path | None] = {}
-        standing: dict[Path, Identity | None] = dict.fromkeys(self.folders)
+        known: dict[str, Path | None] = {}
+        found_folders: dict[Path, Identity | None] = dict.fromkeys(self.folders)
         for folder in self.folders:
             seen: set[Identity] = set()
             places = [folder]
@@ -142,20 +154,20 @@ class Snapshot:
                 except OSError:
                     continue
                 seen.add(identity)
-                standing[place] = identity
+                found_folders[place] = identity
                 for entry in entries:
                     if not _is_folder(entry):
-                        verdicts[entry.path] = self._verdict(entry.path)
+                        known[entry.path] = self._ours(entry.path)
                     elif not entry.name.startswith("."):
                         # Links last, so that a folder that is reached both ways goes by its own name.
                         places.insert(0 if entry.is_symlink() else len(places), Path(entry.path))
-        self.standing, self._verdicts = standing, verdicts
-        return {path for path in verdicts.values() if path}
+        self.found_folders, self._known = found_folders, known
+        return {path for path in known.values() if path}
 
-    def _verdict(self, name: str) -> Path | None:
+    def _ours(self, name: str) -> Path | None:
         """The path if it is one of ours."""
-        if name in self._verdicts:
-            return self._verdicts[name]
+        if name in self._known:
+            return self._known[name]
         path = Path(name)
         return path if self._is_ours(path) else None
 
@@ -167,7 +179,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _look(path: Path, old: _State) -> _State:
+def _state_of(path: Path, old: _FileState) -> _FileState:
     """The file's state: `old` itself when it was read long enough after its stat last moved."""
     try:
         status = os.stat(path)
@@ -186,10 +198,10 @@ def _look(path: Path, old: _State) -> _State:
     except FileNotFoundError:
         return _ABSENT
     except OSError:
-        return _State(_UNREADABLE, _signature(status), now)
+        return _FileState(_UNREADABLE, _signature(status), now)
     if len(data) > READ_LIMIT:
         data = data[:READ_LIMIT] + b"%d %d" % (status.st_size, status.st_mtime_ns)
-    return _State(hashlib.sha256(data).digest() if data else _EMPTY, _signature(status), now)
+    return _FileState(hashlib.sha256(data).digest() if data else _EMPTY, _signature(status), now)
 
 
 def _signature(status: os.stat_result) -> tuple[int, ...]:

@@ -6,13 +6,16 @@ import asyncio
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 
 from ..call import build
 from ..config.compose import compose_config, read_settings, reread, resolve
-from ..config.groups import CONF, GROUPS, PROGRAM_GROUPS, file_of, personas_folder
+from ..config.groups import CONF, GROUPS, PROGRAM_GROUPS, chosen, file_of, personas_folder
 from ..config.mistakes import readable_errors
 from ..config.persona_file import read_persona
 from ..errors import SpecError, shown_path
@@ -20,32 +23,50 @@ from ..events import Change, How
 from ..spec.persona import NAME
 from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import Settings
-from .watch import Saved, saves
+from .watch import RETRY, SavedFiles, saves
 
 logger = logging.getLogger(__name__)
 
-KEPT = 64
-"""Specs that are kept ready although no call follows them."""
+KEPT = 512
+"""Specs that are kept although no call subscribes to them; those that were asked for longest ago go first."""
+
+GATHER = 0.2
+"""Seconds without a save after which the training lead is told of those before, in one line."""
+
+SHOWN = 3
+"""Files, or mistakes, that such a line names; of more it says how many."""
 
 PROGRAM_FIELDS = {"routing": How.NEXT_CALL, "rooms": How.NEXT_CALL, "reload": How.NEXT_CALL}
 """When what the program itself is told takes effect; whatever is not named here, with a restart."""
 
+Say = Callable[[str], None]
+"""Takes a line for the training lead."""
 Renewed = Callable[[float, bool], None]
-"""Told of each save of the files: its Unix time, and whether any file is wrong since."""
-Take = Callable[[AnyEdit], None]
+"""Told of each save, once all that it touches was checked: its Unix time, and whether any file is wrong."""
+Subscriber = Callable[[AnyEdit], None]
+"""Takes a call's spec and each later edit of it."""
+Choices = frozenset[tuple[str, str]]
+"""What is asked for: options by group, in the command line's place."""
 
 
 @dataclass(slots=True)
 class _Entry:
-    """What was asked for once: its last good spec, why there is no newer one, and the calls that follow it."""
+    """The last good spec for some choices, why there is no newer one, and the calls that run on it.
+
+    `generation` is that of the files which it was last composed from, with or without success.
+    """
 
     spec: SessionSpec
+    generation: int
     error: str = ""
-    followers: list[Take] = field(default_factory=list)
+    subscribers: list[Subscriber] = field(default_factory=list)
 
 
 class SpecStore:
     """Gives out specs, and each later edit of them.
+
+    Each save that is noticed begins a new generation of the files that it touches. An entry that was composed from an
+    older one is stale: at once composed anew if a call subscribes to it, else when it is asked for.
 
     Args:
         overrides: the command line's own; no edit overrides them.
@@ -58,158 +79,291 @@ class SpecStore:
         self._overrides = list(overrides)
         self._audio = audio
         self._since = since
-        self._entries: dict[frozenset[tuple[str, str]], _Entry] = {}
-        self._composing: dict[frozenset[tuple[str, str]], asyncio.Future[SessionSpec]] = {}
+        self._entries: dict[Choices, _Entry] = {}
+        self._composing: dict[Choices, asyncio.Future[SessionSpec]] = {}
+        self._generation = 0
+        self._persona_generations: dict[Path, int] = {}
+        self._conf_generation = 0
+        # Of the present generation of conf/: specs from which those of other personas are made without composing, and
+        # which combinations of options were tried.
+        self._composed: dict[Choices, list[SessionSpec]] = {}
+        self._tried: set[tuple[Choices, Choices]] = set()
+        self._unchecked: deque[Path | Choices] = deque()
+        self._quiet, self._came = asyncio.Event(), asyncio.Event()  # no call waits for an edit; there was a save
+        self._quiet.set()
+        self._saved_at = since
+        self._unreported: SavedFiles | None = None
+        self._followed: set[Path] = set()
         self.settings = settings
         self.problems: dict[str, str] = {}
         """What is wrong with the files as they are now, by persona file; with the program's own, by "settings"."""
 
     async def find(self, choices: Mapping[str, str]) -> SessionSpec:
-        """The spec for these options by group, in the command line's place; composed if nobody asked for it before.
+        """The spec for these options by group, in the command line's place, as the files are now; the last good one
+        where they are faulty.
 
         Raises:
             SpecError: there is none, and never was a good one.
         """
         asked = frozenset(choices.items())
-        if asked not in self._entries:
-            if asked not in self._composing:  # rooms that open at once share one composing
-                composing = asyncio.get_running_loop().run_in_executor(None, self._compose, choices)
-                composing.add_done_callback(lambda _: self._composing.pop(asked))
-                self._composing[asked] = composing
-            spec = await asyncio.shield(self._composing[asked])
+        while (entry := self._entries.get(asked)) is None or not self._is_fresh(entry):
+            composing = self._composing.get(asked) or self._compose_in_thread(asked)
+            await asyncio.wait([composing])
             if asked not in self._entries:
-                self.put(choices, spec)
+                composing.result()  # raises what is wrong
         self._entries[asked] = self._entries.pop(asked)  # the latest asked for comes last
-        return self._entries[asked].spec
-
-    async def stock(self, personas: Iterable[str], say: Callable[[str], None]) -> None:
-        """Composes what rooms will ask for before they do; says which personas no room can have."""
-        for name in personas:
-            try:
-                await self.find({"persona": name})
-            except SpecError as error:
-                say(f"{error}; no room gets this persona until it is put right")
+        return entry.spec
 
     def put(self, choices: Mapping[str, str], spec: SessionSpec) -> None:
         """Keeps a spec that was composed elsewhere."""
-        self._entries[frozenset(choices.items())] = _Entry(spec)
-        idle = [asked for asked, entry in self._entries.items() if not entry.followers]
-        for asked in idle[:-KEPT]:
-            del self._entries[asked]
+        asked = frozenset(choices.items())
+        if not self._generation:
+            self._composed.setdefault(_but_persona(asked), []).append(spec)
+            self._tried.add(_combination(asked, spec))
+        self._add(asked, _Entry(spec, self._generation))
 
     @property
     def specs(self) -> list[SessionSpec]:
-        """All last good specs."""
-        return [entry.spec for entry in self._entries.values()]
+        """All specs that the next call would get as they are. Stale ones are not among them."""
+        return [entry.spec for entry in self._entries.values() if self._is_fresh(entry)]
 
-    def follow(self, choices: Mapping[str, str], take: Take) -> Callable[[], None]:
-        """Gives a call its spec at once and every later edit as it comes; returns what ends that, after `find`."""
+    def subscribe(self, choices: Mapping[str, str], subscriber: Subscriber) -> Callable[[], None]:
+        """Gives a call its spec at once and every later edit as it comes; returns what ends that. Only after `find` or
+        `put`."""
         entry = self._entries[frozenset(choices.items())]
-        entry.followers.append(take)
-        take(Edit(entry.spec))
-        return lambda: entry.followers.remove(take)
+        entry.subscribers.append(subscriber)
+        subscriber(Edit(entry.spec))
+        return lambda: entry.subscribers.remove(subscriber)
 
-    async def keep(self, say: Callable[[str], None], renewed: Renewed = lambda at, wrong: None) -> None:
-        """Watches the files for ever. `say` gets lines for the training lead."""
-        unread: asyncio.Queue[Saved] = asyncio.Queue()
-        watched = saves([CONF, personas_folder()], is_ours, say)  # which reports what is saved from here on
-        if missed := _saved_between(self._since, time.time()):
-            unread.put_nowait(Saved(time.time(), missed, frozenset()))
+    async def watch(
+        self,
+        say: Say,
+        renewed: Renewed = lambda at, wrong: None,
+        *,
+        stock: Iterable[str] = (),
+        check: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        """Watches the files for ever, whatever happens to one of them or in a callback.
 
-        async def read() -> None:
-            async for saved in watched:
-                unread.put_nowait(saved)
+        Calls get their edits first, then all else that was saved is checked.
+
+        Args:
+            say: takes lines for the training lead.
+            renewed: see there.
+            stock: personas that rooms will ask for; composed first, when there is nothing to do for calls.
+            check: called in a thread after each save; returns lines on what is wrong with the files taken together.
+        """
+
+        say = partial(_isolated, "a line could not be shown", say)
+        self._saved_at = time.time()
+        self._unchecked.extend(frozenset({("persona", name)}) for name in stock)
+        unread: asyncio.Queue[SavedFiles] = asyncio.Queue()
+
+        def count() -> None:
+            if not self._unchecked:
+                _isolated("an edit could not be counted", renewed, self._saved_at, bool(self._wrong()))
 
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(read())
+            tasks.create_task(self._read(unread, say))
+            tasks.create_task(self._check_rest(count, say, check))
             while True:
                 saved = await unread.get()
                 while not unread.empty():  # what was saved while specs were composed is one edit
                     saved = _together(saved, unread.get_nowait())
-                renewed(saved.at, await self._renew(saved, say))
+                self._quiet.clear()
+                try:
+                    await self._publish(saved)
+                except Exception as error:  # one save must not end the watching
+                    logger.exception("a save could not be handled")
+                    say(f"a save could not be handled ({_one_line(error)}); the files are watched as before")
+                self._saved_at, self._unreported = saved.at, _together(self._unreported, saved)
+                count()
+                self._quiet.set()
+                self._came.set()
 
-    async def _renew(self, saved: Saved, say: Callable[[str], None]) -> bool:
-        """Gives every call what the save makes of its spec; returns whether any file is wrong."""
-        files = tuple(sorted(shown_path(path) for path in saved.changed | saved.same))
-        program: tuple[Change, ...] = ()
-        problem = ""
+    async def _check_rest(self, count: Callable[[], None], say: Say, check: Callable[[], Iterable[str]]) -> None:
+        """Checks what no call subscribes to, one by one and not while calls get their edits; then tells of it."""
+        while True:
+            await self._quiet.wait()
+            self._came.clear()
+            try:
+                if self._unchecked:
+                    await self._check(self._unchecked.popleft(), say)
+                    count()
+                elif self._unreported is None:
+                    await self._came.wait()
+                else:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(GATHER):
+                            await self._came.wait()
+                            continue  # that one is told of too
+                    saved, followed = self._unreported, self._followed
+                    self._unreported, self._followed = None, set()
+                    for line in await asyncio.to_thread(self._report, saved, followed, check):
+                        say(line)
+            except Exception as error:
+                logger.exception("a file could not be checked")
+                say(f"a file could not be checked ({_one_line(error)})")
+
+    async def _read(self, unread: asyncio.Queue[SavedFiles], say: Say) -> None:
+        """Passes on what is saved; begins anew where that fails."""
+        since = self._since
+        while True:
+            try:
+                # In a thread, as it reads every file.
+                known = [file_of(entry.spec.choices["persona"]) for entry in self._entries.values()]
+                watched = await asyncio.to_thread(saves, [CONF, personas_folder()], is_ours, say, since, known)
+                async with aclosing(watched):
+                    async for saved in watched:
+                        since = saved.at
+                        unread.put_nowait(saved)
+            except Exception as error:
+                logger.exception("the files could not be watched")
+                say(f"the files could not be watched ({_one_line(error)}); trying again in {RETRY:g} s")
+            await asyncio.sleep(RETRY)
+
+    async def _publish(self, saved: SavedFiles) -> None:
+        """Gives every call what the save makes of its spec, and notes what else is to be checked."""
         touched = saved.changed | saved.same  # what ends with the bytes it had may have been read halfway
+        program: tuple[Change, ...] = ()
+        faulty = ""
         if any(_is_programs(path) for path in touched):
             try:
                 program = await asyncio.to_thread(self._renew_settings)
                 self.problems.pop("settings", None)
-            except SpecError as error:
-                self.problems["settings"] = problem = str(error)
-        for path in touched:
-            await asyncio.to_thread(self._look_at, path)
-        for asked in [asked for asked, entry in self._entries.items() if not entry.followers and _gone(entry.spec)]:
-            del self._entries[asked]
+            except SpecError as error:  # then conf/ stays as it was for everybody
+                self.problems["settings"] = faulty = str(error)
+        self._begin_generation(touched, conf=not faulty)
+        files = tuple(sorted(shown_path(path) for path in touched))
         followed: set[Path] = set()
         for asked, entry in list(self._entries.items()):
-            edit = await self._edited(dict(asked), entry, touched, problem)
-            edit = replace(edit, at=saved.at, files=files)
-            if isinstance(edit, FaultyEdit):
-                entry.error = edit.error
-            else:
-                entry.spec, entry.error = edit.spec, ""
-                edit = replace(edit, program=program)
-            if entry.followers:
-                followed |= {file_of(entry.spec.choices["persona"])}
-            for take in list(entry.followers):
-                try:
-                    take(edit)
-                except Exception:  # one call that cannot be told must not keep the others from being told
-                    logger.exception("a call did not take an edit")
-        errors = {
-            file_of(entry.spec.choices["persona"]): entry.error for entry in self._entries.values() if entry.error
-        }
-        wrong = next((error for error in (*self.problems.values(), *errors.values())), "")
-        # Calls that are on say themselves what they got.
-        for path in sorted(
-            path for path in saved.changed if path not in followed and (is_persona(path) or not followed)
-        ):
-            if path.exists():
-                own = self.problems.get(str(path)) or errors.get(path) if is_persona(path) else wrong
-                say(f"{shown_path(path)} saved: {own or 'the next call has it'}")
-            else:
-                say(f"{shown_path(path)} is gone: no further call has it")
-        return bool(wrong)
-
-    def _look_at(self, path: Path) -> None:
-        """Notes what is wrong with a persona that nobody may have asked for yet."""
-        self.problems.pop(str(path), None)
-        if is_persona(path) and path.exists():
-            try:
-                read_persona(path)
-            except SpecError as error:
-                self.problems[str(path)] = str(error)
-
-    async def _edited(self, choices: dict[str, str], entry: _Entry, touched: frozenset[Path], problem: str) -> AnyEdit:
-        """What a save makes of one spec."""
-        if problem:
-            return FaultyEdit(problem)
-        try:
+            if not entry.subscribers:
+                continue
+            if not faulty:
+                await self.find(dict(asked))
             persona = file_of(entry.spec.choices["persona"])
-            if not persona.exists():
-                raise SpecError("this file is gone", file=persona)
-            if not entry.error and all(is_persona(path) for path in touched):
-                if persona not in touched:
-                    return Edit(entry.spec)
-                if spec := await asyncio.to_thread(reread, entry.spec):
-                    return Edit(spec)
-            return Edit(await asyncio.to_thread(self._compose, choices))
-        except SpecError as error:
-            return FaultyEdit(str(error))
-        except Exception as error:  # a mistake of ours must end neither the watching nor a call
-            logger.exception("composing failed")
-            return FaultyEdit(f"{type(error).__name__}: {error}")
+            followed.add(persona)
+            edit: AnyEdit = (
+                FaultyEdit(faulty or entry.error, at=saved.at, files=files)
+                if faulty or entry.error
+                else Edit(entry.spec, at=saved.at, files=files, program=program)
+            )
+            for subscriber in list(entry.subscribers):
+                _isolated("a call did not take an edit", subscriber, edit)
+        self._unchecked.extendleft(path for path in touched - followed if is_persona(path))
+        # The latest asked for first.
+        idle = [asked for asked, entry in self._entries.items() if not (entry.subscribers or self._is_fresh(entry))]
+        self._unchecked.extend(reversed(idle))
+        self._followed |= followed
 
-    def _compose(self, choices: Mapping[str, str]) -> SessionSpec:
-        overrides = self._with(choices)
-        with readable_errors(overrides):
-            cfg = compose_config(overrides)
-            spec = resolve(cfg, cfg.hydra)
-        self.check(spec)
+    def _begin_generation(self, touched: Iterable[Path], *, conf: bool) -> None:
+        self._generation += 1
+        for path in touched:
+            if is_persona(path):
+                self.problems.pop(str(path), None)
+                self._persona_generations[path] = self._generation
+            elif conf and self._conf_generation < self._generation:
+                self._conf_generation = self._generation
+                self._composed, self._tried = {}, set()  # new ones: a thread may still write to the old
+
+    async def _check(self, what: Path | Choices, say: Say) -> None:
+        """Notes what is wrong with a persona file, or with a spec that no call subscribes to.
+
+        After an edit of conf/ one spec of each combination of options is composed, which finds whatever is wrong with
+        it; the others stay stale.
+        """
+        if isinstance(what, Path):
+            if problem := await asyncio.to_thread(_problem_of, what):
+                self.problems[str(what)] = problem
+            return
+        entry = self._entries.get(what)
+        if entry is None:
+            try:
+                await self.find(dict(what))
+            except SpecError as error:
+                say(f"{error}; no room gets this persona until it is put right")
+            return
+        if entry.subscribers or self._is_fresh(entry):
+            return
+        persona = file_of(entry.spec.choices["persona"])
+        if not await asyncio.to_thread(persona.exists):
+            self._entries.pop(what, None)
+        elif (
+            entry.error
+            or entry.generation < self._persona_generations.get(persona, 0)
+            or _combination(what, entry.spec) not in self._tried
+        ):
+            await self.find(dict(what))
+
+    def _is_fresh(self, entry: _Entry) -> bool:
+        """Whether an entry was composed from the files as they are; a faulty one is tried again after every save."""
+        if entry.error:
+            return entry.generation == self._generation
+        persona = file_of(entry.spec.choices["persona"])
+        return entry.generation >= max(self._conf_generation, self._persona_generations.get(persona, 0))
+
+    def _compose_in_thread(self, asked: Choices) -> asyncio.Future[SessionSpec]:
+        """Begins to bring an entry up to date; whoever asks meanwhile shares that."""
+        generation, tried, entry = self._generation, self._tried, self._entries.get(asked)
+        last = entry.spec if entry else None
+        if last:
+            tried.add(_combination(asked, last))
+
+        def keep(composing: asyncio.Future[SessionSpec]) -> None:
+            del self._composing[asked]
+            if composing.cancelled():
+                return
+            entry = self._entries.get(asked)
+            if error := composing.exception():
+                if entry:
+                    entry.error, entry.generation = str(error), generation
+                return
+            spec = composing.result()
+            tried.add(_combination(asked, spec))
+            if entry:
+                entry.spec, entry.error, entry.generation = spec, "", generation
+            else:
+                self._add(asked, _Entry(spec, generation))
+
+        composing = asyncio.get_running_loop().run_in_executor(None, self._compose, dict(asked), last, self._composed)
+        composing.add_done_callback(keep)
+        self._composing[asked] = composing
+        return composing
+
+    def _add(self, asked: Choices, entry: _Entry) -> None:
+        self._entries[asked] = entry
+        idle = [asked for asked, entry in self._entries.items() if not entry.subscribers]
+        for asked in idle[:-KEPT]:
+            del self._entries[asked]
+
+    def _compose(
+        self, choices: Mapping[str, str], last: SessionSpec | None, composed: dict[Choices, list[SessionSpec]]
+    ) -> SessionSpec:
+        """A new spec; runs in a thread.
+
+        Raises:
+            SpecError: for whatever is wrong, and nothing else is ever raised.
+        """
+        try:
+            if last and not file_of(last.choices["persona"]).exists():
+                raise SpecError("this file is gone", file=file_of(last.choices["persona"]))
+            asked = frozenset(choices.items())
+            name = choices.get("persona") or (last and last.choices["persona"])
+            for other in list(composed.get(_but_persona(asked), ())) if name else ():
+                # Personas that choose the same options differ in nothing but themselves.
+                if spec := reread(replace(other, choices=other.choices | {"persona": name or ""})):
+                    return spec
+            overrides = self._with(choices)
+            with readable_errors(overrides):
+                cfg = compose_config(overrides)
+                spec = resolve(cfg, cfg.hydra)
+            self.check(spec)
+        except SpecError:
+            raise
+        except Exception as error:  # a mistake of ours, or of a plugin's, must end neither the watching nor a call
+            logger.exception("composing failed")
+            raise SpecError(_one_line(error)) from error
+        composed.setdefault(_but_persona(asked), []).append(spec)
         return spec
 
     def check(self, spec: SessionSpec) -> None:
@@ -229,6 +383,35 @@ class SpecStore:
         old, self.settings = self.settings, new
         return tuple(_changes(old, new))
 
+    def _errors(self) -> dict[Path, str]:
+        """Why there is no newer spec, by persona file."""
+        return {file_of(entry.spec.choices["persona"]): entry.error for entry in self._entries.values() if entry.error}
+
+    def _wrong(self) -> str:
+        """What is wrong with the files, or nothing."""
+        return next(iter((*self.problems.values(), *self._errors().values())), "")
+
+    def _report(self, saved: SavedFiles, followed: set[Path], check: Callable[[], Iterable[str]]) -> list[str]:
+        """What became of files that no call subscribes to, in one line, as calls that are on say themselves what they
+        got; and what the check of all files says."""
+        told = sorted(path for path in saved.changed if path not in followed and (is_persona(path) or not followed))
+        there = [path for path in told if path.exists()]
+        gone = [path for path in told if path not in there]
+        errors = self._errors()
+        found = [
+            self.problems.get(str(path)) or errors.get(path) if is_persona(path) else self._wrong() for path in there
+        ]
+        wrong = list(dict.fromkeys(filter(None, found)))
+        parts = []
+        if there:
+            verdict = _listed(wrong, "; ") if wrong else f"the next call has {_pronoun(there)}"
+            parts.append(f"{_named(there)} saved: {verdict}")
+        if gone:
+            parts.append(
+                f"{_named(gone)} {'is' if len(gone) == 1 else 'are'} gone: no further call has {_pronoun(gone)}"
+            )
+        return [*filter(None, ["; ".join(parts)]), *check()]
+
 
 def is_persona(path: Path) -> bool:
     """Whether a file is a persona's."""
@@ -244,24 +427,36 @@ def is_ours(path: Path) -> bool:
     return path == CONF / "config.yaml" or is_persona(path)
 
 
-def _gone(spec: SessionSpec) -> bool:
-    """Whether the persona's file is not there any more."""
-    return not file_of(spec.choices["persona"]).exists()
-
-
 def _is_programs(path: Path) -> bool:
     """Whether a file tells the program itself something."""
     return path == CONF / "config.yaml" or path.parent.name in PROGRAM_GROUPS
 
 
-def _saved_between(since: float, until: float) -> frozenset[Path]:
-    files = (file for folder in (CONF, personas_folder()) for file in folder.rglob("*") if is_ours(file))
-    return frozenset(file for file in files if file.is_file() and since <= file.stat().st_ctime < until)
+def _but_persona(asked: Choices) -> Choices:
+    """The choices without which persona it is, but with whether one was chosen."""
+    return frozenset((group, "" if group == "persona" else option) for group, option in asked)
 
 
-def _together(one: Saved, other: Saved) -> Saved:
+def _combination(asked: Choices, spec: SessionSpec) -> tuple[Choices, Choices]:
+    """What decides on a spec's options beside the files in conf/: the choices, and those of its persona."""
+    return _but_persona(asked), frozenset(chosen(spec.persona).items())
+
+
+def _problem_of(persona: Path) -> str:
+    """What is wrong with a persona's file, if it is there."""
+    try:
+        if persona.exists():
+            read_persona(persona)
+    except SpecError as error:
+        return str(error)
+    return ""
+
+
+def _together(one: SavedFiles | None, other: SavedFiles) -> SavedFiles:
+    if one is None:
+        return other
     changed = one.changed | other.changed
-    return Saved(max(one.at, other.at), changed, (one.same | other.same) - changed)
+    return SavedFiles(max(one.at, other.at), changed, (one.same | other.same) - changed)
 
 
 def _changes(old: Settings, new: Settings) -> Iterable[Change]:
@@ -270,3 +465,30 @@ def _changes(old: Settings, new: Settings) -> Iterable[Change]:
         if before != after:
             how = PROGRAM_FIELDS.get(name, How.RESTART)
             yield Change(name, str(before)[:200], str(after)[:200], how)
+
+
+def _named(paths: Sequence[Path]) -> str:
+    """One path as it is, several by their number and the first of them."""
+    names = [shown_path(path) for path in paths]
+    return names[0] if len(names) == 1 else f"{len(names)} files ({_listed(names, ', ')})"
+
+
+def _pronoun(paths: Sequence[Path]) -> str:
+    return "it" if len(paths) == 1 else "them"
+
+
+def _listed(texts: Sequence[str], between: str) -> str:
+    more = len(texts) - SHOWN
+    return between.join(texts[:SHOWN]) + (f"{between}and {more} more" if more > 0 else "")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _isolated(what: str, callback: Callable[..., object], *arguments: object) -> None:
+    """Calls back; what goes wrong in that is the callback's own trouble."""
+    try:
+        callback(*arguments)
+    except Exception:
+        logger.exception(what)

@@ -103,8 +103,9 @@ class Dispatcher:
         self.calls[job] = call
         self._accepted.pop(job, None)  # not sooner: `finish` waits for what is in either
         metrics.CALLS.inc()
+        metrics.active(spec)
         connection.open(JobSettings(accepted.name.user, accepted.reload, rooms))
-        unfollow = self._store.follow(accepted.choices, connection.send)
+        unsubscribe = self._store.subscribe(accepted.choices, connection.send)
         emit = fan_out(metrics.count, self._emit, room=accepted.room, user=accepted.name.user)
         over = False
 
@@ -115,7 +116,7 @@ class Dispatcher:
                 if not (isinstance(event, Ended) and event.reason == ROOM_TAKEN):  # the room's call goes on
                     emit(event)
                 return
-            unfollow()
+            unsubscribe()
             del self.calls[job]
             self._fewer.set()
             metrics.CALLS.dec()

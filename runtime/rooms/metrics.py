@@ -18,7 +18,9 @@ SUCCESS_TIME = Gauge(
     "voice_persona_config_last_reload_success_timestamp_seconds", "Unix time of the last edit after which all was good."
 )
 REVISION = Gauge(
-    "voice_persona_active_revision", "The revision that the next call of a persona gets; 1.", ["persona", "revision"]
+    "voice_persona_active_revision",
+    "The revision that the next call of a persona gets, once it is composed; 1.",
+    ["persona", "revision"],
 )
 RECEIPTS = Counter("voice_persona_reload_receipts_total", "Receipts of edits, by what became of them.", ["how"])
 SECONDS = Histogram(
@@ -35,7 +37,12 @@ def renewed(at: float, wrong: bool, specs: Iterable[SessionSpec]) -> None:
         SUCCESS_TIME.set(at)
     REVISION.clear()
     for spec in specs:
-        REVISION.labels(spec.choices["persona"], spec.revision).set(1)
+        active(spec)
+
+
+def active(spec: SessionSpec) -> None:
+    """This is what the next call of its persona gets."""
+    REVISION.labels(spec.choices["persona"], spec.revision).set(1)
 
 
 def count(event: Event) -> None:

@@ -45,7 +45,8 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
     Raises:
         SpecError: the personas' claims contradict each other, or something that the spec needs is missing.
     """
-    _check_personas(store.settings)
+    for problem in await asyncio.to_thread(_claims, store.settings):
+        raise SpecError(problem)
     store.check(spec)
     store.put({"persona": spec.choices["persona"]}, spec)
     threads = worker.executor is Executor.THREAD
@@ -79,7 +80,7 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
         log = _AwayHandler(emit, address)
         theirs.addHandler(log)
         theirs.setLevel(min(logging.INFO, theirs.getEffectiveLevel()))
-        watching = tasks.create_task(_keep(store, emit))
+        watching = tasks.create_task(_watch_files(store, emit))
         try:
             with stop_signals(END_SECONDS) as told:
                 await _run(server, dispatcher, load, worker.drain_seconds, told, emit)
@@ -88,21 +89,19 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
             theirs.removeHandler(log)
 
 
-async def _keep(store: SpecStore, emit: Emit) -> None:
+async def _watch_files(store: SpecStore, emit: Emit) -> None:
     """Watches the files, and tells what became of each edit: to whoever reads the lines, and to Prometheus."""
-    metrics.renewed(time.time(), False, store.specs)
 
     def renewed(at: float, wrong: bool) -> None:
         metrics.renewed(at, wrong, store.specs)
-        for problem in _claims(store.settings):
-            emit(Notice(text=problem))
 
-    try:
-        await store.stock(options("persona"), lambda line: emit(Notice(text=line)))
-        await store.keep(lambda line: emit(Notice(text=line)), renewed)
-    except Exception as error:  # the calls that are on are worth more than their edits
-        logger.exception("the files are not watched any more")
-        emit(Notice(text=f"the files are not watched any more: {error}"))
+    renewed(time.time(), False)
+    await store.watch(
+        lambda line: emit(Notice(text=line)),
+        renewed,
+        stock=options("persona"),
+        check=lambda: _claims(store.settings),
+    )
 
 
 async def _run(
@@ -182,11 +181,6 @@ def _join_unasked(emit: Emit) -> None:
     for name in ("LIVEKIT_AGENT_NAME", "LIVEKIT_AGENT_NAME_OVERRIDE"):
         if os.environ.pop(name, None):
             emit(Notice(text=f"{name} is set, and ignored: with it no room would be joined by itself"))
-
-
-def _check_personas(settings: Settings) -> None:
-    for problem in _claims(settings):
-        raise SpecError(problem)
 
 
 def _claims(settings: Settings) -> list[str]:

@@ -36,14 +36,14 @@ async def _call(spec: SessionSpec, store: SpecStore, shown: View | JsonLines) ->
     audio = settings.console.audio
     store.put({}, spec)
     edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
-    store.follow({}, edits.put_nowait)
+    store.subscribe({}, edits.put_nowait)
     call = Call(_each(edits), shown.show, audio=audio, reload=settings.reload)
     if shown.out:
         shown.out.when_lost(lambda: call.hang_up("output_lost"))
     with _interrupts(call):
         async with http_context.open(), asyncio.TaskGroup() as tasks:
             trainee = tasks.create_task(_trainee(call, shown))
-            watching = tasks.create_task(store.keep(lambda line: shown.show(Notice(text=line))))
+            watching = tasks.create_task(store.watch(lambda line: shown.show(Notice(text=line))))
             try:
                 return await call.run(partial(_joined, audio=audio))
             finally:

@@ -81,7 +81,7 @@ class _Line:
         self.revision = ""
         self.changed = asyncio.Event()
         self._edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
-        store.follow({}, self._edits.put_nowait)
+        store.subscribe({}, self._edits.put_nowait)
         self.call = Call(self._each(), self._emit, audio=True)
 
     async def _each(self) -> AsyncIterator[AnyEdit]:
@@ -109,7 +109,7 @@ async def _held(calls: int) -> AsyncIterator[list[_Line]]:
     store.put({}, compose(["persona=sarah_thompson"]))
     lines = [_Line(store) for _ in range(calls)]
     async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
-        keeping = tasks.create_task(store.keep(lambda line: None))
+        keeping = tasks.create_task(store.watch(lambda line: None))
         for line in lines:
             tasks.create_task(line.call.run(_joined))
         for line in lines:

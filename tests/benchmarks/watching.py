@@ -25,7 +25,7 @@ IDLE = 3.0
 Watch = Callable[[Path], AsyncGenerator[object, None]]
 
 
-def ours(folder: Path) -> AsyncGenerator[watch.Saved, None]:
+def ours(folder: Path) -> AsyncGenerator[watch.SavedFiles, None]:
     """Saves, as the worker is told of them."""
     return watch.saves([folder], lambda path: path.suffix in (".md", ".yaml"))
 

@@ -74,7 +74,7 @@ class Line(Watched):
         self.events: list[Event] = []
         self.given = 0
         self._edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
-        store.follow({"persona": persona}, self._take)
+        store.subscribe({"persona": persona}, self._take)
         self.call = Call(self._each(), self._emit, audio=True)
 
     def _take(self, edit: AnyEdit) -> None:
@@ -118,7 +118,7 @@ async def test_whatever_is_saved_each_edit_has_its_receipt_and_the_last_good_one
         lines = [Line(store, name) for name in ("sarah", "sarah", "bob")]
         renewed = asyncio.Event()
         async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
-            keeping = tasks.create_task(store.keep(lambda line: None, lambda at, wrong: renewed.set()))
+            keeping = tasks.create_task(store.watch(lambda line: None, lambda at, wrong: renewed.set()))
             calls = [tasks.create_task(line.call.run(joined)) for line in lines]
             for line in lines:
                 await line.call.opened()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from watchfiles import Change, awatch
 
-from runtime.files.watch import Saved, saves
+from runtime.files.watch import SavedFiles, saves
 
 OLD = b"# Sarah\nShe is angry.\n"
 NEW = b"# Sarah\nShe is angry.\nShe wants her money back.\n"
@@ -33,14 +33,14 @@ class Watched:
         self.folder = folders[0]
         self.elsewhere = elsewhere
         self.said: list[str] = []
-        self.saves: AsyncGenerator[Saved, None] = saves(folders, is_ours, self.said.append)
+        self.saves: AsyncGenerator[SavedFiles, None] = saves(folders, is_ours, self.said.append)
         self._sentinels = 0
 
-    async def saved(self) -> Saved:
+    async def saved(self) -> SavedFiles:
         """The next save."""
         return await asyncio.wait_for(anext(self.saves), 10)
 
-    async def until_now(self) -> list[Saved]:
+    async def until_now(self) -> list[SavedFiles]:
         """What comes before, or with, the save of a file that is saved now, without that file."""
         self._sentinels += 1
         sentinel = self.elsewhere / "sentinel.md"
@@ -48,14 +48,14 @@ class Watched:
         seen = []
         while True:
             saved = await self.saved()
-            rest = Saved(saved.at, saved.changed - {sentinel}, saved.same - {sentinel})
+            rest = SavedFiles(saved.at, saved.changed - {sentinel}, saved.same - {sentinel})
             if rest.changed or rest.same:
                 seen.append(rest)
             if sentinel in saved.changed:
                 return seen
 
 
-def assert_saved(saved: Saved, changed: Set[Path] = frozenset(), same: Set[Path] = frozenset()) -> None:
+def assert_saved(saved: SavedFiles, changed: Set[Path] = frozenset(), same: Set[Path] = frozenset()) -> None:
     """These files are what was saved, and no others."""
     assert saved.changed == changed
     assert saved.same == same
@@ -68,7 +68,7 @@ Watch = Callable[..., Watched]
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How files are watched. With events, looking without one is so rare that it finds nothing in their place."""
     way: str = request.param
-    monkeypatch.setattr("runtime.files.watch.LOOK", 60.0)
+    monkeypatch.setattr("runtime.files.watch.SCAN", 60.0)
     monkeypatch.setattr("runtime.files.watch.POLL", 0.05)
     monkeypatch.setenv("WATCHFILES_FORCE_POLLING", "1" if way == "polling" else "")
     return way
@@ -229,7 +229,7 @@ async def test_a_save_is_one_save(
     """However a file is saved, and however slowly, that is one save, of what the file holds at the end."""
     file = folder / "sarah.md"
     watched = watch(folder)
-    seen: list[Saved] = []
+    seen: list[SavedFiles] = []
     for _ in save(file, data):
         if pace == "step by step":
             assert not await watched.until_now()
@@ -461,7 +461,7 @@ async def test_many_files_at_once_are_few_saves(folder: Path, watch: Watch) -> N
             list(renamed_into_place(file, NEW))
 
     await asyncio.gather(asyncio.to_thread(check_out), watched.until_now())
-    seen: list[Saved] = []
+    seen: list[SavedFiles] = []
     (folder / "sarah.md").write_bytes(NEW)
     while not seen or folder / "sarah.md" not in seen[-1].changed:
         seen.append(await watched.saved())
@@ -803,7 +803,7 @@ async def test_who_reads_what_is_reported_knows_everything(
     folder: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """After hundreds of operations of all kinds, whoever read files as they were reported holds what the disk holds."""
-    monkeypatch.setattr("runtime.files.watch.LOOK", 1.0)
+    monkeypatch.setattr("runtime.files.watch.SCAN", 1.0)
     chance = random.Random(seed)
     team = folder / "team"
     team.mkdir()
