@@ -86,9 +86,10 @@ async def held(
     audio: bool = True,
     joined: bool = True,
     reload: ReloadMode = ReloadMode.LIVE,
+    attach: Callable[[AgentSession[None]], None] = lambda session: None,
 ) -> AsyncIterator[Held]:
     """A call with this model against this server, spoken through a microphone and a speaker of the test's own, or
-    without `audio` typed."""
+    without `audio` typed. `attach` gets the session once it has them, before it starts."""
     for name, value in server.environment.items():  # type: ignore[attr-defined]
         monkeypatch.setenv(name, value)
     line = Held()
@@ -112,6 +113,7 @@ async def held(
         await line.join.wait()
         if audio:
             session.input.audio, session.output.audio = line.microphone, line.speaker
+        attach(session)
         await session.start(agent)
         yield
 
