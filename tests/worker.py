@@ -37,7 +37,14 @@ class Worker:
 async def serving(url: str, environment: dict[str, str], *options: str) -> AsyncIterator[Worker]:
     keys = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, *options, stdin=-3, stdout=-1, stderr=-2, env=environment | keys, start_new_session=True
+        *COMMAND,
+        *options,
+        stdin=-3,
+        stdout=-1,
+        stderr=-2,
+        env=environment | keys,
+        start_new_session=True,
+        cwd=environment["HOME"],
     )
     worker = Worker(process)
     try:

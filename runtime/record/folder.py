@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import glob
 import json
 import logging
 import os
@@ -48,6 +49,8 @@ WAITING_LIMIT = 20_000
 """Events that wait for a disk that does not take them; what comes beyond is dropped."""
 CLOSE_SECONDS = 10.0
 """How long the end of a call waits for its folder. What is not finished then is finished at the next start."""
+DAYS_BEFORE, ATTEMPTS_BEFORE = 60, 3
+"""How far back a report looks for the same trainee's calls, and how many it shows."""
 _PACKAGES = ("livekit-agents", "livekit", "livekit-plugins-google", "livekit-plugins-openai")
 _SPEC = TypeAdapter(SessionSpec)
 _FRONT = TypeAdapter(FrontMatter)
@@ -243,10 +246,11 @@ def read_folder(folder: Path) -> Kept:
         with suppress(ValidationError):
             front = _FRONT.validate_python(_without_unknown(_mapping(source.get("front"))))
             break
+    language = str(_mapping(spec.get("language")).get("base") or "en")
     if not log.of(CueFound):
-        log = listened(log, front)  # nobody listened while the call was on
+        log = listened(log, front, language)  # nobody listened while the call was on
     name = str(persona.get("name") or (log.started.persona if log.started else ""))
-    return Kept(folder, log, front, str(_mapping(spec.get("language")).get("base") or "en"), name, choices)
+    return Kept(folder, log, front, language, name, choices)
 
 
 def _read_spec(folder: Path, log: CallLog) -> dict[str, Any]:
@@ -290,7 +294,7 @@ def render(folder: Path, kept: Kept | None = None, card: Scorecard | None = None
         SpecError: it is no session folder.
         OSError: the report cannot be written.
     """
-    from .report import report  # its library is loaded when the first call is over
+    from .report import Attempt, report  # its library is loaded when the first call is over
 
     kept = kept or read_folder(folder)
     if card is None:
@@ -300,8 +304,27 @@ def render(folder: Path, kept: Kept | None = None, card: Scorecard | None = None
             card = score(kept.log, kept.front, kept.language)
     audio = folder / AUDIO
     sound = AUDIO if audio.is_file() and audio.stat().st_size else ""
-    write_private(folder / REPORT, report(kept.log, card, kept.front, kept.language, kept.choices, audio=sound))
+    earlier = [
+        Attempt(f"{before.parent.name} {before.name[:2]}:{before.name[2:4]}", then.score, then.passed)
+        for before, then in _before(folder)
+    ]
+    page = report(kept.log, card, kept.front, kept.language, kept.choices, audio=sound, earlier=earlier)
+    write_private(folder / REPORT, page)
     return folder / REPORT
+
+
+def _before(folder: Path) -> list[tuple[Path, Scorecard]]:
+    """The same trainee's latest calls with the same persona before this one, by the folders that lie beside it."""
+    whose = re.sub(r"\.\d+$", "", folder.name[len("HHMMSS-") :])
+    days = sorted(day for day in folder.absolute().parent.parent.glob("*-*-*") if day.name <= folder.parent.name)
+    found: list[tuple[Path, Scorecard]] = []
+    for day in reversed(days[-DAYS_BEFORE:]):
+        for before in sorted(day.glob(f"??????-{glob.escape(whose)}*"), reverse=True):
+            same = re.sub(r"\.\d+$", "", before.name[len("HHMMSS-") :]) == whose
+            if same and (day.name, before.name) < (folder.parent.name, folder.name) and len(found) < ATTEMPTS_BEFORE:
+                with suppress(OSError, ValueError):
+                    found.append((before, from_json((before / SCORECARD).read_bytes())))
+    return found[::-1]
 
 
 def transcript(kept: Kept) -> str:

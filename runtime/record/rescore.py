@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from ..arc import machine
-from ..events import CueFound, Event, Found, Heard
-from ..spec.persona import FrontMatter
+from ..arc.listener import Finding, listen
+from ..arc.machine import ArcMachine
+from ..events import CueFound, EndingReached, Event, Found, Heard, MoodMoved, PhaseMoved
+from ..spec.persona import Arc, FrontMatter
 from .call_log import CallLog
 from .score import Judged, Scorecard
 
 
-def listened(log: CallLog, persona: FrontMatter) -> CallLog:
-    """The call with the cues that this persona's phrases find in what the trainee said. What was found otherwise, by
-    meaning or by a model, stays, where the persona still has the cue."""
-    state = machine.start(persona)
+def listened(log: CallLog, persona: FrontMatter, language: str) -> CallLog:
+    """The call with the cues that this persona's phrases find in what the trainee said, and the mood that follows. What
+    was found otherwise, by meaning or by a model, counts as before, where the persona still has the cue."""
+    arc = ArcMachine(Arc(persona, language), log.zero)
+    otherwise: dict[int, list[Finding]] = {}
+    for cue in log.of(CueFound):
+        if cue.found in (Found.MEANING, Found.MODEL):
+            finding = Finding(cue.name, cue.found, cue.words, cue.by, cue.nearness)
+            otherwise.setdefault(cue.turn, []).append(finding)
     events: list[Event] = []
     for event in log.events:
-        if isinstance(event, CueFound):
-            if event.found in (Found.MEANING, Found.MODEL) and event.name in persona.cues:
-                events.append(event)
+        if isinstance(event, CueFound | MoodMoved | PhaseMoved):
             continue
         events.append(event)
         if isinstance(event, Heard):
-            before, state = state, machine.step(persona, state, event.text)
-            for name in state.last.cues:
-                cue = persona.cues[name]
-                works = name not in before.met or (cue.mood < 0 if cue.repeats is None else cue.repeats)
-                found = Found.DEED if cue.on else Found.PHRASE
-                mood = cue.mood if works else 0
-                events.append(CueFound(at=event.at, name=name, turn=event.turn, found=found, mood=mood))
+            decided = arc.heard(listen(persona, arc.state.told, event.text), event.at)
+            late = arc.found(otherwise.get(event.turn, ()), arc.state.turns, event.at)
+            events += [one for one in (*decided, *late) if not isinstance(one, EndingReached)]
     return CallLog(events)
 
 

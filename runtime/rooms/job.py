@@ -13,6 +13,8 @@ from ..call.session import Call
 from ..call.sinks import fan_out
 from ..errors import SpecError
 from ..events import Ended, Failure, Notice
+from ..record.recording import Recording
+from ..record.report import load_template
 from ..spec.session_spec import AnyEdit, Edit
 from .link import Connect
 from .screen import Screen
@@ -27,8 +29,9 @@ ROOM_TAKEN = "room_taken"
 
 
 def warm_up(process: JobProcess) -> None:
-    """What takes a job process its time: to import this module, and to load LiveKit's native library."""
+    """What takes a job process its time: to import this module, to load LiveKit's native library and the report's."""
     native.load()
+    load_template()
 
 
 async def run_job(context: JobContext, *, link: Connect) -> None:
@@ -36,12 +39,15 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
     async with link(context.job.id) as worker:
         rooms = worker.settings.rooms
         screen = Screen(context.room, rooms.transcripts)
-        emit = fan_out(worker.emit, screen.show, room=context.job.room.name, user=worker.settings.user)
+        user = worker.settings.user
+        recording = Recording(worker.settings.record, user, lambda event: emit(event))
+        emit = fan_out(recording.take, worker.emit, screen.show, room=context.job.room.name, user=user)
 
         async def edits() -> AsyncIterator[AnyEdit]:
             async for edit in worker.edits():
                 if isinstance(edit, Edit):
                     screen.went_dead = edit.spec.language.went_dead
+                    recording.adopt(edit.spec)
                 yield edit
 
         async def end_without_worker() -> None:
@@ -50,7 +56,7 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
             call.hang_up("lost")
 
         call = Call(edits(), emit, audio=True, answer_timeout=rooms.answer_timeout, reload=worker.settings.reload)
-        trainee = Trainee(context, call, rooms, emit)
+        trainee = Trainee(context, call, rooms, emit, recording.attach)
         ended = Ended(reason="error")
         try:
             async with screen.sending(), trainee.connecting(), asyncio.TaskGroup() as tasks:
@@ -68,6 +74,7 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
                     emit(ended := Ended(reason=ROOM_TAKEN))
                 except* NobodyCame:
                     emit(ended := Ended(reason="nobody_came"))
+                await recording.close()  # before the room is left: the trainee reads the score
                 watching.cancel()
             over = rooms.delete_room and (ended.passed is not None or ended.reason in OVER)
             over = over and context.room.isconnected()  # else another room may have the name by now

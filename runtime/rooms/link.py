@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 
 from ..events import Event, Interim, State, from_json, to_json
 from ..spec.session_spec import AnyEdit, FaultyEdit
-from ..spec.settings import ReloadMode, Rooms
+from ..spec.settings import Record, ReloadMode, Rooms
 
 logger = logging.getLogger(__name__)
 
@@ -39,11 +39,12 @@ _BROKEN = (asyncio.IncompleteReadError, OSError, ValueError, RecursionError)
 @dataclass(frozen=True, slots=True)
 class JobSettings:
     """What a job gets before its first spec: the trainee's user id (from the room's name), whether edits reach the
-    call, and how rooms are served."""
+    call, how rooms are served, and what is kept of the call."""
 
     user: str
     reload: ReloadMode
     rooms: Rooms
+    record: Record
 
 
 class JobConnection(Protocol):

@@ -8,12 +8,13 @@ import re
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from livekit import api, rtc
 from livekit.agents.tokenize.blingfire import SentenceTokenizer
 from livekit.agents.types import ATTRIBUTE_TRANSCRIPTION_FINAL, TOPIC_TRANSCRIPTION
 
-from ..events import Ended, Event, Heard, Interim, Said
+from ..events import Ended, Event, Heard, Interim, Said, Scored
 from ..spec.settings import Transcripts
 
 IDENTITY = "customer-"
@@ -53,6 +54,8 @@ class Screen:
                     self._put(customer_line(rest, emotion))
             case Heard(text=text):
                 self._put(_encoded({"type": "transcript", "speaker": "operator", "text": text}))
+            case Scored():
+                self._put(_encoded(scorecard(event)))
             case Ended(reason=reason) if reason in CANNOT_GO_ON:
                 self.show_went_dead()
 
@@ -164,7 +167,18 @@ def customer_line(text: str, emotion: str = "neutral") -> bytes:
     return _encoded({"type": "transcript", "speaker": "customer", "text": text, "emotion": emotion})
 
 
-def _encoded(message: dict[str, str]) -> bytes:
+def scorecard(event: Scored) -> dict[str, Any]:
+    """The score as the trainee's screen gets it."""
+    return {
+        "type": "scorecard",
+        "score": event.score,
+        "passMark": event.pass_mark,
+        "passed": event.passed,
+        "missed": list(event.missed),
+    }
+
+
+def _encoded(message: dict[str, Any]) -> bytes:
     if len(message["text"]) > MESSAGE_CHARACTERS:
         message["text"] = message["text"][: MESSAGE_CHARACTERS - 1] + "…"
     return json.dumps(message, ensure_ascii=False).encode(errors="replace")

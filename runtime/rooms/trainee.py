@@ -59,10 +59,14 @@ class Trainee:
     """The person in the room whom the customer talks to.
 
     That is the first one who publishes a microphone. Until somebody does, it is the first one there, who is spoken to
-    after `rooms.ready_timeout`. All others may listen, come and go.
+    after `rooms.ready_timeout`. All others may listen, come and go. `attach` gets the session before it starts, with
+    the audio that it will have.
     """
 
-    def __init__(self, context: JobContext, call: Call, rooms: Rooms, emit: Emit) -> None:
+    def __init__(
+        self, context: JobContext, call: Call, rooms: Rooms, emit: Emit, attach: Callable[[AgentSession[None]], None]
+    ) -> None:
+        self._attach = attach
         self._context = context
         self._room = context.room
         self._call = call
@@ -146,6 +150,7 @@ class Trainee:
         spoken = session.output.audio
         if not streams and spoken is not None:
             keep_in_step(session, spoken)
+        self._attach(session)
         try:
             await session.start(agent, session_host=False, record=False)
             await self._hears(room_io)

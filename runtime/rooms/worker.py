@@ -23,6 +23,7 @@ from ..config.groups import options
 from ..errors import SpecError
 from ..events import Emit, Notice
 from ..files.store import SpecStore
+from ..record.upkeep import look_after
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Executor, Settings, Worker
 from . import metrics
@@ -81,11 +82,13 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
         theirs.addHandler(log)
         theirs.setLevel(min(logging.INFO, theirs.getEffectiveLevel()))
         watching = tasks.create_task(_watch_files(store, emit))
+        looking = tasks.create_task(look_after(store.settings.record, emit))
         try:
             with stop_signals(END_SECONDS) as told:
                 await _run(server, dispatcher, load, worker.drain_seconds, told, emit)
         finally:
             watching.cancel()
+            looking.cancel()
             theirs.removeHandler(log)
 
 

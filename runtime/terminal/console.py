@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
@@ -13,9 +13,12 @@ from livekit.agents import Agent, AgentSession
 from livekit.agents.utils import http_context
 
 from ..call.session import Call
+from ..call.sinks import fan_out
 from ..events import Ended, Notice
 from ..files.store import SpecStore
-from ..spec.session_spec import AnyEdit, SessionSpec
+from ..record.recording import Recording
+from ..record.upkeep import look_after
+from ..spec.session_spec import AnyEdit, Edit, SessionSpec
 from . import keyboard
 from .line_editor import LineEditor
 from .view import JsonLines, View
@@ -37,33 +40,45 @@ async def _call(spec: SessionSpec, store: SpecStore, shown: View | JsonLines) ->
     store.put({}, spec)
     edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
     store.subscribe({}, edits.put_nowait)
-    call = Call(_each(edits), shown.show, audio=audio, reload=settings.reload)
+    recording = Recording(settings.record, "", lambda event: emit(event))
+    emit = fan_out(recording.take, shown.show)
+    call = Call(_each(edits, recording.adopt), emit, audio=audio, reload=settings.reload)
     if shown.out:
         shown.out.when_lost(lambda: call.hang_up("output_lost"))
     with _interrupts(call):
         async with http_context.open(), asyncio.TaskGroup() as tasks:
             trainee = tasks.create_task(_trainee(call, shown))
             watching = tasks.create_task(store.watch(lambda line: shown.show(Notice(text=line))))
+            looking = tasks.create_task(look_after(settings.record, shown.show))
             try:
-                return await call.run(partial(_joined, audio=audio))
+                ended = await call.run(partial(_joined, audio=audio, attach=recording.attach))
             finally:
                 trainee.cancel()
                 watching.cancel()
+                looking.cancel()
+            await recording.close()
+            return ended
 
 
-async def _each(edits: asyncio.Queue[AnyEdit]) -> AsyncIterator[AnyEdit]:
+async def _each(edits: asyncio.Queue[AnyEdit], adopt: Callable[[SessionSpec], None]) -> AsyncIterator[AnyEdit]:
     while True:
-        yield await edits.get()
+        edit = await edits.get()
+        if isinstance(edit, Edit):
+            adopt(edit.spec)
+        yield edit
 
 
 @asynccontextmanager
-async def _joined(session: AgentSession[None], agent: Agent, *, audio: bool) -> AsyncIterator[None]:
+async def _joined(
+    session: AgentSession[None], agent: Agent, *, audio: bool, attach: Callable[[AgentSession[None]], None]
+) -> AsyncIterator[None]:
     """The session on this terminal: without anything that hears or speaks, or on microphone and speakers."""
     async with AsyncExitStack() as stack:
         if audio:
             from .audio import devices
 
             await stack.enter_async_context(devices(session))
+            attach(session)
         await session.start(agent)
         yield
 

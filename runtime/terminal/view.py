@@ -25,6 +25,7 @@ from ..events import (
     Recovered,
     Reload,
     Said,
+    Scored,
     Started,
     State,
     to_json,
@@ -167,6 +168,9 @@ class View:
             case Ended():
                 self._print(event, _summary(event), timed=bool(event.room))
                 self._calls.pop(event.room, None)
+            case Scored():
+                for line in _score(event):
+                    self._print(event, line, timed=bool(event.room))
         self._refresh()
 
     def _show_receipt(self, event: Reload) -> None:
@@ -271,3 +275,14 @@ def _summary(event: Ended) -> Text:
     minutes, seconds = divmod(round(event.seconds), 60)
     turns = f"{event.turns} turn{'' if event.turns == 1 else 's'}"
     return Text(f"Call ended: {clean(event.reason)}{verdict}. {turns}, {minutes}:{seconds:02}{first}.", style="bold")
+
+
+def _score(event: Scored) -> list[Text]:
+    """The score, a line for each objective missed, and where the rest is."""
+    verdict = {True: ("passed", "bold green"), False: ("not passed", "bold red"), None: ("not decided", "bold yellow")}
+    lines = []
+    if event.score is not None:
+        score = clean(f"Score: {event.score} of 100 (pass mark {event.pass_mark}), ")
+        lines.append(Text.assemble((score, "bold"), verdict.get(event.passed, verdict[None]), "."))
+    lines += [Text(f"  – {clean(line)}") for line in event.missed]
+    return [*lines, Text(f"Report: {clean(event.folder)}/report.html", style="dim")]

@@ -261,7 +261,9 @@ async def command(
     server: Server, environment: dict[str, str], *arguments: str, stdin: str = ""
 ) -> tuple[int, str, str]:
     env = environment | server.environment  # type: ignore[attr-defined]
-    process = await asyncio.create_subprocess_exec(*COMMAND, *arguments, stdin=-1, stdout=-1, stderr=-1, env=env)
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *arguments, stdin=-1, stdout=-1, stderr=-1, env=env, cwd=env["HOME"]
+    )
     async with asyncio.timeout(50):
         out, err = await process.communicate(stdin.encode())
     assert process.returncode is not None

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -268,6 +269,20 @@ def test_finishing_twice_gives_the_same_bytes(tmp_path: Path, spec: SessionSpec)
         finish(folder)
         both.append({file.name: file.read_bytes() for file in folder.iterdir()})
     assert both[0] == both[1]
+
+
+def test_a_report_tells_of_the_same_trainee_s_calls_before_it(record: Record, spec: SessionSpec) -> None:
+    """With the same persona, the latest three; nobody else's, and none that came later."""
+    root = Path(record.dir)
+    finish(write_call(root / "2026-01-05" / "101400-sarah_thompson-ann", spec, poor()))
+    for day in range(1, 6):
+        finish(write_call(root / f"2026-01-0{day}" / "101500-sarah_thompson-ann", spec, good()))
+    finish(write_call(root / "2026-01-04" / "101600-sarah_thompson-anna", spec, poor(user="anna")))
+    page = (root / "2026-01-05" / "101500-sarah_thompson-ann" / "report.html").read_text()
+    (told,) = re.findall(r'<p class="earlier">(.*?)</p>', page)
+    told = re.sub("<.*?>", "", told)
+    assert "2026-01-03 10:15 · 100 · Passed; 2026-01-04 10:15 · 100 · Passed; 2026-01-05 10:14 · 0" in told
+    assert "2026-01-02" not in told
 
 
 def test_what_is_no_session_folder_is_one_line(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from runtime.config.compose import compose
 from runtime.events import CueFound, Ended, Event, Found, Heard, Said, Started
 from runtime.record.call_log import CallLog
-from runtime.record.rescore import changes
+from runtime.record.rescore import changes, listened
 from runtime.record.score import Quote, Result, Verdict, score, to_json, verbatim
-from runtime.spec.persona import Ending, FrontMatter, Objective
+from runtime.spec.persona import Cue, Ending, FrontMatter, Objective
 from tests.record.calls import ZERO, good, poor
 
 SARAH = compose(["language=en"]).persona.front
@@ -226,3 +226,23 @@ def test_scoring_again_tells_what_changed_and_why() -> None:
     assert "De-escalation: weight 25 → 40" in lines
     assert any(line.startswith("De-escalation: met → not met (") for line in lines)
     assert changes(before, before) == []
+
+
+def test_a_call_is_listened_to_again_with_the_phrases_of_now() -> None:
+    """A phrase that was added since counts, one that is gone no longer; what was found by meaning stays."""
+    log = call("I am on it.", "Sorry about that.", cues=[("sorry", 2, "Sorry")])
+    meant = CueFound(
+        at=ZERO + 10, name="action", turn=1, found=Found.MEANING, words="on it", by="I deal with it", nearness=0.9
+    )
+    log = CallLog([*log.events, meant])
+    cues = {
+        "ownership": Cue(hear={"en": ("on it",)}, mood=10),
+        "action": Cue(mood=5),
+        "sorry": Cue(hear={"en": ("regret",)}),
+    }
+    again = listened(log, FrontMatter(name="Sam", cues=cues, mood=20), "en")
+    assert [(cue.name, cue.found, cue.words) for cue in again.of(CueFound)] == [
+        ("ownership", Found.PHRASE, "on it"),
+        ("action", Found.MEANING, "on it"),
+    ]
+    assert [moved.after for _, moved in again.mood] == [30, 35]

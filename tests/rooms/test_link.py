@@ -13,7 +13,7 @@ from runtime.config.compose import compose
 from runtime.events import Ended, Event, Heard, How, Interim, Reload, Said, ToolCalled
 from runtime.rooms.link import FRAME_LIMIT, JobConnection, JobSettings, WorkerConnection, accept_jobs, connect
 from runtime.spec.session_spec import Edit, FaultyEdit
-from runtime.spec.settings import ReloadMode, Rooms
+from runtime.spec.settings import Record, ReloadMode, Rooms
 
 
 class Worker:
@@ -28,7 +28,7 @@ class Worker:
         if job != "job":
             raise KeyError(job)
         self.job = connection
-        connection.open(JobSettings("ann", ReloadMode.LIVE, Rooms()))
+        connection.open(JobSettings("ann", ReloadMode.LIVE, Rooms(), Record()))
         return self.on_event
 
     def on_event(self, event: Event | None) -> None:

@@ -125,7 +125,13 @@ async def test_a_server_that_is_away_is_waited_for(livekit_url: str, environment
     url = f"ws://127.0.0.1:{port}"
     keys = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, stdin=-3, stdout=-1, stderr=-2, env=environment | keys, start_new_session=True
+        *COMMAND,
+        stdin=-3,
+        stdout=-1,
+        stderr=-2,
+        env=environment | keys,
+        start_new_session=True,
+        cwd=environment["HOME"],
     )
     worker = Worker(process)
     try:

@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import termios
@@ -153,11 +154,33 @@ def test_a_terminal_that_can_only_print(environment: dict[str, str], here: Path)
 
 def test_input_after_the_end_is_left_unread(run: Run) -> None:
     """Once she has hung up nothing is answered any more: her last words, the summary, exit code 0."""
-    done = run(stdin="shut up idiot\nshut up idiot\nare you there?\nhello?\n")
+    done = run("record=off", stdin="shut up idiot\nshut up idiot\nare you there?\nhello?\n")
     assert (done.code, done.err) == (0, "")
     said, ended = done.out.splitlines()[-2:]
     assert said.endswith("Goodbye.")
     assert ended.startswith("Call ended: walked_out (not passed). 2 turns")
+
+
+def test_a_call_ends_with_its_score_and_leaves_its_folder(run: Run, here: Path) -> None:
+    """The score, a sentence for each objective missed, and where the report is; `record=off` leaves nothing."""
+    done = run(stdin="calm down\nI am so sorry, this is our mistake\n")
+    assert (done.code, done.err) == (0, "")
+    *_, report = lines = done.out.splitlines()
+    assert "Score: 0 of 100 (pass mark 70), not passed." in lines
+    assert any("“calm down” cost you “De-escalation”" in line for line in lines)
+    assert "<!doctype html>" in (here / report.removeprefix("Report: ")).read_text()
+    shutil.rmtree(here / "sessions")
+    assert "Score" not in run("record=off", stdin="hello\n").out
+    assert not (here / "sessions").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_and_the_call_goes_on(run: Run, here: Path) -> None:
+    """A file lies where the folders should."""
+    (here / "sessions").write_text("")
+    done = run(stdin="hello\n")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.count("this call is not recorded any further") == 1
+    assert "Call ended: trainee_left. 1 turn" in done.out
 
 
 def test_a_pipe_that_stays_open_does_not_hold_the_program(environment: dict[str, str], here: Path) -> None:
@@ -190,7 +213,8 @@ def test_no_line_is_lost_to_an_encoding(encoding: str, thai: str, environment: d
     """What the output's encoding lacks is replaced, and that is said once; every line is there."""
     env = environment | {"PYTHONIOENCODING": encoding}
     spoken = f"{thai} x\n{thai} ♥\n".encode(encoding, "replace")
-    done = subprocess.run([*COMMAND, "language=th"], input=spoken, env=env, cwd=here, capture_output=True, timeout=60)
+    command = [*COMMAND, "language=th", "record=off"]
+    done = subprocess.run(command, input=spoken, env=env, cwd=here, capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
     shown = done.stdout.decode(encoding).splitlines()
     assert "voice bright_female" in shown[1]
@@ -221,7 +245,7 @@ def test_a_closed_output_is_one_line(environment: dict[str, str], here: Path) ->
 
 def test_piped_lines_are_a_whole_conversation(run: Run) -> None:
     """Each line waits for the answer to the one before; the output is plain, and its end closes the call."""
-    done = run(stdin="hello\r\n\n  what is your account number?  \n")
+    done = run("record=off", stdin="hello\r\n\n  what is your account number?  \n")
     assert (done.code, done.err) == (0, "")
     assert "\x1b" not in done.out
     lines = [line[9:] for line in done.out.splitlines()[2:]]

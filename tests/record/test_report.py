@@ -1,0 +1,157 @@
+"""The report: what it says, that nothing of a call becomes part of the page, and that it needs nothing but itself."""
+
+import hashlib
+import re
+from base64 import b64encode
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from runtime.config.compose import compose
+from runtime.events import CueFound, Event, Found, Heard, Reload, Said, Started
+from runtime.record.call_log import CallLog
+from runtime.record.report import Attempt, pieces, report
+from runtime.record.score import score
+from runtime.record.texts import texts_in
+from runtime.spec.persona import FrontMatter, Objective
+from tests.record.calls import good, poor, with_trouble
+
+SARAH = compose(["language=en"]).persona.front
+HOSTILE = """</script><img src=x onerror=alert(1)>"'`{{ 7 * 7 }}&amp;\u202e"""
+
+
+class Read(HTMLParser):
+    """The tags of a page and their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    def all(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+def made(events: list[Event], persona: FrontMatter = SARAH, language: str = "en", **options: object) -> str:
+    log = CallLog(events)
+    card = score(log, persona, language)
+    return report(log, card, persona, language, {"model": "gpt"}, **options)  # type: ignore[arg-type]
+
+
+def test_the_verdict_comes_first_and_what_to_do_differently_next() -> None:
+    """In the order of who reads it."""
+    page = made(poor())
+    places = [
+        page.index(text)
+        for text in (
+            "Not passed",
+            "What to do differently",
+            "calm down",
+            "The call in time",
+            "Transcript",
+            "What it ran on",
+        )
+    ]
+    assert places == sorted(places)
+    assert page.count("0:11: “calm down”") == 0  # the moment is a link, and stands once
+
+
+@pytest.mark.parametrize("language", ["en", "th"])
+def test_nothing_of_a_call_becomes_part_of_the_page(language: str) -> None:
+    """Names, texts, reasons and objectives are anybody's."""
+    events: list[Event] = []
+    for event in with_trouble(poor(user=HOSTILE)):
+        match event:
+            case Started():
+                event = replace(event, persona=HOSTILE, language=HOSTILE)
+            case Heard() | Said():
+                event = replace(event, text=HOSTILE + event.text, emotion=HOSTILE, revision=HOSTILE)
+            case CueFound():
+                event = replace(event, words=HOSTILE, by=HOSTILE, name=HOSTILE)
+            case Reload():
+                event = replace(event, files=[HOSTILE], reason=HOSTILE)
+        events.append(event)
+    hostile = Objective(name=HOSTILE, met=(HOSTILE,), missed={"": (HOSTILE,)}, blocker=True)
+    page = made(
+        events, replace(SARAH, objectives=(hostile,)), language, audio="audio.ogg", earlier=[Attempt(HOSTILE, 3, None)]
+    )
+    read = Read(page)
+    assert read.all("img") == []
+    assert len(read.all("script")) == 1
+    assert not [name for _, attributes in read.tags for name in attributes if name.startswith("on")]
+    assert "49" not in re.findall(r"\b49\b", page)
+    assert any(HOSTILE in text for text in read.text)
+
+
+def test_the_page_runs_its_own_script_and_loads_its_own_audio_and_nothing_else() -> None:
+    """The policy names script and style by their hash; no address leads elsewhere."""
+    page = made(good(), audio="audio.ogg")
+    read = Read(page)
+    policy = next(meta["content"] for meta in read.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    assert policy and policy.startswith("default-src 'none'")
+    for tag in ("script", "style"):
+        (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        assert f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" in policy
+    assert "http" not in page.replace("http-equiv", "")
+    assert [audio["src"] for audio in read.all("audio")] == ["audio.ogg"]
+    assert not [attributes for _, attributes in read.tags if "style" in attributes]
+
+
+def test_without_audio_there_is_no_player_and_each_moment_leads_to_its_line() -> None:
+    """The page is whole without sound and without script."""
+    page = made(with_trouble(poor()))
+    read = Read(page)
+    assert read.all("audio") == []
+    ids = {attributes.get("id") for _, attributes in read.tags}
+    links = {link["href"] for link in read.all("a")}
+    assert links and all(link and link.removeprefix("#") in ids for link in links)
+
+
+def test_every_piece_of_thai_is_marked_as_thai() -> None:
+    """Which breaks its lines right and has it read aloud right; the page is in the language of the call."""
+    read = Read(made(good("th"), language="th"))
+    assert read.all("html")[0]["lang"] == "th"
+    assert ("mark", "th") in {(tag, attributes.get("lang")) for tag, attributes in read.tags}
+    assert texts_in("en").keys() == texts_in("th").keys()
+
+
+def test_the_words_that_made_a_cue_are_marked_where_they_stand() -> None:
+    """Of two cues that share words the first is marked; a deed has no words."""
+
+    def cue(name: str, words: str) -> CueFound:
+        return CueFound(name=name, turn=1, found=Found.PHRASE, words=words, mood=5)
+
+    cut = pieces(
+        "By Friday, I refund it.",
+        [cue("refund", "I refund"), cue("all", "Friday, I"), cue("day", "By Friday"), cue("deed", "")],
+    )
+    assert [(piece.text, piece.cue) for piece in cut] == [
+        ("By Friday", "day"),
+        (", ", ""),
+        ("I refund", "refund"),
+        (" it.", ""),
+    ]
+
+
+def test_each_moment_of_the_call_is_a_mark_that_says_what_it_is() -> None:
+    """Cues, clocks, silences, interruptions, edits, failures and the ending, each in a shape of its own."""
+    read = Read(made(with_trouble(poor())))
+    kinds = {str(link["class"]).split()[1] for link in read.all("a") if str(link.get("class")).startswith("m ")}
+    assert kinds == {"up", "down", "clock", "silence", "cut", "edit", "failure", "recovered", "ending"}
+    assert all(link["aria-label"] for link in read.all("a"))
+
+
+@pytest.mark.parametrize(
+    "events", [[], good()[:2], good()[:5], poor()[:-3]], ids=["nothing", "started", "a line", "cut off"]
+)
+def test_a_call_of_which_little_is_known_has_a_report_all_the_same(events: list[Event]) -> None:
+    """Killed before the first word, or in the middle."""
+    assert "Not decided" in made(events)
