@@ -4,7 +4,6 @@ here, and a prompt, a part or the whole agent is changed here."""
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager, nullcontext, suppress
@@ -20,7 +19,7 @@ from livekit.agents.voice.agent_session import SessionConnectOptions
 from ..events import Emit, Failure
 from ..spec.prompt import instructions
 from ..spec.session_spec import SessionSpec
-from . import build
+from . import build, private
 from .audio_input import AGAIN_SECONDS, UNPROVEN_SECONDS, TraineeAudio
 from .build import Parts
 from .plan import Plan
@@ -267,8 +266,6 @@ async def close(part: AgentSession[None] | Any, emit: Emit) -> None:
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
             await part.aclose()
-            connections = getattr(getattr(part, "_client", None), "close", None)
-            if inspect.iscoroutinefunction(connections):  # OpenAI's speech-to-text leaves its own open
-                await connections()
+            await private.close_connections(part)
     except Exception as error:
-        emit(Failure(source=type(part).__name__, reason=str(error) or "took too long to close", recoverable=True))
+        emit(Failure(source=build.part_name(part), reason=str(error) or "took too long to close", recoverable=True))

@@ -12,7 +12,7 @@ from livekit.agents import inference
 from livekit.agents.vad import VADEventType
 from livekit.agents.voice.io import AudioInput
 
-from .detector import InPlace
+from .detector import InlineExecutor
 
 AGAIN_SECONDS = 0.3
 """The latest audio, which an agent that takes over hears again: a word that began just before is not cut."""
@@ -80,7 +80,7 @@ class SpeechDetector:
 
     def __init__(self, recent: Iterable[rtc.AudioFrame]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._stream = inference.VAD(executor=InPlace()).stream()
+        self._stream = inference.VAD(executor=InlineExecutor()).stream()
         self._speaking = False
         self._spoke: float | None = None
         self._judged = 0.0

@@ -19,7 +19,7 @@ from livekit.agents.voice.turn import TurnHandlingOptions
 from ..errors import NotOffered, SpecError, extra_command, suggest
 from ..redaction import redacted
 from ..spec.session_spec import Part, SessionSpec
-from .detector import InPlace, shareable
+from .detector import InlineExecutor, sharing
 from .options import converted, hints_of, resolved
 
 PLACES: dict[str, tuple[type, str]] = {
@@ -143,7 +143,7 @@ def make(spec: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> 
     made = _class(spec, place, part)
     arguments = _arguments(spec, place, part, made, env)
     if place == "detector":
-        made = shareable(made)
+        made = sharing(made)
     try:
         return made(**arguments)
     except ImportError as error:
@@ -242,7 +242,7 @@ def _arguments(
             given = json.loads(given)
         arguments[name] = given
     if place == "detector" and part.plugin == "inference":
-        arguments["executor"] = InPlace()
+        arguments["executor"] = InlineExecutor()
     return {**_given(spec, part, made), **arguments}
 
 

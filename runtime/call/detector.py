@@ -13,21 +13,18 @@ from livekit import rtc
 from livekit.agents.utils import aio
 from livekit.agents.vad import VAD, VADEvent, VADEventType, VADStream
 
-try:
-    from livekit.agents.voice.audio_recognition import _STTPipelineContextVar as _recognizing
-except ImportError:  # private: without it each recognizer has a detector of its own
-    _recognizing = ContextVar("recognizing")
+from . import private
 
-_listeners = ContextVar[list[aio.Chan[VADEvent]]]("listeners")
-"""Who overhears the detectors of a call."""
+_subscribers = ContextVar[list[aio.Chan[VADEvent]]]("subscribers")
+"""Who is told what the detector of this task's call detects."""
 
 
-class InPlace(Executor):
+class InlineExecutor(Executor):
     """Runs what it is given at once, for `run_in_executor` alone: it gives an asyncio future, which that awaits as it
     is.
 
     The local VAD takes 0.03 ms for 32 ms of audio. To hand that to a thread of its own and back, as it does by itself,
-    costs more than that.
+    costs more than that: a seventh of a join.
     """
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:  # type: ignore[override]
@@ -40,74 +37,73 @@ class InPlace(Executor):
 
 
 def share_detector() -> None:
-    """From here on in this task, and in those that it starts, detectors that are made are a call's: its recognizer
-    overhears the one that tells its turns apart.
+    """Lets the detectors that are made in this task, and in those that it starts, be one call's: the first to get the
+    trainee's audio detects the voice, and the call's speech recognizer is told the result.
 
-    LiveKit detects a trainee's voice twice otherwise, the second time for a recognizer that takes whole utterances:
-    half of what a silent call costs Python.
+    LiveKit detects a trainee's voice twice otherwise, the second time for a recognizer that takes whole utterances.
     """
-    _listeners.set([])
+    _subscribers.set([])
 
 
 @functools.cache
-def shareable(detector: type[VAD]) -> type[VAD]:
-    """The class of a detector, for calls that share theirs."""
+def sharing(detector: type[VAD]) -> type[VAD]:
+    """The class of a detector, changed so that a call has only one at work."""
 
     class Shared(detector):  # type: ignore[misc, valid-type]
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
-            self._listeners = _listeners.get(None)
+            self._subscribers = _subscribers.get(None)
 
         def stream(self) -> VADStream:
-            if self._listeners is None:
+            if self._subscribers is None:
                 return super().stream()  # type: ignore[no-any-return]
-            if _recognizing.get(None) is not None:
-                return _Overhearing(self, self._listeners)
-            return _Overheard(super().stream(), self._listeners)  # type: ignore[return-value]
+            if private.in_recognizer():
+                return _Subscriber(self, self._subscribers)
+            return _Publisher(super().stream(), self._subscribers)  # type: ignore[return-value]
 
     return Shared
 
 
-class _Overheard:
-    """A detector's stream that passes on where speech begins and ends."""
+class _Publisher:
+    """A detector's stream that tells its subscribers where speech begins and ends."""
 
-    def __init__(self, stream: VADStream, listeners: list[aio.Chan[VADEvent]]) -> None:
+    def __init__(self, stream: VADStream, subscribers: list[aio.Chan[VADEvent]]) -> None:
         self._stream = stream
-        self._listeners = listeners
+        self._subscribers = subscribers
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def __aiter__(self) -> _Overheard:
+    def __aiter__(self) -> _Publisher:
         return self
 
     async def __anext__(self) -> VADEvent:
         event = await anext(self._stream)
         if event.type is not VADEventType.INFERENCE_DONE:
-            for listener in self._listeners:
-                listener.send_nowait(event)
+            for subscriber in self._subscribers:
+                subscriber.send_nowait(event)
         return event
 
 
-class _Overhearing(VADStream):
-    """What another stream of the call detects, not detected again."""
+class _Subscriber(VADStream):
+    """A detector's stream that detects nothing itself: it gives what the call's publisher has detected."""
 
-    def __init__(self, detector: VAD, listeners: list[aio.Chan[VADEvent]]) -> None:
-        self._overheard = aio.Chan[VADEvent]()
-        self._listeners = listeners
+    def __init__(self, detector: VAD, subscribers: list[aio.Chan[VADEvent]]) -> None:
+        self._events = aio.Chan[VADEvent]()
+        self._subscribers = subscribers
         super().__init__(detector)
 
     async def _main_task(self) -> None:
-        self._listeners.append(self._overheard)
+        self._subscribers.append(self._events)
         try:
-            async for event in self._overheard:
+            async for event in self._events:
                 self._event_ch.send_nowait(event)
         finally:
-            self._listeners.remove(self._overheard)
+            self._subscribers.remove(self._events)
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:
-        """The other stream was given the same."""
+        """The publisher was given the same."""
 
     def end_input(self) -> None:
         super().end_input()
-        self._overheard.close()
+        self._events.close()

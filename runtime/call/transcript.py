@@ -22,8 +22,8 @@ from ..arc import machine as arc
 from ..events import Emit, Heard, Interim, Said
 from ..spec.session_spec import Edit, SessionSpec
 from .turn import TurnLimit, mend
+from .voice import Words
 from .watchdog import Watchdog
-from .words import Words
 
 logger = logging.getLogger(__name__)
 

@@ -32,7 +32,9 @@ async def versions() -> str:
     ]
     if odd:
         raise SpecError(f"{', '.join(odd)} with livekit-agents {agents}: they must match: uv sync, or pip install -e .")
-    shown = [f"livekit {installed['livekit']}", f"livekit-agents {agents}"]
+    native = installed["livekit"]
+    dear = " (1.2 is cheaper for calls that share a process, where it wakes each for all: uv sync)"
+    shown = [f"livekit {native}{'' if _newer(native, '1.1.999') else dear}", f"livekit-agents {agents}"]
     shown += [f"{name.removeprefix('livekit-plugins-')} {version}" for name, version in sorted(plugins.items())]
     return f"Python {platform.python_version()}, {', '.join(shown)}"
 

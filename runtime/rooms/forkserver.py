@@ -3,7 +3,6 @@ one is started first: it imports while the worker imports the same."""
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import multiprocessing
 import multiprocessing.forkserver
@@ -15,12 +14,9 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from ..call.private import PRELOADED
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Executor, Worker
-
-LIVEKIT = ("livekit.agents.ipc._preload", "livekit.agents.ipc._preload_freeze")
-"""What LiveKit preloads itself, in this order and last; the second one keeps what was imported shared between all job
-processes. Private, and skipped when they are gone: the worker then starts more slowly."""
 
 FOLDER = "VOICE_PERSONA_FOLDER"
 """The variable by which the process that jobs are forked from gets the private folder."""
@@ -28,14 +24,9 @@ FOLDER = "VOICE_PERSONA_FOLDER"
 FILES = 65_536
 """Open files that the worker asks for."""
 
-SWITCH_SECONDS = 0.05
-"""How long a call that shares its interpreter may compute before another one is let in. Each call hands over by itself
-some hundred times a second, whenever it waits; with Python's 5 ms those that wait their turn wake up to ask for it, by
-the thousand, and 27 calls of two cores are busy with that alone. A voice has 200 ms in store."""
-
 
 def prepare(worker: Worker, spec: SessionSpec) -> None:
-    """Sets limits, threads and what LiveKit reads from the environment, and starts importing what the spec's calls
+    """Sets limits and what LiveKit reads from the environment, and starts importing what the spec's calls
     need."""
     # LiveKit would load its turn detector (244 MB), which no part of a spec asks for.
     os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
@@ -47,14 +38,8 @@ def prepare(worker: Worker, spec: SessionSpec) -> None:
         resource.setrlimit(
             resource.RLIMIT_NOFILE, (FILES if hard == resource.RLIM_INFINITY else min(FILES, hard), hard)
         )
-    if worker.executor is Executor.THREAD:
-        sys.setswitchinterval(SWITCH_SECONDS)
-        import uvloop
-
-        # Its loops wake up, and are woken, without giving the interpreter away each time.
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     if worker.executor is Executor.PROCESS and sys.platform == "linux":  # where LiveKit forks
-        multiprocessing.set_forkserver_preload([__name__, "runtime.rooms.job", *modules(spec), *LIVEKIT])
+        multiprocessing.set_forkserver_preload([__name__, "runtime.rooms.job", *modules(spec), *PRELOADED])
         os.environ[FOLDER] = tempfile.tempdir = str(private_folder())  # its own socket is to lie there too
         multiprocessing.forkserver.ensure_running()
         tempfile.tempdir = None

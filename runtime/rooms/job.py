@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from livekit.agents import JobContext, JobProcess
 
-from ..call import native
+from ..call import private
 from ..call.session import Call
 from ..call.sinks import fan_out
 from ..errors import SpecError
@@ -30,7 +30,7 @@ ROOM_TAKEN = "room_taken"
 
 def warm_up(process: JobProcess) -> None:
     """What takes a job process its time: to import this module, to load LiveKit's native library and the report's."""
-    native.load()
+    private.keep_native_log()
     load_template()
 
 

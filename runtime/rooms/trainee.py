@@ -19,9 +19,8 @@ from livekit.agents.voice.room_io import (
     TextOutputOptions,
 )
 
-from ..call import native
 from ..call.session import Call
-from ..call.words import keep_in_step
+from ..call.voice import keep_in_step, publish_options
 from ..events import Emit, Notice
 from ..spec.settings import Rooms, Transcripts
 from .screen import IDENTITY
@@ -97,7 +96,6 @@ class Trainee:
         self._room.on("track_subscribed", self._on_track)
         self._room.on("disconnected", self._on_cut_off)
         await self._context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
-        native.unshare(self._room)
 
     async def come(self) -> None:
         """Waits for somebody to come to the room.
@@ -138,7 +136,7 @@ class Trainee:
         streams = self._rooms.transcripts is not Transcripts.DATA
         options = RoomOptions(
             audio_input=self._audio_input(agent),
-            audio_output=AudioOutputOptions(track_publish_options=native.voice()),
+            audio_output=AudioOutputOptions(track_publish_options=publish_options()),
             text_output=TextOutputOptions(next_in_chain=words) if streams else False,
             participant_identity=self._who,
             close_on_disconnect=False,  # whether a trainee who is gone may return is for us to say

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from livekit.agents import AgentServer, JobExecutorType
 
+from ..call import private
 from ..config.groups import options
 from ..errors import SpecError
 from ..events import Emit, Notice
@@ -59,6 +60,9 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
             path = private_folder() / "link"
             await stack.enter_async_context(accept_jobs(dispatcher.on_job, path))
             link = partial(connect, path)
+        private.check_preloaded()
+        if threads:
+            private.keep_native_log()  # while there is one thread: in livekit 1.1 several would each make a client
         await stack.enter_async_context(load.measured())
         server = AgentServer(
             job_executor_type=JobExecutorType(worker.executor.value),

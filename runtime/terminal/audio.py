@@ -11,7 +11,7 @@ from livekit import rtc
 from livekit.agents import AgentSession
 from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabilities
 
-from ..call.words import keep_in_step
+from ..call.voice import keep_in_step
 from ..errors import SpecError
 
 SAMPLE_RATE = 48_000

@@ -14,7 +14,7 @@ from unittest.mock import patch
 from livekit.agents import Agent, AgentSession
 
 from runtime.call.session import Call
-from runtime.call.words import Words
+from runtime.call.voice import Words
 from runtime.config.compose import compose
 from runtime.events import Event, to_json
 from runtime.rooms.screen import Screen

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from livekit import api, rtc
 
-from runtime.call import native
+from runtime.call import private
+from runtime.call.voice import publish_options
 from tests.livekit_server import KEY, SECRET
 
 from .measure import ROOT, environment
@@ -124,7 +125,7 @@ async def _trainee(url: str, room: str, leave: asyncio.Event) -> None:
     await client.connect(url, token.to_jwt())
     source = rtc.AudioSource(48_000, 1)
     microphone = rtc.LocalAudioTrack.create_audio_track("microphone", source)
-    await client.local_participant.publish_track(microphone, native.voice())
+    await client.local_participant.publish_track(microphone, publish_options())
     await leave.wait()
     for task in listening:
         task.cancel()
@@ -136,7 +137,7 @@ async def _main() -> None:
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     os.environ["RUST_LOG"] = "off"
-    native.load()
+    private.keep_native_log()
     print(json.dumps({"ready": True}), flush=True)
     leave, calls = asyncio.Event(), set[asyncio.Task[None]]()
     while line := await lines.readline():
