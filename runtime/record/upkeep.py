@@ -1,4 +1,4 @@
-"""All session folders: those whose call was killed are finished, old ones deleted, a trainee's erased."""
+"""Session folders after their call: finished where it was killed, scored again, deleted when old or forgotten."""
 
 from __future__ import annotations
 
@@ -8,13 +8,33 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+from livekit.agents.llm import LLM
+
+from .. import events
 from ..errors import SpecError, shown_path
-from ..events import Emit, Header, Notice, from_json
+from ..events import Emit, Header, Notice
+from ..spec.persona import FrontMatter
 from ..spec.settings import Record
-from .folder import EVENTS, LOCAL, REPORT, finish, locked, safe_name
+from .folder import (
+    EVENTS,
+    LOCAL,
+    REPORT,
+    SCORECARD,
+    finish,
+    locked,
+    read_folder,
+    render,
+    safe_name,
+    write_private,
+)
+from .judge import judge
+from .rescore import changes, listened
+from .score import from_json, score, to_json
 
 logger = logging.getLogger(__name__)
 
@@ -93,11 +113,33 @@ def forget(record: Record, user: str) -> tuple[list[Path], list[Path]]:
     return gone, [folder for folder in theirs if folder not in gone]
 
 
+async def score_again(folder: Path, persona: FrontMatter | None = None, llm: LLM[Any] | None = None) -> list[str]:
+    """Scores a call again: with this persona in place of the one that called, by a model where one is given, else by
+    cues. Writes the scorecard and the report; what has changed and why, a line each.
+
+    Raises:
+        SpecError: it is no session folder.
+        OSError: it cannot be written.
+    """
+    kept = read_folder(folder)
+    try:
+        before = from_json((folder / SCORECARD).read_bytes())
+    except (OSError, ValueError):
+        before = score(kept.log, kept.front, kept.language)
+    front = persona or kept.front
+    kept = replace(kept, front=front, log=listened(kept.log, front, kept.language))
+    verdicts = await judge(kept.log, front, llm) if llm else None
+    card = score(kept.log, front, kept.language, verdicts, llm.model if llm else "")
+    write_private(folder / SCORECARD, to_json(card))
+    render(folder, kept, card)
+    return changes(before, card) or ["nothing has changed"]
+
+
 def _is_of(folder: Path, user: str) -> bool:
     """Whether a folder is this user's, by its first line; where that cannot be read, by its name."""
     try:
         with open(folder / EVENTS, encoding="utf-8", errors="replace") as lines:
-            header = from_json(lines.readline())
+            header = events.from_json(lines.readline())
         if isinstance(header, Header):
             return (header.user or LOCAL) == user
     except (OSError, ValueError):

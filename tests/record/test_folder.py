@@ -22,7 +22,7 @@ from runtime.errors import SpecError
 from runtime.events import Event, Header, Heard, Interim, Notice, from_json, to_json
 from runtime.record import folder as module
 from runtime.record.folder import SessionFolder, finish, make_folder, put_line, read_folder, safe_name
-from runtime.record.upkeep import delete_old, folders, forget, look_after, tidy
+from runtime.record.upkeep import delete_old, folders, forget, look_after, score_again, tidy
 from runtime.spec.session_spec import SessionSpec
 from runtime.spec.settings import Record
 from tests.conftest import ROOT
@@ -283,6 +283,19 @@ def test_a_report_tells_of_the_same_trainee_s_calls_before_it(record: Record, sp
     told = re.sub("<.*?>", "", told)
     assert "2026-01-03 10:15 · 100 · Passed; 2026-01-04 10:15 · 100 · Passed; 2026-01-05 10:14 · 0" in told
     assert "2026-01-02" not in told
+
+
+async def test_a_folder_is_scored_again_with_the_persona_of_now(tmp_path: Path, spec: SessionSpec) -> None:
+    """What has changed is told, and scorecard and report say it too; scored once more, nothing changes."""
+    folder = write_call(tmp_path / "2026-01-01" / "101500-sarah_thompson-ann", spec, good())
+    finish(folder)
+    first, *others = spec.arc.front.objectives
+    harder = replace(spec.arc.front, objectives=(replace(first, ruled_out=("verification",)), *others))
+    lines = await score_again(folder, harder)
+    assert lines[0] == "score 100 (passed) → 75 (passed)"
+    assert '"score": 75' in (folder / "scorecard.json").read_text()
+    assert "75 of 100" in (folder / "report.html").read_text()
+    assert await score_again(folder, harder) == ["nothing has changed"]
 
 
 def test_what_is_no_session_folder_is_one_line(tmp_path: Path) -> None:
