@@ -291,7 +291,8 @@ class Reload(Event):
     `how` says whether the model has it (`in place`, or by a `swapped` session), when it will have it (`next call`,
     `restart`), or why not (`frozen`, `rejected`, `superseded`, with the `reason`). `before` and `after` are revisions:
     the call's own, and the edit's ("" where the edit has none). `ms` is how long after the save the call was done with
-    it. `after_reply` says that the persona was at a reply then, which is the last one without the edit.
+    it. `after_reply` says that the persona was at a reply then, which is the last one without the edit. `warnings` are
+    what the edit has made of the file that nobody may have meant: facts that say otherwise than the prose.
     """
 
     kind = "reload"
@@ -303,11 +304,13 @@ class Reload(Event):
     reason: str = ""
     ms: int = 0
     after_reply: bool = False
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "how", How(self.how))  # as text when it comes from JSON
         changes = (Change(**change) if isinstance(change, dict) else change for change in self.changes)
         object.__setattr__(self, "changes", tuple(changes))
+        object.__setattr__(self, "warnings", tuple(self.warnings))
         _redact(self, "reason")
 
 

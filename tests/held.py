@@ -71,6 +71,16 @@ class Held(Watched):
         return self.of(Said)[number - 1].text
 
 
+async def passing(skip: Skip, condition: Callable[[], bool], seconds: float = 0.5) -> None:
+    """Lets time pass until the condition holds, so many seconds at a time."""
+    for _ in range(20_000):
+        if condition():
+            return
+        skip(seconds)
+        await asyncio.sleep(0)
+    pytest.fail("it does not come to that, however much time passes")
+
+
 def rewritten(spec: SessionSpec, prose: str) -> SessionSpec:
     """The spec with another prompt."""
     return replace(spec, persona=replace(spec.persona, prose=prose), revision=f"{abs(hash(prose)):x}"[:12])

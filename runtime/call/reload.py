@@ -14,6 +14,7 @@ from typing import Any
 
 from livekit.agents.llm import RealtimeModel, RealtimeModelError
 
+from ..arc.agreement import disagreements
 from ..events import Change, Emit, Failure, How, Reload
 from ..spec.prompt import instructions
 from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
@@ -129,9 +130,16 @@ class Reloader:
             reason = " ".join(str(error).split()) or type(error).__name__
             self._receipt(edit, How.REJECTED, reason=f"{reason}; the call is as it was")
         else:
-            self._spec = edit.spec
-            changes = (*steps.changes, *edit.program)
-            self._receipt(edit, steps.how, changes, before=before, at=done.at, after_reply=done.after_reply)
+            was, self._spec = self._spec, edit.spec
+            self._receipt(
+                edit,
+                steps.how,
+                (*steps.changes, *edit.program),
+                before=before,
+                at=done.at,
+                after_reply=done.after_reply,
+                warnings=await asyncio.to_thread(_new_disagreements, was, edit.spec),
+            )
 
     def _pass_over(self, edit: AnyEdit) -> None:
         """An edit that brings this call nothing."""
@@ -158,6 +166,7 @@ class Reloader:
         at: float = 0.0,
         after_reply: bool = False,
         reason: str = "",
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self._emit(
             Reload(
@@ -169,6 +178,7 @@ class Reloader:
                 reason=reason,
                 ms=max(0, round(((at or time.time()) - edit.at) * 1000)),
                 after_reply=after_reply,
+                warnings=warnings,
             )
         )
 
@@ -303,6 +313,14 @@ class Reloader:
         except Exception as error:
             self._emit(Failure(source=part_name(self._live.parts.model), reason=str(error), recoverable=False))
             self._give_up("error")
+
+
+def _new_disagreements(old: SessionSpec, new: SessionSpec) -> tuple[str, ...]:
+    """What the new persona's facts say otherwise than her prose, and the old one's did not."""
+    if new.persona == old.persona:
+        return ()
+    known = disagreements(old.persona)
+    return tuple(line for line in disagreements(new.persona) if line not in known)
 
 
 class Successor:

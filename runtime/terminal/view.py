@@ -181,6 +181,8 @@ class View:
                 self._print(event, show_change(change))
             if (more := len(event.changes) - CHANGES_SHOWN) > 0:
                 self._print(event, Text(f"  … and {more} more", style="dim"))
+            for warning in event.warnings:
+                self._print(event, Text(f"  ! {clean(warning)}", style="yellow"))
         self._shown = event.after
 
     def show_typing(self, text: str, cursor: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from runtime.call.watchdog import Watchdog
 from runtime.events import Ended, Event, Failure, Heard, Recovered, Said, to_json
-from tests.held import Skip, held
+from tests.held import Skip, held, passing
 from tests.livekit_server import free_port
 from tests.loopback import Close, Drop, Garbage, GoAway, Refuse, Stall
 from tests.loopback.gemini import GeminiServer
@@ -41,7 +41,8 @@ async def test_a_turn_lost_with_the_connection_is_answered_all_the_same(
             await server.connected(2)
             skip(2.1)
             await line.until(lambda: len(line.of(Said)) == 2)
-            assert line.of(Recovered)[-1].gap_ms >= 0
+            told = [type(event) for event in line.events if isinstance(event, Failure | Recovered | Said)]
+            assert told[0] is told[-1] is Said and told[-2] is Recovered and set(told[1:-2]) == {Failure}
             assert not line.of(Ended)
 
 
@@ -64,11 +65,9 @@ async def test_a_refused_connection_ends_the_call_clearly(
     """A key that the provider refuses ends the call with a failure that says so, and the reason `error`."""
     async with REALTIME[model](on_connect=[Refuse(401)] * 10) as server:
         async with held(model, server, monkeypatch, opened=False) as line:
-            for _ in range(8):
-                skip(5)
-                await asyncio.sleep(0)
+            await passing(skip, lambda: any(not failure.recoverable for failure in line.of(Failure)))
             ended = await line.ended()
-            assert ended.reason in ("error", "no_answer")
+            assert ended.reason == "error"
             assert not line.of(Failure)[-1].recoverable
 
 
