@@ -91,6 +91,7 @@ def _call(settings: Settings, spec: SessionSpec, why: str) -> None:
         from .files.store import SpecStore
         from .terminal.console import call_here
 
+        gc.freeze()  # what is imported stays: to look through it takes a tenth of a second of a call
         store = SpecStore(_overrides(), settings, audio=settings.console.audio, since=STARTED)
         if call_here(spec, store, shown).reason == "error":
             raise SystemExit(1)

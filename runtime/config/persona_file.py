@@ -20,6 +20,8 @@ from ..spec.sections import Section, find_sections, section_kind
 from .validation import examined
 from .yaml_file import SIZE_LIMIT, Node, decoded, line_of, load_yaml, no_pair, read_bytes, shown
 
+HEADING_LIMIT = 1000
+"""Lines of prose that start with #: each is a section, to be kept and looked through at every save."""
 MISTAKES = 20
 """How many mistakes of one file are told at once."""
 
@@ -80,6 +82,8 @@ def examine_persona(data: bytes, file: Path) -> Reading:
     if not re.search(r"[^\W_]", prose):
         empty = SpecError("this persona is empty: the prose under the front matter is its prompt", file=file)
         mistakes = (*mistakes, empty)
+    if len(_HEADINGS.findall(prose)) > HEADING_LIMIT:
+        mistakes = (*mistakes, SpecError(f"more than {HEADING_LIMIT} headings are too many", file=file))
     line = text.count("\n", 0, len(text) - len(prose)) + 1
     if mistakes:
         return Reading(None, mistakes, node, line)
@@ -88,6 +92,7 @@ def examine_persona(data: bytes, file: Path) -> Reading:
     return Reading(Persona(file.stem, name, str(file), prose, sections, front), (), node, line)
 
 
+_HEADINGS = re.compile("^#", re.MULTILINE)
 _FIELDS = "|".join(key.name for key in fields(FrontMatter))
 _KEY = re.compile(rf"^(?:{_FIELDS})[ \t]*:", re.MULTILINE)
 _ANY_KEY = re.compile(r"[A-Za-z_]\w*[ \t]*:(?:\s|$)")
@@ -154,7 +159,7 @@ def _name(sections: tuple[Section, ...], file: Path) -> str:
     return file.stem.replace("_", " ").replace("-", " ").title()
 
 
-@lru_cache(maxsize=64)  # parsing it takes nine tenths of the time, and most edits are of the prose
+@lru_cache(maxsize=16)  # parsing it takes nine tenths of the time, and most edits are of the prose
 def _front_matter(head: str, file: Path) -> tuple[FrontMatter, tuple[SpecError, ...], Node | None]:
     """What the front matter says, as far as nothing is wrong with it; what is; and where its values stand."""
     value, node, broken = _loaded(head, file)

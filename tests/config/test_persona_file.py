@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runtime.config.groups import ROOT, read_conf
-from runtime.config.persona_file import MISTAKES, examine_persona, parse_persona, read_persona
+from runtime.config.persona_file import HEADING_LIMIT, MISTAKES, examine_persona, parse_persona, read_persona
 from runtime.config.yaml_file import SIZE_LIMIT
 from runtime.errors import SpecError
 from runtime.spec.persona import Emotion, said_in
@@ -498,6 +498,13 @@ def test_a_file_far_larger_than_any_prompt_is_refused_and_one_just_below_the_lim
     assert parse_persona(b"x" * SIZE_LIMIT, FILE).prose == "x" * SIZE_LIMIT
     with pytest.raises(SpecError, match="256 KiB at most"):
         parse_persona(b"x" * (SIZE_LIMIT + 1), FILE)
+
+
+def test_a_file_of_nothing_but_headings_is_refused() -> None:
+    """Each is a section, which is kept and looked through at every save."""
+    assert parse_persona(b"# Phase\ntext\n" * HEADING_LIMIT, FILE).sections
+    with pytest.raises(SpecError, match="more than 1000 headings are too many"):
+        parse_persona(b"# Phase\ntext\n" * (HEADING_LIMIT + 1), FILE)
 
 
 # ---------------------------------------------------------------- the personas of this project
