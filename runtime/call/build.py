@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import os
@@ -21,6 +20,7 @@ from ..redaction import redacted
 from ..spec.session_spec import Part, SessionSpec
 from .detector import InlineExecutor, sharing
 from .options import converted, hints_of, resolved
+from .plugins import import_plugin
 
 PLACES: dict[str, tuple[type, str]] = {
     "realtime": (llm.RealtimeModel, "RealtimeModel"),
@@ -88,6 +88,11 @@ def check(spec: SessionSpec) -> None:
         if part:
             _arguments(spec, place, part, _class(spec, place, part), None)
     check_audio(spec)
+
+
+def plugin_modules(spec: SessionSpec, *, audio: bool) -> set[str]:
+    """The modules of the parts that a call is built from."""
+    return {part.module for place, part in spec.parts.items() if part and (audio or place == _thinks(spec))}
 
 
 def inputs(spec: SessionSpec, place: str) -> dict[str, Any] | None:
@@ -195,7 +200,7 @@ def _class(spec: SessionSpec, place: str, part: Part) -> Callable[..., Any]:
         )
     name = part.module
     try:
-        module = importlib.import_module(name)
+        module = import_plugin(name)
     except ModuleNotFoundError as error:
         package = f"livekit-plugins-{part.plugin.partition('.')[0].replace('_', '-')}"
         if error.name and not name.startswith(error.name):

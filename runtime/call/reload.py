@@ -21,9 +21,10 @@ from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import ReloadMode
 from . import build
 from .agent import FIELDS, LiveAgent, close, replaced
-from .build import Parts, part_name
+from .build import Parts, part_name, plugin_modules
 from .idle import IdleMonitor
 from .plan import Kind, Plan, in_force, kind_of, plan
+from .plugins import import_ahead
 from .realtime import NotAccepted, PreparedModel, refuses_history
 
 logger = logging.getLogger(__name__)
@@ -117,6 +118,7 @@ class Reloader:
             return self._pass_over(edit)
         before, begun = self._spec.revision, self._begun.is_set()
         try:
+            await import_ahead(plugin_modules(edit.spec, audio=self._audio))
             steps = plan(self._spec, edit.spec, audio=self._audio, begun=begun)
             if self._mode is not ReloadMode.LIVE:
                 return self._put_off(edit, steps)

@@ -29,6 +29,7 @@ from .agent import LiveAgent, close, make_session
 from .build import PLACES, build, part_name
 from .detector import share_detector
 from .idle import IdleMonitor
+from .plugins import register_in_this_loop
 from .reload import Reloader
 from .silence import Silence
 from .transcript import Transcript
@@ -83,6 +84,7 @@ class Call:
         Raises:
             SpecError: the first spec cannot be built. Nothing was joined or said then.
         """
+        register_in_this_loop()
         first = await anext(self._specs)
         if isinstance(first, FaultyEdit):
             raise SpecError(first.error)

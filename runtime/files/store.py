@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from ..call import build
+from ..call.plugins import register_in_this_loop
 from ..config.compose import compose_config, read_settings, reread, resolve
 from ..config.groups import CONF, GROUPS, PROGRAM_GROUPS, chosen, file_of, personas_folder
 from ..config.mistakes import readable_errors
@@ -163,6 +164,7 @@ class SpecStore:
             if not self._unchecked:
                 _isolated("an edit could not be counted", renewed, self._saved_at, bool(self._wrong()))
 
+        register_in_this_loop()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._read(unread, say))
             tasks.create_task(self._check_rest(count, say, check))
