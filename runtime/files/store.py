@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 
-from ..call import build
 from ..call.plugins import register_in_this_loop
-from ..config.compose import compose_config, read_settings, reread, resolve
-from ..config.groups import CONF, GROUPS, PROGRAM_GROUPS, chosen, file_of, personas_folder
-from ..config.mistakes import readable_errors
-from ..config.persona_file import read_persona
+from ..config.groups import CONF, file_of, personas_folder
 from ..errors import SpecError, shown_path
 from ..events import Change, How
-from ..spec.persona import NAME
 from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import Settings
+from .composer import Choices, Composer, is_ours, is_persona, is_programs, one_line, problem_of
 from .watch import RETRY, SavedFiles, saves
 
 logger = logging.getLogger(__name__)
@@ -46,8 +41,6 @@ Renewed = Callable[[float, bool], None]
 """Told of each save, once all that it touches was checked: its Unix time, and whether any file is wrong."""
 Subscriber = Callable[[AnyEdit], None]
 """Takes a call's spec and each later edit of it."""
-Choices = frozenset[tuple[str, str]]
-"""What is asked for: options by group, in the command line's place."""
 
 
 @dataclass(slots=True)
@@ -77,18 +70,13 @@ class SpecStore:
     """
 
     def __init__(self, overrides: Sequence[str], settings: Settings, *, audio: bool, since: float) -> None:
-        self._overrides = list(overrides)
-        self._audio = audio
+        self._composer = Composer(overrides, audio=audio)
         self._since = since
         self._entries: dict[Choices, _Entry] = {}
         self._composing: dict[Choices, asyncio.Future[SessionSpec]] = {}
         self._generation = 0
         self._persona_generations: dict[Path, int] = {}
         self._conf_generation = 0
-        # Of the present generation of conf/: specs from which those of other personas are made without composing, and
-        # which combinations of options were tried.
-        self._composed: dict[Choices, list[SessionSpec]] = {}
-        self._tried: set[tuple[Choices, Choices]] = set()
         self._unchecked: deque[Path | Choices] = deque()
         self._quiet, self._came = asyncio.Event(), asyncio.Event()  # no call waits for an edit; there was a save
         self._quiet.set()
@@ -119,14 +107,17 @@ class SpecStore:
         """Keeps a spec that was composed elsewhere."""
         asked = frozenset(choices.items())
         if not self._generation:
-            self._composed.setdefault(_but_persona(asked), []).append(spec)
-            self._tried.add(_combination(asked, spec))
+            self._composer.remember(asked, spec)
         self._add(asked, _Entry(spec, self._generation))
 
     @property
     def specs(self) -> list[SessionSpec]:
         """All specs that the next call would get as they are. Stale ones are not among them."""
         return [entry.spec for entry in self._entries.values() if self._is_fresh(entry)]
+
+    def check(self, spec: SessionSpec) -> None:
+        """Raises a SpecError for a spec that cannot be used here."""
+        self._composer.check(spec)
 
     def subscribe(self, choices: Mapping[str, str], subscriber: Subscriber) -> Callable[[], None]:
         """Gives a call its spec at once and every later edit as it comes; returns what ends that. Only after `find` or
@@ -177,7 +168,7 @@ class SpecStore:
                     await self._publish(saved)
                 except Exception as error:  # one save must not end the watching
                     logger.exception("a save could not be handled")
-                    say(f"a save could not be handled ({_one_line(error)}); the files are watched as before")
+                    say(f"a save could not be handled ({one_line(error)}); the files are watched as before")
                 self._saved_at, self._unreported = saved.at, _together(self._unreported, saved)
                 count()
                 self._quiet.set()
@@ -205,7 +196,7 @@ class SpecStore:
                         say(line)
             except Exception as error:
                 logger.exception("a file could not be checked")
-                say(f"a file could not be checked ({_one_line(error)})")
+                say(f"a file could not be checked ({one_line(error)})")
 
     async def _read(self, unread: asyncio.Queue[SavedFiles], say: Say) -> None:
         """Passes on what is saved; begins anew where that fails."""
@@ -221,7 +212,7 @@ class SpecStore:
                         unread.put_nowait(saved)
             except Exception as error:
                 logger.exception("the files could not be watched")
-                say(f"the files could not be watched ({_one_line(error)}); trying again in {RETRY:g} s")
+                say(f"the files could not be watched ({one_line(error)}); trying again in {RETRY:g} s")
             await asyncio.sleep(RETRY)
 
     async def _publish(self, saved: SavedFiles) -> None:
@@ -229,9 +220,10 @@ class SpecStore:
         touched = saved.changed | saved.same  # what ends with the bytes it had may have been read halfway
         program: tuple[Change, ...] = ()
         faulty = ""
-        if any(_is_programs(path) for path in touched):
+        if any(is_programs(path) for path in touched):
             try:
-                program = await asyncio.to_thread(self._renew_settings)
+                new = await asyncio.to_thread(self._composer.read_settings)
+                program, self.settings = tuple(_changes(self.settings, new)), new
                 self.problems.pop("settings", None)
             except SpecError as error:  # then conf/ stays as it was for everybody
                 self.problems["settings"] = faulty = str(error)
@@ -266,7 +258,7 @@ class SpecStore:
                 self._persona_generations[path] = self._generation
             elif conf and self._conf_generation < self._generation:
                 self._conf_generation = self._generation
-                self._composed, self._tried = {}, set()  # new ones: a thread may still write to the old
+                self._composer.forget()
 
     async def _check(self, what: Path | Choices, say: Say) -> None:
         """Notes what is wrong with a persona file, or with a spec that no call subscribes to.
@@ -275,7 +267,7 @@ class SpecStore:
         it; the others stay stale.
         """
         if isinstance(what, Path):
-            if problem := await asyncio.to_thread(_problem_of, what):
+            if problem := await asyncio.to_thread(problem_of, what):
                 self.problems[str(what)] = problem
             return
         entry = self._entries.get(what)
@@ -293,7 +285,7 @@ class SpecStore:
         elif (
             entry.error
             or entry.generation < self._persona_generations.get(persona, 0)
-            or _combination(what, entry.spec) not in self._tried
+            or not self._composer.has_tried(what, entry.spec)
         ):
             await self.find(dict(what))
 
@@ -306,10 +298,7 @@ class SpecStore:
 
     def _compose_in_thread(self, asked: Choices) -> asyncio.Future[SessionSpec]:
         """Begins to bring an entry up to date; whoever asks meanwhile shares that."""
-        generation, tried, entry = self._generation, self._tried, self._entries.get(asked)
-        last = entry.spec if entry else None
-        if last:
-            tried.add(_combination(asked, last))
+        generation, entry = self._generation, self._entries.get(asked)
 
         def keep(composing: asyncio.Future[SessionSpec]) -> None:
             del self._composing[asked]
@@ -321,13 +310,14 @@ class SpecStore:
                     entry.error, entry.generation = str(error), generation
                 return
             spec = composing.result()
-            tried.add(_combination(asked, spec))
             if entry:
                 entry.spec, entry.error, entry.generation = spec, "", generation
             else:
                 self._add(asked, _Entry(spec, generation))
 
-        composing = asyncio.get_running_loop().run_in_executor(None, self._compose, dict(asked), last, self._composed)
+        composing = asyncio.get_running_loop().run_in_executor(
+            None, self._composer.compose, asked, entry.spec if entry else None
+        )
         composing.add_done_callback(keep)
         self._composing[asked] = composing
         return composing
@@ -337,53 +327,6 @@ class SpecStore:
         idle = [asked for asked, entry in self._entries.items() if not entry.subscribers]
         for asked in idle[:-KEPT]:
             del self._entries[asked]
-
-    def _compose(
-        self, choices: Mapping[str, str], last: SessionSpec | None, composed: dict[Choices, list[SessionSpec]]
-    ) -> SessionSpec:
-        """A new spec; runs in a thread.
-
-        Raises:
-            SpecError: for whatever is wrong, and nothing else is ever raised.
-        """
-        try:
-            if last and not file_of(last.choices["persona"]).exists():
-                raise SpecError("this file is gone", file=file_of(last.choices["persona"]))
-            asked = frozenset(choices.items())
-            name = choices.get("persona") or (last and last.choices["persona"])
-            for other in list(composed.get(_but_persona(asked), ())) if name else ():
-                # Personas that choose the same options differ in nothing but themselves.
-                if spec := reread(replace(other, choices=other.choices | {"persona": name or ""})):
-                    return spec
-            overrides = self._with(choices)
-            with readable_errors(overrides):
-                cfg = compose_config(overrides)
-                spec = resolve(cfg, cfg.hydra)
-            self.check(spec)
-        except SpecError:
-            raise
-        except Exception as error:  # a mistake of ours, or of a plugin's, must end neither the watching nor a call
-            logger.exception("composing failed")
-            raise SpecError(_one_line(error)) from error
-        composed.setdefault(_but_persona(asked), []).append(spec)
-        return spec
-
-    def check(self, spec: SessionSpec) -> None:
-        """Raises a SpecError for a spec that cannot be used here."""
-        build.check_secrets(spec, os.environ)
-        if self._audio:
-            build.check(spec)
-
-    def _with(self, choices: Mapping[str, str]) -> list[str]:
-        kept = [override for override in self._overrides if override.partition("=")[0] not in choices]
-        return [*kept, *(f"{group}={option}" for group, option in choices.items())]
-
-    def _renew_settings(self) -> tuple[Change, ...]:
-        """Takes over what the files tell the program itself; returns what changed."""
-        with readable_errors(self._overrides):
-            new = read_settings(compose_config(self._overrides))
-        old, self.settings = self.settings, new
-        return tuple(_changes(old, new))
 
     def _errors(self) -> dict[Path, str]:
         """Why there is no newer spec, by persona file."""
@@ -415,45 +358,6 @@ class SpecStore:
         return [*filter(None, ["; ".join(parts)]), *check()]
 
 
-def is_persona(path: Path) -> bool:
-    """Whether a file is a persona's."""
-    return path.parent == personas_folder() and path.suffix == ".md" and bool(NAME.fullmatch(path.stem))
-
-
-def is_ours(path: Path) -> bool:
-    """Whether a file is one that specs or settings are made from."""
-    if path.parent.parent == CONF and path.suffix == ".yaml":
-        return path.parent.name in (*GROUPS, *PROGRAM_GROUPS) and bool(NAME.fullmatch(path.stem))
-    if path.parent == CONF / "language" and path.suffix == ".md":
-        return True
-    return path == CONF / "config.yaml" or is_persona(path)
-
-
-def _is_programs(path: Path) -> bool:
-    """Whether a file tells the program itself something."""
-    return path == CONF / "config.yaml" or path.parent.name in PROGRAM_GROUPS
-
-
-def _but_persona(asked: Choices) -> Choices:
-    """The choices without which persona it is, but with whether one was chosen."""
-    return frozenset((group, "" if group == "persona" else option) for group, option in asked)
-
-
-def _combination(asked: Choices, spec: SessionSpec) -> tuple[Choices, Choices]:
-    """What decides on a spec's options beside the files in conf/: the choices, and those of its persona."""
-    return _but_persona(asked), frozenset(chosen(spec.persona).items())
-
-
-def _problem_of(persona: Path) -> str:
-    """What is wrong with a persona's file, if it is there."""
-    try:
-        if persona.exists():
-            read_persona(persona)
-    except SpecError as error:
-        return str(error)
-    return ""
-
-
 def _together(one: SavedFiles | None, other: SavedFiles) -> SavedFiles:
     if one is None:
         return other
@@ -482,10 +386,6 @@ def _pronoun(paths: Sequence[Path]) -> str:
 def _listed(texts: Sequence[str], between: str) -> str:
     more = len(texts) - SHOWN
     return between.join(texts[:SHOWN]) + (f"{between}and {more} more" if more > 0 else "")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _isolated(what: str, callback: Callable[..., object], *arguments: object) -> None:

@@ -15,8 +15,8 @@ from runtime.config import compose as composing
 from runtime.config import groups
 from runtime.config.compose import compose
 from runtime.errors import SpecError
+from runtime.files import composer, watch
 from runtime.files import store as module
-from runtime.files import watch
 from runtime.files.store import SpecStore
 from runtime.spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from runtime.spec.settings import Settings
@@ -30,7 +30,7 @@ def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of conf/ that this process reads."""
     folder = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", folder)
-    for place in (groups, composing, module):
+    for place in (groups, composing, composer, module):
         monkeypatch.setattr(place, "CONF", folder)
     GlobalHydra.instance().clear()
     return folder
@@ -144,7 +144,7 @@ async def test_a_call_does_not_wait_for_what_is_stocked(
             goes_on.wait(60)
         return real(spec)
 
-    monkeypatch.setattr(module, "reread", reread)
+    monkeypatch.setattr(composer, "reread", reread)
     file = use_personas("ann", PLAIN.format("Ann"))
     use_personas("slow", PLAIN.format("Slow"))
     async with watched(stock=["ann", "slow"]) as on:
@@ -169,7 +169,7 @@ async def test_a_room_never_gets_text_from_before_a_save_that_its_composing_met(
             saved.wait(60)
         return spec
 
-    monkeypatch.setattr(module, "resolve", resolve)
+    monkeypatch.setattr(composer, "resolve", resolve)
     file = use_personas("ann", PLAIN.format("Ann"))
     async with watched() as on:
         finding = asyncio.ensure_future(on.next_call("ann"))
@@ -267,7 +267,7 @@ async def test_a_persona_whose_composing_fails_in_any_way_stops_nothing(
         if spec.persona.name == "Bob":
             raise Trouble("in a plugin")
 
-    monkeypatch.setattr(SpecStore, "check", lambda self, spec: check(spec))
+    monkeypatch.setattr(composer.Composer, "check", lambda self, spec: check(spec))
     async with watched(stock=["bob", "cat", "ann"]) as on:
         assert await on.line() == "Trouble: in a plugin; no room gets this persona until it is put right"
         await on.wrong()
