@@ -6,12 +6,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager, nullcontext, suppress
+from contextlib import aclosing, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
 from livekit.agents import Agent, AgentSession, RunContext, function_tool
-from livekit.agents.llm import ChatChunk, ChatContext, RealtimeModel, Tool, Toolset
+from livekit.agents.llm import ChatChunk, ChatContext, ChatItem, ChatMessage, RealtimeModel, Tool, Toolset
 from livekit.agents.types import NOT_GIVEN, FlushSentinel
 from livekit.agents.voice import ModelSettings
 from livekit.agents.voice.agent_session import SessionConnectOptions
@@ -22,7 +22,7 @@ from ..spec.session_spec import SessionSpec
 from . import build, private
 from .audio_input import AGAIN_SECONDS, UNPROVEN_SECONDS, TraineeAudio
 from .build import Parts
-from .plan import Plan
+from .plan import Kind, Plan, kind_of
 from .realtime import Acknowledgement, NotAccepted
 from .turn import TurnLimit, Whole, mend, whole
 
@@ -37,8 +37,11 @@ ENTER_SECONDS = 10.0
 FIELDS = {"realtime": "model", "llm": "model", "stt": "stt", "tts": "tts", "detector": "vad"}
 """Where `Parts` holds the part of each place."""
 
-HangUp = Callable[[RunContext[None], str], Awaitable[None]]
-"""Ends the call from within; gets the name of the ending, or what the model made of it."""
+HangUp = Callable[[RunContext[None], str], Awaitable[str | None]]
+"""Ends the call from within; gets the name of the ending, or what the model made of it. Returns what the model is told
+where the call goes on."""
+BeforeReply = Callable[[ChatContext], str | None]
+"""What a pipeline's model is told beside the history before it replies ("": nothing); None where it is not to reply."""
 
 
 def make_session(parts: Parts) -> AgentSession[None]:
@@ -59,7 +62,12 @@ class PersonaAgent(Agent):
     """
 
     def __init__(
-        self, spec: SessionSpec, parts: Parts, tools: list[Tool | Toolset], history: ChatContext | None = None
+        self,
+        spec: SessionSpec,
+        parts: Parts,
+        tools: list[Tool | Toolset],
+        before_reply: BeforeReply,
+        history: ChatContext | None = None,
     ) -> None:
         super().__init__(
             instructions=instructions(spec),
@@ -73,6 +81,7 @@ class PersonaAgent(Agent):
         )
         self.entered = asyncio.Event()
         self.turn_seconds = spec.model.turn_seconds
+        self._before_reply = before_reply
 
     async def on_enter(self) -> None:
         """The agent has taken over."""
@@ -84,6 +93,12 @@ class PersonaAgent(Agent):
         """What a pipeline's model answers, as far as it belongs to one turn. A model that goes on is not listened to,
         which ends its request."""
         mend(chat_ctx.items)
+        note = self._before_reply(chat_ctx)
+        if note is None:
+            return
+        if note:
+            turn = next((i for i in reversed(range(len(chat_ctx.items))) if _is_turn(chat_ctx.items[i])), None)
+            chat_ctx.items.insert(len(chat_ctx.items) if turn is None else turn, _system(note))
         limit, pieces = TurnLimit(self.turn_seconds), Whole()
         async with aclosing(Agent.default.llm_node(self, chat_ctx, tools, model_settings)) as chunks:
             async for chunk in chunks:
@@ -98,18 +113,27 @@ class PersonaAgent(Agent):
                     return
 
 
+def _is_turn(item: ChatItem) -> bool:
+    return item.type == "message" and item.role == "user"
+
+
+def _system(text: str) -> ChatMessage:
+    return ChatMessage(role="system", content=[text])
+
+
 class LiveAgent:
     """The agent of a call that is on: what it runs on now, and every way to change that.
 
     `spec` and `parts` are those in force. Nothing here waits for a good moment: whoever calls chooses it.
     """
 
-    def __init__(self, spec: SessionSpec, parts: Parts, hang_up: HangUp, emit: Emit) -> None:
+    def __init__(self, spec: SessionSpec, parts: Parts, hang_up: HangUp, before_reply: BeforeReply, emit: Emit) -> None:
         self.spec = spec
         self.parts = parts
         self._hang_up = hang_up
+        self._before_reply = before_reply
         self._emit = emit
-        self.agent = PersonaAgent(spec, parts, self.tools(spec))
+        self.agent = PersonaAgent(spec, parts, self.tools(spec), before_reply)
         self.input: TraineeAudio | None = None
         self._replaced: list[Any] = []
         self._left_out: frozenset[str] = frozenset()
@@ -124,8 +148,8 @@ class LiveAgent:
         """What a model of this spec can call: `end_call`, by which the persona hangs up."""
         endings = [ending.name for ending in spec.arc.front.endings]
 
-        async def end(context: RunContext[None], outcome: str) -> None:
-            await self._hang_up(context, outcome)
+        async def end(context: RunContext[None], outcome: str) -> str | None:
+            return await self._hang_up(context, outcome)
 
         described = f"Hangs up. `outcome` says how the call ended: {', '.join(endings) or 'in your words'}."
         return [function_tool(end, name="end_call", description=described)]
@@ -198,6 +222,25 @@ class LiveAgent:
             if accepted:
                 accepted.close()
 
+    async def brief(self, note: str) -> bool:
+        """Tells a realtime model, while nobody speaks, in which state the persona is. False where its protocol has no
+        way that it is known to heed; a pipeline's model is told with each reply instead.
+
+        OpenAI's takes instructions at any time. Gemini keeps to the instruction that its session began with, and what
+        else could be sent joins the history, where it may be taken for something that was said.
+
+        Raises:
+            NotAccepted: the provider refused it.
+        """
+        if kind_of(self.spec) is not Kind.OPENAI:
+            return False
+        session = self.agent.realtime_llm_session
+        text = f"{instructions(self.spec)}\n\n{note}"
+        with closing(Acknowledgement(session, text)) as accepted:
+            await session.update_instructions(text)
+            await accepted.wait()
+        return True
+
     async def hand_over(
         self, spec: SessionSpec, parts: Parts, tools: list[Tool | Toolset], history: ChatContext
     ) -> None:
@@ -207,7 +250,7 @@ class LiveAgent:
         Raises:
             NotAccepted: its session did not start. The agent that was there has the call back then.
         """
-        agent = PersonaAgent(spec, parts, tools, history)
+        agent = PersonaAgent(spec, parts, tools, self._before_reply, history)
         async with self.input.paused() if self.input else nullcontext():
             await self._session.interrupt(force=True)  # nobody speaks, but with a session that is of no use any more
             self._session.update_agent(agent)
@@ -215,7 +258,9 @@ class LiveAgent:
                 async with asyncio.timeout(ENTER_SECONDS):
                     await agent.entered.wait()
             except TimeoutError:
-                self.agent = PersonaAgent(self.spec, self.parts, self.tools(self.spec), self.history())
+                self.agent = PersonaAgent(
+                    self.spec, self.parts, self.tools(self.spec), self._before_reply, self.history()
+                )
                 self._session.update_agent(self.agent)
                 raise NotAccepted("the new session did not start") from None
         self.agent = agent

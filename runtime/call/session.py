@@ -9,29 +9,30 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 from livekit.agents import Agent, AgentSession, RunContext
-from livekit.agents.llm import ChatMessage, RealtimeModel, RealtimeModelError
+from livekit.agents.llm import RealtimeModel, RealtimeModelError
+from livekit.agents.types import NOT_GIVEN
 from livekit.agents.voice import (
     AgentStateChangedEvent,
     CloseEvent,
     CloseReason,
-    ConversationItemAddedEvent,
     ErrorEvent,
     SpeechHandle,
     UserStateChangedEvent,
 )
 
 from ..errors import SpecError
-from ..events import Emit, Ended, Event, Started, State
-from ..spec.persona import Timer, said_in
-from ..spec.session_spec import AnyEdit, FaultyEdit
+from ..events import ClockFired, Emit, Ended, EndingReached, Event, Started, State, ToolCalled
+from ..spec.persona import said_in
+from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import ReloadMode
 from .agent import LiveAgent, close, make_session
+from .arc_driver import LAST_WORDS, ArcDriver
 from .build import PLACES, build, part_name
 from .detector import share_detector
 from .idle import IdleMonitor
 from .plugins import register_in_this_loop
+from .realtime import NotAccepted
 from .reload import Reloader
-from .silence import Silence
 from .transcript import Transcript
 from .turn import whole
 from .watchdog import RECONNECT_SECONDS, Watchdog, explained
@@ -71,12 +72,12 @@ class Call:
         self._audio = audio
         self._reload = reload
         self._watchdog = Watchdog(answer_timeout, self._emit, self._ask_again, self._close)
-        self._silence = Silence(self._on_timer)
         self._joined = asyncio.Event()
         self._opened = asyncio.Event()
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._outcome: str | None = None
         self._started: set[asyncio.Task[None]] = set()
+        self._briefing: asyncio.Task[None] | None = None
 
     async def run(self, join: Join) -> Ended:
         """Holds the whole call: join, open, talk and follow edits until somebody hangs up, close.
@@ -90,15 +91,18 @@ class Call:
             raise SpecError(first.error)
         share_detector()
         parts = build(first.spec, audio=self._audio)
-        self._transcript = Transcript(first.spec, self._emit, self._watchdog)
-        self._live = LiveAgent(first.spec, parts, self._end_call, self._emit)
+        self._arc = ArcDriver(
+            first.spec, self._emit, self._say_for_clock, self._end, self._brief_soon, audio=self._audio
+        )
+        self._transcript = Transcript(first.spec, self._emit, self._watchdog, self._arc)
+        self._live = LiveAgent(first.spec, parts, self._end_call, self._arc.before_reply, self._emit)
         self._session = self._listen(make_session(parts))
         self._idle = IdleMonitor(self._session, lambda: self._watchdog.expecting)
         self._reloader = Reloader(
             self._live,
             self._idle,
             self._emit,
-            self._transcript.adopt,
+            self._adopt,
             self._close,
             mode=self._reload,
             audio=self._audio,
@@ -122,7 +126,7 @@ class Call:
                 self._watchdog.close()
                 for task in self._started:
                     task.cancel()
-        self._silence.end()
+        self._arc.close()
         self._transcript.close()
         ended = self._ended(reason)
         self._emit(ended)
@@ -146,7 +150,6 @@ class Call:
         await self._joined.wait()
         if self.over:
             return None
-        self._silence.end()
         async with self._idle.turn():
             await self._cut_short()
             return self._start_turn(lambda: self._session.generate_reply(user_input=whole(text)))
@@ -155,6 +158,8 @@ class Call:
         """The trainee's typed turn; returns when the persona has answered it. False once the call is over."""
         if handle := await self.begin_turn(text):
             await self._finished(handle)
+            if self._outcome is not None:
+                await asyncio.wait([self._closed])  # her last words
         return handle is not None
 
     async def opened(self) -> None:
@@ -185,7 +190,8 @@ class Call:
             await self._cut_short(force=True)
         self._opened.set()
         self._idle.opened()
-        self._count_silence()
+        self._tell_quiet()
+        self._brief_soon()
 
     def _speak_first(self) -> SpeechHandle | None:
         """The opening line, to the letter where the model can be given a text to say."""
@@ -196,16 +202,19 @@ class Call:
             f"The call has just been answered. Say exactly this, and nothing else: {opening[0]}", text=opening[0]
         )
 
-    def _speak(self, instructions: str, *, text: str = "") -> SpeechHandle | None:
+    def _speak(self, instructions: str, *, text: str = "", last: bool = False) -> SpeechHandle | None:
         """A turn that nobody asked for: this text to the letter where the model can be given one, else by these
-        instructions. None once the call is over."""
+        instructions. Her `last` words cannot be interrupted. None once the call is over."""
+        cut = False if last else NOT_GIVEN
         if text and self._says_texts():
-            return self._start_turn(lambda: self._session.say(text))
-        return self._start_turn(lambda: self._session.generate_reply(instructions=instructions))
+            return self._start_turn(lambda: self._session.say(text, allow_interruptions=cut), last=last)
+        return self._start_turn(
+            lambda: self._session.generate_reply(instructions=instructions, allow_interruptions=cut), last=last
+        )
 
-    def _start_turn(self, start: Callable[[], SpeechHandle]) -> SpeechHandle | None:
-        """Starts a turn of the persona: the only place that does. None once the call is over."""
-        if self.over:
+    def _start_turn(self, start: Callable[[], SpeechHandle], *, last: bool = False) -> SpeechHandle | None:
+        """Starts a turn of the persona: the only place that does. None once the call is over, but for the `last`."""
+        if self._closed.done() or (self.over and not last):
             return None
         try:
             return start()
@@ -238,11 +247,12 @@ class Call:
         if handle := self._start_turn(self._session.generate_reply):
             await self._finished(handle)
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Does this beside the call, and stops with it."""
         task = self._tasks.create_task(work)
         self._started.add(task)
         task.add_done_callback(self._started.discard)
+        return task
 
     def _emit(self, event: Event) -> None:
         """A broken sink must not touch the call."""
@@ -251,53 +261,96 @@ class Call:
         except Exception:
             logger.exception("a sink failed on %s", event.kind)
 
-    async def _end_call(self, context: RunContext[None], outcome: str) -> None:
-        known = [ending.name for ending in self._live.spec.arc.front.endings]
-        self._outcome = outcome if outcome in known else "hung_up"
-        context.disallow_interruptions()
-        context.speech_handle.add_done_callback(lambda _: self._session.shutdown())
+    def _adopt(self, spec: SessionSpec, edit: Edit | None) -> None:
+        """A spec has taken effect, by an edit, or because one was taken back (None)."""
+        self._transcript.adopt(spec, edit)
+        self._arc.told("")
+        self._arc.edit(spec, begun=self._transcript.begun)
+        self._brief_soon()
+
+    def _say_for_clock(self, clock: ClockFired) -> None:
+        """A clock has fired: its line, or for a silence without one a question whether anyone is there."""
+        if clock.line:
+            self._speak(f"Say exactly this, and nothing else: {clock.line}", text=clock.line)
+        elif clock.clock == "silence":
+            self._speak("The line has gone silent. Ask whether anyone is there.")
+
+    def _end(self, ending: EndingReached) -> None:
+        """The arc has come to an ending: the persona says her last words and hangs up."""
+        if not self.over:
+            self._outcome = ending.name
+            self._start(self._say_last_words(ending.line))
+
+    async def _say_last_words(self, line: str) -> None:
+        realtime = isinstance(self._live.parts.model, RealtimeModel)
+        answer = self._session.current_speech
+        if realtime:
+            await self._idle.wait()  # nobody keeps the model from answering: it is let finish
+        elif answer:
+            await answer  # nothing, where the ending has a line of its own; else the model's last words
+        if line or realtime or not answer:
+            said = f"The call is over for you. Say exactly this, and nothing else: {line}" if line else LAST_WORDS
+            if handle := self._speak(said, text=line, last=True):
+                await self._finished(handle)
+        self._close("hung_up")
+
+    async def _end_call(self, context: RunContext[None], outcome: str) -> str | None:
+        """The model hangs up: with an ending that the arc has come to, or at will where the persona has no arc."""
+        result = "" if self.over else self._arc.refusal()
+        self._emit(ToolCalled(name="end_call", arguments={"outcome": outcome}, result=result or "the call is over"))
+        if result:
+            return result
+        if self._outcome is None:
+            known = {ending.name: ending for ending in self._live.spec.arc.front.endings}
+            self._outcome = outcome if outcome in known else "hung_up"
+            if ending := known.get(outcome):
+                self._emit(EndingReached(name=ending.name, passed=ending.passed))
+            context.disallow_interruptions()
+            context.speech_handle.add_done_callback(lambda _: self._session.shutdown())
+        return None
+
+    def _brief_soon(self) -> None:
+        """Tells a realtime model of the persona's state once nobody speaks."""
+        realtime = isinstance(self._live.parts.model, RealtimeModel)
+        wanted = realtime and self._opened.is_set() and not self.over and bool(self._arc.briefing())
+        if wanted and (self._briefing is None or self._briefing.done()):
+            self._briefing = self._start(self._brief())
+
+    async def _brief(self) -> None:
+        await self._idle.wait()
+        async with self._idle.turn():
+            while not self._arc.is_told and (briefing := self._arc.briefing()):
+                try:
+                    if not await self._live.brief(briefing):
+                        return
+                except NotAccepted as error:
+                    logger.info("the model was not told of the persona's state: %s", error)
+                    return
+                self._arc.told(briefing)
 
     def _listen(self, session: AgentSession[None]) -> AgentSession[None]:
         self._transcript.listen(session)
         session.on("agent_state_changed", self._on_agent_state)
         session.on("user_state_changed", self._on_user_state)
-        session.on("conversation_item_added", self._on_item)
         session.on("error", self._on_error)
         session.on("close", self._on_close)
         return session
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         self._emit(State(state=event.new_state))
-        self._count_silence()
+        self._tell_quiet()
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
         if event.old_state == "speaking" and self._session.agent_state != "speaking":
             self._watchdog.expect()
         elif event.new_state == "speaking":
             self._watchdog.rest()
-            self._silence.end()
-        self._count_silence()
+        self._tell_quiet()
 
-    def _on_item(self, event: ConversationItemAddedEvent) -> None:
-        if isinstance(event.item, ChatMessage) and event.item.role == "user":
-            self._silence.end()  # where nobody but the model hears them, this is the first sign of their words
-            self._count_silence()
-
-    def _count_silence(self) -> None:
-        """Counts on while nobody speaks, from the end of the opening on; in a typed call nobody is silent."""
+    def _tell_quiet(self) -> None:
+        """Lets the arc know whether anybody speaks. Before the end of the opening somebody is always about to."""
         listens = self._session.agent_state == "listening" and self._session.user_state != "speaking"
-        if self._audio and listens and self._opened.is_set() and not self.over:
-            self._silence.count(self._live.spec.arc.front.timers)
-        else:
-            self._silence.pause()
-
-    def _on_timer(self, timer: Timer) -> None:
-        """The trainee has been silent for a timer's seconds: the persona says its line."""
-        if self.over or (timer.unless and timer.unless in self._transcript.mood.met):
-            return
-        self._transcript.shift(timer.mood)
-        lines = said_in(timer.say, self._live.spec.language.base)
-        self._speak("The line has gone silent. Ask whether anyone is there.", text=lines[0] if lines else "")
+        self._arc.quiet(listens and self._opened.is_set() and not self.over)
 
     def _on_error(self, event: ErrorEvent) -> None:
         error = event.error

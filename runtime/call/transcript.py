@@ -18,9 +18,10 @@ from livekit.agents.voice import (
     UserStateChangedEvent,
 )
 
-from ..arc import machine as arc
+from ..arc.machine import ArcState
 from ..events import Emit, Heard, Interim, Said
 from ..spec.session_spec import Edit, SessionSpec
+from .arc_driver import ArcDriver
 from .turn import TurnLimit, mend
 from .voice import Words
 from .watchdog import Watchdog
@@ -36,11 +37,14 @@ SPEECHES_KEPT = 16
 
 @dataclass(slots=True)
 class Speech:
-    """A line of the persona: the revision that it was written under, the turn of the trainee that it answers, and how
-    long after the edit's save it began, if it is the first one under an edit."""
+    """A line of the persona: the revision and the state that it was written under, the turn of the trainee that it
+    answers, and how long after the edit's save it began, if it is the first one under an edit. `told` says whether its
+    model knew that state (None: no model wrote it)."""
 
     revision: str
     answers: int
+    state: ArcState
+    told: bool | None = None
     since_save_ms: int | None = None
 
 
@@ -48,14 +52,14 @@ class Transcript:
     """Listens to a session and emits its lines.
 
     `turns` counts the trainee's. `spoke` is set by the persona's first word, `first_word` is its time
-    (`time.monotonic`). `mood` is how the persona feels.
+    (`time.monotonic`).
     """
 
-    def __init__(self, spec: SessionSpec, emit: Emit, watchdog: Watchdog) -> None:
+    def __init__(self, spec: SessionSpec, emit: Emit, watchdog: Watchdog, arc: ArcDriver) -> None:
         self._spec = spec
         self._emit = emit
         self._watchdog = watchdog
-        self.mood = arc.start(spec.arc.front)
+        self._arc = arc
         self.turns = 0
         self.spoke = asyncio.Event()
         self.first_word: float | None = None
@@ -77,25 +81,26 @@ class Transcript:
         """An edit has taken effect, or one was taken back (None): what the persona begins to say from now on is said
         under this spec."""
         self._spec = spec
-        begun = self._speeches or self.turns
-        self.mood = arc.shift(spec.arc.front, self.mood, 0) if begun else arc.start(spec.arc.front)
         self._unheard = edit
 
-    def shift(self, mood: int) -> None:
-        """The mood changes by so much, without a word of the trainee's."""
-        self.mood = arc.shift(self._spec.arc.front, self.mood, mood)
+    @property
+    def begun(self) -> bool:
+        """Whether anybody has said a word, or is about to."""
+        return bool(self._speeches or self.turns)
 
     def close(self) -> None:
         """Nothing more is said."""
         self._order.release()
 
     def _on_speech(self, event: SpeechCreatedEvent) -> None:
-        self._speeches[event.speech_handle.id] = self._now()
+        speech = self._speeches[event.speech_handle.id] = self._now()
+        if event.source != "say":
+            speech.told = self._arc.is_told
         if len(self._speeches) > SPEECHES_KEPT:
             del self._speeches[next(iter(self._speeches))]
 
     def _now(self) -> Speech:
-        return Speech(self._spec.revision, self._order.turn)
+        return Speech(self._spec.revision, self._order.turn, self._arc.state)
 
     def _current(self) -> Speech:
         handle = self._session.current_speech
@@ -111,18 +116,25 @@ class Transcript:
             return
         if item.role == "user":
             self.turns += 1
-            self.mood = arc.step(self._spec.arc.front, self.mood, text)
-            emotion = self.mood.emotion.value
+            decisions = self._arc.heard(item.id, text)
+            emotion = self._arc.state.emotion.value
             heard = Heard(text=text, revision=self._spec.revision, emotion=emotion, turn=self.turns, **_spoken(item))
             self._order.heard(heard)
+            self._arc.carry_out(decisions)
             if self._session.agent_state != "speaking":
                 self._watchdog.expect()
         elif item.role == "assistant":
             speech = self._current()
+            state, told = speech.state, speech.told
+            if told is not None and self._arc.replied:  # a pipeline's model, which is told with each reply
+                state, told = self._arc.replied
             said = Said(
                 text=text,
                 revision=speech.revision,
-                emotion=self.mood.emotion.value,
+                emotion=self._arc.state.emotion.value,
+                mood=state.mood,
+                phase=state.phase.name if state.phase else "",
+                told="" if told is None else "told" if told else "not told",
                 interrupted=item.interrupted,
                 since_save_ms=speech.since_save_ms,
                 latency=item.metrics.get("e2e_latency"),
@@ -167,7 +179,9 @@ class Transcript:
         self.spoke.set()
         self._watchdog.hear()
         settled = self._order.is_settled(speech.answers)
-        self._emit(Interim(speaker="customer", text=said_so_far, emotion=self.mood.emotion.value, settled=settled))
+        self._emit(
+            Interim(speaker="customer", text=said_so_far, emotion=self._arc.state.emotion.value, settled=settled)
+        )
         self._limit_turn(said_so_far)
 
 

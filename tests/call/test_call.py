@@ -179,10 +179,13 @@ async def test_nobody_starts_a_turn_once_the_call_is_over(monkeypatch: pytest.Mo
         assert len(server.chats) == 1
 
 
-async def test_nothing_is_answered_after_her_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_answered_after_her_last_words(
+    monkeypatch: pytest.MonkeyPatch, use_personas: Callable[[str, str], Path]
+) -> None:
     """From the moment at which she hangs up what the trainee types is left alone, and her last words are said whole."""
+    use_personas("ann", "---\nopening: Hi.\n---\n# Persona: Ann")
     async with OpenAIHTTPServer(reply=lambda c, h: ToolCall("end_call", {"outcome": "resolved"})) as server:
-        async with held("openai_pipeline", server, monkeypatch) as line:
+        async with held("openai_pipeline", server, monkeypatch, "persona=ann") as line:
             assert await line.call.begin_turn("goodbye")
             await line.until(lambda: line.call.over)
             assert await line.call.begin_turn("are you there?") is None
@@ -300,7 +303,7 @@ async def test_openai_realtime_is_told_what_the_spec_says(environment: dict[str,
         code, out, err = await command(server, environment, "model=openai_realtime", stdin="good morning\n")
         assert (code, err) == (0, "")
         assert "reply to" in out
-        assert server.connections[0].instruction == instructions(compose(["model=openai_realtime"]))
+        assert server.connections[0].instruction.startswith(instructions(compose(["model=openai_realtime"])))
         assert server.connections[0].voice == "marin"
 
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -349,10 +350,13 @@ async def test_a_session_that_nobody_took_does_not_stay_open(
             assert not server.connections[0].closed
 
 
-async def test_edits_leave_no_listeners_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_edits_leave_no_listeners_behind(
+    monkeypatch: pytest.MonkeyPatch, use_personas: Callable[[str, str], Path]
+) -> None:
     """After ten edits of a prompt that is changed in place nothing listens to the session for any of them."""
+    use_personas("ann", "# Persona: Ann")  # without an arc, of which the model would be told meanwhile
     async with OpenAIRealtimeServer(reply=obeys) as server:
-        async with held("openai_realtime", server, monkeypatch) as line:
+        async with held("openai_realtime", server, monkeypatch, "persona=ann") as line:
             for number in range(10):
                 line.write(f"{NEW} {number}")
                 assert (await line.receipt(number + 1)).how is How.IN_PLACE

@@ -1,0 +1,50 @@
+"""What a model is told of the state of its persona: before a reply, and when it wants to hang up too soon."""
+
+from __future__ import annotations
+
+from ..spec.persona import Arc, Ending
+from .machine import ArcState, Lack, comes_about, lack
+
+
+def briefing(arc: Arc, state: ArcState) -> str:
+    """Where the call stands, for the model that writes the persona's next line: mood, phase, what the trainee has done,
+    and what each ending still waits for."""
+    phase = f", phase: {state.phase.name}" if state.phase else ""
+    lines = [f"[Where the call stands, for you alone] Your mood is {state.mood} of 100 ({state.emotion.value}){phase}."]
+    done = [_means(arc, name) for name in state.met if arc.front.cues[name].mood] if state.met else []
+    if done:
+        lines.append(f"The other side has so far: {'; '.join(done)}.")
+    lines += [_still(arc, ending, owed) for ending, owed in _open_endings(arc, state)]
+    lines.append("Speak as this mood has it.")
+    if arc.front.endings:
+        lines.append("Do not let yourself be talked round without what is still owed to you.")
+    return "\n".join(lines)
+
+
+def refusal(arc: Arc, state: ArcState) -> str:
+    """What a model is answered that hangs up before the persona's arc has come to an ending."""
+    owed = [_still(arc, ending, owed) for ending, owed in _open_endings(arc, state)]
+    return " ".join(["The call is not over: you have not hung up.", *owed, "Go on with the call."])
+
+
+def _open_endings(arc: Arc, state: ArcState) -> list[tuple[Ending, Lack]]:
+    """The endings that a trainee can bring about, each with what it waits for."""
+    endings = (ending for ending in arc.front.endings if comes_about(ending) and (ending.when or ending.mood))
+    return [(ending, owed) for ending in endings if (owed := lack(state, ending))]
+
+
+def _still(arc: Arc, ending: Ending, owed: Lack) -> str:
+    wanted = [_means(arc, name) for name in owed.cues]
+    if owed.mood > 0:
+        wanted.append(f"a mood that is better by {owed.mood}")
+    elif owed.mood < 0:
+        wanted.append(f"a mood that is worse by {-owed.mood}")
+    if owed.seconds:
+        wanted.append("more time")
+    return f"Before it can end as {ending.name!r} there is still owed: {'; '.join(wanted)}."
+
+
+def _means(arc: Arc, name: str) -> str:
+    """What a cue stands for, in the words of the persona's file."""
+    cue = arc.front.cues.get(name)
+    return f"{name.replace('_', ' ')} ({cue.means})" if cue and cue.means else name.replace("_", " ")

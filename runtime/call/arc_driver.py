@@ -1,0 +1,157 @@
+"""The arc of a call that is on: what is said, and the time that passes, go to the machine; what it decides is done."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from livekit.agents.llm import ChatContext
+
+from ..arc.briefing import briefing, refusal
+from ..arc.listener import listen
+from ..arc.machine import ArcMachine, ArcState, take
+from ..events import ClockFired, Emit, EndingReached, Event
+from ..spec.persona import Arc, said_in
+from ..spec.session_spec import SessionSpec
+
+LAST_WORDS = "The call is over for you. Say your last words now, in a sentence or two."
+"""What a model is told whose ending has no line of its own."""
+
+
+class ArcDriver:
+    """Owns the clock of one call's arc. A call begins when this is made.
+
+    Args:
+        say: makes the persona say a clock's line; one without a line only moves the mood, or asks whether anybody is
+            there.
+        end: makes the persona say an ending's line and hang up.
+        moved: told when the state is another one.
+        audio: whether the call is spoken. In a typed one nobody is silent.
+    """
+
+    def __init__(
+        self,
+        spec: SessionSpec,
+        emit: Emit,
+        say: Callable[[ClockFired], None],
+        end: Callable[[EndingReached], None],
+        moved: Callable[[], None],
+        *,
+        audio: bool,
+    ) -> None:
+        self._emit = emit
+        self._say = say
+        self._end = end
+        self._moved = moved
+        self._audio = audio
+        self._loop = asyncio.get_running_loop()
+        # Unix time by the loop's clock, which never goes back.
+        self._offset = time.time() - self._loop.time()
+        self._adopt(spec)
+        self._machine = ArcMachine(self._arc, self._now())
+        self._timer: asyncio.TimerHandle | None = None
+        self._quiet = False
+        self._heard: set[str] = set()
+        self._told = ""
+        self.replied: tuple[ArcState, bool] | None = None
+        """The state that a pipeline's model replied in last, and whether it was told; None of a realtime model."""
+
+    def _adopt(self, spec: SessionSpec) -> None:
+        own, front = spec.persona.front, spec.arc.front
+        timers = front.timers if self._audio else tuple(timer for timer in front.timers if timer.after)
+        # Endings that the persona's file does not have are for the model to choose from.
+        self._arc: Arc = replace(spec.arc, front=replace(front, timers=timers, endings=own.endings))
+        self._is_told = bool(own.cues or own.phases or own.endings)
+
+    @property
+    def state(self) -> ArcState:
+        """Where the call stands."""
+        return self._machine.state
+
+    def heard(self, turn: str, text: str) -> tuple[Event, ...]:
+        """A whole turn of the trainee, by the id of its message; what the arc decides on it, for `carry_out`."""
+        self._heard.add(turn)
+        return self._machine.heard(listen(self._arc.front, self.state.told, text), self._now())
+
+    def carry_out(self, decisions: Iterable[Event]) -> None:
+        """Tells what was decided, and does it."""
+        for decision in decisions:
+            self._emit(decision)
+            if isinstance(decision, ClockFired) and decision.clock != "limit":
+                self._say(decision)
+            elif isinstance(decision, EndingReached):
+                self._end(decision)
+            else:
+                self._moved()
+        self._schedule()
+
+    def before_reply(self, history: ChatContext) -> str | None:
+        """What a pipeline's model is told before it replies to this ("": nothing); None where an ending's own line
+        comes in place of a reply.
+
+        The latest turn may not have been heard yet, and may be taken back: then it moves nothing.
+        """
+        state = self.state
+        turns = (item for item in reversed(history.items) if item.type == "message" and item.role == "user")
+        latest = next(turns, None)
+        if latest and latest.id not in self._heard:
+            state = take(self._arc.front, state, listen(self._arc.front, state.told, latest.text_content or ""))
+        if state.ending and said_in(state.ending.say, self._arc.language):
+            return None
+        self.replied = state, self._is_told
+        return LAST_WORDS if state.ending else self._briefed(state)
+
+    def briefing(self) -> str:
+        """What a realtime model is told of the present state; nothing of a persona without an arc."""
+        return self._briefed(self.state)
+
+    def _briefed(self, state: ArcState) -> str:
+        return briefing(self._arc, state) if self._is_told else ""
+
+    def told(self, briefing: str) -> None:
+        """A realtime model has been told this."""
+        self._told, self.replied = briefing, None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether a realtime model knows the present state."""
+        return bool(self._told) and self._told == self.briefing()
+
+    def refusal(self) -> str:
+        """What a model is told that hangs up now; nothing where it may, as the persona's file has no endings, or one of
+        them is reached."""
+        return refusal(self._arc, self.state) if self._arc.front.endings and not self.state.ending else ""
+
+    def quiet(self, quiet: bool) -> None:
+        """Nobody speaks from now on, or somebody does."""
+        if quiet != self._quiet:
+            self._quiet = quiet
+            (self._machine.said if quiet else self._machine.speaking)(self._now())
+        self._schedule()
+
+    def edit(self, spec: SessionSpec, *, begun: bool) -> None:
+        """The spec was edited. Once the call has `begun` the state stays, and a clock that runs keeps its start."""
+        self._adopt(spec)
+        if begun:
+            self.carry_out(self._machine.edit(self._arc, self._now()))
+        else:
+            self._machine = ArcMachine(self._arc, self._now())
+
+    def close(self) -> None:
+        """The call is over: no clock fires any more."""
+        if self._timer:
+            self._timer.cancel()
+
+    def _now(self) -> float:
+        return self._loop.time() + self._offset
+
+    def _schedule(self) -> None:
+        self.close()
+        if (deadline := self._machine.next_deadline()) is not None:
+            self._timer = self._loop.call_at(deadline - self._offset, self._tick)
+
+    def _tick(self) -> None:
+        # Past its deadline by the loop's own tolerance, a timer may still be early by the clock's.
+        self.carry_out(self._machine.tick(max(self._now(), self._machine.next_deadline() or 0.0)))
