@@ -8,8 +8,9 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import hydra
@@ -17,15 +18,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from .config.completion import BASH
+from .config.command_line import complete, load_dotenv, read_arguments
 from .config.compose import read_settings, resolve
-from .config.dotenv import load_dotenv
-from .config.groups import CONF, use_folder
+from .config.groups import CONF
 from .config.mistakes import readable_errors
 from .errors import SpecError
 from .redaction import Formatter
 from .spec.session_spec import SessionSpec
-from .spec.settings import LIVEKIT_VARIABLES, Log, Mode, Settings
+from .spec.settings import LIVEKIT_VARIABLES, Log, Mode, Settings, livekit_url, missing_variables
 from .terminal.output import standard_output
 
 STARTED = time.time()
@@ -43,44 +43,66 @@ def do(cfg: DictConfig) -> None:
     """Does what `mode` says."""
     settings = read_settings(cfg)
     _set_up_logging(settings.log)
-    mode, why = settings.mode, ""
-    if mode is Mode.AUTO:
-        mode, why = _choose_mode()
-    if mode is Mode.CHECK:
-        from .doctor.check import check_all
-
-        raise SystemExit(check_all(settings.routing))
-    spec = resolve(cfg)
-    if mode is Mode.DOCTOR:
-        from .doctor.examine import examine
-
-        if HydraConfig.get().mode is RunMode.MULTIRUN:
-            raise SpecError("mode=doctor examines one choice at a time: leave out -m")
-        code = examine(settings, spec, _overrides())
-        sys.stdout.flush()
-        # LiveKit's library still calls back from threads of its own, and aborts when Python is taken down under them.
-        os._exit(code)
-    if mode is Mode.PROMPT:
-        from .spec.prompt import instructions
-
-        sys.stdout.write(instructions(spec) + "\n")
-    elif mode is Mode.PLAN:
-        from .terminal.preview import show_plan
-
-        show_plan(spec, settings, _overrides())
-    elif mode is Mode.SERVE:
-        _serve(settings, spec, why)
-    else:
-        _call(settings, spec, why)
+    mode = _mode(settings)
+    way = MODES[mode]
+    if not way.sweeps and HydraConfig.get().mode is RunMode.MULTIRUN:
+        able = ", ".join(mode for mode, way in MODES.items() if way.sweeps)
+        raise SpecError(f"mode={mode} runs once: leave out -m, which sweeps with mode={able}")
+    if code := way.run(settings, resolve(cfg)) if way.needs_spec else way.run(settings):
+        raise SystemExit(code)
 
 
-def _call(settings: Settings, spec: SessionSpec, why: str) -> None:
+def _mode(settings: Settings) -> Mode:
+    if settings.mode is not Mode.AUTO:
+        return settings.mode
+    return Mode.CONSOLE if missing_variables(os.environ) else Mode.SERVE
+
+
+def _why(settings: Settings) -> str:
+    """Why this mode, where nobody said which."""
+    if settings.mode is not Mode.AUTO:
+        return ""
+    if missing := missing_variables(os.environ):
+        return f"mode=auto: {', '.join(missing)} not set, so the call is in this terminal"
+    return f"mode=auto: {', '.join(LIVEKIT_VARIABLES)} are set, so rooms are served"
+
+
+def _check(settings: Settings) -> int:
+    from .doctor.check import check_all
+
+    return check_all(settings.routing)
+
+
+def _examine(settings: Settings, spec: SessionSpec) -> int:
+    from .doctor.examine import examine
+
+    code = examine(settings, spec, _overrides())
+    sys.stdout.flush()
+    # LiveKit's library still calls back from threads of its own, and aborts when Python is taken down under them.
+    os._exit(code)
+
+
+def _print_prompt(settings: Settings, spec: SessionSpec) -> int:
+    from .spec.prompt import instructions
+
+    sys.stdout.write(instructions(spec) + "\n")
+    return 0
+
+
+def _print_plan(settings: Settings, spec: SessionSpec) -> int:
+    from .terminal.preview import show_plan
+
+    show_plan(spec, settings, _overrides())
+    return 0
+
+
+def _call(settings: Settings, spec: SessionSpec) -> int:
     from .events import Notice
     from .terminal.keyboard import one_by_one
     from .terminal.view import view
 
     with view(settings.lines) as shown, one_by_one(shown.live):
-        if why:
+        if why := _why(settings):
             shown.show(Notice(text=why))
         shown.connecting(spec.persona.name)  # before LiveKit is imported, which takes seconds
         from .call.build import check_audio, check_secrets
@@ -93,14 +115,13 @@ def _call(settings: Settings, spec: SessionSpec, why: str) -> None:
 
         gc.freeze()  # what is imported stays: to look through it takes a tenth of a second of a call
         store = SpecStore(_overrides(), settings, audio=settings.console.audio, since=STARTED)
-        if call_here(spec, store, shown).reason == "error":
-            raise SystemExit(1)
+        return 1 if call_here(spec, store, shown).reason == "error" else 0
 
 
-def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
-    missing = [name for name in LIVEKIT_VARIABLES if not os.environ.get(name)]
-    if missing:
+def _serve(settings: Settings, spec: SessionSpec) -> int:
+    if missing := missing_variables(os.environ):
         raise SpecError(f"mode=serve: {', '.join(missing)} not set. Put them in the environment or in .env")
+    livekit_url(os.environ)
     if settings.worker is None:
         raise SpecError("mode=serve needs worker=development or worker=production")
     gc.disable()  # it looks in vain through what is imported, again and again: 0.4 of 3.1 s of CPU
@@ -115,10 +136,31 @@ def _serve(settings: Settings, spec: SessionSpec, why: str) -> None:
     gc.freeze()
     gc.enable()
     with view(settings.lines) as shown:
-        if why:
+        if why := _why(settings):
             shown.show(Notice(text=why))
         store = SpecStore(_overrides(), settings, audio=True, since=STARTED)
         asyncio.run(serve(store, settings.worker, spec, shown.show))
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What does a mode: with the settings and, where it needs one, the spec. Its result is the exit code."""
+
+    run: Callable[..., int]
+    needs_spec: bool = True
+    sweeps: bool = True
+
+
+MODES = {
+    Mode.CONSOLE: Way(_call),
+    Mode.SERVE: Way(_serve, sweeps=False),
+    Mode.CHECK: Way(_check, needs_spec=False, sweeps=False),
+    Mode.DOCTOR: Way(_examine, sweeps=False),
+    Mode.PROMPT: Way(_print_prompt),
+    Mode.PLAN: Way(_print_plan),
+}
+"""What each mode does; `auto` is one of the first two."""
 
 
 def _overrides() -> list[str]:
@@ -133,13 +175,6 @@ def _set_up_logging(log: Log) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     if log is Log.QUIET:
         os.environ.setdefault("RUST_LOG", "off")  # LiveKit's native library
-
-
-def _choose_mode() -> tuple[Mode, str]:
-    missing = [name for name in LIVEKIT_VARIABLES if not os.environ.get(name)]
-    if missing:
-        return Mode.CONSOLE, f"mode=auto: {', '.join(missing)} not set, so the call is in this terminal"
-    return Mode.SERVE, f"mode=auto: {', '.join(LIVEKIT_VARIABLES)} are set, so rooms are served"
 
 
 @contextmanager
@@ -167,19 +202,15 @@ def _first(error: BaseException) -> BaseException:
 def main() -> None:
     """The program."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with a traceback
-    completing = "-sc" in sys.argv or "--shell-completion" in sys.argv
-    if completing and "install=bash" in sys.argv:
-        print(BASH)
-        return
-    overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-") and not completing]
     with exits(), standard_output():
         if not CONF.is_dir():
             raise SpecError(f"{CONF} is not there: the program runs from a checkout (uv run, or pip install -e .)")
         load_dotenv(Path(".env"))
-        for override in overrides:
-            if override.startswith("personas_dir="):
-                use_folder(Path(override.partition("=")[2]))
-        with readable_errors(overrides):
+        arguments, sys.argv[1:] = read_arguments(sys.argv[1:])
+        if arguments.shell_completion and (known := complete(arguments.overrides)):
+            print(known)
+            return
+        with readable_errors(arguments.overrides):
             run()
 
 

@@ -1,14 +1,21 @@
 """The command line: every mistake is one line on stderr and exit code 2; help, completion, prompt, check, `.env`."""
 
 import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
+from unicodedata import normalize
 
 import pytest
 
-from tests.conftest import COMMAND, Result, Run
+from runtime.__main__ import MODES
+from runtime.config.command_line import load_dotenv
+from runtime.errors import SpecError
+from runtime.spec.settings import Mode, livekit_url
+from tests.conftest import COMMAND, ROOT, Result, Run
 
 PLAIN = "# Persona: Bill Jones\n\nYou are Bill Jones. Your parcel never came.\n"
 
@@ -40,6 +47,29 @@ MISTAKES = [
     ("model.llm=null", ["model=offline", "neither `realtime` nor `llm`"]),
     ("mode=serve", ["mode=serve", "LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET not set", ".env"]),
     ("language.customer.mood=1000", ["language.customer.mood", "1000", "100"]),
+    ("mode", ["mode: not understood", "key=value"]),
+    ("", ["an empty argument", "key=value"]),
+    ("persona =x", ["persona =x: not understood", "without a space"]),
+    ("persona=", ["persona=: there is no such persona"]),
+    ("persona=null", ["persona=null: there is no such persona"]),
+    ("persona='x", ["persona='x: not understood", "quotes of its own"]),
+    ("model.llm.options={a: 1", ["not understood"]),
+    ("language=en,th", ["language=en,th", "-m"]),
+    ("personas_dir=a,b", ["personas_dir=a,b", "one folder", "quotes of its own"]),
+    ("personas_dir=", ["personas_dir: a folder is wanted"]),
+    ("personas_dir=${oc.env:NOT_SET}", ["personas_dir=${oc.env:NOT_SET}", "'NOT_SET' not found"]),
+    ("log=${nope}", ["log: ", "'nope' not found"]),
+    ("hydra.nope=1", ["hydra.nope"]),
+    ("hydra/launcher=nope", ["hydra/launcher=nope"]),
+    ("hydra.sweeper.max_batch_size=x", ["hydra.sweeper.max_batch_size=x", "Integer"]),
+    ("-persona=x", ["-persona=x", "without dashes: persona=x"]),
+    ("--persona=x", ["--persona=x", "without dashes: persona=x"]),
+    ("--langauge", ["--langauge: no such flag", "did you mean language?"]),
+    ("-x", ["-x: no such flag", "key=value"]),
+    ("--cfg", ["--cfg", "expected one argument"]),
+    ("--resolve", ["--resolve", "--cfg"]),
+    ("--package=persona", ["--package", "--cfg"]),
+    ("--config-name=other", ["--config-name is not offered", "conf"]),
 ]
 
 
@@ -51,6 +81,181 @@ def test_a_mistake_on_the_command_line_is_one_line_that_names_it_and_the_choices
     line = mistake(run(argument))
     for words in said:
         assert words in line
+
+
+WRONG_TOGETHER = [
+    (["--persona", "x"], ["--persona", "without dashes: persona=x"]),
+    (["mode", "=", "check"], ["mode: not understood", "without a space"]),
+    (["--cfg", "nope"], ["--cfg", "'nope'", "job"]),
+    (["--run", "-m"], ["--run", "--multirun"]),
+    (["-m", "mode=prompt", "persona=glob(*)", "langauge=th"], ["langauge=th", "did you mean language?"]),
+    (["-m", "mode=prompt", "persona=sarah_thompson,bill"], ["persona=bill: there is no such persona"]),
+    (["-m", "mode=prompt", "persona=glob(zz*)"], ["persona=glob(zz*): no persona has such a name", "sarah_thompson"]),
+    (["-m", "mode=prompt", "model=range(1,3)"], ["model=1: there is no such model"]),
+    (["-m", "mode=prompt", "voice=interval(1,3)"], ["voice=interval(1,3): there is no such voice"]),
+    (["-m", "mode=prompt", "model.llm.options.sed=1,2"], ["'sed'", "did you mean seed?"]),
+    (["-m", "mode=prompt", "log=loud"], ["log", "'loud'", "quiet"]),
+    (["-m", "personas_dir=a,b"], ["personas_dir=a,b", "one folder"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), WRONG_TOGETHER, ids=[" ".join(a) for a, _ in WRONG_TOGETHER])
+def test_a_mistake_in_a_sweep_or_in_a_flag_is_one_line(run: Run, arguments: list[str], said: list[str]) -> None:
+    """Neither Hydra's tracebacks nor argparse's usage are shown: one line says what to write."""
+    line = mistake(run(*arguments))
+    for words in said:
+        assert words in line
+
+
+@pytest.mark.parametrize("mode", ["check", "doctor", "serve"])
+def test_a_mode_that_runs_once_refuses_a_sweep_and_says_which_modes_sweep(run: Run, mode: str) -> None:
+    """`-m` with a mode that looks at everything, or goes on for ever, is not run once in silence."""
+    line = mistake(run("-m", f"mode={mode}", "language=en,th"))
+    assert f"mode={mode} runs once: leave out -m" in line and "mode=console, prompt, plan" in line
+
+
+def test_every_mode_is_in_the_table_and_in_the_help(run: Run) -> None:
+    """`auto` chooses between two of them; each of the others says what it runs."""
+    assert {*MODES, Mode.AUTO} == set(Mode)
+    said = run("--help").out
+    assert [mode for mode in Mode if f"\nmode={mode} " not in said] == []
+
+
+def test_overrides_may_stand_on_both_sides_of_a_flag(run: Run) -> None:
+    """`mode=prompt -m language=en,th log=quiet` is read as it is meant."""
+    result = run("mode=prompt", "-m", "language=en,th", "log=quiet")
+    assert result.code == 0 and result.out.count("# Persona: Sarah Thompson") == 2
+
+
+NOT_AN_ADDRESS = [
+    "wss//x",
+    "://",
+    "wss://",
+    "ws://[::1",
+    "ws://h:99999",
+    "host:7880",
+    "ftp://x",
+    "wss://<you>.example",
+    " ",
+]
+
+
+@pytest.mark.parametrize("url", NOT_AN_ADDRESS)
+def test_a_livekit_url_that_is_no_address_is_known_as_such(url: str) -> None:
+    """What has no scheme, host or port that could be one is an error that shows a good one."""
+    with pytest.raises(SpecError, match="LIVEKIT_URL is not an address: it is wss://HOST"):
+        livekit_url({"LIVEKIT_URL": url})
+    for good in ("wss://me.livekit.cloud", "ws://127.0.0.1:7880", "ws://[::1]:7880", "https://ห้อง.example/path"):
+        assert livekit_url({"LIVEKIT_URL": good}).geturl() == good
+
+
+def test_a_worker_refuses_a_livekit_url_that_is_no_address_at_the_start(run: Run) -> None:
+    """It is one line, and is not tried for ever."""
+    line = mistake(run(env={"LIVEKIT_URL": "wss//x", "LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": "hunter2"}))
+    assert "LIVEKIT_URL is not an address" in line and "hunter2" not in line
+
+
+# ---------------------------------------------------------------- names of personas and their folder
+
+NAMES = ["สมหญิง", "josé", "ñandú", "1_000", "007", "null", "inf", "a-b"]
+
+
+def test_a_persona_may_have_a_name_in_any_script(run: Run, personas: Path) -> None:
+    """Letters with their marks, and names that Hydra would take for numbers, by name, in a list and by glob."""
+    for name in NAMES:
+        (personas / f"{name}.md").write_text(f"I am {name}.\nA customer who calls today.\n")
+    for name in ("สมหญิง", "1_000", "null"):
+        assert run("mode=prompt", f"personas_dir={personas}", f"persona={name}").out.startswith(f"I am {name}.\n")
+    for swept in (",".join(NAMES), "glob(*)"):
+        result = run("-m", "mode=prompt", f"personas_dir={personas}", f"persona={swept}")
+        assert result.code == 0 and result.err == ""
+        assert sorted(line[5:-1] for line in result.out.splitlines() if line.startswith("I am")) == sorted(NAMES)
+    checked = run("mode=check", f"personas_dir={personas}")
+    assert checked.code == 0 and [name for name in NAMES if f"✓  persona={name} " not in checked.out] == []
+
+
+@pytest.mark.parametrize(("written", "typed"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_a_persona_is_found_however_its_letters_are_encoded(
+    run: Run, personas: Path, written: Literal["NFC", "NFD"], typed: Literal["NFC", "NFD"]
+) -> None:
+    """A Mac may write é as e with a mark; on the command line and in the listing it is the same letter."""
+    (personas / f"{normalize(written, 'josé')}.md").write_text("I am José.\n")
+    result = run("mode=prompt", f"personas_dir={personas}", f"persona={normalize(typed, 'josé')}")
+    assert result.code == 0 and result.out.startswith("I am José.")
+    assert "persona: josé\n" in run("--help", f"personas_dir={personas}", "persona=josé").out
+
+
+MISNAMED = {
+    "New Customer.md": "New_Customer.md",
+    "Bill's (2).md": "Bill_s_2.md",
+    "_draft.md": "draft.md",
+    "Ann.MD": "Ann.md",
+    "Cy.md.txt": "Cy.md",
+    "สม หญิง.md": "สม_หญิง.md",
+}
+
+
+def test_a_file_whose_name_is_no_persona_s_is_told_with_a_better_one(run: Run, personas: Path) -> None:
+    """It is never passed over in silence: `mode=check` names it, and so does who asks for it."""
+    for file in ("bob.md", ".hidden.md", *MISNAMED):
+        (personas / file).write_text(PLAIN)
+    checked = run("mode=check", f"personas_dir={personas}")
+    rows = [line for line in checked.out.splitlines() if line.startswith("✗")]
+    assert checked.code == 1 and len(rows) == len(MISNAMED)
+    for file, better in MISNAMED.items():
+        assert [row for row in rows if f"/{file}: " in row and row.endswith(f"rename it to {better}")], file
+    for asked, better in (("New Customer", "New_Customer.md"), ("Cy", "Cy.md")):
+        line = mistake(run("mode=prompt", f"personas_dir={personas}", f"persona={asked}"))
+        assert "there is no such persona" in line and line.endswith(f"rename it to {better}")
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix"), [("a,b", ""), ("a=b", "++"), ("a#b", ""), ("it's", "++"), ("ลูกค้า", ""), ('a"b (2)', "++")]
+)
+def test_the_folder_of_personas_may_have_any_name(run: Run, tmp_path: Path, name: str, prefix: str) -> None:
+    """The command line is read by Hydra's grammar, where quotes of its own hold any text."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "zed.md").write_text("I am Zed.\n")
+    quoted = str(tmp_path / name).replace('"', '\\"')
+    result = run("mode=prompt", f'{prefix}personas_dir="{quoted}"', "persona=zed")
+    assert result.code == 0 and result.out.startswith("I am Zed."), result.err
+
+
+@pytest.mark.parametrize("name", ["a#b", "ลูกค้า"])
+def test_a_folder_with_letters_that_hydra_s_grammar_lacks_needs_no_quotes(run: Run, here: Path, name: str) -> None:
+    """What can mean one thing only is taken as it is typed."""
+    (here / name).mkdir()
+    (here / name / "zed.md").write_text("I am Zed.\n")
+    assert run("mode=prompt", f"personas_dir={name}", "persona=zed").out.startswith("I am Zed.")
+
+
+def test_the_folder_of_personas_is_the_config_file_s_where_the_command_line_has_none(run: Run, tmp_path: Path) -> None:
+    """`personas_dir` of `conf/config.yaml` counts, from the project's own folder; the command line wins."""
+    project = tmp_path / "project"
+    for folder in ("runtime", "conf"):
+        shutil.copytree(ROOT / folder, project / folder)
+    for folder in ("ทีม", "other"):
+        (project / folder).mkdir()
+        (project / folder / "zed.md").write_text(f"I am Zed of {folder}.\n")
+    config = project / "conf/config.yaml"
+    config.write_text(
+        config.read_text().replace("\npersonas_dir: personas\n", "\npersonas_dir: ${oc.env:TEAM,other}\n")
+    )
+    env = {"PYTHONPATH": str(project)}
+    assert run("mode=prompt", "persona=zed", env=env).out.startswith("I am Zed of other.")
+    assert run("mode=prompt", "persona=zed", env={**env, "TEAM": "ทีม"}).out.startswith("I am Zed of ทีม.")
+    typed = f"personas_dir={project / 'ทีม'}"
+    assert run("mode=prompt", "persona=zed", typed, env=env).out.startswith("I am Zed of ทีม.")
+
+
+def test_what_needs_no_persona_works_in_a_folder_that_lacks_the_default_one(run: Run, personas: Path) -> None:
+    """`mode=check` and `--help` look at what is there; a broken default persona is a row of the check."""
+    (personas / "bob.md").write_text(PLAIN)
+    assert run("mode=check", f"personas_dir={personas}").code == 0
+    (personas / "sarah_thompson.md").write_text("---\nmood: high\n---\nprose\n")
+    checked = run("mode=check", f"personas_dir={personas}")
+    assert checked.code == 1 and "✗  persona=sarah_thompson" in checked.out and checked.err == ""
+    assert run("--help", f"personas_dir={personas}").code == 0
 
 
 def test_a_missing_secret_is_named_with_where_to_get_it(run: Run) -> None:
@@ -183,11 +388,28 @@ def complete(environment: dict[str, str], here: Path, typed: str) -> list[str]:
 def test_bash_completes_groups_options_and_personas(environment: dict[str, str], here: Path) -> None:
     """TAB in a real bash completes `python -m runtime persona=` to the personas that there are."""
     assert complete(environment, here, "python -m runtime persona=s") == ["persona=sarah_thompson"]
+    assert complete(environment, here, "python -m runtime mode=p") == ["mode=plan", "mode=prompt"]
+    assert complete(environment, here, "python -m runtime console.audio=") == [
+        "console.audio=false",
+        "console.audio=true",
+    ]
     assert complete(environment, here, "python -m runtime mode=prompt voice=") == [
         "voice=bright_female",
         "voice=firm_male",
         "voice=warm_female",
     ]
+
+
+def test_bash_completes_personas_of_the_folder_that_was_typed(
+    environment: dict[str, str], here: Path, personas: Path
+) -> None:
+    """Names in any script are offered as they can be typed."""
+    for name in ("สมหญิง", "josé"):
+        (personas / f"{name}.md").write_text(PLAIN)
+    typed = f"python -m runtime personas_dir={personas} persona="
+    assert complete(environment, here, typed) == ["persona=josé", "persona=สมหญิง"]
+    assert complete(environment, here, f"{typed}ส") == ["persona=สมหญิง"]
+    assert complete(environment, here, f"{typed}สมหญิง voice=f") == ["voice=firm_male"]
 
 
 def test_bash_is_left_alone_for_other_python_commands(environment: dict[str, str], here: Path) -> None:
@@ -294,6 +516,63 @@ def test_a_bad_line_of_dotenv_is_named_by_its_number_and_its_content_stays_secre
     """A line of `.env` that is not understood is one error line without what the line says."""
     line = mistake(gemini_key(run, here, "GOOD=1\nsk-secret-key-without-name\n", {}))
     assert line == "error: .env:2: not understood: a line is NAME=value"
+
+
+DOTENV = [
+    (r"KEY=pa$$HOME-${HOME}", "pa$$HOME-${HOME}"),
+    ("KEY= # nothing", None),
+    ("KEY=", None),
+    ("KEY=a#b # c", "a#b"),
+    ("KEY=first\nKEY=last", "last"),
+    ("KEY=first\nKEY=", None),
+    ("export KEY='a # b'", "a # b"),
+    ('KEY="a\\nb"', "a\nb"),
+    ("KEY=สวัสดี\r\nB=1\r\n", "สวัสดี"),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), DOTENV, ids=[text for text, _ in DOTENV])
+def test_dotenv_is_read_as_python_dotenv_reads_it_and_a_dollar_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, value: str | None
+) -> None:
+    """Quotes, comments and repeated names are as people know them; a secret with `$` in it is kept to the letter."""
+    for name in ("KEY", "B"):
+        monkeypatch.setenv(name, "")  # which is put back as it was
+        monkeypatch.delenv(name)
+    (tmp_path / ".env").write_bytes(text.encode())
+    load_dotenv(tmp_path / ".env")
+    assert os.environ.get("KEY") == value
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"GOOD=1\nsk-secret\x00=1\n", ".env:2: not understood"),
+        (b'GOOD=1\n\n\nKEY="sk-secret\nB=2\n', ".env:4: not understood: a line is NAME=value, and a quote"),
+        (b"KEY='sk-secret' more\n", ".env:1: not understood"),
+        (b"sk-secret B=1\n", ".env:1: not understood: a line is NAME=value"),
+        (b"=sk-secret\n", ".env:1: not understood"),
+        (b"'sk-secret=1'=2\n", ".env:1: not understood"),
+        ("KEY=sk-secret\n".encode("utf-16"), ".env: not UTF-8 text: save the file as UTF-8"),
+        (b"KEY=sk-secret\xff\n", ".env: not UTF-8 text"),
+    ],
+)
+def test_a_dotenv_that_cannot_be_read_is_one_line_without_what_it_says(
+    run: Run, here: Path, text: bytes, said: str
+) -> None:
+    """A NUL byte, an open quote, another encoding: the line's number, and nothing of its content."""
+    (here / ".env").write_bytes(text)
+    line = mistake(run("mode=prompt"))
+    assert line.startswith(f"error: {said}") and "secret" not in line
+
+
+def test_a_dotenv_that_is_no_file_is_one_line(run: Run, here: Path) -> None:
+    """A folder, or a link to nowhere but itself, is named with the system's own reason."""
+    (here / ".env").mkdir()
+    assert mistake(run("mode=prompt")) == "error: .env: cannot read this file: Is a directory"
+    (here / ".env").rmdir()
+    (here / ".env").symlink_to(".env")
+    assert "error: .env: cannot read this file: Too many levels" in mistake(run("mode=prompt"))
 
 
 def test_a_process_of_the_tests_cannot_leave_this_machine(environment: dict[str, str], here: Path) -> None:

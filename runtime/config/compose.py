@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
+from unicodedata import normalize
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -19,11 +20,12 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from ..arc.complete import make_arc
 from ..errors import NotOffered, SpecError, suggest
-from ..spec.persona import NAME, FrontMatter, Persona
+from ..spec.persona import FrontMatter, Persona, is_name
 from ..spec.session_spec import Language, Model, SessionSpec, Vad, Voice
 from ..spec.settings import Settings
+from .command_line import spelled
 from .groups import CONF, GROUPS, chosen, file_of, options, read_conf
-from .mistakes import readable_errors
+from .mistakes import check_persona, readable_errors
 from .persona_file import read_persona, revision_of
 from .validation import validated
 from .yaml_file import Node, line_of
@@ -46,7 +48,7 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
     """The whole config for these overrides, Hydra's own node included. Raises what Hydra raises."""
     if not GlobalHydra.instance().is_initialized():
         hydra.initialize_config_dir(str(CONF), version_base="1.3", job_name="runtime")
-    return hydra.compose("config", list(overrides), return_hydra_config=True)
+    return hydra.compose("config", list(map(spelled, overrides)), return_hydra_config=True)
 
 
 def resolve(cfg: DictConfig, hydra_node: DictConfig | None = None) -> SessionSpec:
@@ -61,14 +63,11 @@ def resolve(cfg: DictConfig, hydra_node: DictConfig | None = None) -> SessionSpe
             raise SpecError(
                 f"{override}: a persona is edited in its file; the command line chooses one by persona=NAME"
             )
-    choices = {group: str(node.runtime.choices.get(group, "")) for group in GROUPS}
+    choices = {group: normalize("NFC", str(node.runtime.choices.get(group, ""))) for group in GROUPS}
     for group, name in choices.items():
-        if not NAME.fullmatch(name):
+        if not is_name(name):
             raise SpecError(f"{group}={name}: this is not a name{suggest(name, options(group))}")
-    if choices["persona"] not in (personas := options("persona")):
-        raise SpecError(
-            f"persona={choices['persona']}: there is no such persona{suggest(choices['persona'], personas)}"
-        )
+    check_persona(choices["persona"])
     overridden = [override.partition("=")[0].lstrip("+") for override in node.overrides.task]
     return _spec(cfg, choices, overridden)
 
@@ -89,6 +88,7 @@ def reread(spec: SessionSpec, file: Path | None = None) -> SessionSpec | None:
 
 def _spec(cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str]) -> SessionSpec:
     persona, revision = read_persona(file_of(choices["persona"]))
+    chosen(persona)
     groups: dict[str, Any] = {
         group: _checked(shape, group, choices, cfg, overridden) for group, shape in _SHAPES.items()
     }
@@ -172,5 +172,9 @@ def read_settings(cfg: DictConfig) -> Settings:
     Raises:
         SpecError: an unknown key or a wrong value.
     """
-    own = {key: cfg[key] for key in cfg if key not in (*GROUPS, "hydra")}
-    return validated(Settings, OmegaConf.to_container(OmegaConf.create(own), resolve=True))
+    try:
+        own = {key: cfg[key] for key in cfg if key not in (*GROUPS, "hydra")}
+        values = OmegaConf.to_container(OmegaConf.create(own), resolve=True)
+    except OmegaConfBaseException as error:
+        raise SpecError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
+    return validated(Settings, values)

@@ -6,19 +6,22 @@ wins over those. The prose never enters a config, so nothing in it can be interp
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
-from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
 from ..errors import SpecError, suggest
-from ..spec.persona import NAME, Persona
+from ..spec.persona import Persona, is_name
 from .persona_file import read_persona
 from .yaml_file import Node, decoded, load_yaml, read_bytes
 
@@ -41,8 +44,10 @@ def use_folder(folder: Path) -> None:
     global _folder
     try:
         next(folder.iterdir(), None)
-    except OSError as error:
-        raise SpecError(f"personas_dir={folder}: cannot read this folder: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        raise SpecError(
+            f"personas_dir={folder}: cannot read this folder: {getattr(error, 'strerror', error)}"
+        ) from None
     _folder = folder.absolute()
 
 
@@ -54,7 +59,27 @@ def personas_folder() -> Path:
 def options(group: str) -> list[str]:
     """The names that `group=` takes."""
     folder, ending = (_folder, "md") if group == "persona" else (CONF / group, "yaml")
-    return sorted(file.stem for file in folder.glob(f"*.{ending}") if NAME.fullmatch(file.stem) and file.is_file())
+    names = (normalize("NFC", file.stem) for file in folder.glob(f"*.{ending}") if file.is_file())
+    return sorted({name for name in names if is_name(name)})
+
+
+def misnamed() -> dict[str, str]:
+    """Why files that look like a persona are none, and what to call them, by the name that they have."""
+    files = (file for file in _folder.iterdir() if not file.name.startswith(".") and file.is_file())
+    return {file.name: why for file in sorted(files) if (why := _misnamed(file))}
+
+
+def _misnamed(file: Path) -> str:
+    parts = re.fullmatch(r"(?i)(.+?)(\.md|\.markdown|\.md\.txt)", normalize("NFC", file.name))
+    if not parts:
+        return ""
+    words = "".join(c if is_name(f"x{c}") else "_" for c in parts[1])
+    name = re.sub("_+", "_", words).strip("_-") or "persona"
+    if name == parts[1] and parts[2] == ".md":
+        return (
+            "" if file == file_of(name) else "another file has the same name, in other codes of its letters: rename it"
+        )
+    return f"a persona's file is NAME.md, its name letters, digits, _ and -: rename it to {name}.md"
 
 
 def read_conf(file: Path) -> tuple[Any, Node]:
@@ -76,8 +101,11 @@ def _parsed(text: str, file: Path) -> tuple[Any, Node | None]:
 
 
 def file_of(name: str) -> Path:
-    """Where the persona of this name is, or would be."""
-    return _folder / f"{name}.md"
+    """Where the persona of this name is, or would be: some systems write the same letters in other codes (NFD)."""
+    file = _folder / f"{name}.md"
+    if name.isascii() or file.exists():
+        return file
+    return next((other for other in sorted(_folder.glob("*.md")) if normalize("NFC", other.stem) == name), file)
 
 
 class PersonaSource(ConfigSource):
@@ -94,7 +122,7 @@ class PersonaSource(ConfigSource):
         return config_path.strip("/") in ("", "persona")
 
     def is_config(self, config_path: str) -> bool:
-        return _name_in(config_path) in options("persona")
+        return is_name(_name_in(config_path))
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         if config_path.strip("/") == "persona":
@@ -103,17 +131,13 @@ class PersonaSource(ConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         name = _name_in(config_path)
-        if name not in options("persona"):
-            raise ConfigLoadError(f"no persona is called {name!r}")
-        file = file_of(name)
-        persona, revision = read_persona(file)
-        choices = chosen(persona)
-        for group, option in choices.items():
-            if option not in options(group):
-                raise SpecError(f"{group}: there is no {group} {option!r}{suggest(option, options(group))}", file=file)
+        choices, revision = {}, ""
+        with suppress(SpecError):  # who needs the persona reads it anew, and says what is wrong with it
+            persona, revision = read_persona(file_of(name))
+            choices = chosen(persona)
         config = {
             "defaults": [{f"override /{group}": option} for group, option in choices.items()],
-            "persona": {"name": name, "file": str(file), "revision": revision},
+            "persona": {"name": name, "file": str(file_of(name)), "revision": revision},
         }
         return ConfigResult(
             provider=self.provider,
@@ -124,11 +148,21 @@ class PersonaSource(ConfigSource):
 
 
 def chosen(persona: Persona) -> dict[str, str]:
-    """The options that a persona chooses for itself, by group."""
+    """The options that a persona chooses for itself, by group.
+
+    Raises:
+        SpecError: there is no such option.
+    """
     front = persona.front
     language = front.language or _language_of(persona.prose)
     wishes = {"language": language, "voice": front.voice, "model": front.model}
-    return {group: option for group, option in wishes.items() if option}
+    choices = {group: option for group, option in wishes.items() if option}
+    for group, option in choices.items():
+        if option not in options(group):
+            raise SpecError(
+                f"{group}: there is no {group} {option!r}{suggest(option, options(group))}", file=persona.file
+            )
+    return choices
 
 
 def _language_of(prose: str) -> str | None:
@@ -140,7 +174,7 @@ def _language_of(prose: str) -> str | None:
 
 def _name_in(config_path: str) -> str:
     group, _, name = config_path.removesuffix(".yaml").strip("/").partition("/")
-    return name if group == "persona" else ""
+    return normalize("NFC", name) if group == "persona" else ""
 
 
 class PersonasOnSearchPath(SearchPathPlugin):

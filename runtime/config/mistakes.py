@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import SpecError, suggest
-from .groups import CONF, GROUPS, PROGRAM_GROUPS, options, read_conf
+from ..spec.persona import is_name
+from .command_line import parsed, spelled, values
+from .groups import CONF, GROUPS, PROGRAM_GROUPS, file_of, misnamed, options, read_conf
 
 
 @contextmanager
@@ -28,7 +29,8 @@ def readable_errors(overrides: Sequence[str]) -> Iterator[None]:
                 raise cause from None
             causes.append(cause)
         _find_mistake(overrides)
-        raise SpecError(" ".join(str(e).strip().partition("\n")[0] for e in causes[:2])) from None
+        said = (str(e).strip().partition("\n")[0] for e in causes[:2])
+        raise SpecError(" ".join(dict.fromkeys(said))) from None
 
 
 def _find_mistake(overrides: Sequence[str]) -> None:
@@ -42,18 +44,14 @@ def _find_mistake(overrides: Sequence[str]) -> None:
         group: name for default in primary["defaults"] if isinstance(default, dict) for group, name in default.items()
     }
     for text in overrides:
-        try:
-            override = OverridesParser.create().parse_override(text)
-        except HydraException:
-            raise SpecError(f"{text}: not understood: overrides are written key=value") from None
+        override = parsed(spelled(text))
         key = override.key_or_group
         top = key.partition(".")[0]
         if top not in known:
             raise SpecError(f"{text}: there is no group or key {top!r}{suggest(top, known)}")
         if key in groups:
-            for name in _values(override):
-                if name not in options(key):
-                    raise SpecError(f"{key}={name}: there is no such {key}{suggest(name, options(key))}")
+            for name in [] if override.is_delete() else values(override):
+                _check_option(key, name)
                 chosen[key] = name
         elif top == "persona":
             raise SpecError(f"{text}: a persona is edited in its file; the command line chooses one by persona=NAME")
@@ -61,16 +59,25 @@ def _find_mistake(overrides: Sequence[str]) -> None:
             tree = primary if top not in groups else {top: read_conf(CONF / top / f"{chosen[top]}.yaml")[0]}
             _check_key(tree, key, text)
     for group in groups:
-        if chosen[group] not in options(group):
-            raise SpecError(
-                f"{group}={chosen[group]}: there is no such {group}{suggest(chosen[group], options(group))}"
-            )
+        _check_option(group, chosen[group])
 
 
-def _values(override: Override) -> list[str]:
-    if override.is_sweep_override():
-        return [str(value) for value in override.sweep_iterator()]
-    return [str(override.value())]
+def _check_option(group: str, name: str) -> None:
+    if group == "persona":
+        check_persona(name)
+    elif name not in options(group):
+        raise SpecError(f"{group}={name}: there is no such {group}{suggest(name, options(group))}")
+
+
+def check_persona(name: str) -> None:
+    """Raises a `SpecError` for a name that no persona has, with the files that are none because of their name."""
+    if not is_name(name) or not file_of(name).is_file():
+        names = options("persona")
+        unread = ""
+        for file, why in misnamed().items():
+            if difflib.SequenceMatcher(a=name, b=file.partition(".")[0]).ratio() > 0.5:
+                unread = f"; {file} is not read: {why}"
+        raise SpecError(f"persona={name}: there is no such persona{suggest(name, names)}{unread}")
 
 
 def _check_key(tree: Any, key: str, text: str) -> None:

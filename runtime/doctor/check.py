@@ -15,13 +15,13 @@ from rich.console import Console
 from ..arc.agreement import disagreements
 from ..call import build
 from ..config.compose import combine, compose
-from ..config.groups import CONF, GROUPS, chosen, options, personas_folder, read_conf
+from ..config.groups import CONF, GROUPS, chosen, file_of, misnamed, options, personas_folder, read_conf
 from ..config.persona_file import Reading, examine_persona
 from ..config.yaml_file import line_of, read_bytes, shown
 from ..errors import NotOffered, SpecError, suggest
 from ..redaction import clean
 from ..rooms.routing import check_claims
-from ..spec.persona import NAME, Persona, Phase
+from ..spec.persona import Persona, Phase
 from ..spec.settings import Routing
 from ..terminal.view import table
 
@@ -76,11 +76,9 @@ def check_personas(found: dict[str, Persona]) -> Iterator[Row]:
     can be read are added to `found`."""
     tags = {str(read_conf(CONF / "language" / f"{name}.yaml")[0].get("base")) for name in options("language")}
     specs: dict[tuple[tuple[str, str], ...], tuple[str, str, str]] = {}
-    for file in sorted(personas_folder().glob("*.md")):
-        what = f"persona={file.stem}"
-        if not NAME.fullmatch(file.stem):
-            yield "✗", what, f"{file.name}: a persona's name is of letters, digits, _ and -: rename the file"
-            continue
+    yield from (("✗", "persona", str(SpecError(why, file=personas_folder() / file))) for file, why in misnamed().items())
+    for name in options("persona"):
+        what, file = f"persona={name}", file_of(name)
         try:
             reading = examine_persona(read_bytes(file), file)
         except SpecError as error:
@@ -89,13 +87,13 @@ def check_personas(found: dict[str, Persona]) -> Iterator[Row]:
         yield from (("✗", what, str(mistake)) for mistake in reading.mistakes)
         if (persona := reading.persona) is None:
             continue
-        found[file.stem] = persona
+        found[name] = persona
         choices = tuple(sorted(chosen(persona).items()))
         if unknown := [*_unknown_choices(choices, persona, reading)]:
             yield from (("✗", what, line) for line in unknown)
             continue
         if choices not in specs:  # what a persona does not choose is the same for all
-            specs[choices] = _spec(file)
+            specs[choices] = _spec(name)
         mark, how, base = specs[choices]
         wrong = [*_foreign_keys(persona, reading, tags), *_uneven(persona.front.phases, reading, file)]
         if mark != "✓":
@@ -110,13 +108,13 @@ def check_personas(found: dict[str, Persona]) -> Iterator[Row]:
         yield "✗", "personas", f"no persona in {personas_folder()} can be used"
 
 
-def _spec(file: Path) -> tuple[str, str, str]:
+def _spec(name: str) -> tuple[str, str, str]:
     """Whether what a persona chooses makes a spec, as a mark and why not, and the language of its calls."""
     base = ""
 
     def examine() -> str:
         nonlocal base
-        spec = compose([f"persona={file.stem}"])
+        spec = compose([f"persona={name}"])
         base = spec.language.base
         build.check(spec)
         return ""

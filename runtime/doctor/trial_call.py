@@ -11,14 +11,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
 
 import aiohttp
 import numpy as np
 from livekit import api, rtc
 
 from ..errors import NotOffered, SpecError
-from ..spec.settings import LIVEKIT_VARIABLES
+from ..spec.settings import LIVEKIT_VARIABLES, livekit_url, missing_variables
 from .network import address, why_unreachable
 
 ROOM_PREFIX = "doctor-"
@@ -59,22 +58,14 @@ class Server:
             NotOffered: none of them is set.
             SpecError: some are missing, or the URL is none.
         """
-        missing = [name for name in LIVEKIT_VARIABLES if not env.get(name)]
+        missing = missing_variables(env)
         if len(missing) == len(LIVEKIT_VARIABLES):
             raise NotOffered(
                 f"{', '.join(LIVEKIT_VARIABLES)} are not set: calls are in the terminal. To serve rooms set them"
             )
         if missing:
             raise SpecError(f"{', '.join(missing)} not set. Put them in the environment or in .env")
-        try:
-            parts = urlsplit(env["LIVEKIT_URL"])
-            well_formed = parts.scheme in ("ws", "wss", "http", "https") and parts.hostname and parts.port != 0
-        except ValueError:
-            well_formed = False
-        if not well_formed:
-            raise SpecError(
-                "LIVEKIT_URL is not an address: it is wss://HOST, or ws://HOST:PORT for a server without TLS"
-            )
+        parts = livekit_url(env)
         url = parts._replace(scheme=parts.scheme.replace("ws", "http")).geturl().rstrip("/")
         return cls(url, address(parts.geturl()), env[LIVEKIT_VARIABLES[1]], env[LIVEKIT_VARIABLES[2]])
 

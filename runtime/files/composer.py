@@ -14,7 +14,7 @@ from ..config.groups import CONF, GROUPS, PROGRAM_GROUPS, chosen, file_of, perso
 from ..config.mistakes import readable_errors
 from ..config.persona_file import read_persona
 from ..errors import SpecError
-from ..spec.persona import NAME
+from ..spec.persona import is_name
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Settings
 
@@ -106,13 +106,13 @@ class Composer:
 
 def is_persona(path: Path) -> bool:
     """Whether a file is a persona's."""
-    return path.parent == personas_folder() and path.suffix == ".md" and bool(NAME.fullmatch(path.stem))
+    return path.parent == personas_folder() and path.suffix == ".md" and is_name(path.stem)
 
 
 def is_ours(path: Path) -> bool:
     """Whether a file is one that specs or settings are made from."""
     if path.parent.parent == CONF and path.suffix == ".yaml":
-        return path.parent.name in (*GROUPS, *PROGRAM_GROUPS) and bool(NAME.fullmatch(path.stem))
+        return path.parent.name in (*GROUPS, *PROGRAM_GROUPS) and is_name(path.stem)
     if path.parent == CONF / "language" and path.suffix == ".md":
         return True
     return path == CONF / "config.yaml" or is_persona(path)

@@ -5,7 +5,7 @@ Everything in the front matter is optional, so prose alone is a persona.
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,8 +16,11 @@ from pydantic import ConfigDict, Field
 from .fields import Lines, Mood, MoodChange, MoodRange, Names, Seconds, Text
 from .sections import Section
 
-NAME = re.compile(r"[^\W_][\w-]*")
-"""What `persona=` takes: letters of any script, digits, `_` and `-`. It can name no path."""
+
+def is_name(text: str) -> bool:
+    """Whether `persona=` takes it: letters of any script with their marks, digits, `_` and `-`. It can name no path."""
+    letters = (c.isalnum() or c in "_-" or unicodedata.category(c)[0] == "M" for c in text)
+    return text[:1].isalnum() and all(letters)
 
 
 class Emotion(StrEnum):

@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
+from ..errors import SpecError
 from .fields import Seconds
 
 _STRICT = ConfigDict(extra="forbid")
 LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 """What the environment must hold to serve rooms."""
+
+
+def missing_variables(env: Mapping[str, str]) -> list[str]:
+    """Which of them are not set."""
+    return [name for name in LIVEKIT_VARIABLES if not env.get(name)]
+
+
+def livekit_url(env: Mapping[str, str]) -> SplitResult:
+    """LIVEKIT_URL in its parts.
+
+    Raises:
+        SpecError: it is no address of a LiveKit server.
+    """
+    url = env["LIVEKIT_URL"]
+    with suppress(ValueError):  # no port, or half of an IPv6 address
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        well_formed = parts.scheme in ("ws", "wss", "http", "https") and parts.port != 0 and not re.search(r"\s", url)
+        if well_formed and re.fullmatch(r"[\w.:%-]+", host):
+            return parts
+    raise SpecError("LIVEKIT_URL is not an address: it is wss://HOST, or ws://HOST:PORT for a server without TLS")
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 

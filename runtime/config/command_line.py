@@ -1,0 +1,232 @@
+"""What was typed, as Hydra reads it, before anything is composed; `.env`; tab completion."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import unicodedata
+from argparse import Namespace
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from enum import Enum
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from dotenv.parser import parse_stream
+from hydra._internal.utils import get_args_parser  # what Hydra itself reads sys.argv with
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override, ValueType
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ..errors import SpecError, suggest
+from ..spec.settings import Settings
+from .groups import CONF, GROUPS, PROGRAM_GROUPS, ROOT, options, read_conf, use_folder
+
+KEYS = tuple({*GROUPS, *PROGRAM_GROUPS, *get_type_hints(Settings)})
+ELSEWHERE = ("config_path", "config_name", "config_dir", "experimental_rerun")
+"""Hydra's flags for configs from elsewhere: groups here are the folders of `conf/` alone."""
+
+
+def read_arguments(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
+    """Flags and overrides as Hydra reads them, and all arguments in its spelling; chooses the folder of personas.
+
+    Raises:
+        SpecError: an unknown flag, an override that is not understood, or a folder that cannot be read.
+    """
+    _refuse_dashes(argv)
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            arguments, unknown = get_args_parser().parse_known_intermixed_args(argv)
+    except SystemExit as stopped:
+        if not stopped.code:  # --version
+            raise
+        raise SpecError(said.getvalue().strip().splitlines()[-1].partition("error: ")[2]) from None
+    for flag in unknown:
+        meant = suggest(flag.lstrip("-").partition("=")[0], KEYS)
+        raise SpecError(f"{flag}: no such flag; --help lists them, and overrides are key=value without dashes{meant}")
+    if arguments.package is not None and arguments.cfg is None:
+        raise SpecError("--package is a part of what --cfg prints")
+    for name in ELSEWHERE:
+        if getattr(arguments, name) is not None:
+            raise SpecError(f"--{name.replace('_', '-')} is not offered: config files are those in {CONF}")
+    if arguments.shell_completion:  # Hydra completes the last word of this line
+        *words, last = os.environ.get("COMP_LINE", "").split(" ")
+        words = [spelled(word) for word in words]
+        os.environ["COMP_LINE"] = " ".join([*words, last])
+        use_folder(_folder([parsed(word) for word in words if word.lstrip("+").startswith("personas_dir=")]))
+        return arguments, list(argv)
+    flags = [argument for argument in argv if argument not in arguments.overrides]
+    overrides = list(map(spelled, arguments.overrides))
+    use_folder(_folder(list(map(parsed, overrides))))
+    arguments.overrides = list(map(_expanded, overrides))
+    for text in arguments.overrides:
+        if parsed(text).is_sweep_override() and not arguments.multirun:
+            raise SpecError(
+                f"{text}: several values are a sweep, which wants -m; one value with a comma is written in quotes of"
+                " its own: 'key=\"a, b\"'"
+            )
+    return arguments, [*flags, *arguments.overrides]
+
+
+def _refuse_dashes(argv: Sequence[str]) -> None:
+    """`--persona x` and `-persona=x` are what other programs want: here it is persona=x."""
+    for argument, following in pairwise([*argv, ""]):
+        dashes, key, equals, value = re.fullmatch(r"(-*)([^=]*)(=?)(.*)", argument, re.DOTALL).groups()  # type: ignore[union-attr]
+        if dashes and key.partition(".")[0] in KEYS:
+            value = value if equals else following if "=" not in following and not following.startswith("-") else ""
+            raise SpecError(f"{argument}: overrides are written without dashes: {key}={value or '…'}")
+
+
+# ---------------------------------------------------------------- overrides
+
+_FOREIGN = re.compile(r"[^\x00-\x7f]|[#&!;<>^`~]")
+"""What Hydra's grammar takes in quotes alone."""
+_NO_TEXT = re.compile(r"(?![A-Za-z_])|(?:null|true|false|nan|inf)$", re.IGNORECASE)
+"""How names begin, or are, that Hydra would not read as text."""
+
+
+def spelled(override: str) -> str:
+    """An override as Hydra's grammar wants it: texts in any script, or with `#` and its like, are put in quotes."""
+    key, equals, value = override.partition("=")
+    if key.lstrip("+~") == "persona":
+        value = unicodedata.normalize("NFC", value)
+        if re.fullmatch(r"[^'\"=()\[\]{}]+", value):
+            value = ",".join(f"'{name}'" if _NO_TEXT.match(name) else name for name in value.split(","))
+    if _FOREIGN.search(value):
+        ends = r",=()\[\]{}" + (":" if "{" in value else "")  # a colon parts key and value in dictionaries alone
+        parts = re.findall(rf"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|(?:\\.|[^\\'"{ends}])+|.""", value, re.DOTALL)
+        value = "".join(map(_in_quotes, parts))
+    return key + equals + value
+
+
+def _in_quotes(part: str) -> str:
+    if part[0] in "'\"" or not _FOREIGN.search(part):
+        return part
+    return part.replace(part.strip(), "'" + re.sub(r"\\([\\()\[\]{}:=, \t])", r"\1", part.strip()) + "'")
+
+
+def parsed(text: str) -> Override:
+    """An override as Hydra reads it.
+
+    Raises:
+        SpecError: it is none.
+    """
+    try:
+        return OverridesParser.create().parse_override(text)
+    except HydraException:
+        raise SpecError(
+            f"{text or 'an empty argument'}: not understood: overrides are written key=value, without a space before or"
+            " after =; a value with , = ' or brackets in it in quotes of its own: 'key=\"value\"'"
+        ) from None
+
+
+def values(override: Override) -> list[str]:
+    """What an override gives its key, one after the other where it is a sweep."""
+    value = override.value()
+    if isinstance(value, Glob):
+        return [str(name) for name in value.filter(options(override.key_or_group))]
+    if override.is_discrete_sweep():
+        return [str(name) for name in override.sweep_iterator()]
+    return [str(value) if override.value_type is ValueType.ELEMENT else override.get_value_string()]
+
+
+def _expanded(text: str) -> str:
+    """`persona=glob(*)` as the list that it stands for, whose names need not be in Hydra's alphabet."""
+    override = parsed(text)
+    if not isinstance(override.value(), Glob):
+        return text
+    names = values(override)
+    if not names:
+        key = override.key_or_group
+        raise SpecError(f"{text}: no {key} has such a name{suggest(text, options(key))}")
+    return spelled(f"{override.get_key_element()}={','.join(names)}")
+
+
+def _folder(overrides: Sequence[Override]) -> Path:
+    """The folder of persona files: the command line's, else that of `conf/config.yaml`."""
+    for override in reversed(overrides):
+        if override.key_or_group == "personas_dir" and not override.is_delete():
+            if override.is_sweep_override():
+                raise SpecError(
+                    f"{override.input_line}: personas come from one folder; a path with a comma is written in quotes of"
+                    " its own: 'personas_dir=\"…\"'"
+                )
+            return Path(_resolved(override.value()))
+    return ROOT / _resolved(read_conf(CONF / "config.yaml")[0].get("personas_dir", Settings().personas_dir))
+
+
+def _resolved(value: object) -> str:
+    """The folder's name with `${oc.env:…}` replaced."""
+    try:
+        name = OmegaConf.to_container(OmegaConf.create({"personas_dir": value}), resolve=True)["personas_dir"]  # type: ignore[call-overload, index]
+    except OmegaConfBaseException as error:
+        raise SpecError(f"personas_dir={value}: {str(error).splitlines()[0]}") from None
+    if name in (None, ""):
+        raise SpecError("personas_dir: a folder is wanted, such as personas_dir=personas")
+    return str(name)
+
+
+# ---------------------------------------------------------------- .env
+
+
+def load_dotenv(file: Path) -> None:
+    """Sets what the file says in the environment, where it is not set yet; of two lines the last one wins, and `$` is
+    a character like any other. No file is no mistake.
+
+    Raises:
+        SpecError: the file cannot be read, or a line is not understood; its content is not repeated.
+    """
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SpecError(f"cannot read this file: {error.strerror}", file=file) from None
+    except UnicodeDecodeError:
+        raise SpecError("not UTF-8 text: save the file as UTF-8", file=file) from None
+    found: dict[str, str] = {}
+    for binding in parse_stream(io.StringIO(text)):
+        key, value, (line, first) = binding.key, binding.value, binding.original
+        number = first + line[: len(line) - len(line.lstrip())].count("\n")
+        if binding.error or "\0" in line or (key is not None and (value is None or "=" in key)):
+            quoted = ", and a quote that is opened is closed" if binding.error and set(line) & set("'\"") else ""
+            raise SpecError(f"not understood: a line is NAME=value{quoted}", file=file, line=number)
+        found[key or ""] = value or ""
+    for key, value in found.items():
+        if value:
+            os.environ.setdefault(key, value)
+
+
+# ---------------------------------------------------------------- completion
+
+BASH = r"""
+_runtime_completion() {
+    [[ "$COMP_LINE" == *"-m runtime "* ]] || return
+    local typed="${COMP_LINE:0:COMP_POINT}"
+    local found="$(COMP_LINE="runtime ${typed#*-m runtime }" "$1" -m runtime -sc query=bash 2>/dev/null)"
+    COMPREPLY=($(compgen -W "$found" -- "${typed##* }"))
+}
+COMP_WORDBREAKS="${COMP_WORDBREAKS//=}"
+complete -o nospace -o default -F _runtime_completion python python3
+"""
+"""What `eval "$(python -m runtime -sc install=bash)"` evaluates: Hydra's own script completes `python FILE` alone."""
+
+
+def complete(asked: Sequence[str]) -> str:
+    """The script, or what `mode=` and any other key with few values can be; "" where Hydra knows better."""
+    if "install=bash" in asked:
+        return BASH
+    key, equals, _ = os.environ.get("COMP_LINE", "").rpartition(" ")[2].partition("=")
+    shape: Any = Settings
+    for step in key.lstrip("+").split("."):
+        hints = get_type_hints(shape) if isinstance(shape, type) and not issubclass(shape, Enum) else {}
+        shape = next((kind for kind in (*get_args(hints.get(step)), hints.get(step)) if isinstance(kind, type)), None)
+    names = ["false", "true"] if shape is bool else []
+    if isinstance(shape, type) and issubclass(shape, Enum):
+        names = [str(name) for name in shape]
+    return " ".join(f"{key}={name}" for name in names) if equals else ""
