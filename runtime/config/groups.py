@@ -70,7 +70,7 @@ def misnamed() -> dict[str, str]:
 
 
 def _misnamed(file: Path) -> str:
-    parts = re.fullmatch(r"(?i)(.+?)(\.md|\.markdown|\.md\.txt)", normalize("NFC", file.name))
+    parts = re.fullmatch(r"(?is)(.+?)(\.md|\.markdown|\.md\.txt)", normalize("NFC", file.name))
     if not parts:
         return ""
     words = "".join(c if is_name(f"x{c}") else "_" for c in parts[1])

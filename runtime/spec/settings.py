@@ -34,9 +34,8 @@ def livekit_url(env: Mapping[str, str]) -> SplitResult:
     url = env["LIVEKIT_URL"]
     with suppress(ValueError):  # no port, or half of an IPv6 address
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        well_formed = parts.scheme in ("ws", "wss", "http", "https") and parts.port != 0 and not re.search(r"\s", url)
-        if well_formed and re.fullmatch(r"[\w.:%-]+", host):
+        well_formed = parts.scheme in ("ws", "wss", "http", "https") and parts.hostname and parts.port != 0
+        if well_formed and not re.search(r"""[\s<>"'{}|\\^`]""", url):
             return parts
     raise SpecError("LIVEKIT_URL is not an address: it is wss://HOST, or ws://HOST:PORT for a server without TLS")
 
