@@ -170,8 +170,6 @@ def test_a_persona_may_have_a_name_in_any_script(run: Run, personas: Path) -> No
         result = run("-m", "mode=prompt", f"personas_dir={personas}", f"persona={swept}")
         assert result.code == 0 and result.err == ""
         assert sorted(line[5:-1] for line in result.out.splitlines() if line.startswith("I am")) == sorted(NAMES)
-    checked = run("mode=check", f"personas_dir={personas}")
-    assert checked.code == 0 and [name for name in NAMES if f"✓  persona={name} " not in checked.out] == []
 
 
 @pytest.mark.parametrize(("written", "typed"), [("NFD", "NFC"), ("NFC", "NFD")])
@@ -248,14 +246,14 @@ def test_the_folder_of_personas_is_the_config_file_s_where_the_command_line_has_
     assert run("mode=prompt", "persona=zed", typed, env=env).out.startswith("I am Zed of ทีม.")
 
 
-def test_what_needs_no_persona_works_in_a_folder_that_lacks_the_default_one(run: Run, personas: Path) -> None:
+def test_what_needs_no_persona_works_although_the_default_one_is_broken(run: Run, personas: Path) -> None:
     """`mode=check` and `--help` look at what is there; a broken default persona is a row of the check."""
     (personas / "bob.md").write_text(PLAIN)
-    assert run("mode=check", f"personas_dir={personas}").code == 0
+    assert run("--help", f"personas_dir={personas}").code == 0
     (personas / "sarah_thompson.md").write_text("---\nmood: high\n---\nprose\n")
+    assert run("--help", f"personas_dir={personas}").code == 0
     checked = run("mode=check", f"personas_dir={personas}")
     assert checked.code == 1 and "✗  persona=sarah_thompson" in checked.out and checked.err == ""
-    assert run("--help", f"personas_dir={personas}").code == 0
 
 
 def test_a_missing_secret_is_named_with_where_to_get_it(run: Run) -> None:
