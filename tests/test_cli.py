@@ -201,7 +201,7 @@ def test_a_file_whose_name_is_no_persona_s_is_told_with_a_better_one(run: Run, p
     rows = [line for line in checked.out.splitlines() if line.startswith("✗")]
     assert checked.code == 1 and len(rows) == len(MISNAMED)
     for file, better in MISNAMED.items():
-        assert [row for row in rows if f"/{file}: " in row and row.endswith(f"rename it to {better}")], file
+        assert [row for row in rows if f" {file}: " in row and row.endswith(f"rename it to {better}")], file
     for asked, better in (("New Customer", "New_Customer.md"), ("Cy", "Cy.md")):
         line = mistake(run("mode=prompt", f"personas_dir={personas}", f"persona={asked}"))
         assert "there is no such persona" in line and line.endswith(f"rename it to {better}")

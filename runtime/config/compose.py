@@ -24,7 +24,7 @@ from ..spec.persona import FrontMatter, Persona, is_name
 from ..spec.session_spec import Language, Model, SessionSpec, Vad, Voice
 from ..spec.settings import Settings
 from .command_line import spelled
-from .groups import CONF, GROUPS, chosen, file_of, options, read_conf
+from .groups import CONF, GROUPS, check_choices, chosen, file_of, options, read_conf
 from .mistakes import check_persona, readable_errors
 from .persona_file import read_persona, revision_of
 from .validation import validated
@@ -68,6 +68,7 @@ def resolve(cfg: DictConfig, hydra_node: DictConfig | None = None) -> SessionSpe
         if not is_name(name):
             raise SpecError(f"{group}={name}: this is not a name{suggest(name, options(group))}")
     check_persona(choices["persona"])
+    check_choices(read_persona(file_of(choices["persona"]))[0])
     overridden = [override.partition("=")[0].lstrip("+") for override in node.overrides.task]
     return _spec(cfg, choices, overridden)
 
@@ -88,7 +89,6 @@ def reread(spec: SessionSpec, file: Path | None = None) -> SessionSpec | None:
 
 def _spec(cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str]) -> SessionSpec:
     persona, revision = read_persona(file_of(choices["persona"]))
-    chosen(persona)
     groups: dict[str, Any] = {
         group: _checked(shape, group, choices, cfg, overridden) for group, shape in _SHAPES.items()
     }

@@ -79,7 +79,7 @@ def _misnamed(file: Path) -> str:
         return (
             "" if file == file_of(name) else "another file has the same name, in other codes of its letters: rename it"
         )
-    return f"a persona's file is NAME.md, its name letters, digits, _ and -: rename it to {name}.md"
+    return f"a persona's name is of letters, digits, _ and -, its ending .md: rename it to {name}.md"
 
 
 def read_conf(file: Path) -> tuple[Any, Node]:
@@ -134,6 +134,7 @@ class PersonaSource(ConfigSource):
         choices, revision = {}, ""
         with suppress(SpecError):  # who needs the persona reads it anew, and says what is wrong with it
             persona, revision = read_persona(file_of(name))
+            check_choices(persona)
             choices = chosen(persona)
         config = {
             "defaults": [{f"override /{group}": option} for group, option in choices.items()],
@@ -148,21 +149,20 @@ class PersonaSource(ConfigSource):
 
 
 def chosen(persona: Persona) -> dict[str, str]:
-    """The options that a persona chooses for itself, by group.
-
-    Raises:
-        SpecError: there is no such option.
-    """
+    """The options that a persona chooses for itself, by group."""
     front = persona.front
     language = front.language or _language_of(persona.prose)
     wishes = {"language": language, "voice": front.voice, "model": front.model}
-    choices = {group: option for group, option in wishes.items() if option}
-    for group, option in choices.items():
+    return {group: option for group, option in wishes.items() if option}
+
+
+def check_choices(persona: Persona) -> None:
+    """Raises a SpecError for an option that a persona chooses and that there is not."""
+    for group, option in chosen(persona).items():
         if option not in options(group):
             raise SpecError(
                 f"{group}: there is no {group} {option!r}{suggest(option, options(group))}", file=persona.file
             )
-    return choices
 
 
 def _language_of(prose: str) -> str | None:

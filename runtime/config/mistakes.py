@@ -71,7 +71,7 @@ def _check_option(group: str, name: str) -> None:
 
 def check_persona(name: str) -> None:
     """Raises a `SpecError` for a name that no persona has, with the files that are none because of their name."""
-    if not is_name(name) or not file_of(name).is_file():
+    if not is_name(name) or not file_of(name).exists():
         names = options("persona")
         unread = ""
         for file, why in misnamed().items():

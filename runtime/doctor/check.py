@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from itertools import islice, product
 from pathlib import Path
+from unicodedata import normalize
 
 from rich.console import Console
 
@@ -21,7 +22,7 @@ from ..config.yaml_file import line_of, read_bytes, shown
 from ..errors import NotOffered, SpecError, suggest
 from ..redaction import clean
 from ..rooms.routing import check_claims
-from ..spec.persona import Persona, Phase
+from ..spec.persona import Persona, Phase, is_name
 from ..spec.settings import Routing
 from ..terminal.view import table
 
@@ -76,9 +77,13 @@ def check_personas(found: dict[str, Persona]) -> Iterator[Row]:
     can be read are added to `found`."""
     tags = {str(read_conf(CONF / "language" / f"{name}.yaml")[0].get("base")) for name in options("language")}
     specs: dict[tuple[tuple[str, str], ...], tuple[str, str, str]] = {}
-    yield from (("✗", "persona", str(SpecError(why, file=personas_folder() / file))) for file, why in misnamed().items())
-    for name in options("persona"):
-        what, file = f"persona={name}", file_of(name)
+    for other, why in misnamed().items():
+        yield "✗", str(SpecError(f"persona={Path(other).stem}")), str(SpecError(f"{other}: {why}"))
+    for file in sorted(personas_folder().glob("*.md")):
+        name = normalize("NFC", file.stem)
+        if not is_name(name) or file != file_of(name):
+            continue
+        what = f"persona={name}"
         try:
             reading = examine_persona(read_bytes(file), file)
         except SpecError as error:
