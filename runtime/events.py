@@ -201,12 +201,13 @@ class EndingReached(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCalled(Event):
-    """The model has used a tool; `result` is what it was told."""
+    """The model has used a tool; `result` is what it was told, `refused` whether nothing was done."""
 
     kind = "tool"
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
     result: str = ""
+    refused: bool = False
 
     def __post_init__(self) -> None:
         _redact(self, "result")

@@ -296,10 +296,11 @@ class Call:
 
     async def _end_call(self, context: RunContext[None], outcome: str) -> str | None:
         """The model hangs up: with an ending that the arc has come to, or at will where the persona has no arc."""
-        result = "" if self.over else self._arc.refusal()
-        self._emit(ToolCalled(name="end_call", arguments={"outcome": outcome}, result=result or "the call is over"))
-        if result:
-            return result
+        refusal = "" if self.over else self._arc.refusal()
+        called = ToolCalled(name="end_call", arguments={"outcome": outcome}, result=refusal, refused=bool(refusal))
+        self._emit(called)
+        if refusal:
+            return refusal
         if self._outcome is None:
             known = {ending.name: ending for ending in self._live.spec.arc.front.endings}
             self._outcome = outcome if outcome in known else "hung_up"
@@ -393,4 +394,5 @@ class Call:
             turns=self._transcript.turns,
             seconds=time.monotonic() - self._began,
             first_word=first_word and first_word - self._began,
+            usage=tuple(used.model_dump(exclude_defaults=True) for used in self._session.usage.model_usage),
         )

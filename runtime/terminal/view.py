@@ -15,19 +15,23 @@ from rich.text import Text
 
 from ..events import (
     Change,
+    ClockFired,
     Ended,
     Event,
     Failure,
     Heard,
     How,
     Interim,
+    MoodMoved,
     Notice,
+    PhaseMoved,
     Recovered,
     Reload,
     Said,
     Scored,
     Started,
     State,
+    ToolCalled,
     to_json,
 )
 from ..redaction import clean
@@ -49,13 +53,16 @@ CHANGES_SHOWN = 8
 
 @dataclass(slots=True)
 class Moving:
-    """The row of one call that is on: its persona and trainee, the line that is being said, and what the persona does
-    (a `State`, or `connecting`)."""
+    """The row of one call that is on: its persona and trainee, the line that is being said, what the persona does
+    (a `State`, or `connecting`), and how she feels."""
 
     persona: str = ""
     user: str = ""
     interim: Interim | None = None
     state: str = ""
+    mood: int | None = None
+    emotion: str = ""
+    phase: str = ""
 
 
 def view(lines: Lines) -> View | JsonLines:
@@ -148,12 +155,29 @@ class View:
                 self._print(event, _said("You" if not event.room else "Trainee", event.text, "bold"), timed=True)
             case Said():
                 call.interim = None
+                call.mood = event.mood if call.mood is None else call.mood
+                call.emotion, call.phase = event.emotion, call.phase or event.phase
                 who = f"{call.persona} ({event.emotion})"
                 text = f"{event.text} —" if event.interrupted else event.text
                 self._print(event, _said(who, text, EMOTION_STYLES.get(event.emotion, "")), timed=True)
                 if event.since_save_ms is not None:
                     first = f"↻ her first words under {clean(event.revision)}, {event.since_save_ms} ms after the save"
                     self._print(event, Text(first, style="dim"))
+            case MoodMoved():
+                call.mood, call.emotion = event.after, event.emotion
+                why = clean(f" ({', '.join(event.why)})") if event.why else ""
+                moved = Text.assemble(
+                    "  ", _mood_bar(event.after, event.emotion), (f", from {event.before}{why}", "dim")
+                )
+                self._print(event, moved)
+            case PhaseMoved():
+                call.phase = event.after
+                self._print(event, Text(clean(f"  phase: {event.before or '–'} → {event.after or '–'}"), style="dim"))
+            case ClockFired():
+                self._print(event, Text(f"  clock: {event.clock} {event.seconds:g} s", style="dim"))
+            case ToolCalled() if event.refused:
+                told = "  the model wanted to hang up; it was told what is still owed"
+                self._print(event, Text(told, style="dim"))
             case Notice():
                 self._print(
                     event, Text(clean(event.text), style="yellow" if event.room else "dim"), timed=bool(event.room)
@@ -202,6 +226,9 @@ class View:
                 rows.append(Text(f"{clean(call.persona)}: connecting …", style="dim"))
             elif call.state == "thinking":
                 rows.append(Text(f"{clean(call.user)} …".strip(), style="dim"))
+            if call.mood is not None and not call.user:
+                phase = clean(f" · {call.phase}") if call.phase else ""
+                rows.append(Text.assemble(_mood_bar(call.mood, call.emotion), (phase, "dim"), overflow="ellipsis"))
         if self._typed is not None:
             text, cursor = self._typed
             under = text[cursor : cursor + 1] or " "
@@ -243,6 +270,12 @@ def _header(event: Started) -> Text:
 
 def _said(who: str, text: str, style: str) -> Text:
     return Text.assemble((f"{clean(who)}: ", style), clean(text))
+
+
+def _mood_bar(mood: int, emotion: str) -> Text:
+    """How the persona feels, from 0 to 100, in the width of a word or two."""
+    full = round(mood / 10)
+    return Text(clean(f"{'▰' * full}{'▱' * (10 - full)} {mood} {emotion}"), style=EMOTION_STYLES.get(emotion, ""))
 
 
 def _receipt(event: Reload) -> Text:

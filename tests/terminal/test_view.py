@@ -17,12 +17,15 @@ from runtime.events import (
     Heard,
     How,
     Interim,
+    MoodMoved,
     Notice,
+    PhaseMoved,
     Recovered,
     Reload,
     Said,
     Started,
     State,
+    ToolCalled,
 )
 from runtime.terminal.view import View
 
@@ -134,7 +137,11 @@ def test_no_text_steers_the_terminal(kind: str, live: bool) -> None:
         texts["choices"] = dict.fromkeys(("model", "voice", "vad"), evil)
     if shape is Reload:
         texts |= {"how": How.IN_PLACE, "files": [evil], "changes": (Change(evil, evil, evil, How.IN_PLACE),)}
-    needed = {f.name: evil for f in fields(shape) if f.default is MISSING and f.default_factory is MISSING}
+    needed = {
+        f.name: 7 if str(f.type) == "int" else evil
+        for f in fields(shape)
+        if f.default is MISSING and f.default_factory is MISSING
+    }
     event = shape(**(needed | texts | SAMPLES.get(kind, {})))
     console = Console(file=StringIO(), width=200, force_terminal=live, color_system=None)
     with View(console, live=live) as view:
@@ -160,3 +167,26 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "state": {"state": "thinking"},
 }
 """Fields that are no text, for events that need them."""
+
+
+def test_mood_and_phase_show_as_they_move() -> None:
+    """Each move is a narrow line with a bar, and what moved her; a model that was refused to hang up is told of."""
+    screen = shown(
+        STARTED,
+        MoodMoved(at=AT, before=10, after=34, emotion="frustrated", why=("ownership",)),
+        PhaseMoved(at=AT, before="เปิดสาย", after="ลดอารมณ์"),
+        ToolCalled(at=AT, name="end_call", result="a date is owed", refused=True),
+    )
+    lines = screen.splitlines()
+    assert "▰▰▰▱▱▱▱▱▱▱ 34 frustrated, from 10 (ownership)" in lines[1]
+    assert "phase: เปิดสาย → ลดอารมณ์" in lines[2]
+    assert "told what is still owed" in lines[3]
+    assert all(len(line) <= 80 for line in lines[1:])
+
+
+def test_the_row_of_this_terminals_call_holds_the_mood() -> None:
+    """While the call is on, its mood stays in sight; calls in rooms have no such row."""
+    moved = MoodMoved(at=AT, before=10, after=34, emotion="frustrated")
+    assert shown(STARTED, moved, live=True).count("34 frustrated") > 1
+    started, there = (replace(event, room="axtra-x-ann-1", user="ann") for event in (STARTED, moved))
+    assert shown(started, there, live=True).count("34 frustrated") == 1
