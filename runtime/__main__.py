@@ -19,11 +19,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from .config.command_line import complete, load_dotenv, read_arguments
-from .config.compose import read_settings, resolve
-from .config.groups import CONF
+from .config.compose import compose, read_settings, resolve
+from .config.groups import CONF, options
 from .config.mistakes import readable_errors
-from .errors import SpecError
-from .redaction import Formatter
+from .errors import SpecError, shown_path
+from .redaction import Formatter, clean
 from .spec.session_spec import SessionSpec
 from .spec.settings import LIVEKIT_VARIABLES, Log, Mode, Settings, livekit_url, missing_variables
 from .terminal.output import standard_output
@@ -96,6 +96,41 @@ def _print_plan(settings: Settings, spec: SessionSpec) -> int:
     return 0
 
 
+def _render_reports(settings: Settings) -> int:
+    from .record.folder import render
+    from .record.upkeep import named
+
+    for folder in named(settings.folder):
+        print(clean(shown_path(render(folder))))
+    return 0
+
+
+def _score_again(settings: Settings) -> int:
+    """By the cues of each call's persona as her file is now; where that is gone, as it was."""
+    from .record.folder import read_folder
+    from .record.upkeep import named, score_again
+
+    personas = options("persona")
+    for folder in named(settings.folder):
+        choices = read_folder(folder).choices
+        front = None
+        if choices.get("persona") in personas and choices.get("language") in options("language"):
+            front = compose([f"{group}={choices[group]}" for group in ("persona", "language")]).arc.front
+        for line in asyncio.run(score_again(folder, front)):
+            print(clean(f"{shown_path(folder)}: {line}"))
+    return 0
+
+
+def _forget(settings: Settings) -> int:
+    from .record.upkeep import forget
+
+    gone, held = forget(settings.record, settings.user or "")
+    print(f"{len(gone)} session folder{'s' if len(gone) != 1 else ''} deleted")
+    for folder in held:
+        print(clean(f"{shown_path(folder)}: not deleted, as its call is on"))
+    return 1 if held else 0
+
+
 def _call(settings: Settings, spec: SessionSpec) -> int:
     from .events import Notice
     from .terminal.keyboard import one_by_one
@@ -159,6 +194,9 @@ MODES = {
     Mode.DOCTOR: Way(_examine, sweeps=False),
     Mode.PROMPT: Way(_print_prompt),
     Mode.PLAN: Way(_print_plan),
+    Mode.REPORT: Way(_render_reports, needs_spec=False, sweeps=False),
+    Mode.SCORE: Way(_score_again, needs_spec=False, sweeps=False),
+    Mode.FORGET: Way(_forget, needs_spec=False, sweeps=False),
 }
 """What each mode does; `auto` is one of the first two."""
 

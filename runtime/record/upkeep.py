@@ -52,6 +52,20 @@ def folders(record: Record) -> Iterator[Path]:
             yield from sorted(folder for folder in day.iterdir() if folder.is_dir() and not folder.is_symlink())
 
 
+def named(folder: str | None) -> list[Path]:
+    """The session folders that a user named: this one, or all below it, in order.
+
+    Raises:
+        SpecError: there is none.
+    """
+    if not folder:
+        raise SpecError("folder is not given: folder=DIR names a session folder, or one that holds some")
+    found = sorted(file.parent for file in Path(folder).rglob(EVENTS) if file.is_file())
+    if not found:
+        raise SpecError(f"folder={folder}: no session folder is there: it would hold {EVENTS}")
+    return found
+
+
 async def look_after(record: Record, emit: Emit) -> None:
     """Finishes folders whose call was killed and deletes what is too old: at once, and again each hour. Runs for ever,
     beside the calls and on a thread; what goes wrong is a line."""

@@ -53,6 +53,9 @@ class Mode(StrEnum):
     DOCTOR = "doctor"
     PROMPT = "prompt"
     PLAN = "plan"
+    REPORT = "report"
+    SCORE = "score"
+    FORGET = "forget"
 
 
 class Log(StrEnum):
@@ -179,6 +182,8 @@ class Settings:
     personas_dir: str = "personas"
     reload: ReloadMode = ReloadMode.LIVE
     draft: str | None = None
+    folder: str | None = None
+    user: str | None = None
     console: Console = field(default_factory=Console)
     routing: Routing = field(default_factory=Routing)
     rooms: Rooms = field(default_factory=Rooms)
