@@ -21,7 +21,7 @@ LAST_WORDS = "The call is over for you. Say your last words now, in a sentence o
 
 
 class ArcDriver:
-    """Owns the clock of one call's arc. A call begins when this is made.
+    """Owns the clock of one call's arc.
 
     Args:
         say: makes the persona say a clock's line; one without a line only moves the mood, or asks whether anybody is
@@ -64,6 +64,10 @@ class ArcDriver:
         # Endings that the persona's file does not have are for the model to choose from.
         self._arc: Arc = replace(spec.arc, front=replace(front, timers=timers, endings=own.endings))
         self._is_told = bool(own.cues or own.phases or own.endings)
+
+    def begin(self) -> None:
+        """The trainee is there: from now on the call lasts."""
+        self._machine = ArcMachine(self._arc, self._now())
 
     @property
     def state(self) -> ArcState:
@@ -137,7 +141,7 @@ class ArcDriver:
         if begun:
             self.carry_out(self._machine.edit(self._arc, self._now()))
         else:
-            self._machine = ArcMachine(self._arc, self._now())
+            self.begin()
 
     def close(self) -> None:
         """The call is over: no clock fires any more."""

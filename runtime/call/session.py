@@ -118,6 +118,7 @@ class Call:
         )
         async with self._closing(), self._reloader.reading(self._specs), join(self._session, self._live.agent):
             self._live.attach(self._session)
+            self._arc.begin()
             self._joined.set()
             async with asyncio.TaskGroup() as self._tasks:
                 self._start(self._open())
