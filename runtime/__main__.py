@@ -28,6 +28,8 @@ from .spec.session_spec import SessionSpec
 from .spec.settings import LIVEKIT_VARIABLES, Log, Mode, Settings, livekit_url, missing_variables
 from .terminal.output import standard_output
 
+BRIEFED = "--- and before each reply where the call stands (Gemini Live is not told); at its start:"
+"""What stands between the prompt and the briefing in `mode=prompt`."""
 STARTED = time.time()
 """What is saved later than this is an edit."""
 
@@ -83,9 +85,14 @@ def _examine(settings: Settings, spec: SessionSpec) -> int:
 
 
 def _print_prompt(settings: Settings, spec: SessionSpec) -> int:
+    from .arc.briefing import briefing, is_briefed, live_arc
+    from .arc.machine import start
     from .spec.prompt import instructions
 
-    sys.stdout.write(instructions(spec) + "\n")
+    print(instructions(spec))
+    if is_briefed(spec):
+        arc = live_arc(spec)
+        print(f"\n{BRIEFED}\n\n{briefing(arc, start(arc.front))}")
     return 0
 
 

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..spec.persona import Arc, Ending
+from ..spec.session_spec import SessionSpec
 from .machine import ArcState, Lack, comes_about, lack
+
+
+def live_arc(spec: SessionSpec) -> Arc:
+    """The arc by which code decides in a call: with those endings alone that the persona's file has. Others are for the
+    model to choose from."""
+    return replace(spec.arc, front=replace(spec.arc.front, endings=spec.persona.front.endings))
+
+
+def is_briefed(spec: SessionSpec) -> bool:
+    """Whether a model is told where the call stands: not of a persona whose file has no arc."""
+    front = spec.persona.front
+    return bool(front.cues or front.phases or front.endings)
 
 
 def briefing(arc: Arc, state: ArcState) -> str:

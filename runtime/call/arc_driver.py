@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from livekit.agents.llm import ChatContext
 
-from ..arc.briefing import briefing, refusal
+from ..arc.briefing import briefing, is_briefed, live_arc, refusal
 from ..arc.listener import listen
 from ..arc.machine import ArcMachine, ArcState, take
 from ..events import ClockFired, Emit, EndingReached, Event
@@ -59,11 +59,11 @@ class ArcDriver:
         """The state that a pipeline's model replied in last, and whether it was told; None of a realtime model."""
 
     def _adopt(self, spec: SessionSpec) -> None:
-        own, front = spec.persona.front, spec.arc.front
-        timers = front.timers if self._audio else tuple(timer for timer in front.timers if timer.after)
-        # Endings that the persona's file does not have are for the model to choose from.
-        self._arc: Arc = replace(spec.arc, front=replace(front, timers=timers, endings=own.endings))
-        self._is_told = bool(own.cues or own.phases or own.endings)
+        self._arc: Arc = live_arc(spec)
+        if not self._audio:
+            timers = tuple(timer for timer in self._arc.front.timers if timer.after)
+            self._arc = replace(self._arc, front=replace(self._arc.front, timers=timers))
+        self._is_told = is_briefed(spec)
 
     def begin(self) -> None:
         """The trainee is there: from now on the call lasts."""

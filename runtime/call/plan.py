@@ -87,6 +87,7 @@ _WEIGHT = (How.UNCHANGED, How.NEXT_CALL, How.IN_PLACE, How.SWAPPED)
 _FIELDS = {
     "persona.prose": "prompt",
     "persona.endings": "prompt",
+    "persona.not_for_model": "prompt",
     "language.instructions": "prompt",
     "language.customer.endings": "prompt",
     "language.customer.opening": "start",

@@ -131,8 +131,8 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """What code must know of a persona. `language`, `voice` and `model` name options of those groups; from a score
-    (0-100) of `pass_mark` on a call passes."""
+    """What code must know of a persona. `language`, `voice` and `model` name options of those groups; `not_for_model`
+    names headings of the prose that the model is not given; from a score (0-100) of `pass_mark` on a call passes."""
 
     __pydantic_config__ = _STRICT
     name: Text | None = None
@@ -140,6 +140,7 @@ class FrontMatter:
     language: Text | None = None
     voice: Text | None = None
     model: Text | None = None
+    not_for_model: Names = ()
     opening: Lines = field(default_factory=dict)
     mood: Mood = 20
     facts: dict[str, Fact] = field(default_factory=dict)

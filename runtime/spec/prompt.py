@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from .persona import said_in
+from .sections import without
 from .session_spec import SessionSpec
 
 
 def instructions(spec: SessionSpec) -> str:
-    """What the model is told, to the letter: the persona's prose, then the language's part, then the runtime's."""
-    parts = [spec.persona.prose, spec.language.instructions]
+    """What the model is told, to the letter: the persona's prose (but for sections that her front matter keeps from
+    it), then the language's part, then the runtime's."""
+    prose = without(spec.persona.prose, spec.persona.front.not_for_model)
+    parts = [prose, spec.language.instructions]
     if opening := said_in(spec.persona.front.opening, spec.language.base):
         parts.append(f"You called, so you speak first. Your opening line is:\n{opening[0]}")
     else:
@@ -18,4 +21,4 @@ def instructions(spec: SessionSpec) -> str:
         "When the call is over for you, say your last words and, in the same turn, call the tool `end_call`, which"
         " hangs up. Never speak of it." + ("\nIts outcome is one of:\n" + "\n".join(outcomes) if outcomes else "")
     )
-    return "\n\n".join(part if part is spec.persona.prose else part.strip() for part in parts if part.strip())
+    return "\n\n".join(part if part is prose else part.strip() for part in parts if part.strip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -36,6 +37,35 @@ no text takes longer than its length."""
 def find_sections(prose: str) -> tuple[Section, ...]:
     """The sections of a persona's prose in order; text above the first heading is a section with an empty title."""
     text = prose.replace("\r\n", "\n")
+    heads = _heads(text)
+    sections = []
+    if text[: heads[0].start() if heads else None].strip():
+        sections.append(Section("", 0, "other", text[: heads[0].start() if heads else None].strip()))
+    for head, end in zip(heads, [*(h.start() for h in heads[1:]), len(text)], strict=False):
+        body = text[head.end() : end].strip()
+        title = _title(head)
+        sections.append(Section(title, len(head["level"]), section_kind(title), body))
+    return tuple(sections)
+
+
+def without(prose: str, titles: Collection[str]) -> str:
+    """The prose to the letter, but for the sections with these headings (in any case) and what lies below them."""
+    if not titles:
+        return prose
+    unwanted = {title.casefold() for title in titles}
+    kept, at, below = [], 0, 0
+    for head in _heads(prose):
+        level = len(head["level"])
+        if below and level <= below:
+            at, below = head.start(), 0
+        if not below and _title(head).casefold() in unwanted:
+            kept.append(prose[at : head.start()])
+            below = level
+    return "".join(kept if below else [*kept, prose[at:]])
+
+
+def _heads(text: str) -> list[re.Match[str]]:
+    """The headings, but for what looks like one inside a fence."""
     heads: list[re.Match[str]] = []
     fenced = False
     for mark in _MARK.finditer(text):
@@ -43,14 +73,11 @@ def find_sections(prose: str) -> tuple[Section, ...]:
             fenced = not fenced
         elif not fenced:
             heads.append(mark)
-    sections = []
-    if text[: heads[0].start() if heads else None].strip():
-        sections.append(Section("", 0, "other", text[: heads[0].start() if heads else None].strip()))
-    for head, end in zip(heads, [*(h.start() for h in heads[1:]), len(text)], strict=False):
-        body = text[head.end() : end].strip()
-        title = head["title"].rstrip(" \t").rstrip("#").rstrip(" \t")
-        sections.append(Section(title, len(head["level"]), section_kind(title), body))
-    return tuple(sections)
+    return heads
+
+
+def _title(head: re.Match[str]) -> str:
+    return head["title"].rstrip(" \t\r").rstrip("#").rstrip(" \t")
 
 
 def section_kind(title: str) -> str:
