@@ -129,13 +129,24 @@ def _score_again(settings: Settings) -> int:
 
 
 def _forget(settings: Settings) -> int:
+    from .history.index import Index
     from .record.upkeep import forget
 
     gone, held = forget(settings.record, settings.user or "")
     print(f"{len(gone)} session folder{'s' if len(gone) != 1 else ''} deleted")
+    Index(settings).forget(settings.user or "")
     for folder in held:
         print(clean(f"{shown_path(folder)}: not deleted, as its call is on"))
     return 1 if held else 0
+
+
+def _show_history(settings: Settings) -> int:
+    from .terminal.history import show_history
+
+    gc.disable()  # it looks through all sessions, again and again, in vain: a fifth of the time that many take
+    named = any(override.startswith("persona=") for override in _overrides())
+    show_history(settings, HydraConfig.get().runtime.choices["persona"] if named else None)
+    return 0
 
 
 def _call(settings: Settings, spec: SessionSpec) -> int:
@@ -204,6 +215,7 @@ MODES = {
     Mode.REPORT: Way(_render_reports, needs_spec=False, sweeps=False),
     Mode.SCORE: Way(_score_again, needs_spec=False, sweeps=False),
     Mode.FORGET: Way(_forget, needs_spec=False, sweeps=False),
+    Mode.HISTORY: Way(_show_history, needs_spec=False, sweeps=False),
 }
 """What each mode does; `auto` is one of the first two."""
 

@@ -19,6 +19,9 @@ SECRET = re.compile(
 )
 """Names, in words that `_` divides, of options and environment variables whose values are secret."""
 
+SECRET_TEXT = re.compile(r"(bearer|basic) \S|-----BEGIN|[\w+]+://[^/\s]*:[^/\s]*@", re.IGNORECASE)
+"""A value that is a secret whatever its name: a header, a key's file, a URL with a password."""
+
 LEAST_LENGTH = 8
 """Characters of a value that is taken out. A shorter one (`secret`, `devkey`, `none`) is also a word, and would go from
 every line that uses it; providers' keys have twenty and more."""

@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from math import inf
 
 from livekit import rtc
 from livekit.agents import inference
@@ -38,7 +37,6 @@ class TraineeAudio(AudioInput):
         self._latest: deque[rtc.AudioFrame] = deque()
         self._again: deque[rtc.AudioFrame] = deque()
         self._ear: SpeechDetector | None = None
-        self._frame_at = -inf
 
     async def __anext__(self) -> rtc.AudioFrame:
         while True:
@@ -46,7 +44,6 @@ class TraineeAudio(AudioInput):
             if self._again:
                 return self._again.popleft()
             frame = await self._source.__anext__()
-            self._frame_at = asyncio.get_running_loop().time()
             self._latest.append(frame)
             while sum(kept.duration for kept in self._latest) > self.again_seconds:
                 self._latest.popleft()
@@ -69,7 +66,7 @@ class TraineeAudio(AudioInput):
     @asynccontextmanager
     async def judged(self) -> AsyncIterator[SpeechDetector]:
         """Tells speech from silence while it is entered, which takes 0.03 ms for 32 ms of audio."""
-        self._ear = SpeechDetector(self._latest, self._frame_at)
+        self._ear = SpeechDetector(self._latest)
         listening = asyncio.ensure_future(self._ear.run())
         try:
             yield self._ear
@@ -79,18 +76,15 @@ class TraineeAudio(AudioInput):
 
 
 class SpeechDetector:
-    """Judges by the sound alone whether the trainee speaks, or has just spoken and is not answered yet.
+    """Judges by the sound alone whether the trainee speaks, or has just spoken and is not answered yet."""
 
-    `recent` is the latest audio; the last frame of it came at `frame_at`, in the event loop's time.
-    """
-
-    def __init__(self, recent: Iterable[rtc.AudioFrame], frame_at: float) -> None:
+    def __init__(self, recent: Iterable[rtc.AudioFrame]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stream = inference.VAD(executor=InlineExecutor()).stream()
         self._speaking = False
         self._spoke: float | None = None
         self._judged = 0.0
-        self._frame_at = frame_at
+        self._frame_at = self._loop.time()
         for frame in recent:
             self._stream.push_frame(frame)
 

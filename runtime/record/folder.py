@@ -51,6 +51,7 @@ CLOSE_SECONDS = 10.0
 """How long the end of a call waits for its folder. What is not finished then is finished at the next start."""
 DAYS_BEFORE, ATTEMPTS_BEFORE = 60, 3
 """How far back a report looks for the same trainee's calls, and how many it shows."""
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _PACKAGES = ("livekit-agents", "livekit", "livekit-plugins-google", "livekit-plugins-openai")
 _SPEC = TypeAdapter(SessionSpec)
 _FRONT = TypeAdapter(FrontMatter)
@@ -168,6 +169,28 @@ def make_folder(record: Record, persona: str, user: str, now: float | None = Non
             number += 1
             continue
         return folder
+
+
+def folders(record: Record) -> Iterator[Path]:
+    """All session folders, the oldest day first."""
+    return (Path(entry.path) for entry in session_entries(record))
+
+
+def session_entries(record: Record) -> Iterator[os.DirEntry[str]]:
+    """All session folders as the system lists them: of a hundred thousand none is looked at twice."""
+    for day in _folders_in(record.dir):
+        if _DAY.fullmatch(day.name):
+            yield from _folders_in(day.path)
+
+
+def _folders_in(folder: str) -> list[os.DirEntry[str]]:
+    """The folders in a folder by their names; links are none. Nothing where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def safe_name(name: str) -> str:

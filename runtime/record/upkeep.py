@@ -6,7 +6,6 @@ import asyncio
 import logging
 import re
 import shutil
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
@@ -26,6 +25,7 @@ from .folder import (
     REPORT,
     SCORECARD,
     finish,
+    folders,
     locked,
     read_folder,
     render,
@@ -40,16 +40,6 @@ logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 3600.0
 """How often a worker looks after the folders."""
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-
-
-def folders(record: Record) -> Iterator[Path]:
-    """All session folders, the oldest day first."""
-    root = Path(record.dir)
-    days = sorted(day for day in root.glob("*-*-*") if _DAY.fullmatch(day.name) and not day.is_symlink())
-    for day in days:
-        with suppress(OSError):
-            yield from sorted(folder for folder in day.iterdir() if folder.is_dir() and not folder.is_symlink())
 
 
 def named(folder: str | None) -> list[Path]:

@@ -87,12 +87,14 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
         theirs.setLevel(min(logging.INFO, theirs.getEffectiveLevel()))
         watching = tasks.create_task(_watch_files(store, emit))
         looking = tasks.create_task(look_after(store.settings.record, emit))
+        indexing = tasks.create_task(_keep_up_index(store.settings, emit))
         try:
             with stop_signals(END_SECONDS) as told:
                 await _run(server, dispatcher, load, worker.drain_seconds, told, emit)
         finally:
             watching.cancel()
             looking.cancel()
+            indexing.cancel()
             theirs.removeHandler(log)
 
 
@@ -109,6 +111,14 @@ async def _watch_files(store: SpecStore, emit: Emit) -> None:
         stock=options("persona"),
         check=lambda: _claims(store.settings),
     )
+
+
+async def _keep_up_index(settings: Settings, emit: Emit) -> None:
+    """Keeps up the index of past sessions where it is elsewhere than beside the folders."""
+    if settings.record.enabled and settings.history.url is not None:
+        from ..history.index import keep_up  # SQLAlchemy takes its time to load, and few need it
+
+        await keep_up(settings, emit)
 
 
 async def _run(

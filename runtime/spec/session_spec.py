@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field
 
 from ..events import Change
-from ..redaction import note_secret, says_secret
+from ..redaction import SECRET_TEXT, note_secret, says_secret
 from .persona import Arc, FrontMatter, Persona
 
 _STRICT = ConfigDict(extra="forbid")
@@ -24,10 +23,6 @@ def _no_secrets(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-_SECRET_TEXT = re.compile(r"(bearer|basic) \S|-----BEGIN|\w+://[^/\s]*:[^/\s]*@", re.IGNORECASE)
-"""A value that is a secret whatever its name: a header, a key's file, a URL with a password."""
-
-
 def _check_secret(name: str, value: object, secret: bool) -> None:
     if isinstance(value, dict):
         for key, inner in value.items():
@@ -37,7 +32,7 @@ def _check_secret(name: str, value: object, secret: bool) -> None:
             _check_secret(name, inner, secret)
     elif isinstance(value, str) and value.startswith("env:"):
         note_secret(value.removeprefix("env:").partition(":-")[0])
-    elif secret or (isinstance(value, str) and _SECRET_TEXT.match(value)):
+    elif secret or (isinstance(value, str) and SECRET_TEXT.match(value)):
         raise ValueError(f"{name} is a secret: write env:NAME, and set NAME in the environment or in .env")
 
 

@@ -10,9 +10,10 @@ from enum import StrEnum
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from ..errors import SpecError
+from ..redaction import SECRET_TEXT, note_secret
 from .fields import Seconds
 
 _STRICT = ConfigDict(extra="forbid")
@@ -56,6 +57,7 @@ class Mode(StrEnum):
     REPORT = "report"
     SCORE = "score"
     FORGET = "forget"
+    HISTORY = "history"
 
 
 class Log(StrEnum):
@@ -154,6 +156,11 @@ class Worker:
     host: str
 
 
+def _name(value: object) -> object:
+    """A name that is all digits, which Hydra reads as a number."""
+    return str(value) if type(value) is int else value
+
+
 def _off(value: object) -> object:
     """`record=off` and `record=on`; YAML reads them as truth values, Hydra as texts."""
     return {"enabled": value in (True, "on")} if value in (True, False, "on", "off") else value
@@ -171,6 +178,26 @@ class Record:
     retention_days: Annotated[int, Field(ge=1)] | None = None
 
 
+def _no_password(url: str | None) -> str | None:
+    """A URL that holds a password must be `env:NAME`."""
+    if url is None:
+        return url
+    if url.startswith("env:"):
+        note_secret(url.removeprefix("env:"))
+    elif SECRET_TEXT.match(url) or "password=" in url.lower():
+        raise ValueError("it holds a password: write env:NAME, and set NAME in the environment or in .env")
+    return url
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Where the index of the session folders is kept: an SQLAlchemy URL of SQLite or Postgres, or `env:NAME` (None: in
+    a file beside the folders)."""
+
+    __pydantic_config__ = _STRICT
+    url: Annotated[str | None, AfterValidator(_no_password)] = None
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the program itself is told, beside the groups that make a call."""
@@ -183,9 +210,10 @@ class Settings:
     reload: ReloadMode = ReloadMode.LIVE
     draft: str | None = None
     folder: str | None = None
-    user: str | None = None
+    user: Annotated[str | None, BeforeValidator(_name)] = None
     console: Console = field(default_factory=Console)
     routing: Routing = field(default_factory=Routing)
     rooms: Rooms = field(default_factory=Rooms)
     record: Annotated[Record, BeforeValidator(_off)] = field(default_factory=Record)
+    history: History = field(default_factory=History)
     worker: Worker | None = None

@@ -15,6 +15,7 @@ from ..errors import SpecError
 
 _PLAIN = {"—": "-", "–": "-", "…": "...", "·": "-", "→": "->", "↻": "~", "↔": "<->", "≤": "<=", "’": "'", "‘": "'"}
 _PLAIN |= {"“": '"', "”": '"', "\u00a0": " ", "✓": "+", "✗": "x"}
+_PLAIN |= dict(zip("▁▂▃▄▅▆▇█", "12345678", strict=True))
 """What stands in for a character of this program's own, or of typography. Any other is shown as a question mark."""
 
 

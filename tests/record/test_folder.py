@@ -21,8 +21,8 @@ from runtime.config.compose import compose
 from runtime.errors import SpecError
 from runtime.events import Event, Header, Heard, Interim, Notice, from_json, to_json
 from runtime.record import folder as module
-from runtime.record.folder import SessionFolder, finish, make_folder, put_line, read_folder, safe_name
-from runtime.record.upkeep import delete_old, folders, forget, look_after, score_again, tidy
+from runtime.record.folder import SessionFolder, finish, folders, make_folder, put_line, read_folder, safe_name
+from runtime.record.upkeep import delete_old, forget, look_after, score_again, tidy
 from runtime.spec.session_spec import SessionSpec
 from runtime.spec.settings import Record
 from tests.conftest import ROOT
