@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runtime.arc import complete, phrases, prose
-from runtime.config.persona_file import parse_persona, read_persona
+from runtime.config.persona_file import read_persona
 from runtime.spec import sections
 from runtime.spec.persona import Cue, FrontMatter, Persona
 from runtime.spec.sections import find_sections
@@ -84,15 +84,20 @@ def repeated(unit: str, size: int) -> str:
     return "".join(unit % i for i in range(times)) if "%d" in unit else unit * times
 
 
+def written(prose: str) -> Persona:
+    """The persona of this prose, whatever a file may hold at most."""
+    return Persona("x", "X", "x.md", prose, find_sections(prose), FrontMatter())
+
+
 def hostile(unit: str, size: int) -> Persona:
     half = repeated(unit, size // 2)
     text = f"# Persona: X\n# Scenario\n{half}\n# Profile\n{half}\n## Phase 1\n{half}"
-    return parse_persona(text.encode(), Path("x.md"))
+    return written(text)
 
 
 def spaced(start: str, size: int) -> Persona:
     row = start + " " * size + "b"
-    return parse_persona(f"# Persona: X\n{row}\n# Profile\n{row}\n## Phase 1\n{row}".encode(), Path("x.md"))
+    return written(f"# Persona: X\n{row}\n# Profile\n{row}\n## Phase 1\n{row}")
 
 
 def made(persona: Persona, base: str) -> None:

@@ -13,7 +13,8 @@ def test_a_call_in_the_terminal_is_json_on_request(run: Run) -> None:
     done = run("lines=json", "language=th", stdin="สวัสดีค่ะ\n")
     assert (done.code, done.err) == (0, "")
     events = [json.loads(line) for line in done.out.splitlines()]
-    assert [event["kind"] for event in events] == ["notice", "started", "said", "heard", "said", "ended"]
+    kinds = ["notice", "started", "said", "heard", "cue", "said", "ended", "scored"]
+    assert [event["kind"] for event in events] == kinds
     assert events[3]["text"] == "สวัสดีค่ะ"
     assert all(event["kind"] in KINDS and event["at"] for event in events)
 
