@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from .config.command_line import complete, load_dotenv, read_arguments
-from .config.compose import compose, read_settings, resolve
+from .config.compose import compose, compose_config, read_settings, resolve
 from .config.groups import CONF, options
 from .config.mistakes import readable_errors
 from .errors import SpecError, shown_path
@@ -268,7 +268,15 @@ def main() -> None:
             print(known)
             return
         with readable_errors(arguments.overrides):
-            run()
+            if sys.argv[1:] == arguments.overrides and not any(
+                "hydra." in override for override in arguments.overrides
+            ):
+                # A plain run: `hydra.main` would compose everything twice, the first time to learn that it is one.
+                cfg = compose_config(arguments.overrides)
+                HydraConfig.instance().set_config(cfg)
+                do(cfg)
+            else:
+                run()
 
 
 if __name__ == "__main__":
