@@ -137,7 +137,8 @@ class CueFound(Event):
     """Something that the trainee said or did counted.
 
     `words` are the trainee's own, as they stand in the `Heard` of that `turn` ("" of a deed). `by` is the phrase or
-    the example that they matched, `nearness` how near (0-1) where that is known. `mood` is what it added to the mood.
+    the example that they matched, or the model that judged; `nearness` how near, or how sure it was (0-1), where that
+    is known. `mood` is what it added to the mood.
     """
 
     kind = "cue"

@@ -18,8 +18,8 @@ ANSWERS = 3
 class Finding:
     """A cue that was found in a turn.
 
-    `words` are the trainee's own, to the letter ("" of a deed); `by` is the phrase or example that they matched, and
-    `nearness` how near (0-1), where that is known.
+    `words` are the trainee's own, to the letter ("" of a deed); `by` is the phrase or example that they matched, or
+    the model that judged, and `nearness` how near, or how sure it was (0-1), where that is known.
     """
 
     name: str

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from ..events import ClockFired, CueFound, EndingReached, Event, MoodMoved, PhaseMoved
-from ..spec.persona import Arc, Emotion, Ending, FrontMatter, Phase, Timer, said_in
+from ..spec.persona import Arc, Cue, Emotion, Ending, FrontMatter, Phase, Timer, said_in
 from .listener import Finding, Utterance, deeds, listen
 
 
@@ -87,9 +87,13 @@ def count(
     for name, finding in found.items():
         cue = front.cues[name]
         if not (found.keys() | before).intersection(cue.unless):
-            works = name not in state.met or (cue.mood < 0 if cue.repeats is None else cue.repeats)
-            counted.append((finding, cue.mood if works else 0))
+            counted.append((finding, cue.mood if works(state, name, cue) else 0))
     return counted
+
+
+def works(state: ArcState, name: str, cue: Cue) -> bool:
+    """Whether a cue, if it is found now, does something to the persona."""
+    return name not in state.met or (cue.mood < 0 if cue.repeats is None else cue.repeats)
 
 
 def meet(front: FrontMatter, state: ArcState, counted: Iterable[tuple[Finding, int]]) -> ArcState:
@@ -215,6 +219,24 @@ class ArcMachine:
         counted = count(self.arc.front, self.state, findings, before)
         before |= {finding.name for finding, _ in counted}
         return (*self._cues(counted, turn), *self._become(meet(self.arc.front, self.state, counted), _why(counted)))
+
+    def findable(self, turn: int) -> dict[str, str]:
+        """The cues that would still do something if they were `found` in a turn, each with what it means."""
+        before, front = self._found.get(turn), self.arc.front
+        if before is None or self.state.ending:
+            return {}
+        awaited = {name for ending in front.endings for name in ending.when}
+        awaited |= {name for objective in front.objectives for name in (*objective.met, *objective.ruled_out)}
+        awaited |= {timer.unless for timer in front.timers if timer.unless}
+        return {
+            name: cue.means
+            for name, cue in front.cues.items()
+            if cue.means.strip()
+            and not cue.on
+            and (cue.mood or name in awaited)
+            and name not in before
+            and works(self.state, name, cue)
+        }
 
     def tick(self, now: float) -> tuple[Event, ...]:
         """Time has passed: the call's limit fires, or the one clock that is due first. Its line counts as being spoken

@@ -34,7 +34,7 @@ LEAST_ITEMS = 4
 """Of a history that is shortened: what the persona and the trainee said last must stay."""
 ENTER_SECONDS = 10.0
 """How long an agent may take to take over."""
-FIELDS = {"realtime": "model", "llm": "model", "stt": "stt", "tts": "tts", "detector": "vad"}
+FIELDS = {"realtime": "model", "llm": "model", "stt": "stt", "tts": "tts", "detector": "vad", "listener": "listener"}
 """Where `Parts` holds the part of each place."""
 
 HangUp = Callable[[RunContext[None], str], Awaitable[str | None]]
@@ -191,15 +191,15 @@ class LiveAgent:
         try:
             for place in tuned:
                 build.tune(self.part(place), self.spec, spec, place)
-            if made:
-                self.agent.update_options(**{_OPTION[place]: part for place, part in made.items()})
+            if options := {_OPTION[place]: part for place, part in made.items() if place in _OPTION}:
+                self.agent.update_options(**options)
             if steps.prompt or steps.tools or "llm" in made:  # a reply begun ahead of time is then begun anew
                 await self._tell(spec, steps.tools)
         except BaseException:
             with suppress(Exception):
                 for place in tuned:
                     build.tune(self.part(place), spec, self.spec, place)
-                self.agent.update_options(**{_OPTION[place]: self.part(place) for place in made})
+                self.agent.update_options(**{_OPTION[place]: self.part(place) for place in made if place in _OPTION})
                 await self.agent.update_instructions(instructions(self.spec))
                 if steps.tools:
                     await self.agent.update_tools(self.tools(self.spec))
@@ -281,7 +281,7 @@ class LiveAgent:
         left = self._replaced + replaced(self.parts, parts)
         self.spec, self.parts = spec, parts
         self.agent.turn_seconds = spec.model.turn_seconds
-        self._replaced = [part for part in left if part not in (parts.model, parts.stt, parts.tts)]
+        self._replaced = [part for part in left if part not in (getattr(parts, name) for name in _CLOSED)]
 
     async def close_replaced(self) -> None:
         """Closes the parts that the call has left. To be called when no speech uses them any more."""
@@ -296,13 +296,14 @@ class LiveAgent:
 
 
 _OPTION = {"llm": "llm", "stt": "stt", "tts": "tts", "detector": "vad"}
+_CLOSED = ("model", "stt", "tts", "listener")
+"""The fields of `Parts` that hold something open."""
 
 
 def replaced(parts: Parts, by: Parts | None = None) -> list[Any]:
-    """Those of `parts` that have to be closed when the call goes on with `by`, or ends. (A detector holds nothing
-    open.)"""
-    kept = [id(getattr(by, name)) for name in ("model", "stt", "tts")] if by else []
-    left = (getattr(parts, name) for name in ("model", "stt", "tts"))
+    """Those of `parts` that have to be closed when the call goes on with `by`, or ends."""
+    kept = [id(getattr(by, name)) for name in _CLOSED] if by else []
+    left = (getattr(parts, name) for name in _CLOSED)
     return [part for part in left if part is not None and id(part) not in kept]
 
 

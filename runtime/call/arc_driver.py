@@ -10,7 +10,7 @@ from dataclasses import replace
 from livekit.agents.llm import ChatContext
 
 from ..arc.briefing import briefing, is_briefed, live_arc, refusal
-from ..arc.listener import listen
+from ..arc.listener import Finding, listen
 from ..arc.machine import ArcMachine, ArcState, take
 from ..events import ClockFired, Emit, EndingReached, Event
 from ..spec.persona import Arc, said_in
@@ -78,6 +78,14 @@ class ArcDriver:
         """A whole turn of the trainee, by the id of its message; what the arc decides on it, for `carry_out`."""
         self._heard.add(turn)
         return self._machine.heard(listen(self._arc.front, self.state.told, text), self._now())
+
+    def findable(self, turn: int) -> dict[str, str]:
+        """The cues that a listener that takes longer may still find in a turn (from 1), each with what it means."""
+        return self._machine.findable(turn)
+
+    def found(self, findings: Iterable[Finding], turn: int) -> tuple[Event, ...]:
+        """What such a listener has found there; what the arc decides on it, for `carry_out`."""
+        return self._machine.found(findings, turn, self._now())
 
     def carry_out(self, decisions: Iterable[Event]) -> None:
         """Tells what was decided, and does it."""

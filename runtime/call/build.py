@@ -28,19 +28,28 @@ PLACES: dict[str, tuple[type, str]] = {
     "llm": (llm.LLM, "LLM"),
     "tts": (tts.TTS, "TTS"),
     "detector": (vad.VAD, "VAD"),
+    "listener": (llm.LLM, "LLM"),
 }
-"""What each key of a model or VAD file must be, and the name that LiveKit's plugins give to that class."""
+"""What the part in each place must be, and the name that LiveKit's plugins give to that class."""
+SPOKEN = ("stt", "tts", "detector")
+"""The places that a typed call has no use for."""
+BESIDE = ("listener",)
+"""The places of models beside the one that plays the persona."""
+_KEYS = {"detector": ("vad", "detector"), "listener": ("listening", "llm")}
+"""The group and the key that name the part in a place; the place itself in `model`, if it is not here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a session is made of. `model` is a realtime model or an LLM; what a call does not need is None."""
+    """What a call is made of. `model` is a realtime model or an LLM; `listener` finds cues in what the trainee meant;
+    what a call does not need is None."""
 
     model: llm.RealtimeModel | llm.LLM[Any]
     stt: stt.STT[Any] | None
     tts: tts.TTS[Any] | None
     vad: vad.VAD | None
     turn_handling: TurnHandlingOptions
+    listener: llm.LLM[Any] | None = None
 
 
 def build(
@@ -61,7 +70,7 @@ def build(
     if not audio:
         detection = "realtime_llm" if spec.model.realtime else "manual"
         handling: dict[str, Any] = {"turn_detection": detection, "interruption": {"mode": "vad"}}
-        return Parts(part(_thinks(spec)), None, None, None, cast(TurnHandlingOptions, handling))
+        return Parts(part(_thinks(spec)), None, None, None, cast(TurnHandlingOptions, handling), part("listener"))
     check_audio(spec)
     return Parts(
         model=part(_thinks(spec)),
@@ -69,6 +78,7 @@ def build(
         tts=part("tts"),
         vad=part("detector"),
         turn_handling=cast(TurnHandlingOptions, spec.vad.turn_handling),
+        listener=part("listener"),
     )
 
 
@@ -92,7 +102,8 @@ def check(spec: SessionSpec) -> None:
 
 def plugin_modules(spec: SessionSpec, *, audio: bool) -> set[str]:
     """The modules of the parts that a call is built from."""
-    return {part.module for place, part in spec.parts.items() if part and (audio or place == _thinks(spec))}
+    unused = () if audio else SPOKEN
+    return {part.module for place, part in spec.parts.items() if part and place not in unused}
 
 
 def inputs(spec: SessionSpec, place: str) -> dict[str, Any] | None:
@@ -107,12 +118,12 @@ def inputs(spec: SessionSpec, place: str) -> dict[str, Any] | None:
 
 
 def check_secrets(spec: SessionSpec, env: Mapping[str, str]) -> None:
-    """Raises a SpecError that says which of the model's secrets are not set, and where to get them."""
-    missing = [
-        f"{name} is not set (get it from {source})" for name, source in spec.model.secrets.items() if not env.get(name)
-    ]
-    if missing:
-        raise SpecError(f"model={spec.choices['model']}: {'; '.join(missing)}. Put it in the environment or in .env")
+    """Raises a SpecError that says which secrets of a group are not set, and where to get them."""
+    for group, secrets in spec.secrets.items():
+        missing = [f"{name} is not set (get it from {source})" for name, source in secrets.items() if not env.get(name)]
+        if missing:
+            chosen = f"{group}={spec.choices[group]}"
+            raise SpecError(f"{chosen}: {'; '.join(missing)}. Put it in the environment or in .env")
 
 
 def check_audio(spec: SessionSpec) -> None:
@@ -152,9 +163,9 @@ def make(spec: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> 
     try:
         return made(**arguments)
     except ImportError as error:
-        raise SpecError(f"{_where(spec, place)}: {error}") from None
+        raise SpecError(f"{where(spec, place)}: {error}") from None
     except Exception as error:  # whatever a plugin's constructor raises is about what the config gave it
-        raise SpecError(f"{_where(spec, place)}: {part.plugin} refused its options: {redacted(str(error))}") from error
+        raise SpecError(f"{where(spec, place)}: {part.plugin} refused its options: {redacted(str(error))}") from error
 
 
 def can_tune(part: Any, old: SessionSpec, new: SessionSpec, place: str) -> bool:
@@ -176,6 +187,14 @@ def tune(part: Any, old: SessionSpec, new: SessionSpec, place: str, env: Mapping
     part.update_options(**{name: arguments[name] for name in after if before.get(name) != after[name]})
 
 
+def address_of(part: object, spec: SessionSpec) -> str:
+    """The address that the spec gives the session's part of this class; "" where it leaves it to the plugin."""
+    bases = {place: base for place, (base, _) in PLACES.items() if place not in BESIDE}
+    parts = (spec.parts[place] for place, base in bases.items() if isinstance(part, base))
+    options = (option for part in parts if part for option in part.options.values())
+    return next((option for option in options if isinstance(option, str) and "://" in option), "")
+
+
 def part_name(part: Any) -> str:
     """A part as a person reads it in an error: its class and its plugin, "RealtimeModel (google)"."""
     module, _, kind = str(getattr(part, "label", f"{type(part).__module__}.{type(part).__name__}")).rpartition(".")
@@ -187,16 +206,17 @@ def part_name(part: Any) -> str:
     return f"{kind} ({plugin})" if plugin else kind
 
 
-def _where(spec: SessionSpec, place: str) -> str:
-    group = "vad" if place == "detector" else "model"
-    return f"{group}={spec.choices[group]}: {place}"
+def where(spec: SessionSpec, place: str) -> str:
+    """Where a part is named, as a user would look for it: "listening=model: llm"."""
+    group, key = _KEYS.get(place, ("model", place))
+    return f"{group}={spec.choices[group]}: {key}"
 
 
 def _class(spec: SessionSpec, place: str, part: Part) -> Callable[..., Any]:
-    where = _where(spec, place)
+    named = where(spec, place)
     if not re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*", part.plugin):
         raise SpecError(
-            f"{where}.plugin: {part.plugin!r} is not the name of a LiveKit plugin, such as openai or deepgram"
+            f"{named}.plugin: {part.plugin!r} is not the name of a LiveKit plugin, such as openai or deepgram"
         )
     name = part.module
     try:
@@ -204,8 +224,8 @@ def _class(spec: SessionSpec, place: str, part: Part) -> Callable[..., Any]:
     except ModuleNotFoundError as error:
         package = f"livekit-plugins-{part.plugin.partition('.')[0].replace('_', '-')}"
         if error.name and not name.startswith(error.name):
-            raise NotOffered(f"{where}: plugin {part.plugin} needs {error.name}, which is not installed") from None
-        raise NotOffered(f"{where}: plugin {part.plugin} is not installed; {_how_to_install(package)}") from None
+            raise NotOffered(f"{named}: plugin {part.plugin} needs {error.name}, which is not installed") from None
+        raise NotOffered(f"{named}: plugin {part.plugin} is not installed; {_how_to_install(package)}") from None
     base, usual = PLACES[place]
     wanted = part.type or usual
     if wanted == "RealtimeModel" and not hasattr(module, wanted):
@@ -213,7 +233,7 @@ def _class(spec: SessionSpec, place: str, part: Part) -> Callable[..., Any]:
     found = getattr(module, wanted, None)
     if not (inspect.isclass(found) and issubclass(found, base)):
         able = [key for key, value in vars(module).items() if inspect.isclass(value) and issubclass(value, base)]
-        raise SpecError(f"{where}: plugin {part.plugin} has no {wanted} for this place{suggest(wanted, able)}")
+        raise SpecError(f"{named}: plugin {part.plugin} has no {wanted} for this place{suggest(wanted, able)}")
     return found
 
 
@@ -231,7 +251,7 @@ def _arguments(
     spec: SessionSpec, place: str, part: Part, made: Callable[..., Any], env: Mapping[str, str] | None
 ) -> dict[str, Any]:
     """The options as the class's own signature wants them. Without `env`, secrets are only checked for their form."""
-    where = f"{_where(spec, place)}.options"
+    at = f"{where(spec, place)}.options"
     known = {name: p for name, p in inspect.signature(made).parameters.items() if p.kind != p.VAR_POSITIONAL}
     open_ended = any(p.kind == p.VAR_KEYWORD for p in known.values())
     hints = hints_of(made)
@@ -239,10 +259,10 @@ def _arguments(
     for name, value in part.options.items():
         if name not in known and not open_ended:
             public = [option for option in known if not option.startswith("_") and option != "spec"]
-            raise SpecError(f"{where}.{name}: {part.plugin} has no such option{suggest(name, public)}")
-        given = resolved(f"{where}.{name}", value, env)
+            raise SpecError(f"{at}.{name}: {part.plugin} has no such option{suggest(name, public)}")
+        given = resolved(f"{at}.{name}", value, env)
         if not (isinstance(value, str) and value.startswith("env:")):
-            given = converted(f"{where}.{name}", given, hints.get(name))
+            given = converted(f"{at}.{name}", given, hints.get(name))
         elif given.startswith("{"):  # a key that is an object: Google's service account
             given = json.loads(given)
         arguments[name] = given

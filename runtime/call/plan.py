@@ -14,7 +14,7 @@ from typing import Any
 from ..events import Change, How
 from ..spec.prompt import instructions
 from ..spec.session_spec import SessionSpec
-from .build import PLACES, inputs
+from .build import PLACES, SPOKEN, inputs
 
 DIFF_LINES = 6
 """Lines of prose that a receipt shows of those that went, and of those that came."""
@@ -75,6 +75,8 @@ TABLE: dict[str, Row] = {
     "detector": _each("voice activity detector", WHEN_QUIET, WHEN_QUIET, WHEN_QUIET),
     # Read when an agent takes over; a realtime model settles at its start who detects turns.
     "turn_handling": _each("turn handling", SWAP, SWAP, SWAP),
+    # Each turn is read for itself.
+    "listener": _each("the model that listens", AT_ONCE, AT_ONCE, AT_ONCE),
     "lines": _each("cues, facts, phases, timers' lines, turn_seconds", AT_ONCE, AT_ONCE, AT_ONCE),
     # These have happened, unless the trainee has not joined yet.
     "start": _each("name, scenarios, opening line, first mood", NEXT_CALL, NEXT_CALL, NEXT_CALL),
@@ -106,9 +108,10 @@ _FIELDS = {
     "model.turn_seconds": "lines",
     "vad.detector": "detector",
     "vad.turn_handling": "turn_handling",
+    "listening": "listener",
 }
 """The row of a field, by the longest beginning that is here; `unused` without one."""
-_SPOKEN = ("stt", "tts", "detector", "turn_handling")
+_SPOKEN = (*SPOKEN, "turn_handling")
 """Rows that a typed call has no use for."""
 
 
@@ -158,7 +161,7 @@ def plan(old: SessionSpec, edited: SessionSpec, *, audio: bool, begun: bool = Tr
     begun to speak."""
     kind = kind_of(old)
     new = in_force(old, edited, begun=begun)
-    used = PLACES if audio else ("realtime", "llm")
+    used = (place for place in PLACES if audio or place not in SPOKEN)
     parts = tuple(place for place in used if inputs(old, place) != inputs(new, place))
     prompt = instructions(old) != instructions(new)
     tools = _endings(old) != _endings(new)
@@ -229,7 +232,7 @@ def _differing(old: SessionSpec, new: SessionSpec) -> Iterator[tuple[str, Any, A
     pairs: list[tuple[str, str, Any, Any]] = [
         (f"persona.{name}", name, old.persona, new.persona) for name in ("prose", "name")
     ]
-    for group in ("model", "voice", "language", "vad"):
+    for group in ("model", "voice", "language", "vad", "listening"):
         one, other = getattr(old, group), getattr(new, group)
         pairs += [(f"{group}.{field.name}", field.name, one, other) for field in fields(one)]
     front = (field.name for field in fields(old.persona.front) if field.name not in _CHOSEN)

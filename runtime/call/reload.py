@@ -213,7 +213,7 @@ class Reloader:
         """Changes the agent that is there."""
         await self._live.change(spec, steps)
         self._adopt(spec, edit)
-        told = steps.prompt or steps.tools or bool(steps.parts)
+        told = steps.prompt or steps.tools or any(place not in build.BESIDE for place in steps.parts)
         return Applied(time.time(), after_reply=told and self._idle.replying)
 
     async def _idle_or_newer(self, edit: Edit) -> bool:

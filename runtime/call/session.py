@@ -27,9 +27,10 @@ from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import ReloadMode
 from .agent import LiveAgent, close, make_session
 from .arc_driver import LAST_WORDS, ArcDriver
-from .build import PLACES, build, part_name
+from .build import address_of, build, part_name
 from .detector import share_detector
 from .idle import IdleMonitor
+from .listener import ModelListener
 from .plugins import register_in_this_loop
 from .realtime import NotAccepted
 from .reload import Reloader
@@ -94,7 +95,8 @@ class Call:
         self._arc = ArcDriver(
             first.spec, self._emit, self._say_for_clock, self._end, self._brief_soon, audio=self._audio
         )
-        self._transcript = Transcript(first.spec, self._emit, self._watchdog, self._arc)
+        self._listener = ModelListener(self._arc, lambda: self._live.parts.listener, self._emit)
+        self._transcript = Transcript(first.spec, self._emit, self._watchdog, self._arc, self._listener)
         self._live = LiveAgent(first.spec, parts, self._end_call, self._arc.before_reply, self._emit)
         self._session = self._listen(make_session(parts))
         self._idle = IdleMonitor(self._session, lambda: self._watchdog.expecting)
@@ -123,6 +125,7 @@ class Call:
             async with asyncio.TaskGroup() as self._tasks:
                 self._start(self._open())
                 self._start(self._reloader.follow())
+                self._start(self._listener.run())
                 reason = await self._closed
                 self._watchdog.close()
                 for task in self._started:
@@ -289,7 +292,9 @@ class Call:
             await self._idle.wait()  # nobody keeps the model from answering: it is let finish
         elif answer:
             await answer  # nothing, where the ending has a line of its own; else the model's last words
-        if line or realtime or not answer:
+        # A model that listens may bring about an ending while its turn is being answered.
+        asked_for = self._arc.replied and self._arc.replied[0].ending
+        if line or realtime or not answer or not asked_for:
             said = f"The call is over for you. Say exactly this, and nothing else: {line}" if line else LAST_WORDS
             if handle := self._speak(said, text=line, last=True):
                 await self._finished(handle)
@@ -359,7 +364,7 @@ class Call:
         if isinstance(error, RealtimeModelError) and not error.recoverable and self._reloader.can_replace(error):
             error.recoverable = True  # so LiveKit, too, lets the call go on
         recoverable = bool(getattr(error, "recoverable", False))
-        reason = explained(getattr(error, "error", None) or error, self._address(event.source))
+        reason = explained(getattr(error, "error", None) or error, address_of(event.source, self._live.spec))
         source = part_name(event.source)
         if not isinstance(error, RealtimeModelError) or recoverable:
             self._watchdog.fail(source, reason)  # of a pipeline's failures, LiveKit itself counts how many are too many
@@ -370,13 +375,6 @@ class Call:
             # The session is of no use any more, and not every realtime plugin lets it say so (it then hangs).
             self._watchdog.fail_for_good(source, reason)
             self._close("error")
-
-    def _address(self, source: object) -> str:
-        """The address that the spec gives the part of this class; "" where it leaves it to the plugin."""
-        spec = self._live.spec
-        parts = (spec.parts[place] for place, (base, _) in PLACES.items() if isinstance(source, base))
-        options = (option for part in parts if part for option in part.options.values())
-        return next((option for option in options if isinstance(option, str) and "://" in option), "")
 
     def _on_close(self, event: CloseEvent) -> None:
         self._close(ENDED_WITHOUT[event.reason])

@@ -22,6 +22,7 @@ from ..arc.machine import ArcState
 from ..events import Emit, Heard, Interim, Said
 from ..spec.session_spec import Edit, SessionSpec
 from .arc_driver import ArcDriver
+from .listener import ModelListener
 from .turn import TurnLimit, mend
 from .voice import Words
 from .watchdog import Watchdog
@@ -55,11 +56,15 @@ class Transcript:
     (`time.monotonic`).
     """
 
-    def __init__(self, spec: SessionSpec, emit: Emit, watchdog: Watchdog, arc: ArcDriver) -> None:
+    def __init__(
+        self, spec: SessionSpec, emit: Emit, watchdog: Watchdog, arc: ArcDriver, listener: ModelListener
+    ) -> None:
         self._spec = spec
         self._emit = emit
         self._watchdog = watchdog
         self._arc = arc
+        self._listener = listener
+        self._latest = ""
         self.turns = 0
         self.spoke = asyncio.Event()
         self.first_word: float | None = None
@@ -121,9 +126,11 @@ class Transcript:
             heard = Heard(text=text, revision=self._spec.revision, emotion=emotion, turn=self.turns, **_spoken(item))
             self._order.heard(heard)
             self._arc.carry_out(decisions)
+            self._listener.heard(text, self._latest)
             if self._session.agent_state != "speaking":
                 self._watchdog.expect()
         elif item.role == "assistant":
+            self._latest = text
             speech = self._current()
             state, told = speech.state, speech.told
             if told is not None and self._arc.replied:  # a pipeline's model, which is told with each reply

@@ -21,7 +21,7 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from ..arc.complete import make_arc
 from ..errors import NotOffered, SpecError, suggest
 from ..spec.persona import FrontMatter, Persona, is_name
-from ..spec.session_spec import Language, Model, SessionSpec, Vad, Voice
+from ..spec.session_spec import Language, Model, SecondModel, SessionSpec, Vad, Voice
 from ..spec.settings import Settings
 from .command_line import spelled
 from .groups import CONF, GROUPS, check_choices, chosen, file_of, options, read_conf
@@ -95,7 +95,13 @@ def _spec(cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str]) -
     return _assembled(groups, persona, revision, choices)
 
 
-_SHAPES: dict[str, type[Any]] = {"model": Model, "voice": Voice, "language": Language, "vad": Vad}
+_SHAPES: dict[str, type[Any]] = {
+    "model": Model,
+    "voice": Voice,
+    "language": Language,
+    "vad": Vad,
+    "listening": SecondModel,
+}
 
 
 def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices: dict[str, str]) -> SessionSpec:

@@ -27,7 +27,7 @@ from .yaml_file import Node, decoded, load_yaml, read_bytes
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
-GROUPS = ("model", "voice", "persona", "language", "vad")
+GROUPS = ("model", "voice", "persona", "language", "vad", "listening")
 """The groups that make a call's spec."""
 PROGRAM_GROUPS = ("worker",)
 """The groups that tell the program itself something."""

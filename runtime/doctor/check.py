@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import partial
 from itertools import islice, product
 from pathlib import Path
 from unicodedata import normalize
@@ -241,18 +242,21 @@ def _claims(personas: Mapping[str, Persona], routing: Routing) -> Iterator[Row]:
 
 
 def _models(personas: Mapping[str, Persona]) -> Iterator[Row]:
-    """Each model with every voice, language and VAD."""
+    """Each model with every voice, language and VAD, and each way to listen."""
     persona = min(personas, key=lambda name: len(personas[name].prose), default=None)
     if persona is None:
         return
+    defaults = [default for default in read_conf(CONF / "config.yaml")[0]["defaults"] if isinstance(default, dict)]
+    usual = {group: str(default[group]) for default in defaults for group in GROUPS if group in default}
+    usual["persona"] = persona
     for model in options("model"):
         good = 0
         unoffered: dict[str, None] = {}
         wrong: dict[str, None] = {}
         for voice, language, vad in product(*(options(group) for group in ("voice", "language", "vad"))):
-            choices = dict(zip(GROUPS, (model, voice, persona, language, vad), strict=True))
+            choices = {"model": model, "voice": voice, "language": language, "vad": vad}
             try:
-                build.check(combine(choices))
+                build.check(combine(usual | choices))
                 good += 1
             except NotOffered as error:
                 unoffered[str(error)] = None
@@ -261,3 +265,10 @@ def _models(personas: Mapping[str, Persona]) -> Iterator[Row]:
         mark = "✗" if wrong else "✓" if good else "–"
         shown = [f"{good} specs"] if good else []
         yield mark, f"model={model}", "; ".join([*wrong, *shown, *([] if good else unoffered)])
+    for option in options("listening"):
+        yield _row(f"listening={option}", partial(_checked, usual | {"listening": option}))
+
+
+def _checked(choices: dict[str, str]) -> str:
+    build.check(combine(choices))
+    return "1 spec"

@@ -124,12 +124,12 @@ async def _spec(spec: SessionSpec, overrides: Sequence[str]) -> str:
 
 
 async def _providers(spec: SessionSpec, env: Mapping[str, str]) -> list[Row]:
-    """Each provider of the model that can be asked, and each key that the model needs."""
+    """Each provider that can be asked, and each key that is needed."""
     try:
         asked = providers(spec, env)
     except SpecError as error:
         return [("✗", "key", str(error))]
-    needs = spec.model.secrets
+    needs = {name: source for secrets in spec.secrets.values() for name, source in secrets.items()}
     rows = [_row(provider.plugin, partial(_provider, provider, needs)) for provider in asked]
     known = {provider.secret for provider in asked}
     rows += [_row("key", partial(_key, name, where, env)) for name, where in needs.items() if name not in known]

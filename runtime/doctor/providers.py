@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from ..call.build import where
 from ..call.options import secret
 from ..errors import NotOffered, SpecError
 from ..spec.session_spec import Part, SessionSpec
@@ -44,8 +45,7 @@ def providers(spec: SessionSpec, env: Mapping[str, str] = os.environ) -> list[Pr
         SpecError: a part takes its key from a variable that is not set.
     """
     found: dict[tuple[str, ...], Provider] = {}
-    for place in ("realtime", "stt", "llm", "tts"):
-        part: Part | None = getattr(spec.model, place)
+    for place, part in spec.parts.items():
         if part is None or part.plugin not in _CLIENTS or not _speaks_with_a_key(place, part, env):
             continue
         options = part.options
@@ -54,7 +54,7 @@ def providers(spec: SessionSpec, env: Mapping[str, str] = os.environ) -> list[Pr
         usual, usual_key, base_variable = _USUAL[part.plugin]
         at = options.get("base_url") or http.get("base_url") or env.get(base_variable) or usual
         written = str(options.get("api_key") or f"env:{usual_key}:-")
-        key = secret(f"model={spec.choices['model']}: {place}.options.api_key", written, env)
+        key = secret(f"{where(spec, place)}.options.api_key", written, env)
         name = written.removeprefix("env:").partition(":")[0]
         known = found.get((part.plugin, at, key))
         models = tuple(dict.fromkeys([*(known.models if known else ()), *filter(None, [options.get("model")])]))
@@ -65,7 +65,7 @@ def providers(spec: SessionSpec, env: Mapping[str, str] = os.environ) -> list[Pr
 def _speaks_with_a_key(place: str, part: Part, env: Mapping[str, str]) -> bool:
     """Whether a part is served by an API that takes a key: Google's speech and Vertex AI take an account's file."""
     vertex = part.options.get("vertexai", env.get("GOOGLE_GENAI_USE_VERTEXAI", "").lower() in ("1", "true"))
-    return part.plugin != "google" or (place in ("realtime", "llm") and not vertex)
+    return part.plugin != "google" or (place not in ("stt", "tts") and not vertex)
 
 
 async def ask(provider: Provider) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
 
-from livekit.agents.llm import LLM, ChatContext, function_tool
+from livekit.agents.llm import LLM
 from livekit.agents.types import APIConnectOptions
 
+from ..call.submission import submitted
 from ..spec.persona import FrontMatter, Objective
 from .call_log import CallLog, Line
 from .score import Quote, Result, Verdict
@@ -82,17 +82,8 @@ def _who(line: Line) -> str:
 
 
 async def _verdict(said: str, objective: Objective, persona: FrontMatter, llm: LLM[Any]) -> Verdict:
-    async def submit(raw_arguments: dict[str, object]) -> None: ...
-
-    context = ChatContext.empty()
-    context.add_message(role="system", content=INSTRUCTIONS)
-    context.add_message(role="user", content=f"{_described(objective, persona)}\n\nThe call:\n{said}")
-    tool = function_tool(submit, raw_schema=_SCHEMA)
-    answer = await llm.chat(chat_ctx=context, tools=[tool], tool_choice="required", conn_options=ATTEMPT).collect()
-    for call in answer.tool_calls:
-        if call.name == "submit_verdict":
-            return read_verdict(json.loads(call.arguments))
-    raise ValueError("no verdict was submitted")
+    material = f"{_described(objective, persona)}\n\nThe call:\n{said}"
+    return read_verdict(await submitted(llm, INSTRUCTIONS, material, _SCHEMA, ATTEMPT))
 
 
 def _described(objective: Objective, persona: FrontMatter) -> str:

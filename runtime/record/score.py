@@ -12,6 +12,7 @@ from statistics import quantiles
 
 from pydantic import TypeAdapter
 
+from ..arc.quotes import is_verbatim
 from ..events import CueFound, Found, Said
 from ..spec.persona import Emotion, FrontMatter, Objective, said_in
 from .call_log import CallLog, Line
@@ -25,7 +26,6 @@ CALM = (Emotion.NEUTRAL, Emotion.SATISFIED, Emotion.HAPPY)
 APOLOGIES = ("apology", "ownership")
 """The cues of any customer by which a trainee says sorry."""
 _THAI = re.compile("[\u0e00-\u0e7f]")
-_THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 
 
 class Result(StrEnum):
@@ -277,40 +277,11 @@ def _by_judge(objective: Objective, log: CallLog, verdict: Verdict | None, judge
 
 
 def verbatim(quote: Quote, log: CallLog) -> Quote | None:
-    """The quote with its second, if it stands word for word in that turn of the trainee's; else None.
-
-    Alike are texts that are the same after Unicode's NFC, with Thai's two ways to write one vowel, Thai digits, and any
-    run of spaces made one. Nothing else is: no case, no punctuation, no nearness. Words are not cut.
-    """
+    """The quote with its second, if it stands word for word in that turn of the trainee's; else None."""
     line = log.turns.get(quote.turn)
-    wanted = normalised(quote.text)
-    if line is None or not wanted:
+    if line is None or not is_verbatim(quote.text, line.event.text):
         return None
-    said = normalised(line.event.text)
-    found = said.find(wanted)
-    while found >= 0:
-        if not _cuts(said, found) and not _cuts(said, found + len(wanted)):
-            return Quote(quote.turn, " ".join(quote.text.split()), round(line.at, 1))
-        found = said.find(wanted, found + 1)
-    return None
-
-
-def _cuts(text: str, at: int) -> bool:
-    """Whether a text is cut there within a word, or within a letter of a script without spaces."""
-    if not 0 < at < len(text):
-        return False
-    before, after = text[at - 1], text[at]
-    if unicodedata.combining(after) or unicodedata.category(after) in ("Mn", "Mc"):
-        return True
-    return before.isalnum() and after.isalnum() and not (_THAI.match(before) and _THAI.match(after))
-
-
-def normalised(text: str) -> str:
-    """A text as quotes are compared."""
-    text = unicodedata.normalize("NFC", text).translate(_THAI_DIGITS)
-    text = re.sub("[\u200b\u200c\u200d\u2060\ufeff]", "", text)
-    text = re.sub("\u0e4d([\u0e48-\u0e4b]?)\u0e32", "\\1\u0e33", text)  # sara am, written as its two halves
-    return " ".join(text.split())
+    return Quote(quote.turn, " ".join(quote.text.split()), round(line.at, 1))
 
 
 def conduct(log: CallLog) -> Conduct:

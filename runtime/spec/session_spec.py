@@ -112,15 +112,25 @@ class Vad:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondModel:
+    """A language model beside the one that plays the persona, or none (`llm` is None). `secrets` as in `Model`."""
+
+    __pydantic_config__ = _STRICT
+    llm: Part | None = None
+    secrets: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSpec:
-    """All that a call is made from. `arc` follows from persona and language; `choices` are the options taken, by group;
-    `revision` is a hash of the content."""
+    """All that a call is made from. `listening` finds cues in what the trainee meant, beside the phrases; `arc` follows
+    from persona and language; `choices` are the options taken, by group; `revision` is a hash of the content."""
 
     model: Model
     voice: Voice
     persona: Persona
     language: Language
     vad: Vad
+    listening: SecondModel
     arc: Arc
     choices: dict[str, str]
     revision: str
@@ -138,7 +148,13 @@ class SessionSpec:
             "llm": model.llm,
             "tts": model.tts,
             "detector": self.vad.detector,
+            "listener": self.listening.llm,
         }
+
+    @property
+    def secrets(self) -> dict[str, dict[str, str]]:
+        """The environment variables that must be set, each with where to get it, by the group that needs them."""
+        return {"model": self.model.secrets, "listening": self.listening.secrets}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

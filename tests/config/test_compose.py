@@ -30,6 +30,7 @@ def test_a_persona_chooses_and_the_command_line_wins(use_personas: Write) -> Non
         "persona": "ann",
         "language": "th",
         "vad": "silero",
+        "listening": "phrases",
     }
     told = compose(["persona=ann", "language=en", "model=offline"])
     assert (told.language.name, told.choices["model"], told.choices["voice"]) == ("English", "offline", "firm_male")

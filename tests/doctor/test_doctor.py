@@ -274,6 +274,13 @@ async def test_a_model_that_is_not_offered_is_named_with_the_nearest(doctor: Doc
     assert mark == "✗" and "there is no model gpt-4.1 for it; nearest: gpt-4.1-mini" in said
 
 
+async def test_the_model_that_listens_is_asked_for_too(doctor: Doctor) -> None:
+    """Its provider and its key are rows as those of the model that plays the persona are."""
+    async with OpenAIHTTPServer(models=["gpt-4.1-mini"]) as server:
+        _, report = await doctor("listening=model", env=server.environment)
+    assert "gpt-4.1-mini is there" in report["openai"][0][1]
+
+
 @pytest.mark.parametrize(
     ("fault", "mark", "said"),
     [
