@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -135,6 +136,10 @@ def check_audio(spec: SessionSpec) -> None:
     if missing:
         raise SpecError(f"{chosen} has no {' and no '.join(missing)}: it can be typed to, but not spoken with")
     assert spec.model.stt
+    for place in ("stt", "tts"):
+        package, extra = getattr(_class(spec, place, spec.parts[place]), "NEEDS", ("", ""))  # type: ignore[arg-type]
+        if package and not find_spec(package):
+            raise NotOffered(f'{chosen} speaks and hears with the "{extra}" extra alone: {extra_command(extra)}')
     hears = getattr(_class(spec, "stt", spec.model.stt), "LANGUAGES", (spec.language.base,))
     if spec.language.base not in hears:
         raise NotOffered(
@@ -239,7 +244,7 @@ def _class(spec: SessionSpec, place: str, part: Part) -> Callable[..., Any]:
 
 def _how_to_install(package: str) -> str:
     """The command that installs a package: by the extra that brings it, if this project has one."""
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project.get("optional-dependencies", {})
     for extra, packages in extras.items():
         if any(re.split(r"[^\w.-]", wanted, maxsplit=1)[0] == package for wanted in packages):

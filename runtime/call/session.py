@@ -152,6 +152,7 @@ class Call:
     async def begin_turn(self, text: str) -> SpeechHandle | None:
         """The trainee's typed turn: cuts the persona short, as speaking would. None once the call is over."""
         await self._joined.wait()
+        await self._transcript.spoke_or(self._opened)  # what was typed sooner does not come before her first word
         if self.over:
             return None
         async with self._idle.turn():

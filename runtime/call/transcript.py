@@ -88,6 +88,15 @@ class Transcript:
         self._spec = spec
         self._unheard = edit
 
+    async def spoke_or(self, other: asyncio.Event) -> None:
+        """Returns once the persona has said a word, or the other thing has happened."""
+        waiting = [asyncio.ensure_future(event.wait()) for event in (self.spoke, other)]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+
     @property
     def begun(self) -> bool:
         """Whether anybody has said a word, or is about to."""

@@ -138,6 +138,8 @@ class STT(stt.STT[str]):
     """
 
     LANGUAGES = ("en",)
+    NEEDS = ("pocketsphinx", "voice")
+    """A package, and the extra that brings it."""
     """Base subtags; `build` refuses a call in any other before it begins."""
 
     def __init__(self, *, phrases: Sequence[str], language: str = "en") -> None:

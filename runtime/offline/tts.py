@@ -146,6 +146,9 @@ class TTS(tts.TTS[str]):
     Raises ValueError, one line, for what espeak-ng does not have; ImportError without the "voice" extra.
     """
 
+    NEEDS = ("espeakng_loader", "voice")
+    """A package, and the extra that brings it."""
+
     def __init__(self, *, voice: str = "f3", language: str = "en", speed: int = 175, pitch: int = 50) -> None:
         with _LOCK:
             self._engine = _load()

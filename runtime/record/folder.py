@@ -27,7 +27,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..errors import SpecError, shown_path
 from ..events import CueFound, Event, Header, Heard, Interim, Notice, Said, Scored, to_json
-from ..redaction import redacted
+from ..redaction import clean, redacted
 from ..spec.persona import FrontMatter
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
@@ -365,8 +365,8 @@ def transcript(kept: Kept) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text in which nothing is Markdown, on one line."""
-    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", " ".join(text.split()))
+    """A text in which nothing is Markdown or steers a terminal, on one line."""
+    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", " ".join(clean(text).split()))
 
 
 def scored(card: Scorecard, folder: str) -> Scored:

@@ -116,7 +116,7 @@ def load_template() -> tuple[Template, dict[str, str]]:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"clock": clock, "lang": lang}
-    style, script = ((HERE / name).read_text() for name in ("report.css", "report.js"))
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     # The page may load its own audio and nothing else; style and script are these two, by their hash.
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; media-src 'self' file:;"

@@ -3,7 +3,6 @@ one is started first: it imports while the worker imports the same."""
 
 from __future__ import annotations
 
-import atexit
 import multiprocessing
 import multiprocessing.forkserver
 import os
@@ -12,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from functools import cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from ..call.private import PRELOADED
@@ -59,12 +59,8 @@ def private_folder() -> Path:
 
 
 def _remove_at_exit(folder: Path) -> None:
-    owner = os.getpid()
-
-    @atexit.register
-    def remove() -> None:
-        if os.getpid() == owner:  # not a fork
-            shutil.rmtree(folder, ignore_errors=True)
+    # After multiprocessing has removed a folder of its own in it, and never in a fork of this process.
+    Finalize(None, shutil.rmtree, (folder, True), exitpriority=-200)
 
 
 def modules(spec: SessionSpec) -> list[str]:

@@ -157,8 +157,8 @@ class Worker:
 
 
 def _name(value: object) -> object:
-    """A name that is all digits, which Hydra reads as a number."""
-    return str(value) if type(value) is int else value
+    """A name as text, also where Hydra reads it as a number or a truth value."""
+    return str(value).lower() if isinstance(value, bool | int | float) else value
 
 
 def _off(value: object) -> object:

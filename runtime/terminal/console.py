@@ -40,7 +40,7 @@ async def _call(spec: SessionSpec, store: SpecStore, shown: View | JsonLines) ->
     store.put({}, spec)
     edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
     store.subscribe({}, edits.put_nowait)
-    recording = Recording(settings.record, "", lambda event: emit(event))
+    recording = Recording(settings.record, settings.user or "", lambda event: emit(event))
     emit = fan_out(recording.take, shown.show)
     call = Call(_each(edits, recording.adopt), emit, audio=audio, reload=settings.reload)
     if shown.out:

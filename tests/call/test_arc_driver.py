@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.config.compose import compose
 from runtime.events import CueFound, Ended, EndingReached, Heard, MoodMoved, Said, ToolCalled
 from tests.held import held
 from tests.loopback import Conversation, ToolCall
@@ -127,3 +128,17 @@ async def test_a_call_has_its_limit(monkeypatch: pytest.MonkeyPatch, use_persona
         ended = await line.ended()
         assert (ended.reason, ended.passed) == ("late", False)
         assert line.of(Said)[-1].text == "I have to go."
+
+
+async def test_a_cue_that_was_met_may_be_edited_away(
+    monkeypatch: pytest.MonkeyPatch, use_personas: Callable[[str, str], Path], ann: str
+) -> None:
+    """The next reply is briefed without it, and the state that it led to stays."""
+    async with OpenAIHTTPServer() as server, held("openai_pipeline", server, monkeypatch, ann) as line:
+        await line.call.type("That is your fault.")
+        use_personas("ann", ARC.replace("  blame: {mood: -20, hear: [your fault]}\n", ""))
+        line.edit(compose([ann, "model=openai_pipeline"]))
+        await line.receipt()
+        await line.call.type("Hm.")
+        assert "Your mood is 20 of 100" in server.chats[1].instruction
+        assert "so far: blame" not in server.chats[1].instruction
