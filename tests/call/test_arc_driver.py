@@ -46,7 +46,7 @@ opening: I was billed twice.
 mood: 40
 cues:
   refund: {means: promises the refund, mood: 30, hear: [refund]}
-  blame: {mood: -20, hear: [your fault]}
+  faulted: {mood: -20, hear: [your fault]}
 phases: [{name: cross, mood: 0-59, emotion: angry}, {name: calm, mood: 60-100, emotion: satisfied}]
 endings: [{name: resolved, when: [refund], mood: 60, passed: true, say: Thank you. Goodbye.}]
 ---
@@ -136,9 +136,9 @@ async def test_a_cue_that_was_met_may_be_edited_away(
     """The next reply is briefed without it, and the state that it led to stays."""
     async with OpenAIHTTPServer() as server, held("openai_pipeline", server, monkeypatch, ann) as line:
         await line.call.type("That is your fault.")
-        use_personas("ann", ARC.replace("  blame: {mood: -20, hear: [your fault]}\n", ""))
+        use_personas("ann", ARC.replace("  faulted: {mood: -20, hear: [your fault]}\n", ""))
         line.edit(compose([ann, "model=openai_pipeline"]))
         await line.receipt()
         await line.call.type("Hm.")
         assert "Your mood is 18 of 100" in server.chats[1].instruction  # common cues anger, now that none of hers does
-        assert "so far: blame" not in server.chats[1].instruction
+        assert "faulted" not in server.chats[1].instruction
