@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from itertools import zip_longest
 from typing import Any
 
 from ..events import Change, How
@@ -77,10 +76,9 @@ TABLE: dict[str, Row] = {
     "turn_handling": _each("turn handling", SWAP, SWAP, SWAP),
     # Each turn is read for itself.
     "listener": _each("the model that listens", AT_ONCE, AT_ONCE, AT_ONCE),
-    "lines": _each("cues, facts, phases, timers' lines, turn_seconds", AT_ONCE, AT_ONCE, AT_ONCE),
+    "lines": _each("cues, facts, phases, timers, turn_seconds", AT_ONCE, AT_ONCE, AT_ONCE),
     # These have happened, unless the trainee has not joined yet.
     "start": _each("name, scenarios, opening line, first mood", NEXT_CALL, NEXT_CALL, NEXT_CALL),
-    "clocks": _each("timers' seconds", NEXT_CALL, NEXT_CALL, NEXT_CALL),
     "unused": _each("what this call does not use", NOTHING, NOTHING, NOTHING),
 }
 """The one place that says what reaches a call that is on, and how."""
@@ -142,16 +140,11 @@ def kind_of(spec: SessionSpec) -> Kind:
 def in_force(old: SessionSpec, new: SessionSpec, *, begun: bool = True) -> SessionSpec:
     """The new spec as a call has it that runs on the old one: what only the beginning of a call reads stays as it was,
     once that is over (`begun`)."""
+    if not begun:
+        return new
     was = old.arc.front
-    timers = tuple(
-        replace(timer, after=before.after, silence=before.silence) if before else timer
-        for timer, before in zip_longest(new.arc.front.timers, was.timers[: len(new.arc.front.timers)])
-    )
-    front = replace(new.arc.front, timers=timers)
-    persona = new.persona
-    if begun:
-        front = replace(front, name=was.name, scenarios=was.scenarios, opening=was.opening, mood=was.mood)
-        persona = replace(persona, front=replace(persona.front, opening=old.persona.front.opening))
+    front = replace(new.arc.front, name=was.name, scenarios=was.scenarios, opening=was.opening, mood=was.mood)
+    persona = replace(new.persona, front=replace(new.persona.front, opening=old.persona.front.opening))
     return replace(new, persona=persona, arc=replace(new.arc, front=front))
 
 
@@ -247,8 +240,6 @@ _CHOSEN = ("name", "language", "voice", "model")
 
 
 def _row_of(name: str) -> str:
-    if name.startswith("persona.timers.") and name.endswith((".after", ".silence")):
-        return "clocks"
     steps = name.split(".")
     beginnings = (".".join(steps[:length]) for length in range(len(steps), 0, -1))
     return next((_FIELDS[beginning] for beginning in beginnings if beginning in _FIELDS), "unused")

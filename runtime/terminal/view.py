@@ -47,6 +47,8 @@ EMOTION_STYLES = {
     "happy": "bold green",
 }
 
+ROOM_CHARACTERS, ROOM_END = 64, 14
+"""Characters of a room's name that each of its lines holds, and what is shown of the end of a longer one."""
 CHANGES_SHOWN = 8
 """Fields of one edit on the screen; the events have them all."""
 
@@ -145,7 +147,7 @@ class View:
             case Started():
                 call.persona = event.persona
                 self._calls[event.room] = call
-                self._print(event, _header(event))
+                self._print(event, _header(event), timed=bool(event.room))
             case Interim():
                 call.interim = event
             case State():
@@ -184,9 +186,10 @@ class View:
                 )
             case Failure():
                 told = clean(event.reason) if event.times == 1 else f"{event.times} times so far"
-                self._print(event, Text(f"! {clean(event.source)}: {told}", style="yellow"))
+                self._print(event, Text(f"! {clean(event.source)}: {told}", style="yellow"), timed=bool(event.room))
             case Recovered():
-                self._print(event, Text(f"! speaking again after {event.gap_ms} ms", style="yellow"))
+                again = Text(f"! speaking again after {event.gap_ms} ms", style="yellow")
+                self._print(event, again, timed=bool(event.room))
             case Reload():
                 self._show_receipt(event)
             case Ended():
@@ -244,8 +247,13 @@ class View:
         """When, and in whose call."""
         when = time.strftime("%H:%M:%S ", time.localtime(event.at)) if timed else ""
         whose = f"[{clean(event.user)}] " if event.user else ""
-        room = f"{clean(event.room)} " if event.room and not self.live else ""
+        room = f"{clean(self._room(event))} " if event.room and not self.live else ""
         return Text.assemble((when, "dim"), (whose, "cyan"), (room, "dim"))
+
+    def _room(self, event: Event) -> str:
+        """The room's name: whole where a call begins or the room has none, else long ones by their end, the time."""
+        whole = isinstance(event, Started) or event.room not in self._calls
+        return event.room if whole or len(event.room) <= ROOM_CHARACTERS else f"…{event.room[-ROOM_END:]}"
 
     def _refresh(self) -> None:
         if self._live:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtime.config.compose import compose
-from runtime.events import CueFound, Ended, EndingReached, Heard, MoodMoved, Said, ToolCalled
+from runtime.events import CueFound, Ended, EndingReached, Heard, How, MoodMoved, Said, ToolCalled
 from tests.held import held
 from tests.loopback import Conversation, ToolCall
 from tests.loopback.gemini import GeminiServer
@@ -142,3 +142,17 @@ async def test_a_cue_that_was_met_may_be_edited_away(
         await line.call.type("Hm.")
         assert "Your mood is 18 of 100" in server.chats[1].instruction  # common cues anger, now that none of hers does
         assert "faulted" not in server.chats[1].instruction
+
+
+async def test_a_clock_that_runs_is_edited_in_place(
+    monkeypatch: pytest.MonkeyPatch, use_personas: Callable[[str, str], Path]
+) -> None:
+    """Its seconds are other ones at once, counted from the start that it had."""
+    text = "---\nopening: Hi.\ntimers: [{{after: {0}s, say: My time is up.}}]\n---\n# Persona: Ann"
+    use_personas("ann", text.format(600))
+    async with OpenAIHTTPServer() as server, held("openai_pipeline", server, monkeypatch, "persona=ann") as line:
+        use_personas("ann", text.format(0.2))
+        line.edit(compose(["persona=ann", "model=openai_pipeline"]))
+        receipt = await line.receipt()
+        assert (receipt.how, receipt.changes[0].field) == (How.IN_PLACE, "persona.timers.0.after")
+        assert await line.answer(2) == "My time is up."

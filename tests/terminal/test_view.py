@@ -190,3 +190,14 @@ def test_the_row_of_this_terminals_call_holds_the_mood() -> None:
     assert shown(STARTED, moved, live=True).count("34 frustrated") > 1
     started, there = (replace(event, room="axtra-x-ann-1", user="ann") for event in (STARTED, moved))
     assert shown(started, there, live=True).count("34 frustrated") == 1
+
+
+def test_a_long_room_is_named_whole_once() -> None:
+    """Of a name of 130 characters each further line has the end, and every line of a room begins with the time."""
+    room = f"axtra-{'b' * 60}-{'c' * 49}-1709123456789"
+    started, heard = (replace(event, room=room, user="ann") for event in (STARTED, said("Yes?")))
+    lines = shown(
+        started, heard, replace(Failure(at=AT, source="x", reason="y", recoverable=True), room=room)
+    ).splitlines()
+    assert room in lines[0] and all(room not in line and "…-1709123456789" in line for line in lines[1:])
+    assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in lines)
