@@ -34,7 +34,7 @@ async def test_every_line_of_a_room_names_user_and_room(livekit_url: str, enviro
             await caller.reads_to("What are you going to do about it?")
         await worker.until('"kind": "ended"')
         events = [event for event in map(json.loads, worker.lines) if event["room"]]
-        assert [event["kind"] for event in events] == ["started", "said", "ended"], events
+        assert [event["kind"] for event in events] == ["started", "audio", "said", "ended"], events
         assert {(event["room"], event["user"]) for event in events} == {(room, "abc123")}
 
 
