@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from livekit.agents.llm import RealtimeModel, RealtimeModelError
@@ -319,6 +321,15 @@ class Reloader:
 
 def _new_disagreements(old: SessionSpec, new: SessionSpec) -> tuple[str, ...]:
     """What the new persona's facts say otherwise than her prose, and the old one's did not."""
+    with _one_at_a_time:  # the same edit comes to all calls of a process at once: the first one works it out
+        return _disagreements_between(old, new)
+
+
+_one_at_a_time = threading.Lock()
+
+
+@lru_cache(maxsize=16)
+def _disagreements_between(old: SessionSpec, new: SessionSpec) -> tuple[str, ...]:
     if new.persona == old.persona:
         return ()
     known = disagreements(old.persona)
