@@ -24,9 +24,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import SpecError, suggest
 from ..spec.settings import Settings
-from .groups import CONF, GROUPS, PROGRAM_GROUPS, ROOT, options, read_conf, use_folder
+from .groups import CONF, GROUPS, PROGRAM_GROUPS, REHEARSAL_GROUPS, ROOT, options, read_conf, use_folder
 
-KEYS = tuple({*GROUPS, *PROGRAM_GROUPS, *get_type_hints(Settings)})
+KEYS = tuple({*GROUPS, *PROGRAM_GROUPS, *REHEARSAL_GROUPS, *get_type_hints(Settings)})
 ELSEWHERE = ("config_path", "config_name", "config_dir", "experimental_rerun")
 """Hydra's flags for configs from elsewhere: groups here are the folders of `conf/` alone."""
 

@@ -172,6 +172,10 @@ def _unresolved(error: OmegaConfBaseException, file: Path, choices: dict[str, st
     return SpecError(f"{key}: {str(error).splitlines()[0]}", file=file)
 
 
+def _resolved(value: Any) -> Any:
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
 def read_settings(cfg: DictConfig) -> Settings:
     """The part of the config that no group holds.
 
@@ -180,7 +184,9 @@ def read_settings(cfg: DictConfig) -> Settings:
     """
     try:
         own = {key: cfg[key] for key in cfg if key not in (*GROUPS, "hydra")}
-        values = OmegaConf.to_container(OmegaConf.create(own), resolve=True)
+        values = {
+            key: OmegaConf.to_container(v, resolve=True) if OmegaConf.is_config(v) else v for key, v in own.items()
+        }
     except OmegaConfBaseException as error:
         raise SpecError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
     return validated(Settings, values)

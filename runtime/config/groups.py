@@ -31,6 +31,8 @@ GROUPS = ("model", "voice", "persona", "language", "vad", "listening")
 """The groups that make a call's spec."""
 PROGRAM_GROUPS = ("worker",)
 """The groups that tell the program itself something."""
+REHEARSAL_GROUPS = ("trainee",)
+"""The groups that a rehearsal alone reads."""
 
 _folder = ROOT / "personas"
 

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ..errors import SpecError, suggest
 from ..spec.persona import is_name
 from .command_line import parsed, spelled, values
-from .groups import CONF, GROUPS, PROGRAM_GROUPS, file_of, misnamed, options, read_conf
+from .groups import CONF, GROUPS, PROGRAM_GROUPS, REHEARSAL_GROUPS, file_of, misnamed, options, read_conf
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def _find_mistake(overrides: Sequence[str]) -> None:
     primary, _ = read_conf(CONF / "config.yaml")
     for file in sorted(CONF.glob("*/*.yaml")):
         read_conf(file)
-    groups = (*GROUPS, *PROGRAM_GROUPS)
+    groups = (*GROUPS, *PROGRAM_GROUPS, *REHEARSAL_GROUPS)
     known = [*groups, *(key for key in primary if key != "defaults")]
     chosen = {
         group: name for default in primary["defaults"] if isinstance(default, dict) for group, name in default.items()

@@ -19,12 +19,15 @@ from ..call import build
 from ..config.compose import combine, compose
 from ..config.groups import CONF, GROUPS, chosen, file_of, misnamed, options, personas_folder, read_conf
 from ..config.persona_file import Reading, examine_persona
-from ..config.yaml_file import line_of, read_bytes, shown
+from ..config.trainee_file import own_scripts
+from ..config.validation import validated
+from ..config.yaml_file import Node, line_of, read_bytes, shown
 from ..errors import NotOffered, SpecError, suggest
 from ..redaction import clean
 from ..rooms.routing import check_claims
 from ..spec.persona import Persona, Phase, is_name
 from ..spec.settings import Routing
+from ..spec.trainee import Trainee
 from ..terminal.view import table
 
 Row = tuple[str, str, str]
@@ -35,7 +38,8 @@ def check_all(routing: Routing) -> int:
     """Checks all there is; returns the exit code, as `report` does."""
     gc.disable()  # it looks in vain through what is imported, again and again
     personas: dict[str, Persona] = {}
-    rows = [*_files(), *check_personas(personas), *_claims(personas, routing), *_models(personas)]
+    personas_and_routes = [*check_personas(personas), *_claims(personas, routing)]
+    rows = [*_files(), *personas_and_routes, *_trainees(personas), *_models(personas)]
     return report(rows, "not installed")
 
 
@@ -239,6 +243,27 @@ def _claims(personas: Mapping[str, Persona], routing: Routing) -> Iterator[Row]:
     """Scenarios that would not find their persona: a worker refuses to start with them."""
     for problem in islice(check_claims(personas, routing), 100):
         yield "✗", "scenarios", problem
+
+
+def _trainees(personas: Mapping[str, Persona]) -> Iterator[Row]:
+    """Each trainee of a rehearsal, and what each persona's own file lets them say."""
+    for option in options("trainee"):
+        value, node = read_conf(file := CONF / "trainee" / f"{option}.yaml")
+        yield _row(f"trainee={option}", partial(_described, value, file, node))
+    for other in sorted(personas_folder().glob("*.trainees.yaml")):
+        name = normalize("NFC", other.name.removesuffix(".trainees.yaml"))
+        if name not in personas:
+            yield "✗", other.name, f"no persona is called {name}{suggest(name, personas)}"
+        elif (row := _row(other.name, partial(_own_scripts, name)))[0] != "✓":
+            yield row
+
+
+def _described(value: object, file: Path, node: Node) -> str:
+    return validated(Trainee, value, file, node).description
+
+
+def _own_scripts(persona: str) -> str:
+    return f"{len(own_scripts(persona))} trainees"
 
 
 def _models(personas: Mapping[str, Persona]) -> Iterator[Row]:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from ..errors import SpecError
 from ..redaction import SECRET_TEXT, note_secret
 from .fields import Seconds
+from .trainee import Trainee
 
 _STRICT = ConfigDict(extra="forbid")
 LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
@@ -217,3 +218,4 @@ class Settings:
     record: Annotated[Record, BeforeValidator(_off)] = field(default_factory=Record)
     history: History = field(default_factory=History)
     worker: Worker | None = None
+    trainee: Trainee = field(default_factory=Trainee)
