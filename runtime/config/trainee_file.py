@@ -36,7 +36,7 @@ def own_scripts(persona: str) -> OwnScripts:
             if tag not in tags:
                 what = f"{trainee}.{tag}: no language is called {tag!r}{suggest(tag, tags)}"
                 raise SpecError(what, file=file, line=line_of(node, [str(trainee), str(tag)]))
-    return validated(cast(Any, OwnScripts), value, file, node)  # type: ignore[no-any-return]
+    return validated(cast(Any, OwnScripts), value, file, node)
 
 
 def script_for(trainee: Trainee, name: str, persona: str, language: str) -> Script:
