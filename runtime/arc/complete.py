@@ -57,31 +57,69 @@ def _arc(front: FrontMatter, common: FrontMatter, topics: tuple[Topic, ...], lan
 def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
     """A persona's front matter with what any customer says (a language's `customer`) where it says nothing itself.
 
+    A cue that the persona lists is taken over in all that it leaves open, by whoever has a common one of its name.
     Where the persona has cues of its own that anger (or calm), the common ones that do so are still answered but no
     longer move the mood: what angers and calms is then the persona's own affair.
     """
-    angers, calms = (any(cue.mood * sign > 0 for cue in own.cues.values()) for sign in (-1, 1))
-    ons = {cue.on for cue in own.cues.values() if cue.on and cue.on != "nothing"}
-    cues = dict(own.cues)
+    mine = {
+        name: _taken_over(cue, common.cues.get(name) or common.named_cues.get(name)) for name, cue in own.cues.items()
+    }
+    angers, calms = (any(cue.change * sign > 0 for cue in mine.values()) for sign in (-1, 1))
+    ons = {cue.on for cue in mine.values() if cue.on and cue.on != "nothing"}
+    cues = dict(mine)
     for name, cue in common.cues.items():
         if name in cues or cue.on in ons:
             continue
-        cues[name] = replace(cue, mood=0) if (cue.mood < 0 and angers) or (cue.mood > 0 and calms) else cue
+        cues[name] = replace(cue, mood=0 if (cue.change < 0 and angers) or (cue.change > 0 and calms) else cue.change)
     endings = own.endings or tuple(
-        replace(ending, when=tuple(name for name in ending.when if cues[name].mood))
+        replace(ending, when=tuple(name for name in ending.when if cues[name].change))
         for ending in common.endings
         if comes_about(ending)
     )
     return replace(
         own,
         opening=own.opening or common.opening,
-        facts={**own.facts, **{name: fact for name, fact in common.facts.items() if name not in own.facts}},
+        facts={name: _as_asked(fact, common.facts.get(name)) for name, fact in (common.facts | own.facts).items()},
         cues=cues,
+        named_cues={name: cue for name, cue in common.named_cues.items() if name not in cues},
+        neutral={
+            tag: (*common.neutral.get(tag, ()), *own.neutral.get(tag, ())) for tag in common.neutral | own.neutral
+        },
         timers=own.timers or common.timers,
         phases=own.phases or common.phases,
         endings=endings,
         objectives=own.objectives or common.objectives,
     )
+
+
+_Texts = dict[str, tuple[str, ...]]
+
+
+def _taken_over(own: Cue, common: Cue | None) -> Cue:
+    """A persona's cue with what it leaves open as the common one has it."""
+    if common is None:
+        return replace(own, mood=own.change)
+    return Cue(
+        means=own.means or common.means,
+        like=_lines(own.like, common.like),
+        hear=_lines(own.hear, common.hear),
+        on=common.on if own.on is None else own.on,
+        unless=common.unless if own.unless is None else own.unless,
+        mood=common.change if own.mood is None else own.mood,
+        repeats=common.repeats if own.repeats is None else own.repeats,
+        say=_lines(own.say, common.say),
+        ask=_lines(own.ask, common.ask),
+    )
+
+
+def _as_asked(own: Fact, common: Fact | None) -> Fact:
+    """A persona's fact; one that says no way to ask for it is asked for as the common one of its name."""
+    return replace(own, like=common.like, hear=common.hear) if common and not (own.like or own.hear) else own
+
+
+def _lines(own: _Texts, common: _Texts) -> _Texts:
+    """A persona's texts; in languages for which it has none, the common ones."""
+    return own if "" in own else {**common, **own}
 
 
 def _speaks(front: FrontMatter, base: str) -> bool:
@@ -105,11 +143,15 @@ def _by_a_man(customer: FrontMatter) -> FrontMatter:
             for tag, texts in lines.items()
         }
 
+    def turned_cues(cues: dict[str, Cue]) -> dict[str, Cue]:
+        return {name: replace(cue, say=turned(cue.say), ask=turned(cue.ask)) for name, cue in cues.items()}
+
     return replace(
         customer,
         opening=turned(customer.opening),
         facts={name: replace(fact, say=turned(fact.say)) for name, fact in customer.facts.items()},
-        cues={name: replace(cue, say=turned(cue.say), ask=turned(cue.ask)) for name, cue in customer.cues.items()},
+        cues=turned_cues(customer.cues),
+        named_cues=turned_cues(customer.named_cues),
         phases=tuple(replace(phase, say=turned(phase.say)) for phase in customer.phases),
         endings=tuple(replace(ending, say=turned(ending.say)) for ending in customer.endings),
     )
@@ -287,6 +329,7 @@ def _foreign(persona: Persona, common: FrontMatter, base: str) -> Arc:
     """A persona in a language that nothing else here speaks: her own lines only, one phase after the other."""
     mute = FrontMatter(
         cues={name: replace(cue, say={}, ask={}) for name, cue in common.cues.items() if cue.on != "nothing"},
+        named_cues={name: replace(cue, say={}, ask={}) for name, cue in common.named_cues.items()},
         endings=(
             Ending(name="resolved", mood=96, passed=True),
             *(replace(ending, say={}) for ending in common.endings if comes_about(ending) and not ending.passed),

@@ -86,14 +86,14 @@ def count(
     counted = []
     for name, finding in found.items():
         cue = front.cues[name]
-        if not (found.keys() | before).intersection(cue.unless):
-            counted.append((finding, cue.mood if works(state, name, cue) else 0))
+        if not (found.keys() | before).intersection(cue.unless or ()):
+            counted.append((finding, cue.change if works(state, name, cue) else 0))
     return counted
 
 
 def works(state: ArcState, name: str, cue: Cue) -> bool:
     """Whether a cue, if it is found now, does something to the persona."""
-    return name not in state.met or (cue.mood < 0 if cue.repeats is None else cue.repeats)
+    return name not in state.met or (cue.change < 0 if cue.repeats is None else cue.repeats)
 
 
 def meet(front: FrontMatter, state: ArcState, counted: Iterable[tuple[Finding, int]]) -> ArcState:
@@ -233,7 +233,7 @@ class ArcMachine:
             for name, cue in front.cues.items()
             if cue.means.strip()
             and not cue.on
-            and (cue.mood or name in awaited)
+            and (cue.change or name in awaited)
             and name not in before
             and works(self.state, name, cue)
         }

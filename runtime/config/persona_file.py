@@ -229,7 +229,7 @@ def _unknown_cues(front: FrontMatter, cues: Collection[str], file: Path, node: N
 def _cue_names(front: FrontMatter) -> Iterator[tuple[tuple[int | str, ...], str]]:
     """Each place of the front matter that names a cue, and the name there."""
     for name, cue in front.cues.items():
-        yield from ((("cues", name, "unless"), other) for other in cue.unless)
+        yield from ((("cues", name, "unless"), other) for other in cue.unless or ())
     for i, timer in enumerate(front.timers):
         if timer.unless is not None:
             yield ("timers", i, "unless"), timer.unless

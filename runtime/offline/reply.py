@@ -105,14 +105,14 @@ class _Speaker:
 
     def _angering(self) -> list[str]:
         cues = self.arc.front.cues
-        names = [name for name in self.state.last.cues if cues[name].mood < 0 and cues[name].on != "nothing"]
+        names = [name for name in self.state.last.cues if cues[name].change < 0 and cues[name].on != "nothing"]
         names = [name for name in names if name != "pardon"] or names
-        return sorted(names, key=lambda name: cues[name].mood)
+        return sorted(names, key=lambda name: cues[name].change)
 
     def _calming(self) -> list[str]:
         cues = self.arc.front.cues
-        names = [name for name in self.state.last.cues if cues[name].mood > 0 and self.state.met[name] == 1]
-        return sorted(names, key=lambda name: -cues[name].mood)
+        names = [name for name in self.state.last.cues if cues[name].change > 0 and self.state.met[name] == 1]
+        return sorted(names, key=lambda name: -cues[name].change)
 
     def _reaction(self) -> list[str]:
         """A line for what angers most, else for what calms most."""
@@ -156,7 +156,7 @@ class _Speaker:
         for name in self.state.last.cues:
             cue = self.arc.front.cues[name]
             lines = self.arc.lines(name)
-            if cue.mood <= 0 and (cue.on == "nothing") == on_nothing and self._fresh(lines):
+            if cue.change <= 0 and (cue.on == "nothing") == on_nothing and self._fresh(lines):
                 return lines
         return ()
 
@@ -180,7 +180,7 @@ class _Speaker:
             missing = missing or [
                 name
                 for name, cue in front.cues.items()
-                if cue.mood > 0 and not met.get(name) and not any(met.get(other) for other in cue.unless)
+                if cue.change > 0 and not met.get(name) and not any(met.get(other) for other in cue.unless or ())
             ]
             for name in missing:
                 if ask := self._fresh(said_in(front.cues[name].ask, self.arc.language)):

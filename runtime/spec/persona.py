@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from .fields import Lines, Mood, MoodChange, MoodRange, Names, Seconds, Text
 from .sections import Section
@@ -46,31 +46,44 @@ def said_in(lines: Mapping[str, tuple[str, ...]], language: str) -> tuple[str, .
 class Cue:
     """Something a trainee says or does, and what it does to the persona.
 
-    `hear` holds phrases to listen for; `on` a thing done rather than said: asking for a fact already told, being
-    silent, or saying nothing else that the persona knows (and one of `hear`, where that is given). `unless` names
-    cues that stand in for this one when a turn has both. `say` is what the persona may answer; `ask` how the
-    persona asks for it while an ending waits for it.
+    `like` holds examples of what a trainee may say, plain sentences; `hear` phrases to listen for; `on` a thing done
+    rather than said: asking for a fact already told, being silent, or saying nothing else that the persona knows (and
+    one of `hear`, where that is given). `unless` names cues that stand in for this one when a turn has both. `say` is
+    what the persona may answer; `ask` how the persona asks for it while an ending waits for it.
     A cue that calms works once, one that angers works every time, unless `repeats` says otherwise.
+    Whatever a persona's cue leaves open (None or empty) is as in the language's common cue of the same name.
     """
 
     __pydantic_config__ = _STRICT
     means: str = ""
+    like: Lines = field(default_factory=dict)
     hear: Lines = field(default_factory=dict)
     on: Literal["repeated_question", "silence", "nothing"] | None = None
-    unless: Names = ()
-    mood: MoodChange = 0
+    unless: Names | None = None
+    mood: MoodChange | None = None
     repeats: bool | None = None
     say: Lines = field(default_factory=dict)
     ask: Lines = field(default_factory=dict)
 
+    @property
+    def change(self) -> int:
+        """How it changes the mood."""
+        return self.mood or 0
+
+
+_Listed = Annotated[Cue, BeforeValidator(lambda value: {} if value is None else value)]
+"""A cue; `NAME:` with nothing after it is one that leaves all open."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something the persona knows and tells when asked: `hear` holds ways to ask, `say` ways to answer."""
+    """Something the persona knows and tells when asked: `like` holds examples of how a trainee may ask, `hear` phrases
+    to listen for, `say` ways to answer."""
 
     __pydantic_config__ = _STRICT
-    hear: Lines
     say: Lines
+    like: Lines = field(default_factory=dict)
+    hear: Lines = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +145,9 @@ class Objective:
 @dataclass(frozen=True, slots=True)
 class FrontMatter:
     """What code must know of a persona. `language`, `voice` and `model` name options of those groups; `not_for_model`
-    names headings of the prose that the model is not given; from a score (0-100) of `pass_mark` on a call passes."""
+    names headings of the prose that the model is not given; from a score (0-100) of `pass_mark` on a call passes.
+    `neutral` are lines of a trainee's that are no cue, however near they come to one. `named_cues` are a language's:
+    common cues that count in the calls of a persona that lists them, and in no other."""
 
     __pydantic_config__ = _STRICT
     name: Text | None = None
@@ -144,7 +159,9 @@ class FrontMatter:
     opening: Lines = field(default_factory=dict)
     mood: Mood = 20
     facts: dict[str, Fact] = field(default_factory=dict)
-    cues: dict[str, Cue] = field(default_factory=dict)
+    cues: dict[str, _Listed] = field(default_factory=dict)
+    named_cues: dict[str, Cue] = field(default_factory=dict)
+    neutral: Lines = field(default_factory=dict)
     timers: tuple[Timer, ...] = ()
     phases: tuple[Phase, ...] = ()
     endings: tuple[Ending, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from runtime.arc.complete import merged
 from runtime.arc.machine import ArcState, fold, phase_at, shift, start, step
 from runtime.arc.phrases import heard, plain
-from runtime.config.persona_file import read_persona
+from runtime.config.compose import compose
 from runtime.spec.persona import Cue, Emotion, Ending, Fact, FrontMatter, Phase
 
-SARAH = read_persona(Path(__file__).parents[2] / "personas/sarah_thompson.md")[0].front
+SARAH = {base: compose(["persona=sarah_thompson", f"language={base}"]).arc.front for base in ("en", "th")}
 
 FRONT = FrontMatter(
     mood=30,
@@ -216,7 +216,7 @@ def test_merged_keeps_the_persona_s_own() -> None:
 )
 def test_sarah_hears(says: str, cue: str) -> None:
     """Sarah understands what the issue says that angers and calms her, in English and in Thai."""
-    assert cue in fold(SARAH, [says]).last.cues
+    assert cue in fold(SARAH["en" if says.isascii() else "th"], [says]).last.cues
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,23 @@ def test_sarah_hears(says: str, cue: str) -> None:
 )
 def test_sarah_does_not_mishear(says: str, cue: str) -> None:
     """What is denied, or asked, is not taken for done."""
-    assert cue not in fold(SARAH, [says]).last.cues
+    assert cue not in fold(SARAH["en" if says.isascii() else "th"], [says]).last.cues
+
+
+def test_a_persona_takes_over_a_common_cue_in_what_it_leaves_open() -> None:
+    """A cue that a persona only names is the common one of that name; what it gives wins, language by language; a mood
+    of 0 and no `unless` are given too. Named cues that it does not name are not there."""
+    words = {"en": ("our fault",), "th": ("ผิดเอง",)}
+    full = Cue(
+        "owns it", {"en": ("We did it.",)}, words, None, ("sorry",), 12, True, {"en": ("Well.",)}, {"en": ("Who?",)}
+    )
+    common = FrontMatter(cues={"own": full}, named_cues={"refund": full, "unnamed": full})
+    own = {"own": Cue(mood=0, unless=(), say={"en": ("Ah.",)}, hear={"th": ("รับผิด",)}), "refund": Cue()}
+    cues = merged(FrontMatter(cues=own), common).cues
+    assert list(cues) == ["own", "refund"]
+    assert cues["refund"] == full
+    heard = {"en": ("our fault",), "th": ("รับผิด",)}
+    assert cues["own"] == replace(full, mood=0, unless=(), say={"en": ("Ah.",)}, hear=heard)
 
 
 @settings(max_examples=150, deadline=None)

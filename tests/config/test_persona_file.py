@@ -384,7 +384,8 @@ IN_WORDS = [
     ("name: a\x07\n", 2, "the character U+0007 is not allowed here: delete it"),
     ("name: x\nname: y\n", 3, "the key 'name' is here twice, first in line 2"),
     ("name: x\n\u00a0mood: 3\n", 3, r"'\xa0mood': no such key; did you mean mood?"),
-    ("cues:\n  sorry:\n  mood: 5\n", 3, "cues.sorry: nothing stands here: it should hold `key: value` lines"),
+    ("cues:\n  sorry:\n  mood: 5\n", 4, "cues.mood: 5: should hold `key: value` lines"),
+    ("facts:\n  name:\n  say: Ann\n", 3, "facts.name: nothing stands here: it should hold `key: value` lines"),
 ]
 
 
