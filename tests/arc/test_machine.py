@@ -244,7 +244,7 @@ def test_sarah_does_not_mishear(says: str, cue: str) -> None:
 def test_a_persona_takes_over_a_common_cue_in_what_it_leaves_open() -> None:
     """A cue that a persona only names is the common one of that name; what it gives wins, language by language; a mood
     of 0 and no `unless` are given too. Named cues that it does not name are not there."""
-    words = {"en": ("our fault",), "th": ("ผิดเอง",)}
+    words: dict[str, tuple[str, ...]] = {"en": ("our fault",), "th": ("ผิดเอง",)}
     full = Cue(
         "owns it", {"en": ("We did it.",)}, words, None, ("sorry",), 12, True, {"en": ("Well.",)}, {"en": ("Who?",)}
     )
@@ -253,8 +253,8 @@ def test_a_persona_takes_over_a_common_cue_in_what_it_leaves_open() -> None:
     cues = merged(FrontMatter(cues=own), common).cues
     assert list(cues) == ["own", "refund"]
     assert cues["refund"] == full
-    heard = {"en": ("our fault",), "th": ("รับผิด",)}
-    assert cues["own"] == replace(full, mood=0, unless=(), say={"en": ("Ah.",)}, hear=heard)
+    heard_by: dict[str, tuple[str, ...]] = {"en": ("our fault",), "th": ("รับผิด",)}
+    assert cues["own"] == replace(full, mood=0, unless=(), say={"en": ("Ah.",)}, hear=heard_by)
 
 
 @settings(max_examples=150, deadline=None)

@@ -41,7 +41,7 @@ def test_check_tells_all_that_is_wrong_with_personas_and_what_is_only_doubtful(r
     assert found.pop("bad name")[0].startswith("✗ bad name.md: a persona's name is of letters")
     assert {name: [line.partition(": ")[0] for line in lines] for name, lines in found.items()} == {
         "agreed": ["✓ Sarah Thompson"],
-        "forgotten": ["✓ Sarah Thompson", "! forgotten.md:24"],
+        "forgotten": ["✓ Sarah Thompson", "! forgotten.md:17"],
         "keys": ["✗ keys.md:2"],
         "phases": ["✗ phases.md:2"] * 4,
         "even": ["✓ Even"],
