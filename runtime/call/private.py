@@ -51,6 +51,18 @@ def keep_native_log() -> None:
         _warn("livekit.rtc._ffi_client", "joining a room costs more")
 
 
+def register_runner(model: type[Any]) -> None:
+    """Has LiveKit's inference process, which a worker starts, hold a model of the form that its plugins for turn
+    detection have. Without it calls listen by their phrases, and hear only by services."""
+    try:
+        from livekit.agents.inference_runner import _InferenceRunner
+    except ImportError:
+        _warn("livekit.agents.inference_runner._InferenceRunner", "calls cannot share a model")
+        return
+    if model.INFERENCE_METHOD not in _InferenceRunner.registered_runners:
+        _InferenceRunner.register_runner(model)
+
+
 def in_recognizer() -> bool:
     """Whether a speech recognizer is being set up in this task, which makes a voice detector of its own; False where
     that cannot be told.

@@ -1,0 +1,76 @@
+"""Models that all calls of a worker share: LiveKit's inference process holds one copy of each; without a worker, this
+process does."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import ClassVar, Protocol
+
+from livekit.agents import get_job_context
+
+from ..call import private
+
+SECONDS = 10.0
+"""How long an answer may take: where LiveKit's inference process has died, none would ever come."""
+
+
+class SharedModel(Protocol):
+    """A model that works on bytes, in the form that LiveKit runs in its inference process. The class must be found by
+    its name in its module, and be made without arguments."""
+
+    INFERENCE_METHOD: ClassVar[str]
+    """What it is called between processes."""
+
+    def initialize(self) -> None:
+        """Gets ready. A worker takes no rooms before: what takes long is begun here, and awaited in `run`."""
+
+    def run(self, data: bytes) -> bytes | None:
+        """What the model makes of this. Runs on several threads at once."""
+
+
+def share(model: type[SharedModel]) -> None:
+    """Has the worker that is about to start hold this model for its calls. To be called on the main thread."""
+    private.register_runner(model)
+
+
+async def infer(model: type[SharedModel], data: bytes) -> bytes:
+    """What the one copy of a model makes of this: the worker's, in a job; elsewhere one that this process holds, on a
+    thread. The event loop is never held up.
+
+    Raises:
+        RuntimeError: the model failed, or the worker was started without it.
+        TimeoutError: it took longer than `SECONDS`.
+    """
+    job = get_job_context(required=False)
+    async with asyncio.timeout(SECONDS):
+        if job is not None:
+            answer = await job.inference_executor.do_inference(model.INFERENCE_METHOD, data)
+        else:
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(_THREADS, _here(model).run, data)
+    if answer is None:
+        raise RuntimeError(f"inference of {model.INFERENCE_METHOD} gave nothing")
+    return answer
+
+
+@dataclass
+class _Here:
+    """The models that this process holds itself."""
+
+    models: dict[str, SharedModel] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+
+_HERE = _Here()
+_THREADS = ThreadPoolExecutor(2, thread_name_prefix="inference")
+
+
+def _here(model: type[SharedModel]) -> SharedModel:
+    with _HERE.lock:
+        if model.INFERENCE_METHOD not in _HERE.models:
+            made = _HERE.models[model.INFERENCE_METHOD] = model()
+            made.initialize()
+        return _HERE.models[model.INFERENCE_METHOD]

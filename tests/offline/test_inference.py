@@ -1,0 +1,66 @@
+"""Models that calls share."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import ClassVar
+
+import pytest
+
+from runtime.offline import inference
+from runtime.offline.inference import infer, share
+
+
+class Upper:
+    """A model that answers in capitals, from a thread of its own."""
+
+    INFERENCE_METHOD: ClassVar[str] = "test_upper"
+    made: ClassVar[int] = 0
+
+    def initialize(self) -> None:
+        type(self).made += 1
+
+    def run(self, data: bytes) -> bytes | None:
+        assert threading.current_thread() is not threading.main_thread()
+        return data.upper() or None
+
+
+class Stuck(Upper):
+    """A model that answers once it is let go."""
+
+    INFERENCE_METHOD: ClassVar[str] = "test_stuck"
+    go: ClassVar[threading.Event] = threading.Event()
+
+    def run(self, data: bytes) -> bytes | None:
+        self.go.wait()
+        return data
+
+
+async def test_without_a_worker_this_process_holds_one_copy_of_a_model() -> None:
+    """Whoever asks gets the same one, off the event loop; one that gives nothing is an error."""
+    answers = await asyncio.gather(*(infer(Upper, word) for word in (b"one", b"two", b"three")))
+    assert answers == [b"ONE", b"TWO", b"THREE"] and Upper.made == 1
+    with pytest.raises(RuntimeError):
+        await infer(Upper, b"")
+
+
+async def test_a_model_that_does_not_answer_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when LiveKit's inference process has died."""
+    monkeypatch.setattr(inference, "SECONDS", 0.01)
+    try:
+        with pytest.raises(TimeoutError):
+            await infer(Stuck, b"")
+    finally:
+        Stuck.go.set()
+
+
+def test_a_model_is_shared_by_livekits_own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker starts its inference process with it; to share it twice is no mistake."""
+    from livekit.agents.inference_runner import _InferenceRunner
+
+    registered: dict[str, type] = {}
+    monkeypatch.setattr(_InferenceRunner, "registered_runners", registered)
+    share(Upper)
+    share(Upper)
+    assert registered == {"test_upper": Upper}
