@@ -89,7 +89,7 @@ def _print_prompt(settings: Settings, spec: SessionSpec) -> int:
     from .arc.machine import start
     from .spec.prompt import instructions
 
-    print(instructions(spec))
+    print(instructions(spec.seeded(settings.seed or 0)))
     if is_briefed(spec):
         arc = live_arc(spec)
         print(f"\n{BRIEFED}\n\n{briefing(arc, start(arc.front))}")

@@ -49,13 +49,15 @@ def _redact(record: object, *names: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Event):
-    """The call is on. `choices` are the options by group, `revision` the hash of all that they hold."""
+    """The call is on. `choices` are the options by group, `revision` the hash of all that they hold, `seed` what chose
+    among lines that mean the same."""
 
     kind = "started"
     persona: str
     choices: dict[str, str]
     language: str
     revision: str
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

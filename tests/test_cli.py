@@ -34,7 +34,7 @@ def mistake(result: Result) -> str:
 MISTAKES = [
     ("modl=offline", ["modl=offline", "did you mean model?", "persona", "voice"]),
     ("model=offlin", ["model=offlin", "did you mean offline?", "gemini_realtime", "openai_pipeline"]),
-    ("model.llm.options.sed=3", ["model.llm.options.sed", "'sed'", "did you mean seed?", "pace"]),
+    ("model.llm.options.pac=3", ["model.llm.options.pac", "'pac'", "did you mean pace?"]),
     ("console.audio=perhaps", ["console.audio", "'perhaps'", "boolean"]),
     ("mode=chek", ["mode", "'chek'", "did you mean check?", "console", "prompt"]),
     ("language=de", ["language=de", "en, th"]),
@@ -93,7 +93,7 @@ WRONG_TOGETHER = [
     (["-m", "mode=prompt", "persona=glob(zz*)"], ["persona=glob(zz*): no persona has such a name", "sarah_thompson"]),
     (["-m", "mode=prompt", "model=range(1,3)"], ["model=1: there is no such model"]),
     (["-m", "mode=prompt", "voice=interval(1,3)"], ["voice=interval(1,3): there is no such voice"]),
-    (["-m", "mode=prompt", "model.llm.options.sed=1,2"], ["'sed'", "did you mean seed?"]),
+    (["-m", "mode=prompt", "model.llm.options.pac=1,2"], ["'pac'", "did you mean pace?"]),
     (["-m", "mode=prompt", "log=loud"], ["log", "'loud'", "quiet"]),
     (["-m", "personas_dir=a,b"], ["personas_dir=a,b", "one folder"]),
 ]
@@ -287,8 +287,8 @@ def test_a_voice_without_a_name_for_the_plugin_lists_the_voices_that_have_one(ru
 @pytest.mark.parametrize(
     ("argument", "said"),
     [
-        ("+model.llm.options.sped=1", ["sped", "did you mean seed?", "pace"]),
-        ("model.llm.options.seed=abc", ["seed", "'abc'", "integer"]),
+        ("+model.llm.options.pase=1", ["pase", "did you mean pace?"]),
+        ("model.llm.options.pace=abc", ["pace", "'abc'", "number"]),
     ],
 )
 def test_an_option_that_the_plugin_does_not_have_is_refused_with_the_real_ones(

@@ -12,7 +12,8 @@ from .machine import ArcState, Lack, comes_about, lack
 def live_arc(spec: SessionSpec) -> Arc:
     """The arc by which code decides in a call: with those endings alone that the persona's file has. Others are for the
     model to choose from."""
-    return replace(spec.arc, front=replace(spec.arc.front, endings=spec.persona.front.endings))
+    endings = spec.arc.front.endings if spec.persona.front.endings else ()
+    return replace(spec.arc, front=replace(spec.arc.front, endings=endings))
 
 
 def is_briefed(spec: SessionSpec) -> bool:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from ..events import ClockFired, CueFound, EndingReached, Event, MoodMoved, PhaseMoved
-from ..spec.persona import Arc, Cue, Emotion, Ending, FrontMatter, Phase, Timer, said_in
+from ..spec.persona import Arc, Cue, Emotion, Ending, FrontMatter, Phase, Timer
 from .listener import Finding, Utterance, deeds, listen
 
 
@@ -315,7 +315,7 @@ class ArcMachine:
             self._fired_in_silence.append(clock)
             counted = count(self.arc.front, self.state, deeds(self.arc.front, "silence"))
         state = shift(self.arc.front, meet(self.arc.front, self.state, counted), clock.timer.mood)
-        lines = () if state.ending else said_in(clock.timer.say, self.arc.language)  # an ending has a line of its own
+        lines = () if state.ending else self.arc.said(clock.timer.say)  # an ending has a line of its own
         line = lines[clock.fired % len(lines)] if lines else ""
         clock.fired += 1
         if line:
@@ -353,7 +353,7 @@ class ArcMachine:
         if before != after:
             told.append(PhaseMoved(at=self._now, before=before, after=after))
         if state.ending and not old.ending:
-            line = next(iter(said_in(state.ending.say, self.arc.language)), "")
+            line = next(iter(self.arc.said(state.ending.say)), "")
             ending = EndingReached(at=self._now, name=state.ending.name, passed=state.ending.passed, line=line)
             told.append(ending)
         return told

@@ -107,6 +107,8 @@ _FIELDS = {
     "vad.detector": "detector",
     "vad.turn_handling": "turn_handling",
     "listening": "listener",
+    "difficulty.mood": "start",
+    "difficulty": "lines",
 }
 """The row of a field, by the longest beginning that is here; `unused` without one."""
 _SPOKEN = (*SPOKEN, "turn_handling")
@@ -141,11 +143,11 @@ def in_force(old: SessionSpec, new: SessionSpec, *, begun: bool = True) -> Sessi
     """The new spec as a call has it that runs on the old one: what only the beginning of a call reads stays as it was,
     once that is over (`begun`)."""
     if not begun:
-        return new
+        return new.seeded(old.arc.seed)
     was = old.arc.front
     front = replace(new.arc.front, name=was.name, scenarios=was.scenarios, opening=was.opening, mood=was.mood)
     persona = replace(new.persona, front=replace(new.persona.front, opening=old.persona.front.opening))
-    return replace(new, persona=persona, arc=replace(new.arc, front=front))
+    return replace(new, persona=persona, arc=replace(new.arc, front=front, seed=old.arc.seed))
 
 
 @lru_cache(maxsize=16)
@@ -225,7 +227,7 @@ def _differing(old: SessionSpec, new: SessionSpec) -> Iterator[tuple[str, Any, A
     pairs: list[tuple[str, str, Any, Any]] = [
         (f"persona.{name}", name, old.persona, new.persona) for name in ("prose", "name")
     ]
-    for group in ("model", "voice", "language", "vad", "listening"):
+    for group in ("model", "voice", "language", "vad", "listening", "difficulty"):
         one, other = getattr(old, group), getattr(new, group)
         pairs += [(f"{group}.{field.name}", field.name, one, other) for field in fields(one)]
     front = (field.name for field in fields(old.persona.front) if field.name not in _CHOSEN)
@@ -235,7 +237,7 @@ def _differing(old: SessionSpec, new: SessionSpec) -> Iterator[tuple[str, Any, A
             yield label, getattr(one, name), getattr(other, name)
 
 
-_CHOSEN = ("name", "language", "voice", "model")
+_CHOSEN = ("name", "language", "voice", "model", "difficulty")
 """Front matter that shows as what it chooses, and the name, which may come from the prose."""
 
 

@@ -55,6 +55,7 @@ class Reloader:
 
     def __init__(
         self,
+        spec: SessionSpec,
         live: LiveAgent,
         idle: IdleMonitor,
         emit: Emit,
@@ -77,7 +78,7 @@ class Reloader:
         self._inbox: deque[AnyEdit] = deque()
         self._came = asyncio.Event()
         self._begun = asyncio.Event()
-        self._spec = live.spec
+        self._spec = spec
         """The latest spec that is in force, as the files have it."""
 
     @asynccontextmanager

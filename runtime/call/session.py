@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -22,7 +23,6 @@ from livekit.agents.voice import (
 
 from ..errors import SpecError
 from ..events import ClockFired, Emit, Ended, EndingReached, Event, Started, State, ToolCalled
-from ..spec.persona import said_in
 from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import ReloadMode
 from .agent import LiveAgent, close, make_session
@@ -56,7 +56,8 @@ class Call:
     """A persona on the phone.
 
     `audio` says whether the trainee speaks and hears, or types and reads; `answer_timeout` after how many seconds
-    without a word a model is asked again; `reload` whether edits of the spec reach this call.
+    without a word a model is asked again; `reload` whether edits of the spec reach this call; `seed` which of the lines
+    that mean the same are said (`Arc.seed`; None: another one for each call).
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class Call:
         audio: bool,
         answer_timeout: float = 12,
         reload: ReloadMode = ReloadMode.LIVE,
+        seed: int | None = None,
     ) -> None:
         self._specs = specs
         self._sink = emit
         self._audio = audio
         self._reload = reload
+        self._seed = random.randrange(1, 2**31) if seed is None else seed
         self._watchdog = Watchdog(answer_timeout, self._emit, self._ask_again, self._close)
         self._joined = asyncio.Event()
         self._opened = asyncio.Event()
@@ -91,16 +94,16 @@ class Call:
         if isinstance(first, FaultyEdit):
             raise SpecError(first.error)
         share_detector()
-        parts = build(first.spec, audio=self._audio)
-        self._arc = ArcDriver(
-            first.spec, self._emit, self._say_for_clock, self._end, self._brief_soon, audio=self._audio
-        )
+        spec = first.spec.seeded(self._seed)
+        parts = build(spec, audio=self._audio)
+        self._arc = ArcDriver(spec, self._emit, self._say_for_clock, self._end, self._brief_soon, audio=self._audio)
         self._listener = ModelListener(self._arc, lambda: self._live.parts.listener, self._emit)
-        self._transcript = Transcript(first.spec, self._emit, self._watchdog, self._arc, self._listener)
-        self._live = LiveAgent(first.spec, parts, self._end_call, self._arc.before_reply, self._emit)
+        self._transcript = Transcript(spec, self._emit, self._watchdog, self._arc, self._listener)
+        self._live = LiveAgent(spec, parts, self._end_call, self._arc.before_reply, self._emit)
         self._session = self._listen(make_session(parts))
         self._idle = IdleMonitor(self._session, lambda: self._watchdog.expecting)
         self._reloader = Reloader(
+            first.spec,
             self._live,
             self._idle,
             self._emit,
@@ -112,10 +115,11 @@ class Call:
         self._began = time.monotonic()
         self._emit(
             Started(
-                persona=first.spec.persona.name,
-                language=first.spec.language.name,
-                choices=first.spec.choices,
-                revision=first.spec.revision,
+                persona=spec.persona.name,
+                language=spec.language.name,
+                choices=spec.choices,
+                revision=spec.revision,
+                seed=self._seed,
             )
         )
         async with self._closing(), self._reloader.reading(self._specs), join(self._session, self._live.agent):
@@ -200,7 +204,7 @@ class Call:
 
     def _speak_first(self) -> SpeechHandle | None:
         """The opening line, to the letter where the model can be given a text to say."""
-        opening = said_in(self._live.spec.persona.front.opening, self._live.spec.language.base)
+        opening = self._live.spec.arc.said(self._live.spec.persona.front.opening)
         if not opening:
             return self._speak("The call has just been answered. Speak first.")
         return self._speak(

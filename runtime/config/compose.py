@@ -18,9 +18,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from ..arc.complete import make_arc
+from ..arc.complete import at_difficulty, make_arc
 from ..errors import NotOffered, SpecError, suggest
-from ..spec.persona import FrontMatter, Persona, is_name
+from ..spec.persona import Difficulty, FrontMatter, Persona, is_name
 from ..spec.session_spec import Language, Model, SecondModel, SessionSpec, Vad, Voice
 from ..spec.settings import Settings
 from .command_line import spelled
@@ -101,6 +101,7 @@ _SHAPES: dict[str, type[Any]] = {
     "language": Language,
     "vad": Vad,
     "listening": SecondModel,
+    "difficulty": Difficulty,
 }
 
 
@@ -111,6 +112,7 @@ def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices:
     content |= {"persona": [choices["persona"], revision], "customer": _revision(language.customer)}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
     arc = make_arc(persona, language.customer, language.base)
+    arc = at_difficulty(arc, groups["difficulty"], persona.front.levels.get(choices["difficulty"]))
     return SessionSpec(persona=persona, arc=arc, choices=choices, revision=digest, **groups)
 
 

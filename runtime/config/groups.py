@@ -27,7 +27,7 @@ from .yaml_file import Node, decoded, load_yaml, read_bytes
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
-GROUPS = ("model", "voice", "persona", "language", "vad", "listening")
+GROUPS = ("model", "voice", "persona", "language", "vad", "listening", "difficulty")
 """The groups that make a call's spec."""
 PROGRAM_GROUPS = ("worker",)
 """The groups that tell the program itself something."""
@@ -154,7 +154,7 @@ def chosen(persona: Persona) -> dict[str, str]:
     """The options that a persona chooses for itself, by group."""
     front = persona.front
     language = front.language or _language_of(persona.prose)
-    wishes = {"language": language, "voice": front.voice, "model": front.model}
+    wishes = {"language": language, "voice": front.voice, "model": front.model, "difficulty": front.difficulty}
     return {group: option for group, option in wishes.items() if option}
 
 
@@ -165,6 +165,10 @@ def check_choices(persona: Persona) -> None:
             raise SpecError(
                 f"{group}: there is no {group} {option!r}{suggest(option, options(group))}", file=persona.file
             )
+    levels = options("difficulty")
+    for level in persona.front.levels:
+        if level not in levels:
+            raise SpecError(f"levels: there is no difficulty {level!r}{suggest(level, levels)}", file=persona.file)
 
 
 def _language_of(prose: str) -> str | None:

@@ -238,3 +238,6 @@ def _cue_names(front: FrontMatter) -> Iterator[tuple[tuple[int | str, ...], str]
     for i, objective in enumerate(front.objectives):
         yield from ((("objectives", i, "met"), name) for name in objective.met)
         yield from ((("objectives", i, "ruled_out"), name) for name in objective.ruled_out)
+    for level, difficulty in front.levels.items():
+        yield from ((("levels", level, "owed"), name) for name in difficulty.owed)
+        yield from ((("levels", level, "waived"), name) for name in difficulty.waived)

@@ -290,8 +290,9 @@ def _models(personas: Mapping[str, Persona]) -> Iterator[Row]:
         mark = "✗" if wrong else "✓" if good else "–"
         shown = [f"{good} specs"] if good else []
         yield mark, f"model={model}", "; ".join([*wrong, *shown, *([] if good else unoffered)])
-    for option in options("listening"):
-        yield _row(f"listening={option}", partial(_checked, usual | {"listening": option}))
+    for group in ("listening", "difficulty"):
+        for option in options(group):
+            yield _row(f"{group}={option}", partial(_checked, usual | {group: option}))
 
 
 def _checked(choices: dict[str, str]) -> str:

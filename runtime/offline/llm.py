@@ -28,18 +28,16 @@ _PIECE = re.compile(
 
 
 class LLM(llm.LLM[Any]):
-    """A scripted customer. It keeps no state: every answer follows from the chat context and the seed alone.
+    """A scripted customer. It keeps no state: every answer follows from the chat context and the arc alone.
 
     Args:
         spec: whose arc is played.
-        seed: 0 says lines in the order they are written; any other number in an order of its own.
         pace: seconds between words.
     """
 
-    def __init__(self, *, spec: SessionSpec, seed: int = 0, pace: float = 0.015) -> None:
+    def __init__(self, *, spec: SessionSpec, pace: float = 0.015) -> None:
         super().__init__()
         self.arc = spec.arc
-        self.seed = seed
         self.pace = pace
 
     @property
@@ -67,7 +65,7 @@ class _Stream(llm.LLMStream):
     _llm: LLM
 
     async def _run(self) -> None:
-        answer = next_line(self._llm.arc, self._chat_ctx, self._llm.seed)
+        answer = next_line(self._llm.arc, self._chat_ctx)
         request = shortuuid("offline_")
         pieces = list(split_for_streaming(answer.text))
         for i, piece in enumerate(pieces):
@@ -88,7 +86,7 @@ class _Stream(llm.LLMStream):
         self._event_ch.send_nowait(llm.ChatChunk(id=request, usage=usage))
 
 
-def next_line(arc: Arc, history: llm.ChatContext, seed: int = 0) -> Reply:
+def next_line(arc: Arc, history: llm.ChatContext) -> Reply:
     """What the customer says after this history.
 
     Turns of the trainee that got no answer in between are one turn. Without one to answer (a reply was asked for by
@@ -110,10 +108,10 @@ def next_line(arc: Arc, history: llm.ChatContext, seed: int = 0) -> Reply:
             turns.append(text)
             waiting = True
     if waiting:
-        return reply(arc, turns, said, seed)
+        return reply(arc, turns, said)
     if history.items and history.items[-1].type == "function_call_output":
         return Reply("")
-    return opening(arc, said, seed)
+    return opening(arc, said)
 
 
 def split_for_streaming(text: str) -> Iterator[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..arc.machine import ArcState, fold, start, step
 from ..arc.prose import content_words
-from ..spec.persona import Arc, said_in
+from ..spec.persona import Arc
 
 LAST_RESORT = ("…", "Hello?")
 """For a persona that has nothing to say at all."""
@@ -22,33 +21,32 @@ class Reply:
     ending: str | None = None
 
 
-def opening(arc: Arc, said: Sequence[str], seed: int = 0) -> Reply:
+def opening(arc: Arc, said: Sequence[str]) -> Reply:
     """The customer's first line; in a call that is on, one that asks whether anyone is there."""
-    speaker = _Speaker(arc, start(arc.front), said, seed)
-    first = [] if said else [said_in(arc.front.opening, arc.language), arc.lines("problem")]
+    speaker = _Speaker(arc, start(arc.front), said)
+    first = [] if said else [arc.said(arc.front.opening), arc.lines("problem")]
     return Reply(speaker.line_of(first or [arc.lines("silence")]))
 
 
-def reply(arc: Arc, turns: Sequence[str], said: Sequence[str], seed: int = 0) -> Reply:
+def reply(arc: Arc, turns: Sequence[str], said: Sequence[str]) -> Reply:
     """The answer to the last of the trainee's turns, given everything said so far on both sides."""
     before = fold(arc.front, turns[:-1])
     state = step(arc.front, before, turns[-1])
-    speaker = _Speaker(arc, state, said, seed)
+    speaker = _Speaker(arc, state, said)
     if not state.ending:
         return Reply(speaker.answer(turns[-1]))
     if before.ending:
         return Reply(speaker.line_of([arc.afterwards]))
-    return Reply(speaker.line_of([said_in(state.ending.say, arc.language)]), state.ending.name)
+    return Reply(speaker.line_of([arc.said(state.ending.say)]), state.ending.name)
 
 
 class _Speaker:
-    """Picks lines: as they are ordered in the file (or shuffled by a seed), none twice while others are left."""
+    """Picks lines in the order of the arc, none twice while others are left."""
 
-    def __init__(self, arc: Arc, state: ArcState, said: Sequence[str], seed: int) -> None:
+    def __init__(self, arc: Arc, state: ArcState, said: Sequence[str]) -> None:
         self.arc = arc
         self.state = state
         self.said = said
-        self.seed = seed
 
     def answer(self, text: str) -> str:
         """The answer to a turn that ends nothing."""
@@ -77,19 +75,17 @@ class _Speaker:
 
     def _always(self) -> Iterator[Sequence[str]]:
         """What can be said at any time: the lines of this mood, first the persona's own, then of the moods nearest."""
-        language, mood = self.arc.language, self.state.mood
+        mood = self.state.mood
         own, common = (
             sorted(phases, key=lambda phase: abs(sum(phase.mood) / 2 - mood))
             for phases in (self.arc.front.phases, self.arc.phases)
         )
         current = [self.state.phase] if self.state.phase else []
-        yield from (said_in(phase.say, language) for phase in (*current, *common[:1]))
+        yield from (self.arc.said(phase.say) for phase in (*current, *common[:1]))
         yield self.arc.lines("still_here")
-        yield from (said_in(phase.say, language) for phase in (*own[:2], *common[:2]))
+        yield from (self.arc.said(phase.say) for phase in (*own[:2], *common[:2]))
 
     def _fresh(self, pool: Sequence[str]) -> str | None:
-        if self.seed:
-            pool = random.Random(f"{self.seed} {pool}").sample(pool, len(pool))
         return next((line for line in pool if self._last_time(line) < 0), None)
 
     def _last_time(self, line: str) -> int:
@@ -132,7 +128,7 @@ class _Speaker:
         return [line for line in asked if line]
 
     def _fact(self, name: str) -> tuple[str, ...]:
-        return said_in(self.arc.front.facts[name].say, self.arc.language)
+        return self.arc.said(self.arc.front.facts[name].say)
 
     def _shortly(self, name: str) -> str:
         return min(self._fact(name), key=len, default="")
@@ -183,6 +179,6 @@ class _Speaker:
                 if cue.change > 0 and not met.get(name) and not any(met.get(other) for other in cue.unless or ())
             ]
             for name in missing:
-                if ask := self._fresh(said_in(front.cues[name].ask, self.arc.language)):
+                if ask := self._fresh(self.arc.said(front.cues[name].ask)):
                     return ask
         return None

@@ -104,7 +104,8 @@ class Dispatcher:
         self._accepted.pop(job, None)  # not sooner: `finish` waits for what is in either
         metrics.CALLS.inc()
         metrics.active(spec)
-        connection.open(JobSettings(accepted.name.user, accepted.reload, rooms, self._store.settings.record))
+        settings = self._store.settings
+        connection.open(JobSettings(accepted.name.user, accepted.reload, rooms, settings.record, settings.seed))
         unsubscribe = self._store.subscribe(accepted.choices, connection.send)
         emit = fan_out(metrics.count, self._emit, room=accepted.room, user=accepted.name.user)
         over = False

@@ -55,7 +55,14 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
             screen.show_went_dead()  # at once: LiveKit ends this job a second later
             call.hang_up("lost")
 
-        call = Call(edits(), emit, audio=True, answer_timeout=rooms.answer_timeout, reload=worker.settings.reload)
+        call = Call(
+            edits(),
+            emit,
+            audio=True,
+            answer_timeout=rooms.answer_timeout,
+            reload=worker.settings.reload,
+            seed=worker.settings.seed,
+        )
         trainee = Trainee(context, call, rooms, emit, recording.attach)
         ended = Ended(reason="error")
         try:

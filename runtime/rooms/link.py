@@ -39,12 +39,13 @@ _BROKEN = (asyncio.IncompleteReadError, OSError, ValueError, RecursionError)
 @dataclass(frozen=True, slots=True)
 class JobSettings:
     """What a job gets before its first spec: the trainee's user id (from the room's name), whether edits reach the
-    call, how rooms are served, and what is kept of the call."""
+    call, how rooms are served, what is kept of the call, and what chooses among lines that mean the same."""
 
     user: str
     reload: ReloadMode
     rooms: Rooms
     record: Record
+    seed: int | None = None
 
 
 class JobConnection(Protocol):

@@ -18,7 +18,7 @@ from .names import PREFIX, RoomName
 METADATA_LIMIT = 4096
 """Characters of job metadata that are looked at."""
 
-CHOOSABLE = ("persona", "language", "voice")
+CHOOSABLE = ("persona", "language", "voice", "difficulty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Route:
 def route(room: RoomName, metadata: str, routing: Routing, default_persona: str) -> Route:
     """Which persona answers in a room, and how.
 
-    Job metadata (`{"persona": …, "language": …, "voice": …, "reload": …}`) wins over `routing.scenarios`, and that over
-    the personas' own `scenarios`, where an exact id wins over a pattern.
+    Job metadata (`{"persona": …, "language": …, "voice": …, "difficulty": …, "reload": …}`) wins over
+    `routing.scenarios`, and that over the personas' own `scenarios`, where an exact id wins over a pattern.
     """
     asked, warnings = _asked(metadata)
     reload = ReloadMode(asked.pop("reload")) if "reload" in asked else None

@@ -5,6 +5,7 @@ Everything in the front matter is optional, so prose alone is a persona.
 
 from __future__ import annotations
 
+import random
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from .fields import Lines, Mood, MoodChange, MoodRange, Names, Seconds, Text
+from .fields import Factor, Lines, Mood, MoodChange, MoodRange, Names, Seconds, Text
 from .sections import Section
 
 
@@ -143,11 +144,31 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
+class Difficulty:
+    """How hard a persona is to win over; what is None is as an option of the group `difficulty` says, or as written.
+
+    `mood` and `demand` are points added to the mood that the call starts in, and to the one that a content ending asks
+    for; `gains` and `losses` multiply what calms and what angers; `patience` the seconds of clocks and of limits. Such
+    an ending waits for the cues of `owed` too, and not for those of `waived`.
+    """
+
+    __pydantic_config__ = _STRICT
+    mood: MoodChange | None = None
+    gains: Factor | None = None
+    losses: Factor | None = None
+    patience: Factor | None = None
+    demand: MoodChange | None = None
+    owed: Names = ()
+    waived: Names = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """What code must know of a persona. `language`, `voice` and `model` name options of those groups; `not_for_model`
-    names headings of the prose that the model is not given; from a score (0-100) of `pass_mark` on a call passes.
-    `neutral` are lines of a trainee's that are no cue, however near they come to one. `named_cues` are a language's:
-    common cues that count in the calls of a persona that lists them, and in no other."""
+    """What code must know of a persona. `language`, `voice`, `model` and `difficulty` name options of those groups;
+    `levels` says what an option of `difficulty` means for this persona; `not_for_model` names headings of the prose
+    that the model is not given; from a score (0-100) of `pass_mark` on a call passes. `neutral` are lines of a
+    trainee's that are no cue, however near they come to one. `named_cues` are a language's: common cues that count in
+    the calls of a persona that lists them, and in no other."""
 
     __pydantic_config__ = _STRICT
     name: Text | None = None
@@ -155,6 +176,8 @@ class FrontMatter:
     language: Text | None = None
     voice: Text | None = None
     model: Text | None = None
+    difficulty: Text | None = None
+    levels: dict[str, Difficulty] = field(default_factory=dict)
     not_for_model: Names = ()
     opening: Lines = field(default_factory=dict)
     mood: Mood = 20
@@ -186,7 +209,8 @@ class Arc:
 
     `front` is the persona's front matter, completed by her prose and by what any customer says in `language` (a base
     tag). The rest is for a scripted customer: `topics` from the prose, and of any customer `phases` (lines for each
-    mood, once her own are used up) and `afterwards` (lines for a trainee who goes on after the end).
+    mood, once her own are used up) and `afterwards` (lines for a trainee who goes on after the end). `seed` says in
+    which order lines are said that mean the same: 0 as they are written, any other number in an order of its own.
     """
 
     front: FrontMatter
@@ -194,11 +218,19 @@ class Arc:
     topics: tuple[Topic, ...] = ()
     phases: tuple[Phase, ...] = ()
     afterwards: tuple[str, ...] = ()
+    seed: int = 0
+
+    def said(self, lines: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """The texts for the call's language, in the order of the seed."""
+        texts = said_in(lines, self.language)
+        if not self.seed or len(texts) < 2:
+            return texts
+        return tuple(random.Random(f"{self.seed} {texts}").sample(texts, len(texts)))
 
     def lines(self, name: str) -> tuple[str, ...]:
         """What the persona says for a cue of this name."""
         cue = self.front.cues.get(name)
-        return said_in(cue.say, self.language) if cue else ()
+        return self.said(cue.say) if cue else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .persona import said_in
 from .sections import without
 from .session_spec import SessionSpec
 
@@ -12,7 +11,7 @@ def instructions(spec: SessionSpec) -> str:
     it), then the language's part, then the runtime's."""
     prose = without(spec.persona.prose, spec.persona.front.not_for_model)
     parts = [prose, spec.language.instructions]
-    if opening := said_in(spec.persona.front.opening, spec.language.base):
+    if opening := spec.arc.said(spec.persona.front.opening):
         parts.append(f"You called, so you speak first. Your opening line is:\n{opening[0]}")
     else:
         parts.append("You called, so you speak first: say in a sentence or two why you are calling.")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field
 
 from ..events import Change
 from ..redaction import SECRET_TEXT, note_secret, says_secret
-from .persona import Arc, FrontMatter, Persona
+from .persona import Arc, Difficulty, FrontMatter, Persona
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -123,7 +123,8 @@ class SecondModel:
 @dataclass(frozen=True, slots=True)
 class SessionSpec:
     """All that a call is made from. `listening` finds cues in what the trainee meant, beside the phrases; `arc` follows
-    from persona and language; `choices` are the options taken, by group; `revision` is a hash of the content."""
+    from persona, language and difficulty; `choices` are the options taken, by group; `revision` is a hash of the
+    content."""
 
     model: Model
     voice: Voice
@@ -131,12 +132,17 @@ class SessionSpec:
     language: Language
     vad: Vad
     listening: SecondModel
+    difficulty: Difficulty
     arc: Arc
     choices: dict[str, str]
     revision: str
 
     def __hash__(self) -> int:
         return hash(self.revision)
+
+    def seeded(self, seed: int) -> SessionSpec:
+        """The same spec, whose lines are said in the order of this seed."""
+        return replace(self, arc=replace(self.arc, seed=seed))
 
     @property
     def parts(self) -> dict[str, Part | None]:

@@ -209,6 +209,7 @@ class Settings:
     lines: Lines = Lines.PLAIN
     personas_dir: str = "personas"
     reload: ReloadMode = ReloadMode.LIVE
+    seed: Annotated[int, Field(ge=0)] | None = None
     draft: str | None = None
     folder: str | None = None
     user: Annotated[str | None, BeforeValidator(_name)] = None

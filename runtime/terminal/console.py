@@ -42,7 +42,7 @@ async def _call(spec: SessionSpec, store: SpecStore, shown: View | JsonLines) ->
     store.subscribe({}, edits.put_nowait)
     recording = Recording(settings.record, settings.user or "", lambda event: emit(event))
     emit = fan_out(recording.take, shown.show)
-    call = Call(_each(edits, recording.adopt), emit, audio=audio, reload=settings.reload)
+    call = Call(_each(edits, recording.adopt), emit, audio=audio, reload=settings.reload, seed=settings.seed)
     if shown.out:
         shown.out.when_lost(lambda: call.hang_up("output_lost"))
     with _interrupts(call):

@@ -69,9 +69,9 @@ async def specs(spec: SessionSpec) -> AsyncIterator[Edit]:
     yield Edit(spec)
 
 
-async def talk(lines: list[str], emit: Callable[[Event], None], *options: str) -> Ended:
+async def talk(lines: list[str], emit: Callable[[Event], None], *options: str, seed: int | None = 0) -> Ended:
     """A typed call: each line once the persona has answered the one before."""
-    call = Call(specs(compose(["model.llm.options.pace=0", *options])), emit, audio=False)
+    call = Call(specs(compose(["model.llm.options.pace=0", *options])), emit, audio=False, seed=seed)
 
     async def trainee() -> None:
         await call.opened()
@@ -345,3 +345,20 @@ async def test_a_key_that_a_provider_repeats_is_in_no_event(monkeypatch: pytest.
             assert not [event for event in line.events if key in to_json(event)]
     record = logging.LogRecord("openai", logging.ERROR, "", 0, "refused %s", (key,), None)
     assert Formatter("%(message)s").format(record) == "refused (OPENAI_API_KEY)"
+
+
+async def test_a_call_says_what_its_seed_chooses() -> None:
+    """The same seed says the same again; without one each call draws its own, and tells it."""
+    lines = ["hello", "ok", "please hold", "calm down", "please hold", "ok"]
+
+    async def said(seed: int | None) -> tuple[int, list[str]]:
+        events: list[Event] = []
+        await talk(lines, events.append, seed=seed)
+        started = next(event for event in events if isinstance(event, Started))
+        return started.seed, [event.text for event in events if isinstance(event, Said)]
+
+    drawn, first = await said(None)
+    assert await said(drawn) == (drawn, first)
+    seed, other = await said(drawn + 1)
+    assert seed == drawn + 1
+    assert other != first

@@ -175,9 +175,9 @@ async def test_every_groups_file_reaches_the_call(project: Path, environment: di
         receipt = await run.receipt()
         assert [change["field"] for change in receipt["changes"]] == ["language.instructions"]
         assert receipt["how"] == "in place"
-        replaced(project / "conf/model/offline.yaml", "seed: 0", "seed: 7")
+        replaced(project / "conf/model/offline.yaml", "pace: 0.015", "pace: 0.01")
         receipt = await run.receipt()
-        assert (receipt["how"], receipt["changes"][0]["new"]) == ("in place", "7")
+        assert (receipt["how"], receipt["changes"][0]["new"]) == ("in place", "0.01")
         replaced(project / "conf/vad/silero.yaml", "0.4", "0.6")
         assert (await run.receipt())["how"] == "unchanged"  # a typed call has no use for it
         replaced(project / "conf/config.yaml", "grace: 10", "grace: 11")

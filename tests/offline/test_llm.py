@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -101,12 +102,13 @@ def persona(text: str) -> Persona:
 def converse(arc: Arc, turns: Sequence[str], seed: int = 0) -> tuple[list[str], str | None]:
     """What the customer says: the opening and an answer to each turn; and the ending, where there is one."""
     history = llm.ChatContext.empty()
-    said = [next_line(arc, history, seed).text]
+    arc = replace(arc, seed=seed)
+    said = [next_line(arc, history).text]
     ending = None
     history.add_message(role="assistant", content=said[0])
     for turn in turns:
         history.add_message(role="user", content=turn)
-        answer = next_line(arc, history, seed)
+        answer = next_line(arc, history)
         history.add_message(role="assistant", content=answer.text)
         said.append(answer.text)
         ending = ending or answer.ending
