@@ -18,7 +18,7 @@ ARC = Arc(
             "refund": Cue(hear={"": ("refund",)}, mood=20),
             "hold": Cue(hear={"": ("hold",)}, mood=-10),
             "tiny": Cue(hear={"": ("tiny",)}, mood=-1),
-            "greeting": Cue(hear={"": ("hello",)}),
+            "greeting": Cue(hear={"": ("hello",)}, mood=0),
         },
         timers=(Timer(after=20, mood=-10), Timer(silence=10)),
         endings=(
