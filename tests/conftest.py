@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,30 @@ def plain_environment(guard: Path, home: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def command(guard: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """`COMMAND` at a fifth of what it costs, for tests that are not about the process itself; where forks or what
+    follows their ends is not as on Linux, the real one."""
+    if sys.platform != "linux":
+        yield COMMAND
+        return
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path is short
+        path = str(Path(folder) / "socket")
+        program = str(ROOT / "tests/fork_server.py")
+        server = subprocess.Popen(
+            [sys.executable, *WARNINGS, program, "--serve", path],
+            env=plain_environment(guard, tmp_path_factory.mktemp("home")),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        with server:
+            assert server.stdout and server.stdout.readline() == b"ready\n"
+            yield [sys.executable, "-S", program, path]
+            assert server.stdin
+            server.stdin.close()
+
+
 @pytest.fixture
 def environment(guard: Path, tmp_path: Path) -> dict[str, str]:
     """An environment without keys, homes and settings of whoever runs the tests."""
@@ -127,14 +152,14 @@ def here(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(environment: dict[str, str], here: Path) -> Run:
-    """The real command."""
+def run(command: list[str], environment: dict[str, str], here: Path) -> Run:
+    """Runs `command`."""
 
     def run(
         *arguments: str, stdin: str | bytes = "", env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> Result:
         done = subprocess.run(
-            [*COMMAND, *arguments],
+            [*command, *arguments],
             input=stdin if isinstance(stdin, bytes) else stdin.encode(),
             capture_output=True,
             env={**environment, **(env or {})},

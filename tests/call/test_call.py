@@ -41,7 +41,7 @@ from runtime.events import (
 from runtime.redaction import Formatter
 from runtime.spec.prompt import instructions
 from runtime.spec.session_spec import Edit, SessionSpec
-from tests.conftest import COMMAND, ROOT
+from tests.conftest import ROOT
 from tests.held import Skip, held
 from tests.loopback import Close, Conversation, Refuse, Server, Stall, ToolCall
 from tests.loopback import openai_http as loopback_http
@@ -260,12 +260,12 @@ async def test_lines_say_which_turn_they_are_or_answer() -> None:
     assert [event.turn for event in events if isinstance(event, Said)] == [0, 1, 2]
 
 
-async def command(
-    server: Server, environment: dict[str, str], *arguments: str, stdin: str = ""
+async def run_typed(
+    server: Server, command: list[str], environment: dict[str, str], *arguments: str, stdin: str = ""
 ) -> tuple[int, str, str]:
     env = environment | server.environment  # type: ignore[attr-defined]
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, *arguments, stdin=-1, stdout=-1, stderr=-1, env=env, cwd=env["HOME"]
+        *command, *arguments, stdin=-1, stdout=-1, stderr=-1, env=env, cwd=env["HOME"]
     )
     async with asyncio.timeout(50):
         out, err = await process.communicate(stdin.encode())
@@ -277,10 +277,10 @@ def echo(conversation: Conversation, heard: str) -> str:
     return f"reply to {heard[-9:]}"
 
 
-async def test_gemini_is_told_what_the_spec_says(environment: dict[str, str]) -> None:
+async def test_gemini_is_told_what_the_spec_says(command: list[str], environment: dict[str, str]) -> None:
     """Prompt, model, voice, temperature, affective dialog and transcription, as the Axtra Console's own agent sets."""
     async with GeminiServer(reply=echo) as server:
-        code, out, err = await command(server, environment, "model=gemini_realtime", stdin="good morning\n")
+        code, out, err = await run_typed(server, command, environment, "model=gemini_realtime", stdin="good morning\n")
         assert (code, err) == (0, "")
         assert "You: good morning" in out
         assert "reply to d morning" in out or "reply to  morning" in out
@@ -297,20 +297,20 @@ async def test_gemini_is_told_what_the_spec_says(environment: dict[str, str]) ->
         assert "inputAudioTranscription" in setup
 
 
-async def test_openai_realtime_is_told_what_the_spec_says(environment: dict[str, str]) -> None:
+async def test_openai_realtime_is_told_what_the_spec_says(command: list[str], environment: dict[str, str]) -> None:
     """Prompt and voice reach the one socket, and a typed turn is answered."""
     async with OpenAIRealtimeServer(reply=echo) as server:
-        code, out, err = await command(server, environment, "model=openai_realtime", stdin="good morning\n")
+        code, out, err = await run_typed(server, command, environment, "model=openai_realtime", stdin="good morning\n")
         assert (code, err) == (0, "")
         assert "reply to" in out
         assert server.connections[0].instruction.startswith(instructions(compose(["model=openai_realtime"])))
         assert server.connections[0].voice == "marin"
 
 
-async def test_a_pipeline_is_told_what_the_spec_says(environment: dict[str, str]) -> None:
+async def test_a_pipeline_is_told_what_the_spec_says(command: list[str], environment: dict[str, str]) -> None:
     """A typed call asks the LLM alone, with the prompt as its system message."""
     async with OpenAIHTTPServer(reply=echo) as server:
-        code, out, err = await command(server, environment, "model=openai_pipeline", stdin="good morning\n")
+        code, out, err = await run_typed(server, command, environment, "model=openai_pipeline", stdin="good morning\n")
         assert (code, err) == (0, "")
         assert "reply to" in out
         chat = server.chats[0]
@@ -321,10 +321,12 @@ async def test_a_pipeline_is_told_what_the_spec_says(environment: dict[str, str]
 @pytest.mark.parametrize(
     "server", [GeminiServer(on_connect=[Refuse(401)]), GeminiServer(on_turn=[Close(1007)])], ids=["401", "1007"]
 )
-async def test_a_call_that_fails_says_so_and_exits_with_1(server: GeminiServer, environment: dict[str, str]) -> None:
+async def test_a_call_that_fails_says_so_and_exits_with_1(
+    server: GeminiServer, command: list[str], environment: dict[str, str]
+) -> None:
     """What a provider will not take ends the call with a readable line and its own exit code, without a traceback."""
     async with server:
-        code, out, err = await command(server, environment, "model=gemini_realtime", stdin="hello\n")
+        code, out, err = await run_typed(server, command, environment, "model=gemini_realtime", stdin="hello\n")
     assert code == 1
     assert "! RealtimeModel (google)" in out
     assert "Call ended: error" in out

@@ -3,12 +3,12 @@
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
@@ -451,10 +451,10 @@ def test_an_address_is_shown_without_what_may_be_secret() -> None:
     assert address("http://[::1]:80/") == "http://[::1]:80"
 
 
-def test_the_report_fits_a_narrow_terminal(environment: dict[str, str], here: Path) -> None:
+def test_the_report_fits_a_narrow_terminal(command: list[str], environment: dict[str, str], here: Path) -> None:
     """At 80 columns of a real terminal no line is longer, and each row still begins with its mark."""
     done = subprocess.run(
-        ["script", "-qec", f"stty cols 80 && {sys.executable} -m runtime mode=doctor", "/dev/null"],
+        ["script", "-qec", f"stty cols 80 && {shlex.join(command)} mode=doctor", "/dev/null"],
         env=environment | {"TERM": "xterm"},
         cwd=here,
         capture_output=True,

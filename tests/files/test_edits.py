@@ -5,13 +5,13 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import COMMAND, ROOT
+from tests.conftest import ROOT
 
 Json = dict[str, Any]
 
@@ -55,20 +55,29 @@ class Running:
         return await self.next("reload")
 
 
-@asynccontextmanager
-async def running(project: Path, environment: dict[str, str], *options: str) -> AsyncIterator[Running]:
+Start = Callable[..., AbstractAsyncContextManager[Running]]
+
+
+@pytest.fixture
+def running(project: Path, command: list[str], environment: dict[str, str]) -> Start:
+    """Starts the command in the project, in a call that has been opened."""
     env = environment | {"PYTHONPATH": os.pathsep.join([environment["PYTHONPATH"].split(os.pathsep)[0], str(project)])}
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND, "lines=json", "model.llm.options.pace=0", *options, stdin=-1, stdout=-1, env=env, cwd=project
-    )
-    run = Running(process)
-    await run.next("said")
-    try:
-        yield run
-    finally:
-        assert process.stdin
-        process.stdin.close()
-        await process.wait()
+
+    @asynccontextmanager
+    async def running(*options: str) -> AsyncIterator[Running]:
+        process = await asyncio.create_subprocess_exec(
+            *command, "lines=json", "model.llm.options.pace=0", *options, stdin=-1, stdout=-1, env=env, cwd=project
+        )
+        run = Running(process)
+        await run.next("said")
+        try:
+            yield run
+        finally:
+            assert process.stdin
+            process.stdin.close()
+            await process.wait()
+
+    return running
 
 
 def replaced(file: Path, old: str, new: str) -> None:
@@ -80,9 +89,9 @@ def replaced(file: Path, old: str, new: str) -> None:
     beside.rename(file)
 
 
-async def test_her_next_reply_obeys_the_file(project: Path, environment: dict[str, str]) -> None:
+async def test_her_next_reply_obeys_the_file(project: Path, running: Start) -> None:
     """An edit of the persona is in the next answer; the line is marked with how long after the save it began."""
-    async with running(project, environment) as run:
+    async with running() as run:
         replaced(project / "personas/sarah_thompson.md", "CUST-2847", "CUST-1111")
         receipt = await run.receipt()
         assert (receipt["how"], receipt["files"]) == ("in place", ["personas/sarah_thompson.md"])
@@ -123,12 +132,12 @@ BAD: dict[Callable[[Path], Any], str] = {
     ("spoil", "reason"), BAD.items(), ids=["yaml", "half", "utf8", "voice", "empty", "rule", "gone"]
 )
 async def test_a_bad_edit_is_rejected_and_the_next_good_one_applies(
-    spoil: Callable[[Path], Any], reason: str, project: Path, environment: dict[str, str]
+    spoil: Callable[[Path], Any], reason: str, project: Path, running: Start
 ) -> None:
     """The call keeps its last good spec and says why; the file put right takes effect."""
     file = project / "personas/sarah_thompson.md"
     good = file.read_text()
-    async with running(project, environment) as run:
+    async with running() as run:
         spoil(file)
         receipt = await run.receipt()
         assert receipt["how"] == "rejected"
@@ -139,12 +148,12 @@ async def test_a_bad_edit_is_rejected_and_the_next_good_one_applies(
 
 
 async def test_a_pipe_in_the_place_of_the_persona_is_a_bad_edit_and_nothing_waits_for_it(
-    project: Path, environment: dict[str, str]
+    project: Path, running: Start
 ) -> None:
     """`mkfifo` over the file: a receipt says so, the call goes on, and the file that comes back applies."""
     file = project / "personas" / "sarah_thompson.md"
     text = file.read_text()
-    async with running(project, environment) as run:
+    async with running() as run:
         beside = file.with_suffix(".tmp")
         os.mkfifo(beside)
         beside.rename(file)
@@ -156,9 +165,9 @@ async def test_a_pipe_in_the_place_of_the_persona_is_a_bad_edit_and_nothing_wait
         assert (await run.receipt())["how"] != "rejected"
 
 
-async def test_what_came_from_the_command_line_stays(project: Path, environment: dict[str, str]) -> None:
+async def test_what_came_from_the_command_line_stays(project: Path, running: Start) -> None:
     """An edit of conf/ changes what the files say, and never what was typed."""
-    async with running(project, environment, "language=en", "language.instructions=Whisper.") as run:
+    async with running("language=en", "language.instructions=Whisper.") as run:
         replaced(project / "conf/language/en.yaml", "Speak English only", "Shout")
         assert (await run.receipt())["how"] == "unchanged"
         replaced(project / "conf/config.yaml", "language: en", "language: th")
@@ -168,9 +177,9 @@ async def test_what_came_from_the_command_line_stays(project: Path, environment:
         assert [(change["field"], change["new"]) for change in receipt["changes"]] == [("language.name", "British")]
 
 
-async def test_every_groups_file_reaches_the_call(project: Path, environment: dict[str, str]) -> None:
+async def test_every_groups_file_reaches_the_call(project: Path, running: Start) -> None:
     """Language, model, VAD and the program's own settings: each edit has a receipt that says what became of it."""
-    async with running(project, environment) as run:
+    async with running() as run:
         replaced(project / "conf/language/en.yaml", "Speak English only", "Speak slowly")
         receipt = await run.receipt()
         assert [change["field"] for change in receipt["changes"]] == ["language.instructions"]
@@ -191,10 +200,10 @@ async def test_every_groups_file_reaches_the_call(project: Path, environment: di
         assert "rooms.grace" in receipt["reason"]
 
 
-async def test_what_any_customer_says_reaches_the_call(project: Path, environment: dict[str, str]) -> None:
+async def test_what_any_customer_says_reaches_the_call(project: Path, running: Start) -> None:
     """The file that a language names as its customer is watched; the receipt names the phrase, and she says it."""
     (project / "personas/sarah_thompson.md").write_text("# Persona: Sarah\nHer parcel is lost.")
-    async with running(project, environment) as run:
+    async with running() as run:
         replaced(
             project / "conf/language/en.customer.md", "Excuse me? I'm a paying customer", "Beg pardon? I am a customer"
         )
@@ -204,28 +213,26 @@ async def test_what_any_customer_says_reaches_the_call(project: Path, environmen
         assert (await run.ask("You idiot.")).startswith("Beg pardon?")
 
 
-async def test_a_persona_may_change_its_mind_about_the_language(project: Path, environment: dict[str, str]) -> None:
+async def test_a_persona_may_change_its_mind_about_the_language(project: Path, running: Start) -> None:
     """A choice in the front matter takes its options with it, in the call that is on."""
-    async with running(project, environment) as run:
+    async with running() as run:
         replaced(project / "personas/sarah_thompson.md", "---\nname: Sarah", "---\nlanguage: th\nname: Sarah")
         receipt = await run.receipt()
         assert ("language", "en", "th") in [(c["field"], c["old"], c["new"]) for c in receipt["changes"]]
         assert "ค่ะ" in await run.ask("สวัสดีค่ะ")
 
 
-async def test_an_exam_keeps_the_spec_that_it_began_with(project: Path, environment: dict[str, str]) -> None:
+async def test_an_exam_keeps_the_spec_that_it_began_with(project: Path, running: Start) -> None:
     """reload=frozen: the receipt says so, and the answer is the old one."""
-    async with running(project, environment, "reload=frozen") as run:
+    async with running("reload=frozen") as run:
         replaced(project / "personas/sarah_thompson.md", "CUST-2847", "CUST-1111")
         assert (await run.receipt())["how"] == "frozen"
         assert "CUST-2847" in await run.ask("What is your account number?")
 
 
-async def test_another_personas_file_and_the_same_bytes_change_nothing(
-    project: Path, environment: dict[str, str]
-) -> None:
+async def test_another_personas_file_and_the_same_bytes_change_nothing(project: Path, running: Start) -> None:
     """Each is an edit, and its receipt says unchanged."""
-    async with running(project, environment) as run:
+    async with running() as run:
         (project / "personas/bob.md").write_text("# Persona: Bob\nHi.")
         assert (await run.receipt())["how"] == "unchanged"
         file = project / "personas/sarah_thompson.md"

@@ -57,11 +57,11 @@ class Terminal:
 
 
 @contextmanager
-def terminal(environment: dict[str, str], cwd: Path, *arguments: str) -> Iterator[Terminal]:
+def terminal(command: list[str], environment: dict[str, str], cwd: Path, *arguments: str) -> Iterator[Terminal]:
     keyboard, inside = pty.openpty()
     termios.tcsetwinsize(inside, (40, 100))
     process = subprocess.Popen(
-        [*COMMAND, *arguments],
+        [*command, *arguments],
         stdin=inside,
         stdout=inside,
         stderr=inside,
@@ -92,7 +92,7 @@ def prompted(text: str) -> bool:
 
 def test_a_typed_call_on_a_terminal(environment: dict[str, str], here: Path) -> None:
     """She speaks first; what is typed shows as it is typed, then stands above the answer; /end closes the call."""
-    with terminal(environment, here) as screen:
+    with terminal(COMMAND, environment, here) as screen:
         screen.until(lambda text: "Sarah Thompson: connecting …" in text)
         opened = screen.until(prompted)
         assert "connecting" not in opened
@@ -111,19 +111,19 @@ def test_a_typed_call_on_a_terminal(environment: dict[str, str], here: Path) -> 
 @pytest.mark.parametrize("keys", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
 def test_keys_that_end_things_end_the_call(keys: str, environment: dict[str, str], here: Path) -> None:
     """Ctrl-C and Ctrl-D hang up, with a summary and no traceback."""
-    with terminal(environment, here) as screen:
+    with terminal(COMMAND, environment, here) as screen:
         screen.until(prompted)
         screen.press(keys)
         assert "Traceback" not in screen.until(lambda text: "Call ended: trainee_left" in text)
         assert screen.wait() == 0
 
 
-def test_thai_is_typed_and_answered(environment: dict[str, str], here: Path) -> None:
+def test_thai_is_typed_and_answered(command: list[str], environment: dict[str, str], here: Path) -> None:
     """Thai letters with their marks are echoed, deleted and answered like any other.
 
     Read as written: the emulator of these tests draws no mark that stands on a letter.
     """
-    with terminal(environment, here, "language=th") as screen:
+    with terminal(command, environment, here, "language=th") as screen:
         screen.until(lambda text: "\n>" in text and "Sarah Thompson (angry)" in text)
         screen.press("ขอเลขบัญชีหน่อยค่ะะ\x7f\r")
         screen.until(lambda _: b"CUST-2847" in screen.written)
@@ -132,17 +132,19 @@ def test_thai_is_typed_and_answered(environment: dict[str, str], here: Path) -> 
         assert screen.wait() == 0
 
 
-def test_a_line_typed_before_the_call_is_ready_is_kept(environment: dict[str, str], here: Path) -> None:
+def test_a_line_typed_before_the_call_is_ready_is_kept(
+    command: list[str], environment: dict[str, str], here: Path
+) -> None:
     """What is typed while the program still starts is a turn once it has."""
-    with terminal(environment, here) as screen:
+    with terminal(command, environment, here) as screen:
         screen.press("what is your account number?\r/end\r")
         screen.until(lambda text: "You: what is your account number?" in text and "Call ended: trainee_left" in text)
         assert screen.wait() == 0
 
 
-def test_a_terminal_that_can_only_print(environment: dict[str, str], here: Path) -> None:
+def test_a_terminal_that_can_only_print(command: list[str], environment: dict[str, str], here: Path) -> None:
     """With TERM=dumb lines are typed and printed; /end ends the program though the terminal could still be read."""
-    with terminal(environment | {"TERM": "dumb"}, here) as screen:
+    with terminal(command, environment | {"TERM": "dumb"}, here) as screen:
         screen.until(lambda text: "Sarah Thompson: connecting" in text)
         screen.press("what is your account number?\n")
         screen.until(lambda text: "CUST-2847" in text)
@@ -183,9 +185,11 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_the_call_goes_on(run: R
     assert "Call ended: trainee_left. 1 turn" in done.out
 
 
-def test_a_pipe_that_stays_open_does_not_hold_the_program(environment: dict[str, str], here: Path) -> None:
+def test_a_pipe_that_stays_open_does_not_hold_the_program(
+    command: list[str], environment: dict[str, str], here: Path
+) -> None:
     """/end ends the program while whoever writes to its input goes on."""
-    process = subprocess.Popen(COMMAND, stdin=-1, stdout=-1, stderr=-1, env=environment, cwd=here)
+    process = subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, env=environment, cwd=here)
     assert process.stdin and process.stdout and process.stderr
     process.stdin.write(b"hello\n/end\n")
     process.stdin.flush()
@@ -199,22 +203,24 @@ def test_a_pipe_that_stays_open_does_not_hold_the_program(environment: dict[str,
 @pytest.mark.parametrize(
     ("stdin", "turns"), [("<&-", 0), ("< /dev/null", 0), ("< lines", 2), ("< fifo & cat lines > fifo; wait $!", 2)]
 )
-def test_whatever_input_is(stdin: str, turns: int, environment: dict[str, str], here: Path) -> None:
+def test_whatever_input_is(stdin: str, turns: int, command: list[str], environment: dict[str, str], here: Path) -> None:
     """Closed, nothing, a file, a named pipe: the call is held with the lines that there are."""
     (here / "lines").write_text("hello\nwhat is your account number?")
     os.mkfifo(here / "fifo")
-    done = shell(f"{' '.join(map(repr, COMMAND))} {stdin}", environment, here)
+    done = shell(f"{' '.join(map(repr, command))} {stdin}", environment, here)
     assert (done.returncode, done.stderr) == (0, b"")
     assert f"Call ended: trainee_left. {turns} turns" in done.stdout.decode()
 
 
 @pytest.mark.parametrize(("encoding", "thai"), [("cp874", "สวัสดีค่ะ"), ("latin-1", "?????????")])
-def test_no_line_is_lost_to_an_encoding(encoding: str, thai: str, environment: dict[str, str], here: Path) -> None:
+def test_no_line_is_lost_to_an_encoding(
+    encoding: str, thai: str, command: list[str], environment: dict[str, str], here: Path
+) -> None:
     """What the output's encoding lacks is replaced, and that is said once; every line is there."""
     env = environment | {"PYTHONIOENCODING": encoding}
     spoken = f"{thai} x\n{thai} ♥\n".encode(encoding, "replace")
-    command = [*COMMAND, "language=th", "record=off"]
-    done = subprocess.run(command, input=spoken, env=env, cwd=here, capture_output=True, timeout=60)
+    arguments = [*command, "language=th", "record=off"]
+    done = subprocess.run(arguments, input=spoken, env=env, cwd=here, capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
     shown = done.stdout.decode(encoding).splitlines()
     assert "voice bright_female" in shown[1]
@@ -224,11 +230,11 @@ def test_no_line_is_lost_to_an_encoding(encoding: str, thai: str, environment: d
 
 
 @pytest.mark.parametrize("mode", ["console", "prompt"])
-def test_a_full_disk_is_one_line(mode: str, environment: dict[str, str], here: Path) -> None:
+def test_a_full_disk_is_one_line(mode: str, command: list[str], environment: dict[str, str], here: Path) -> None:
     """What cannot be written ends the program with one line and exit code 1; a call is hung up."""
     with open("/dev/full", "wb") as full:
-        command = [*COMMAND, f"mode={mode}"]
-        process = subprocess.Popen(command, stdin=-1, stdout=full, stderr=-1, env=environment, cwd=here)
+        arguments = [*command, f"mode={mode}"]
+        process = subprocess.Popen(arguments, stdin=-1, stdout=full, stderr=-1, env=environment, cwd=here)
     assert process.stdin and process.stderr
     assert process.wait(timeout=DEADLINE) == 1
     assert process.stderr.read() == b"error: standard output: No space left on device\n"
@@ -236,9 +242,9 @@ def test_a_full_disk_is_one_line(mode: str, environment: dict[str, str], here: P
     process.stderr.close()
 
 
-def test_a_closed_output_is_one_line(environment: dict[str, str], here: Path) -> None:
+def test_a_closed_output_is_one_line(command: list[str], environment: dict[str, str], here: Path) -> None:
     """A call that nobody could see is not begun."""
-    done = shell(f"{' '.join(map(repr, COMMAND))} >&-", environment, here)
+    done = shell(f"{' '.join(map(repr, command))} >&-", environment, here)
     assert done.returncode == 2
     assert done.stderr.startswith(b"error: standard output is closed") and done.stderr.count(b"\n") == 1
 

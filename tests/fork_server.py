@@ -1,0 +1,205 @@
+"""The command as a fork of a process that has imported its libraries, in place of a process that imports them anew.
+
+Most of what a run of the command costs is the import of Hydra, LiveKit and the providers' libraries. Here a server
+imports them once, and nothing of `runtime`. Each run is a fork of it, which is given the arguments, environment,
+working folder, umask, ignored signals and open files of its caller and then runs the same `python -m runtime`. What a
+fork cannot show is for the real command: which modules a start imports, a group of processes, a controlling terminal,
+a namespace.
+
+    python tests/fork_server.py --serve SOCKET         serves forks until its standard input ends; prints a line first
+    python -S tests/fork_server.py SOCKET ARGUMENTS…   runs the command in a fork, as if it were this process
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import marshal
+import os
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import Any
+
+LIBRARIES = """
+    hydra hydra._internal.hydra hydra._internal.core_plugins.bash_completion
+    hydra._internal.core_plugins.basic_launcher hydra._internal.core_plugins.basic_sweeper
+    hydra._internal.core_plugins.importlib_resources_config_source omegaconf yaml dotenv tomllib rich.live rich.table
+    watchfiles sqlalchemy.dialects.sqlite sqlalchemy.dialects.postgresql av jinja2 prometheus_client
+    livekit.rtc livekit.api livekit.agents livekit.agents.evals livekit.plugins.google livekit.plugins.openai
+""".split()
+"""What the command imports in its modes, but for what is its own."""
+REQUEST = 1 << 20
+"""Bytes that a caller's arguments and environment may take."""
+FORWARDED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
+
+
+def run(path: str, arguments: list[str]) -> None:
+    """Runs the command in a fork with all that is this process's, and ends as the fork ends."""
+    pid = 0
+    early: list[int] = []
+
+    def forward(number: int, _: FrameType | None) -> None:
+        if pid:
+            os.kill(pid, number)
+        else:
+            early.append(number)
+
+    ignored = [int(number) for number in FORWARDED if signal.getsignal(number) is signal.SIG_IGN]
+    for number in FORWARDED - set(ignored):
+        signal.signal(number, forward)
+    umask = os.umask(0)
+    streams = [stream and (stream.encoding, stream.errors) for stream in (sys.stdin, sys.stdout, sys.stderr)]
+    leads = os.getsid(0) == os.getpid()
+    request = marshal.dumps([arguments, dict(os.environ), umask, ignored, leads, streams])
+    files = [os.open(".", os.O_RDONLY), *(fd for fd, stream in enumerate(streams) if stream)]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, REQUEST)
+        server.connect(path)
+        socket.send_fds(server, [request], files)
+        answer = marshal.loads(server.recv(REQUEST))
+        if isinstance(answer, str):
+            sys.exit(answer)
+        pid = answer
+        for fd in files:  # the fork alone holds them from now on: their other ends see when it closes them
+            os.close(fd)
+        for missed in early:
+            os.kill(pid, missed)
+        code = marshal.loads(server.recv(REQUEST))
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def serve(path: str) -> None:
+    """Forks for each caller, and tells it the fork's number and how that ended. Returns in each fork; the server itself
+    ends here."""
+    import gc
+    import importlib
+    from selectors import EVENT_READ, DefaultSelector
+
+    own = os.environ["PYTHONPATH"].split(os.pathsep)
+    del sys.path[0]  # the folder of this file is none of the command's
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy would start a thread, which forks lack
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    assert len(os.listdir("/proc/self/task")) == 1, "a library has started a thread, which forks lack"
+    gc.collect()
+    gc.freeze()
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listening.bind(path)
+    listening.listen()
+    selector = DefaultSelector()
+    selector.register(0, EVENT_READ)
+    selector.register(listening, EVENT_READ)
+    running: dict[int, socket.socket] = {}
+    """The caller of each fork."""
+    print("ready", flush=True)
+    while True:
+        for key, _ in selector.select():
+            if key.fileobj == 0:
+                for pid in running:
+                    os.kill(pid, signal.SIGKILL)
+                os._exit(0)
+            elif key.fileobj is listening:
+                caller, _ = listening.accept()
+                request, fds, _, _ = socket.recv_fds(caller, REQUEST, 4)
+                wanted: list[Any] = marshal.loads(request)
+                if refused := _refused(wanted[1], own):
+                    _tell(caller, refused)
+                elif pid := os.fork():
+                    _tell(caller, pid)
+                    running[pid] = caller
+                    selector.register(caller, EVENT_READ, pid)
+                    selector.register(os.pidfd_open(pid), EVENT_READ, pid)
+                else:
+                    selector.close()
+                    for held in (listening, caller, *running.values()):
+                        held.close()
+                    _become(own, fds, *wanted)
+                    return
+                for fd in fds:
+                    os.close(fd)
+            elif key.fileobj is running.get(key.data):  # the caller was killed: its fork goes with it
+                selector.unregister(key.fileobj)
+                os.kill(key.data, signal.SIGKILL)
+            else:  # a fork has ended
+                selector.unregister(key.fileobj)
+                os.close(key.fd)
+                with running.pop(key.data) as caller:
+                    if caller in selector.get_map():
+                        selector.unregister(caller)
+                    _, status = os.waitpid(key.data, 0)
+                    _tell(caller, os.waitstatus_to_exitcode(status))
+
+
+def _tell(caller: socket.socket, answer: int | str) -> None:
+    with contextlib.suppress(BrokenPipeError):  # it was killed
+        caller.send(marshal.dumps(answer))
+
+
+def _refused(environment: dict[str, str], own: list[str]) -> str:
+    """What a new interpreter would take from the environment and a fork cannot, where that is not what the server has
+    taken."""
+    followed = ("PYTHONPATH", "PYTHONIOENCODING")
+    for name in sorted({*environment, *os.environ}):
+        taken = name.startswith("PYTHON") or name in ("LANG", "LC_ALL", "LC_CTYPE")
+        if taken and name not in followed and environment.get(name) != os.environ.get(name):
+            return f"{name}={environment.get(name, '')}: this needs the real command"
+    for folder in environment["PYTHONPATH"].split(os.pathsep):
+        if folder not in own and os.path.exists(os.path.join(folder, "sitecustomize.py")):
+            return f"{folder}/sitecustomize.py: this needs the real command"
+    return ""
+
+
+def _become(
+    own: list[str],
+    fds: list[int],
+    arguments: list[str],
+    environment: dict[str, str],
+    umask: int,
+    ignored: list[int],
+    leads: bool,
+    streams: list[tuple[str, str] | None],
+) -> None:
+    """Makes this fork the process of its caller."""
+    import time
+
+    if leads:
+        os.setsid()
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+    folder, *given = fds
+    os.fchdir(folder)
+    os.close(folder)
+    os.umask(umask)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    sys.argv[1:] = arguments
+    sys.path[: len(own)] = [os.getcwd(), *environment["PYTHONPATH"].split(os.pathsep)]
+    for fd, (name, stream) in enumerate(zip(("stdin", "stdout", "stderr"), streams, strict=True)):
+        opened = None
+        if stream is None:
+            os.close(fd)
+        else:
+            os.dup2(given[0], fd)
+            os.close(given.pop(0))
+            encoding, errors = stream
+            binary = open(fd, "wb" if fd else "rb", closefd=False)  # noqa: SIM115 it is open to the end
+            lines = fd == 2 or (fd == 1 and os.isatty(fd))
+            opened = io.TextIOWrapper(binary, encoding, errors, line_buffering=lines)
+        setattr(sys, name, opened)
+        setattr(sys, f"__{name}__", opened)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--serve":
+        import runpy
+
+        serve(sys.argv[2])
+        runpy.run_module("runtime", run_name="__main__", alter_sys=True)
+    else:
+        run(sys.argv[1], sys.argv[2:])
