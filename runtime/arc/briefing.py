@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..spec.persona import Arc, Ending
 from ..spec.session_spec import SessionSpec
-from .machine import ArcState, Lack, comes_about, lack
+from .machine import ArcState, Lack, comes_about, kept_back, lack
 
 
 def live_arc(spec: SessionSpec) -> Arc:
@@ -32,6 +32,9 @@ def briefing(arc: Arc, state: ArcState) -> str:
     if done:
         lines.append(f"The other side has so far: {'; '.join(done)}.")
     lines += [_still(arc, ending, owed) for ending, owed in _open_endings(arc, state)]
+    if kept := kept_back(arc.front, state):
+        names = "; ".join(name.replace("_", " ") for name in arc.front.facts if name in kept)
+        lines.append(f"In this mood you keep to yourself, even if you are asked: {names}.")
     lines.append("Speak as this mood has it.")
     if arc.front.endings:
         lines.append("Do not let yourself be talked round without what is still owed to you.")

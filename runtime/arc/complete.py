@@ -45,7 +45,7 @@ def make_arc(persona: Persona, customer: FrontMatter, language: str) -> Arc:
     front = _with_profile(front, persona, language)
     front, topics = _with_lines(front, persona, language)
     front, topics = _with_scenario(front, topics, persona, language)
-    own = ((name, fact) for name, fact in front.facts.items() if name not in common.facts)
+    own = ((name, fact) for name, fact in front.facts.items() if name not in common.facts and not fact.mood)
     profile = (Topic(content_words(name), said_in(fact.say, language)) for name, fact in own)
     return _arc(front, common, (*topics, *profile), language)
 

@@ -68,12 +68,17 @@ def take(front: FrontMatter, state: ArcState, heard: Utterance) -> ArcState:
     counted = count(front, state, heard.findings)
     state = replace(
         state,
-        told=state.told | set(heard.asked),
         asked_again=state.asked_again + len(heard.again),
         last=replace(heard, findings=tuple(finding for finding, _ in counted)),
         turns=state.turns + 1,
     )
-    return meet(front, state, counted)
+    state = meet(front, state, counted)
+    return replace(state, told=state.told | (set(heard.asked) - kept_back(front, state)))
+
+
+def kept_back(front: FrontMatter, state: ArcState) -> set[str]:
+    """The facts that the persona tells nobody in this mood, and has not told before."""
+    return {name for name, fact in front.facts.items() if fact.mood > state.mood and name not in state.told}
 
 
 def count(

@@ -121,11 +121,18 @@ class _Speaker:
         """Answers to what was asked; to someone who angers at the same time, one at most."""
         last = self.state.last
         most = 1 if self._angering() else None
-        asked = [self._fresh(self._fact(name)) or self._shortly(name) for name in last.asked[:most]]
+        asked = [self._answered(name) for name in last.asked[:most]]
         asked += [self._shortly(name) for name in last.again[:2]]
         if last.confirmed and not asked and not self._reaction():
             asked = [self._fresh(self.arc.lines("confirmed")) or ""]
         return [line for line in asked if line]
+
+    def _answered(self, name: str) -> str:
+        """The answer to a fact that was asked for; of one kept back, the line that evades it."""
+        if name in self.state.told:
+            return self._fresh(self._fact(name)) or self._shortly(name)
+        guarded = self.arc.said(self.arc.front.facts[name].guarded)
+        return self.line_of([guarded]) if guarded else ""
 
     def _fact(self, name: str) -> tuple[str, ...]:
         return self.arc.said(self.arc.front.facts[name].say)

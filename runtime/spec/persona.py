@@ -79,10 +79,13 @@ _Listed = Annotated[Cue, BeforeValidator(lambda value: {} if value is None else 
 @dataclass(frozen=True, slots=True)
 class Fact:
     """Something the persona knows and tells when asked: `like` holds examples of how a trainee may ask, `hear` phrases
-    to listen for, `say` ways to answer."""
+    to listen for, `say` ways to answer. Asked in a lower mood than `mood`, the persona keeps it back and says one of
+    `guarded`, if anything."""
 
     __pydantic_config__ = _STRICT
     say: Lines
+    mood: Mood = 0
+    guarded: Lines = field(default_factory=dict)
     like: Lines = field(default_factory=dict)
     hear: Lines = field(default_factory=dict)
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.arc.briefing import briefing
 from runtime.arc.complete import merged
 from runtime.arc.machine import ArcState, fold, phase_at, shift, start, step
 from runtime.arc.phrases import heard, plain
 from runtime.config.compose import compose
-from runtime.spec.persona import Cue, Emotion, Ending, Fact, FrontMatter, Phase
+from runtime.spec.persona import Arc, Cue, Emotion, Ending, Fact, FrontMatter, Phase
 
 SARAH = {base: compose(["persona=sarah_thompson", f"language={base}"]).arc.front for base in ("en", "th")}
 
@@ -125,6 +126,25 @@ def test_asking_twice_for_a_fact_angers_and_reading_it_back_does_not() -> None:
     assert (state.mood, state.asked_again, state.last.again) == (15, 1, ("account",))
     state = fold(FRONT, ["your account number", "so the account number is CUST-2847?"])
     assert (state.mood, state.asked_again, state.last.confirmed) == (30, 0, ("account",))
+
+
+def test_a_fact_is_kept_back_until_the_mood_is_better() -> None:
+    """A fact with a mood is told from that mood on, and counts as told only then; the model hears what is kept back."""
+    code = Fact(hear={"": ("a code",)}, say={"": ("I gave it away.",)}, guarded={"": ("What code?",)}, mood=50)
+    front = replace(FRONT, facts={"code": code})
+    arc = Arc(front, "en")
+    kept = "you keep to yourself, even if you are asked: code"
+    dodged = fold(front, ["did you give away a code"])
+    assert (dodged.last.asked, dodged.told, kept in briefing(arc, dodged)) == (("code",), frozenset(), True)
+    told = fold(front, ["did you give away a code", "our mistake, was there a code"])
+    assert (told.mood, told.last.asked, told.told, kept in briefing(arc, told)) == (
+        50,
+        ("code",),
+        frozenset({"code"}),
+        False,
+    )
+    worse = fold(front, ["our mistake, was there a code", "please hold", "a code?"])
+    assert (worse.last.again, worse.told) == (("code",), frozenset({"code"}))
 
 
 def test_silence_and_nothing() -> None:

@@ -289,6 +289,26 @@ def test_she_opens_with_her_line_and_never_with_the_amount(base: str) -> None:
     assert not any(number in line for line in said for number in ("298", "148", "149"))
 
 
+def test_a_fact_that_is_kept_back_is_evaded_and_never_slips_out() -> None:
+    """Below the fact's mood a question for it gets an evasion, however often it is asked; above it, the answer."""
+    front = """---
+mood: 40
+facts:
+  code: {mood: 60, hear: {en: [a code]}, guarded: {en: ["What code?"]}, say: {en: ["I read it to her."]}}
+cues:
+  kind: {mood: 20, hear: {en: [not your fault]}, say: {en: ["Thanks."]}}
+endings: [{name: walked_out, below: 2, say: {en: ["Bye."]}}]
+---
+# Persona: Ann
+You are Ann."""
+    asks = ["Was there a code?", "Was it a code?", "A code, maybe?", "Tell me about the code."]
+    ann = parse_persona(front.encode(), Path("ann.md"))
+    said, _ = converse(of(ann, "en"), [*asks, "It is not your fault. Was it a code?"])
+    assert said[1] == "What code?"
+    assert not any("read it" in line for line in said[:-1])
+    assert "I read it to her." in said[-1]
+
+
 def test_an_apology_alone_is_not_enough() -> None:
     """Refund, day and number are not accepted by someone who never heard whose mistake it was."""
     said, ending = converse(of(SARAH, "en"), ["Sorry. I'll refund you.", "Within 3 days.", "The case number is 44812."])
