@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..spec.persona import Arc, Ending
+from ..spec.persona import Arc, Ending, worded_in
 from ..spec.session_spec import SessionSpec
 from .machine import ArcState, Lack, comes_about, kept_back, lack
 
@@ -25,7 +25,7 @@ def is_briefed(spec: SessionSpec) -> bool:
 def briefing(arc: Arc, state: ArcState) -> str:
     """Where the call stands, for the model that writes the persona's next line: mood, phase, what the trainee has done,
     and what each ending still waits for."""
-    phase = f", phase: {state.phase.name}" if state.phase else ""
+    phase = f", phase: {worded_in(state.phase.name, arc.language)}" if state.phase else ""
     lines = [f"[Where the call stands, for you alone] Your mood is {state.mood} of 100 ({state.emotion.value}){phase}."]
     known = arc.front.cues  # an edit may have taken away one that was met
     done = [_means(arc, name) for name in state.met if name in known and known[name].change]
@@ -67,4 +67,5 @@ def _still(arc: Arc, ending: Ending, owed: Lack) -> str:
 def _means(arc: Arc, name: str) -> str:
     """What a cue stands for, in the words of the persona's file."""
     cue = arc.front.cues.get(name)
-    return f"{name.replace('_', ' ')} ({cue.means})" if cue and cue.means else name.replace("_", " ")
+    means = worded_in(cue.means, arc.language) if cue else ""
+    return name.replace("_", " ") + (f" ({means})" if means else "")

@@ -9,7 +9,20 @@ from functools import lru_cache
 from itertools import islice
 from math import copysign
 
-from ..spec.persona import Arc, Cue, Difficulty, Emotion, Ending, Fact, FrontMatter, Persona, Phase, Topic, said_in
+from ..spec.persona import (
+    Arc,
+    Cue,
+    Difficulty,
+    Emotion,
+    Ending,
+    Fact,
+    FrontMatter,
+    Persona,
+    Phase,
+    Topic,
+    said_in,
+    worded_in,
+)
 from . import prose
 from .machine import comes_about
 from .phrases import heard_any, phrase_pattern, plain
@@ -101,7 +114,7 @@ def _taken_over(own: Cue, common: Cue | None) -> Cue:
     if common is None:
         return replace(own, mood=own.change)
     return Cue(
-        means=own.means or common.means,
+        means=own.means if "" in own.means else {**common.means, **own.means},
         like=_lines(own.like, common.like),
         hear=_lines(own.hear, common.hear),
         on=common.on if own.on is None else own.on,
@@ -299,7 +312,7 @@ def _on_condition(
                 facts[name] = replace(fact, say={**fact.say, base: (line.text,)})
                 return
     for name, cue in cues.items():
-        if (cue.means and content_words(cue.means) & about) or heard_any(cue.hear, plain(condition)):
+        if content_words(worded_in(cue.means, base)) & about or heard_any(cue.hear, plain(condition)):
             lines = said_in(cue.say, base)
             if line.text not in lines:
                 cues[name] = replace(cue, say={**cue.say, base: (line.text, *lines)})
@@ -331,7 +344,7 @@ def _phased(front: FrontMatter, own: list[tuple[str, tuple[str, ...]]], base: st
     emotions = [Emotion.ANGRY, Emotion.FRUSTRATED, Emotion.NEUTRAL, Emotion.SATISFIED]
     phases = tuple(
         Phase(
-            name=title,
+            name={base: title},
             mood=(round(k * share), round((k + 1) * share) - (k + 1 < len(ordered))),
             emotion=emotions[k * len(emotions) // len(ordered)],
             say={base: lines},

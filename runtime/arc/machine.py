@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from ..events import ClockFired, CueFound, EndingReached, Event, MoodMoved, PhaseMoved
-from ..spec.persona import Arc, Cue, Emotion, Ending, FrontMatter, Phase, Timer
+from ..spec.persona import Arc, Cue, Emotion, Ending, FrontMatter, Phase, Timer, worded_in
 from .listener import Finding, Utterance, deeds, listen
 
 
@@ -234,9 +234,9 @@ class ArcMachine:
         awaited |= {name for objective in front.objectives for name in (*objective.met, *objective.ruled_out)}
         awaited |= {timer.unless for timer in front.timers if timer.unless}
         return {
-            name: cue.means
+            name: means
             for name, cue in front.cues.items()
-            if cue.means.strip()
+            if (means := worded_in(cue.means, self.arc.language))
             and not cue.on
             and (cue.change or name in awaited)
             and name not in before
@@ -354,7 +354,8 @@ class ArcMachine:
                 at=self._now, before=old.mood, after=state.mood, emotion=emotion, why=why, turn=state.turns
             )
             told.append(moved)
-        before, after = (phase.name if phase else "" for phase in (old.phase, state.phase))
+        phases = (old.phase, state.phase)
+        before, after = (worded_in(phase.name, self.arc.language) if phase else "" for phase in phases)
         if before != after:
             told.append(PhaseMoved(at=self._now, before=before, after=after))
         if state.ending and not old.ending:

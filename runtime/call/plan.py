@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..events import Change, How
+from ..spec.persona import worded_in
 from ..spec.prompt import instructions
 from ..spec.session_spec import SessionSpec
 from .build import PLACES, SPOKEN, inputs
@@ -252,12 +253,18 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _leaves(f"{name}.{key}", inner)
+            yield from _leaves(f"{name}.{key}" if key else name, inner)
     elif isinstance(value, (list, tuple)) and any(is_dataclass(inner) or isinstance(inner, dict) for inner in value):
         for i, inner in enumerate(value):
-            yield from _leaves(f"{name}.{getattr(inner, 'name', i)}", inner)
+            yield from _leaves(f"{name}.{_name(inner) or i}", inner)
     elif value not in (None, "", [], ()):
         yield name, value
+
+
+def _name(value: Any) -> str:
+    """What an entry of a list is called, where it has a name."""
+    name = getattr(value, "name", "")
+    return worded_in(name, "en") if isinstance(name, dict) else name
 
 
 def _shown(old: Any, new: Any) -> tuple[str, str]:

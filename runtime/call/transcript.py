@@ -20,6 +20,7 @@ from livekit.agents.voice import (
 
 from ..arc.machine import ArcState
 from ..events import Emit, Heard, Interim, Said
+from ..spec.persona import worded_in
 from ..spec.session_spec import Edit, SessionSpec
 from .arc_driver import ArcDriver
 from .listener import ModelListener
@@ -149,7 +150,7 @@ class Transcript:
                 revision=speech.revision,
                 emotion=self._arc.state.emotion.value,
                 mood=state.mood,
-                phase=state.phase.name if state.phase else "",
+                phase=worded_in(state.phase.name, self._spec.language.base) if state.phase else "",
                 told="" if told is None else "told" if told else "not told",
                 interrupted=item.interrupted,
                 since_save_ms=speech.since_save_ms,

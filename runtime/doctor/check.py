@@ -25,7 +25,7 @@ from ..config.yaml_file import Node, line_of, read_bytes, shown
 from ..errors import NotOffered, SpecError, suggest
 from ..redaction import clean
 from ..rooms.routing import check_claims
-from ..spec.persona import Persona, Phase, is_name
+from ..spec.persona import Persona, Phase, is_name, worded_in
 from ..spec.settings import Routing
 from ..spec.trainee import Trainee
 from ..terminal.view import table
@@ -189,7 +189,7 @@ def _uneven(phases: Sequence[Phase], reading: Reading, file: Path) -> Iterator[s
 
     for i, phase in enumerate(phases):
         if phase.mood[0] > phase.mood[1]:
-            yield at(i, f"mood {phase.mood[0]}-{phase.mood[1]} of {shown(phase.name)} runs backwards")
+            yield at(i, f"mood {phase.mood[0]}-{phase.mood[1]} of {shown(worded_in(phase.name, 'en'))} runs backwards")
     order = sorted((i for i, p in enumerate(phases) if p.mood[0] <= p.mood[1]), key=lambda i: phases[i].mood)
     if not order:
         return

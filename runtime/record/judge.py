@@ -11,9 +11,9 @@ from livekit.agents.llm import LLM
 from livekit.agents.types import APIConnectOptions
 
 from ..call.submission import submitted
-from ..spec.persona import FrontMatter, Objective
+from ..spec.persona import FrontMatter, Objective, worded_in
 from .call_log import CallLog, Line
-from .score import Quote, Result, Verdict
+from .score import Quote, Result, Verdict, meaning
 
 logger = logging.getLogger(__name__)
 
@@ -56,17 +56,19 @@ _SCHEMA: dict[str, Any] = {
 }
 
 
-async def judge(log: CallLog, persona: FrontMatter, llm: LLM[Any]) -> Mapping[str, Verdict]:
-    """A verdict for each objective of the persona on a call, but for those where the model failed or answered with
-    something else: they are missing."""
+async def judge(log: CallLog, persona: FrontMatter, language: str, llm: LLM[Any]) -> Mapping[str, Verdict]:
+    """A verdict for each objective of the persona on a call, by its name in the call's language (a base tag), but for
+    those where the model failed or answered with something else: they are missing."""
     said = "\n".join(f"{_who(line)}: {' '.join(line.event.text.split())}" for line in log.lines)
     verdicts: dict[str, Verdict] = {}
 
     async def one(objective: Objective) -> None:
+        name = worded_in(objective.name, language)
         try:
-            verdicts[objective.name] = await _verdict(said, objective, persona, llm)
+            material = f"{_described(objective, persona, language)}\n\nThe call:\n{said}"
+            verdicts[name] = read_verdict(await submitted(llm, INSTRUCTIONS, material, _SCHEMA, ATTEMPT))
         except Exception as error:  # LiveKit, plugins and their libraries have many
-            logger.warning("the judge failed on %s: %s", objective.name, error)
+            logger.warning("the judge failed on %s: %s", name, error)
 
     try:
         async with asyncio.timeout(JUDGE_SECONDS), asyncio.TaskGroup() as tasks:
@@ -81,18 +83,13 @@ def _who(line: Line) -> str:
     return f"TRAINEE, turn {line.event.turn}" if line.speaker == "operator" else "CUSTOMER"
 
 
-async def _verdict(said: str, objective: Objective, persona: FrontMatter, llm: LLM[Any]) -> Verdict:
-    material = f"{_described(objective, persona)}\n\nThe call:\n{said}"
-    return read_verdict(await submitted(llm, INSTRUCTIONS, material, _SCHEMA, ATTEMPT))
-
-
-def _described(objective: Objective, persona: FrontMatter) -> str:
+def _described(objective: Objective, persona: FrontMatter, language: str) -> str:
     """An objective as the judge is told it: its name, and what the persona's file says of it."""
 
     def meanings(names: tuple[str, ...]) -> str:
-        return "; ".join(persona.cues[name].means or name if name in persona.cues else name for name in names)
+        return "; ".join(meaning(persona, name, language) for name in names)
 
-    lines = [f"Objective: {objective.name}"]
+    lines = [f"Objective: {worded_in(objective.name, language)}"]
     if objective.met:
         lines.append(f"Met, for example, when the trainee: {meanings(objective.met)}")
     if objective.ruled_out:

@@ -26,9 +26,9 @@ from ..events import (
     Said,
     ToolCalled,
 )
-from ..spec.persona import FrontMatter
+from ..spec.persona import FrontMatter, worded_in
 from .call_log import CallLog, Line
-from .score import Result, Scorecard, how_found
+from .score import Quote, Result, Scorecard, how_found, meaning, sentence_of
 from .texts import clock, texts_in
 
 HERE = Path(__file__).parent
@@ -146,6 +146,7 @@ class Page:
     ) -> None:
         self.log, self.card, self.persona, self.choices = log, card, persona, choices
         self.words = texts_in(language)
+        self.call_language = language
         self.language = language if language in ("en", "th") else "en"
         self.name = card.persona
         self.user = log.user or self.words["somebody"]
@@ -153,10 +154,19 @@ class Page:
         self.length = max(log.length, 1.0)
         self.numbers = {id(line): number for number, line in enumerate(log.lines)}
 
+    def worded(self, wording: Mapping[str, str]) -> str:
+        """A text of the persona's file in the call's language."""
+        return worded_in(wording, self.call_language)
+
     def say(self, text: str, **values: object) -> str:
         """A text of the report's language, with these in it."""
         blocker = next((one.name for one in self.card.missed if one.blocker), "")
         return self.words[text].format(**{"name": self.name, "user": self.user, "blocker": blocker} | values)
+
+    def marked(self, quote: Quote) -> Iterable[tuple[str, bool]]:
+        """A quote in pieces, and whether each is what made the cue."""
+        before, words, after = quote.text.partition(quote.words) if quote.words else (quote.text, "", "")
+        return ((text, text is words) for text in (before, words, after) if text)
 
     @property
     def verdict(self) -> str:
@@ -169,6 +179,8 @@ class Page:
         name = self.card.ending
         if name == "cut_off":
             return self.say("cut")
+        if meant := next((ending.means for ending in self.persona.endings if ending.name == name), None):
+            return self.worded(meant)
         return self.say(name) if name in self.words else name.replace("_", " ")
 
     @property
@@ -182,15 +194,14 @@ class Page:
         for cue in sorted(costly, key=lambda cue: cue.mood):
             line = self.log.turns.get(cue.turn)
             at = line.at if line else self.log.second(cue)
-            words = cue.words or (line.event.text if line else "")
+            words = sentence_of(line.event.text, cue.words) if line else cue.words
             told.append((self.say("worst", at=clock(at), words=words, means=self._means(cue), mood=cue.mood), at))
         first = {at: text for text, at in reversed(told)}  # of one moment the first
         unique = [(text, at) for text, at in told if at is None or first[at] == text]
         return unique[:ADVICE]
 
     def _means(self, cue: CueFound) -> str:
-        known = self.persona.cues.get(cue.name)
-        return (known.means if known else "") or cue.name
+        return meaning(self.persona, cue.name, self.call_language)
 
     @property
     def sum(self) -> tuple[str, int, int]:

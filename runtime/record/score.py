@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from ..arc.quotes import is_verbatim
 from ..events import CueFound, Found, Said
-from ..spec.persona import Emotion, FrontMatter, Objective, said_in
+from ..spec.persona import Emotion, FrontMatter, Objective, said_in, worded_in
 from .call_log import CallLog, Line
 from .texts import clock, texts_in
 
@@ -26,6 +26,8 @@ CALM = (Emotion.NEUTRAL, Emotion.SATISFIED, Emotion.HAPPY)
 APOLOGIES = ("apology", "ownership")
 """The cues of any customer by which a trainee says sorry."""
 _THAI = re.compile("[\u0e00-\u0e7f]")
+_SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"”’)]*(?=\s)|\n|$)", re.DOTALL)
+"""Thai ends no sentence with a sign: there it is the whole turn."""
 
 
 class Result(StrEnum):
@@ -38,11 +40,13 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The trainee's own words: `turn` counts from 1, `at` is the second of the call at which that turn began."""
+    """The trainee's own sentence: `turn` counts from 1, `at` is the second of the call at which that turn began,
+    `words` what of the text made a cue."""
 
     turn: int
     text: str
     at: float = 0.0
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ def score(
     judged = tuple(
         _by_cues(objective, log, persona, language)
         if verdicts is None
-        else _by_judge(objective, log, verdicts.get(objective.name), judge, language)
+        else _by_judge(objective, log, verdicts.get(worded_in(objective.name, language)), judge, language)
         for objective in persona.objectives
     )
     total = sum(judged.weight for judged in judged)
@@ -208,27 +212,32 @@ def _by_cues(objective: Objective, log: CallLog, persona: FrontMatter, language:
     against = _found(log, objective.ruled_out)
     in_favour = _found(log, objective.met)
     if against:
-        return _judged(objective, Result.NOT_MET, against, log, _told_of(objective, against[0], log, persona, language))
+        return _judged(
+            objective, Result.NOT_MET, against, log, language, _told_of(objective, against[0], log, persona, language)
+        )
     if in_favour:
-        return _judged(objective, Result.MET, in_favour, log)
+        return _judged(objective, Result.MET, in_favour, log, language)
     if objective.met:
-        return _judged(objective, Result.NOT_MET, [], log, _told_missing(objective, persona, language))
+        return _judged(objective, Result.NOT_MET, [], log, language, _told_missing(objective, persona, language))
     if not objective.ruled_out:
-        return _judged(objective, Result.UNCLEAR, [], log)
-    return _judged(objective, Result.MET if log.turns else Result.NOT_MET, [], log)
+        return _judged(objective, Result.UNCLEAR, [], log, language)
+    return _judged(objective, Result.MET if log.turns else Result.NOT_MET, [], log, language)
 
 
 def _found(log: CallLog, names: Sequence[str]) -> list[CueFound]:
     return [cue for cue in log.of(CueFound) if cue.name in names]
 
 
-def _judged(objective: Objective, result: Result, cues: Sequence[CueFound], log: CallLog, told: str = "") -> Judged:
+def _judged(
+    objective: Objective, result: Result, cues: Sequence[CueFound], log: CallLog, language: str, told: str = ""
+) -> Judged:
     evidence = []
     for cue in cues:
         if line := log.turns.get(cue.turn):
-            evidence.append(Quote(cue.turn, cue.words or line.event.text, round(line.at, 1)))
+            sentence = sentence_of(line.event.text, cue.words)
+            evidence.append(Quote(cue.turn, sentence, round(line.at, 1), cue.words))
     return Judged(
-        name=objective.name,
+        name=worded_in(objective.name, language),
         weight=objective.weight,
         blocker=objective.blocker,
         result=result,
@@ -236,6 +245,12 @@ def _judged(objective: Objective, result: Result, cues: Sequence[CueFound], log:
         by="; ".join(dict.fromkeys(how_found(cue) for cue in cues)),
         told=told,
     )
+
+
+def sentence_of(text: str, words: str) -> str:
+    """The sentence of a turn in which these words stand; the whole turn where they stand in none, or in several."""
+    sentences = (sentence.strip() for sentence in _SENTENCE.findall(text))
+    return next((sentence for sentence in sentences if words and words in sentence), text.strip())
 
 
 def how_found(cue: CueFound) -> str:
@@ -248,23 +263,30 @@ def how_found(cue: CueFound) -> str:
 def _told_of(objective: Objective, cue: CueFound, log: CallLog, persona: FrontMatter, language: str) -> str:
     """The sentence for an objective that something said has ruled out."""
     line = log.turns.get(cue.turn)
-    words = cue.words or (line.event.text if line else "")
-    means = persona.cues[cue.name].means if cue.name in persona.cues else ""
+    words = sentence_of(line.event.text, cue.words) if line else cue.words
     at = clock(line.at if line else log.second(cue))
-    return texts_in(language)["ruled_out"].format(at=at, words=words, objective=objective.name, means=means or cue.name)
+    name, means = worded_in(objective.name, language), meaning(persona, cue.name, language)
+    return texts_in(language)["ruled_out"].format(at=at, words=words, objective=name, means=means)
 
 
 def _told_missing(objective: Objective, persona: FrontMatter, language: str) -> str:
     """The sentence for an objective that nothing met: the persona's own, else what was to be heard."""
     if own := said_in(objective.missed, language):
         return own[0]
-    meant = [persona.cues[name].means or name for name in objective.met if name in persona.cues]
-    return texts_in(language)["missing"].format(objective=objective.name, means=" / ".join(meant or objective.met))
+    means = " / ".join(meaning(persona, name, language) for name in objective.met)
+    return texts_in(language)["missing"].format(objective=worded_in(objective.name, language), means=means)
+
+
+def meaning(persona: FrontMatter, cue: str, language: str) -> str:
+    """What a cue stands for, in the words of the persona's file; its name where the file says nothing."""
+    known = persona.cues.get(cue)
+    return (worded_in(known.means, language) if known else "") or cue.replace("_", " ")
 
 
 def _by_judge(objective: Objective, log: CallLog, verdict: Verdict | None, judge: str, language: str) -> Judged:
     """An objective by a judge's verdict, which is void where a quote is not the trainee's own words."""
-    unclear = Judged(objective.name, objective.weight, objective.blocker, Result.UNCLEAR, by=judge)
+    name = worded_in(objective.name, language)
+    unclear = Judged(name, objective.weight, objective.blocker, Result.UNCLEAR, by=judge)
     if verdict is None:
         return replace(unclear, reason=texts_in(language)["no_verdict"])
     evidence = [verbatim(quote, log) for quote in verdict.quotes]
@@ -272,7 +294,7 @@ def _by_judge(objective: Objective, log: CallLog, verdict: Verdict | None, judge
     if len(quotes) < len(evidence) or (verdict.result is Result.MET and not quotes):
         return replace(unclear, reason=texts_in(language)["void"])
     own = said_in(objective.missed, language)
-    told = (own[0] if own else verdict.reason or objective.name) if verdict.result is Result.NOT_MET else ""
+    told = (own[0] if own else verdict.reason or name) if verdict.result is Result.NOT_MET else ""
     return replace(unclear, result=verdict.result, evidence=quotes, reason=verdict.reason, told=told)
 
 

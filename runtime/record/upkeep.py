@@ -132,7 +132,7 @@ async def score_again(folder: Path, persona: FrontMatter | None = None, llm: LLM
         before = score(kept.log, kept.front, kept.language)
     front = persona or kept.front
     kept = replace(kept, front=front, log=listened(kept.log, front, kept.language))
-    verdicts = await judge(kept.log, front, llm) if llm else None
+    verdicts = await judge(kept.log, front, kept.language, llm) if llm else None
     card = score(kept.log, front, kept.language, verdicts, llm.model if llm else "")
     write_private(folder / SCORECARD, to_json(card))
     render(folder, kept, card)

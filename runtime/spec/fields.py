@@ -14,6 +14,15 @@ def _lines(value: object) -> object:
     return {language: (texts,) if isinstance(texts, str) else texts for language, texts in by_language.items()}
 
 
+def _wording(value: object) -> object:
+    """One text, or one per language → {language or "": text}; nothing where it is empty."""
+    if isinstance(value, str):
+        return {"": value} if value else {}
+    if isinstance(value, dict) or value is None:
+        return value
+    raise ValueError(f"{value!r}: should be a text, or one per language; a number goes in quotes")
+
+
 def _seconds(value: object) -> object:
     """10, "10s" or "2m" → seconds."""
     found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|m)?", value.strip()) if isinstance(value, str) else None
@@ -33,6 +42,8 @@ def _names(value: object) -> object:
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 Lines = Annotated[dict[str, tuple[Text, ...]], BeforeValidator(_lines)]
 """Texts by base language tag; "" holds those that serve every language."""
+Wording = Annotated[dict[str, Text], BeforeValidator(_wording)]
+"""One text by base language tag; "" is the one that serves every language."""
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_seconds)]
 Mood = Annotated[int, Field(ge=0, le=100)]

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from .fields import Factor, Lines, Mood, MoodChange, MoodRange, Names, Seconds, Text
+from .fields import Factor, Lines, Mood, MoodChange, MoodRange, Names, Seconds, Text, Wording
 from .sections import Section
 
 
@@ -36,11 +36,18 @@ class Emotion(StrEnum):
 
 
 _STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=False)
+Name = Annotated[Wording, Field(min_length=1)]
+"""What a trainee reads of something, in one text or one per language."""
 
 
 def said_in(lines: Mapping[str, tuple[str, ...]], language: str) -> tuple[str, ...]:
     """The texts for a language (its base tag, such as "th"): its own, else those for every language, else any."""
     return lines.get(language) or lines.get("") or next(iter(lines.values()), ())
+
+
+def worded_in(wording: Mapping[str, str], language: str) -> str:
+    """The wording for a language (its base tag): its own, else that for every language, else English, else any."""
+    return wording.get(language) or wording.get("") or wording.get("en") or next(iter(wording.values()), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class Cue:
     """
 
     __pydantic_config__ = _STRICT
-    means: str = ""
+    means: Wording = field(default_factory=dict)
     like: Lines = field(default_factory=dict)
     hear: Lines = field(default_factory=dict)
     on: Literal["repeated_question", "silence", "nothing"] | None = None
@@ -107,7 +114,7 @@ class Phase:
     """A stretch of mood with an emotion, and what the persona says in it when nothing else fits."""
 
     __pydantic_config__ = _STRICT
-    name: Text
+    name: Name
     mood: MoodRange
     emotion: Emotion = Emotion.NEUTRAL
     say: Lines = field(default_factory=dict)
@@ -125,7 +132,7 @@ class Ending:
     below: Mood | None = None
     after: Seconds | None = None
     passed: bool = False
-    means: str = ""
+    means: Wording = field(default_factory=dict)
     say: Lines = field(default_factory=dict)
 
 
@@ -138,7 +145,7 @@ class Objective:
     """
 
     __pydantic_config__ = _STRICT
-    name: Text
+    name: Name
     weight: Annotated[int, Field(ge=0, le=100)] = 1
     met: Names = ()
     ruled_out: Names = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .persona import worded_in
 from .sections import without
 from .session_spec import SessionSpec
 
@@ -15,7 +16,8 @@ def instructions(spec: SessionSpec) -> str:
         parts.append(f"You called, so you speak first. Your opening line is:\n{opening[0]}")
     else:
         parts.append("You called, so you speak first: say in a sentence or two why you are calling.")
-    outcomes = [f"- {ending.name}{': ' + ending.means if ending.means else ''}" for ending in spec.arc.front.endings]
+    meant = ((ending.name, worded_in(ending.means, spec.language.base)) for ending in spec.arc.front.endings)
+    outcomes = [f"- {name}{f': {means}' if means else ''}" for name, means in meant]
     parts.append(
         "When the call is over for you, say your last words and, in the same turn, call the tool `end_call`, which"
         " hangs up. Never speak of it." + ("\nIts outcome is one of:\n" + "\n".join(outcomes) if outcomes else "")

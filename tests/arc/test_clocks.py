@@ -36,9 +36,9 @@ FRONT = FrontMatter(
         Timer(after=60, mood=-1),
     ),
     phases=(
-        Phase("Opening", (0, 39), Emotion.ANGRY),
-        Phase("Listening", (40, 69), Emotion.NEUTRAL),
-        Phase("Accepting", (70, 100), Emotion.SATISFIED),
+        Phase({"": "Opening"}, (0, 39), Emotion.ANGRY),
+        Phase({"": "Listening"}, (40, 69), Emotion.NEUTRAL),
+        Phase({"": "Accepting"}, (70, 100), Emotion.SATISFIED),
     ),
     endings=(
         Ending("resolved", when=("ownership", "refund"), mood=70, passed=True, say={"en": ("Thank you.",)}),
@@ -229,7 +229,7 @@ def test_an_edit_keeps_the_state_and_what_runs() -> None:
 def test_an_edit_may_end_the_call_or_move_the_phase() -> None:
     """What the edited arc makes of the state as it is takes effect at once."""
     call = machine()
-    moved = call.edit(Arc(replace(FRONT, phases=(Phase("All", (0, 100)),)), "en"), T0 + 1)
+    moved = call.edit(Arc(replace(FRONT, phases=(Phase({"": "All"}, (0, 100)),)), "en"), T0 + 1)
     assert moved == (PhaseMoved(at=T0 + 1, before="Opening", after="All"),)
     ended = call.edit(Arc(replace(FRONT, endings=(Ending("gone", below=31),)), "en"), T0 + 2)
     assert kinds(ended)[-1] is EndingReached

@@ -31,9 +31,9 @@ FRONT = FrontMatter(
         "nothing": Cue(on="nothing", mood=-2),
     },
     phases=(
-        Phase("Opening", (0, 39), Emotion.ANGRY),
-        Phase("Listening", (40, 69), Emotion.NEUTRAL),
-        Phase("Accepting", (70, 100), Emotion.SATISFIED),
+        Phase({"": "Opening"}, (0, 39), Emotion.ANGRY),
+        Phase({"": "Listening"}, (40, 69), Emotion.NEUTRAL),
+        Phase({"": "Accepting"}, (70, 100), Emotion.SATISFIED),
     ),
     endings=(
         Ending("resolved", when=("ownership", "refund"), mood=70, passed=True),
@@ -266,7 +266,15 @@ def test_a_persona_takes_over_a_common_cue_in_what_it_leaves_open() -> None:
     of 0 and no `unless` are given too. Named cues that it does not name are not there."""
     words: dict[str, tuple[str, ...]] = {"en": ("our fault",), "th": ("ผิดเอง",)}
     full = Cue(
-        "owns it", {"en": ("We did it.",)}, words, None, ("sorry",), 12, True, {"en": ("Well.",)}, {"en": ("Who?",)}
+        {"": "owns it"},
+        {"en": ("We did it.",)},
+        words,
+        None,
+        ("sorry",),
+        12,
+        True,
+        {"en": ("Well.",)},
+        {"en": ("Who?",)},
     )
     common = FrontMatter(cues={"own": full}, named_cues={"refund": full, "unnamed": full})
     own = {"own": Cue(mood=0, unless=(), say={"en": ("Ah.",)}, hear={"th": ("รับผิด",)}), "refund": Cue()}

@@ -22,7 +22,7 @@ OWN = f"---\nendings: [{{name: done, mood: 90, say: {{en: [Goodbye.]}}}}]\n---\n
 def with_customer_endings(spec: SessionSpec, means: str) -> SessionSpec:
     """The spec after an edit of what the endings of any customer mean."""
     customer = spec.language.customer
-    customer = replace(customer, endings=tuple(replace(ending, means=means) for ending in customer.endings))
+    customer = replace(customer, endings=tuple(replace(ending, means={"": means}) for ending in customer.endings))
     arc = make_arc(spec.persona, customer, spec.language.base)
     return replace(spec, language=replace(spec.language, customer=customer), arc=arc, revision=means)
 

@@ -16,7 +16,7 @@ from runtime.config.groups import ROOT, read_conf
 from runtime.config.persona_file import HEADING_LIMIT, MISTAKES, examine_persona, parse_persona, read_persona
 from runtime.config.yaml_file import SIZE_LIMIT
 from runtime.errors import SpecError
-from runtime.spec.persona import Emotion, said_in
+from runtime.spec.persona import Emotion, said_in, worded_in
 from runtime.spec.sections import SECTION_KINDS, find_sections
 
 FILE = Path("/personas/bill_jones.md")
@@ -281,6 +281,23 @@ def test_a_text_is_found_for_a_language_or_else_for_every_one_or_else_for_any() 
     assert said_in({}, "th") == ()
 
 
+def test_what_a_trainee_reads_of_an_objective_may_be_worded_per_language() -> None:
+    """As one text, or as one for each language; a text for no language serves all."""
+    front = parse_persona(
+        b"""---
+cues: {sorry: {means: says sorry}, hold: {means: {en: waits, th: "\xe0\xb8\xa3\xe0\xb8\xad"}}, none: {means: ""}}
+phases: [{name: {en: Calm, de: Ruhig}, mood: 0-9}]
+objectives: [{name: {de: Beruhigen}, met: sorry}]
+---
+prose""",
+        FILE,
+    ).front
+    means = {name: cue.means for name, cue in front.cues.items()}
+    assert [worded_in(means[name], "th") for name in means] == ["says sorry", "รอ", ""]
+    assert worded_in(front.phases[0].name, "th") == "Calm"
+    assert worded_in(front.objectives[0].name, "th") == "Beruhigen"
+
+
 def test_front_matter_with_nothing_in_it_is_no_mistake() -> None:
     """Comments alone, or nothing, between the rules."""
     assert parse_persona(b"---\n# later\n---\nprose", FILE).prose == "prose"
@@ -296,6 +313,9 @@ SCHEMA_MISTAKES = [
     ("cues:\n  a:\n    on: repeated\n", 4, "did you mean repeated_question?"),
     ("phases:\n  - name: a\n    mood: 0-30\n  - name: b\n    mood: 0-300\n", 6, "phases.1.mood"),
     ("phases:\n  - {name: a, mood: 0-9, emotion: angri}\n", 3, "did you mean angry?"),
+    ("objectives:\n  - name: {en: }\n", 3, "objectives.0.name.en: nothing stands here"),
+    ("objectives:\n  - name: ''\n", 3, "objectives.0.name: "),
+    ("cues:\n  a:\n    means: 5\n", 4, "cues.a.means: 5: should be a text, or"),
     ("phases:\n  - mood: 0-9\n", 3, "phases.0.name: this key is missing"),
     ("timers:\n  - after: soon\n", 3, "timers.0.after: 'soon'"),
     ("timers:\n  - after: 0s\n", 3, "timers.0.after"),

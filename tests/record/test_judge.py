@@ -17,7 +17,7 @@ from tests.record.calls import good
 SAM = FrontMatter(
     name="Sam",
     endings=(Ending(name="resolved", passed=True),),
-    objectives=(Objective(name="Ownership", weight=60), Objective(name="Date", weight=40)),
+    objectives=(Objective(name={"": "Ownership"}, weight=60), Objective(name={"": "Date"}, weight=40)),
 )
 
 
@@ -62,7 +62,7 @@ async def test_a_judge_that_proves_its_verdicts_is_believed() -> None:
 
     model = Model(answer)
     log = CallLog(good())
-    card = score(log, SAM, "en", await judge(log, SAM, model), model.model)
+    card = score(log, SAM, "en", await judge(log, SAM, "en", model), model.model)
     assert (card.score, card.passed, card.judge) == (100, True, "scripted")
     assert "TRAINEE, turn 4: I refund the $148.51 now." in model.asked[0]
     assert "CUSTOMER: CUST-2847." in model.asked[0]
@@ -75,7 +75,7 @@ async def test_a_judge_that_fails_on_one_objective_leaves_it_unclear(answer: Any
     """The others are judged; none is left out of the sum."""
     right = {"verdict": "met", "reason": "", "quotes": [{"turn": 1, "text": "our mistake"}]}
     log = CallLog(good())
-    verdicts = await judge(log, SAM, Model(lambda objective: right if objective == "Ownership" else answer))
+    verdicts = await judge(log, SAM, "en", Model(lambda objective: right if objective == "Ownership" else answer))
     card = score(log, SAM, "en", verdicts, "scripted")
     assert [judged.result for judged in card.objectives] == [Result.MET, Result.UNCLEAR]
     assert (card.score, card.passed) == (60, None)
@@ -85,7 +85,7 @@ async def test_a_judge_that_gives_in_at_once_passes_nobody() -> None:
     """It calls everything met, and quotes what it wishes had been said."""
     kind = {"verdict": "met", "reason": "wonderful", "quotes": [{"turn": 1, "text": "I take full responsibility"}]}
     log = CallLog(good())
-    card = score(log, SAM, "en", await judge(log, SAM, Model(lambda _: kind)), "scripted")
+    card = score(log, SAM, "en", await judge(log, SAM, "en", Model(lambda _: kind)), "scripted")
     assert (card.score, card.passed) == (0, None)
 
 

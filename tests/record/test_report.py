@@ -79,7 +79,7 @@ def test_nothing_of_a_call_becomes_part_of_the_page(language: str) -> None:
             case Reload():
                 event = replace(event, files=[HOSTILE], reason=HOSTILE)
         events.append(event)
-    hostile = Objective(name=HOSTILE, met=(HOSTILE,), missed={"": (HOSTILE,)}, blocker=True)
+    hostile = Objective(name={"": HOSTILE}, met=(HOSTILE,), missed={"": (HOSTILE,)}, blocker=True)
     page = made(
         events, replace(SARAH, objectives=(hostile,)), language, audio="audio.ogg", earlier=[Attempt(HOSTILE, 3, None)]
     )

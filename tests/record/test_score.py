@@ -1,6 +1,7 @@
 """The scorecard: what the trainee's own words prove, and nothing else."""
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from runtime.config.compose import compose
 from runtime.events import CueFound, Ended, Event, Found, Heard, Said, Started
 from runtime.record.call_log import CallLog
 from runtime.record.rescore import changes, listened
-from runtime.record.score import Quote, Result, Verdict, score, to_json, verbatim
+from runtime.record.score import Quote, Result, Verdict, score, sentence_of, to_json, verbatim
 from runtime.spec.persona import Cue, Ending, FrontMatter, Objective
 from tests.record.calls import ZERO, good, poor
 
@@ -42,10 +43,11 @@ def persona(*objectives: Objective, pass_mark: int = 70) -> FrontMatter:
 
 
 def test_a_good_call_passes_with_the_trainee_s_own_words_as_evidence() -> None:
-    """Each objective names what the trainee said, word for word, and when."""
+    """Each objective names the trainee's sentence, word for word, what of it counted, and when."""
     card = score(CallLog(good()), SARAH, "en")
     assert (card.passed, card.score) == (True, 100)
-    assert card.objectives[0].evidence == (Quote(1, "our mistake", 7.5),)
+    sentence = "That is our mistake, Ms Thompson, and I will see it through myself."
+    assert card.objectives[0].evidence == (Quote(1, sentence, 7.5, "our mistake"),)
     assert card.objectives[0].by == "ownership (phrase: our mistake)"
 
 
@@ -54,13 +56,40 @@ def test_a_poor_call_says_what_was_said_and_what_was_not() -> None:
     card = score(CallLog(poor()), SARAH, "en")
     assert (card.passed, card.score, card.why) == (False, 0, "ending")
     told = [judged.told for judged in card.missed]
-    assert any("0:11" in line and "“calm down”" in line for line in told)
-    assert "You never got to “Authority to solve”: promises the refund." in told
+    assert any("0:11" in line and "“Okay, calm down.”" in line for line in told)
+    assert "you never promised the refund" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "sentence"),
+    [
+        ("Hello. That is our mistake! Bye.", "our mistake", "That is our mistake!"),
+        ("It is $148.51, our mistake. Bye.", "our mistake", "It is $148.51, our mistake."),
+        ("Sorry. Our\nmistake", "mistake", "mistake"),
+        ("Sorry. Our mistake.", "Sorry. Our", "Sorry. Our mistake."),
+        ("  Are you sure?  ", "", "Are you sure?"),
+        ("สวัสดีค่ะ ขอโทษด้วยนะคะ", "ขอโทษ", "สวัสดีค่ะ ขอโทษด้วยนะคะ"),
+    ],
+)
+def test_evidence_is_the_sentence_that_holds_the_words(text: str, words: str, sentence: str) -> None:
+    """Of a turn of several sentences the one; the whole turn where the words go over its end, or where nobody knows."""
+    assert sentence_of(text, words) == sentence
+
+
+def test_a_thai_call_is_scored_in_thai_alone() -> None:
+    """Names, reasons and sentences: nothing of the persona's English reaches the trainee."""
+    for log in (CallLog(poor()), CallLog(good("th"))):
+        card = score(log, SARAH, "th")
+        texts = [text for one in card.objectives for text in (one.name, one.told)]
+        texts = [re.sub("“[^”]*”", "", text) for text in texts]  # but for what was said
+        assert not re.search("[A-Za-z]{3,}", "".join(texts)), texts
 
 
 def test_the_persona_words_the_sentence_for_what_was_missed() -> None:
     """In the call's language."""
-    late = Objective(name="Date", met=("deadline",), missed={"en": ("you never gave a date",), "th": ("ไม่ได้บอกวัน",)})
+    late = Objective(
+        name={"": "Date"}, met=("deadline",), missed={"en": ("you never gave a date",), "th": ("ไม่ได้บอกวัน",)}
+    )
     assert score(call("Hello."), persona(late), "en").objectives[0].told == "you never gave a date"
     assert score(call("Hello."), persona(late), "th").objectives[0].told == "ไม่ได้บอกวัน"
 
@@ -73,27 +102,27 @@ def test_scoring_twice_gives_the_same_bytes() -> None:
 def test_a_blocker_that_is_not_met_fails_the_call_whatever_the_score() -> None:
     """It stands apart from the sum."""
     log = call("Sorry, my mistake.", cues=[("sorry", 1, "Sorry")])
-    blocker = Objective(name="Verification", weight=1, met=("verified",), blocker=True)
-    card = score(log, persona(Objective(name="Sorry", weight=99, met=("sorry",)), blocker), "en")
+    blocker = Objective(name={"": "Verification"}, weight=1, met=("verified",), blocker=True)
+    card = score(log, persona(Objective(name={"": "Sorry"}, weight=99, met=("sorry",)), blocker), "en")
     assert (card.score, card.passed, card.why) == (99, False, "blocker")
 
 
 def test_without_the_ending_s_cues_no_score_passes() -> None:
     """A customer who gave in, or a trainee who hung up on her, leaves her without what she called for."""
     log = call("Sorry.", cues=[("sorry", 1, "Sorry")], ended=False)
-    card = score(log, persona(Objective(name="Sorry", met=("sorry",))), "en")
+    card = score(log, persona(Objective(name={"": "Sorry"}, met=("sorry",))), "en")
     assert (card.score, card.passed, card.why) == (100, False, "ending")
 
 
 def test_a_call_that_was_cut_off_is_not_decided() -> None:
     """Nobody knows how it would have ended."""
-    assert score(call("Hello.", ended=None), persona(Objective(name="A", met=("a",))), "en").passed is None
+    assert score(call("Hello.", ended=None), persona(Objective(name={"": "A"}, met=("a",))), "en").passed is None
 
 
 def test_what_the_judge_says_counts_only_with_the_trainee_s_words() -> None:
     """An objective that a judge calls met, and proves."""
     log = call("I am sorry.", "You have it by Friday.")
-    promise = persona(Objective(name="Date", weight=10))
+    promise = persona(Objective(name={"": "Date"}, weight=10))
     verdicts = {"Date": Verdict(Result.MET, "a day", (Quote(2, "by  Friday"),))}
     card = score(log, promise, "en", verdicts, "gpt")
     assert (card.passed, card.objectives[0].evidence, card.objectives[0].by) == (
@@ -116,7 +145,9 @@ def test_what_the_judge_says_counts_only_with_the_trainee_s_words() -> None:
 )
 def test_a_verdict_without_proof_is_unclear_and_never_left_out(verdicts: dict[str, Verdict]) -> None:
     """A judge that crashed, or quotes what was not said, has judged nothing; the objective stays in the sum."""
-    card = score(call("I am sorry.", "You have it by Friday."), persona(Objective(name="Date")), "en", verdicts, "gpt")
+    card = score(
+        call("I am sorry.", "You have it by Friday."), persona(Objective(name={"": "Date"})), "en", verdicts, "gpt"
+    )
     assert [judged.result for judged in card.objectives] == [Result.UNCLEAR]
     assert (card.score, card.passed, card.why) == (0, None, "unclear")
 
@@ -183,7 +214,7 @@ def test_of_ten_thousand_made_up_verdicts_none_is_accepted() -> None:
         if turn in mine and quote in mine[turn]:
             continue  # by chance still what was said
         verdict = Verdict(Result.MET, "certainly", (Quote(turn, quote),))
-        card = score(log, persona(Objective(name="A")), "en", {"A": verdict}, "a judge")
+        card = score(log, persona(Objective(name={"": "A"})), "en", {"A": verdict}, "a judge")
         if card.score or card.passed:
             accepted.append(quote)
     assert accepted == []
