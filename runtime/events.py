@@ -27,7 +27,7 @@ class Event:
     user: str = ""
 
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of what a call's event file holds. A reader takes any version up to its own: fields that came later have
 defaults, fields that went are skipped."""
 
@@ -198,7 +198,7 @@ class EndingReached(Event):
 
     kind = "ending"
     name: str
-    passed: bool
+    satisfied: bool
     line: str = ""
 
 
@@ -320,7 +320,8 @@ class Reload(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended(Event):
-    """The call is over. `reason` is one of the persona's endings, or why the call ended without one.
+    """The call is over. `reason` is one of the persona's endings, or why the call ended without one; `satisfied` says
+    whether it is one in which the persona got what she called for. Whether the call passed, the score alone says.
 
     `seconds` is how long it lasted, `first_word` how long after its start the persona's first word came. `usage` is
     what each model used, in LiveKit's own names (`provider`, `model`, `input_tokens`, `audio_duration` …).
@@ -328,7 +329,7 @@ class Ended(Event):
 
     kind = "ended"
     reason: str
-    passed: bool | None = None
+    satisfied: bool | None = None
     turns: int = 0
     seconds: float = 0.0
     first_word: float | None = None
@@ -391,6 +392,8 @@ def from_json(line: str) -> Event:
     fields = json.loads(line)
     try:
         shape = KINDS[fields.pop("kind")]
+        if "passed" in fields and "satisfied" in shape.__dataclass_fields__:
+            fields["satisfied"] = fields.pop("passed")  # its name until version 2
         return shape(**{name: value for name, value in fields.items() if name in shape.__dataclass_fields__})
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"not an event: {error}") from None

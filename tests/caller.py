@@ -48,12 +48,14 @@ async def speech(text: str) -> bytes:
 
 
 class Caller(Watched):
-    """What a trainee has read (`lines`, as the Axtra Console gets them) and heard (`voiced`: so many frames of it)."""
+    """What a trainee has read (`lines`, as the Axtra Console gets them; `scorecard`) and heard (`voiced`: so many frames
+    of it)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.room = rtc.Room()
         self.lines: list[dict[str, Any]] = []
+        self.scorecard: dict[str, Any] | None = None
         self.streams: list[str] = []
         """The text streams that LiveKit sent, each once it was whole."""
         self.voiced = 0
@@ -92,6 +94,13 @@ class Caller(Watched):
     async def reads_to(self, end: str | tuple[str, ...], seconds: float = 40) -> None:
         """Returns once the last line on the screen ends like this."""
         await self.until(lambda: bool(self.lines) and self.lines[-1]["text"].endswith(end), seconds)
+
+    def got(self, message: dict[str, Any]) -> None:
+        if message["type"] == "scorecard":
+            assert self.there, "the customer has left the room"
+            self.scorecard = message
+        else:
+            self.lines.append(message)
 
     def has_heard(self) -> bool:
         """Whether a voice was heard since joining."""
@@ -140,7 +149,7 @@ async def calling(url: str, room: str, who: str = "Ann Lee", *, microphone: bool
         def gone(reason: rtc.DisconnectReason.ValueType) -> None:
             caller.disconnected = reason
 
-        caller.room.on("data_received", caller.note(lambda packet: caller.lines.append(json.loads(packet.data))))
+        caller.room.on("data_received", caller.note(lambda packet: caller.got(json.loads(packet.data))))
         caller.room.on("track_subscribed", caller.note(listen))
         caller.room.register_text_stream_handler(
             "lk.transcription", lambda reader, _: listening.append(tasks.create_task(caller.read(reader)))

@@ -360,7 +360,8 @@ class ArcMachine:
             told.append(PhaseMoved(at=self._now, before=before, after=after))
         if state.ending and not old.ending:
             line = next(iter(self.arc.said(state.ending.say)), "")
-            ending = EndingReached(at=self._now, name=state.ending.name, passed=state.ending.passed, line=line)
+            name, satisfied = state.ending.name, state.ending.passed
+            ending = EndingReached(at=self._now, name=name, satisfied=satisfied, line=line)
             told.append(ending)
         return told
 

@@ -316,7 +316,7 @@ class Call:
             known = {ending.name: ending for ending in self._live.spec.arc.front.endings}
             self._outcome = outcome if outcome in known else "hung_up"
             if ending := known.get(outcome):
-                self._emit(EndingReached(name=ending.name, passed=ending.passed))
+                self._emit(EndingReached(name=ending.name, satisfied=ending.passed))
             context.disallow_interruptions()
             context.speech_handle.add_done_callback(lambda _: self._session.shutdown())
         return None
@@ -394,7 +394,7 @@ class Call:
         first_word = self._transcript.first_word
         return Ended(
             reason=self._outcome or reason,
-            passed=ending.passed if ending else None,
+            satisfied=ending.passed if ending else None,
             turns=self._transcript.turns,
             seconds=time.monotonic() - self._began,
             first_word=first_word and first_word - self._began,

@@ -117,10 +117,10 @@ class CallLog:
 
     @property
     def ending(self) -> tuple[str, bool | None]:
-        """The persona's ending and whether it passes; of a call without one the reason, and None."""
+        """The persona's ending and whether it satisfies her; of a call without one the reason, and None."""
         if reached := self.first(EndingReached):
-            return reached.name, reached.passed
-        return (self.ended.reason, self.ended.passed) if self.ended else ("cut_off", None)
+            return reached.name, reached.satisfied
+        return (self.ended.reason, self.ended.satisfied) if self.ended else ("cut_off", None)
 
     @cached_property
     def mood(self) -> list[tuple[float, MoodMoved]]:

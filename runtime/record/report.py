@@ -276,8 +276,9 @@ class Page:
                 return "clock", f"{self.say('clock')}: {self.say(f'clock_{name}', seconds=f'{seconds:g}')}{moved}"
             case Reload():
                 return "edit", f"{self.say('edit')}: {self.edit(event)}"
-            case Failure(source=source, reason=reason):
-                return "failure", f"{self.say('failure')}: {source}: {reason}"
+            case Failure(source=source, reason=reason, times=times):
+                again = f" ({self.say('times', n=times)})" if times > 1 else ""
+                return "failure", f"{self.say('failure')}: {source}: {reason}{again}"
             case Recovered(gap_ms=ms):
                 return "recovered", self.say("recovered", ms=ms)
             case EndingReached(name=name):

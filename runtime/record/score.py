@@ -189,16 +189,16 @@ def _outcome(
     log: CallLog, persona: FrontMatter, judged: Sequence[Judged], points: int | None, most: int | None
 ) -> tuple[bool | None, str]:
     """Whether the call passed, and the text that says why."""
-    name, passing = log.ending
+    name, satisfied = log.ending
     if name == "cut_off":
         return None, "cut_off"
     blockers = {one.result for one in judged if one.blocker}
     if Result.NOT_MET in blockers:
         return False, "blocker"
-    if any(ending.passed for ending in persona.endings) and not passing:
+    if any(ending.passed for ending in persona.endings) and not satisfied:
         return False, "ending"
     if points is None or most is None:
-        return (passing, "passed" if passing else "ending") if passing is not None else (None, "no_objectives")
+        return (satisfied, "passed" if satisfied else "ending") if satisfied is not None else (None, "no_objectives")
     if most < persona.pass_mark:
         return False, "score"
     if points < persona.pass_mark or Result.UNCLEAR in blockers:

@@ -70,6 +70,7 @@ _ENGLISH = {
     "interruption": "interruption",
     "edit": "edit",
     "failure": "failure",
+    "times": "{n} times",
     "recovered": "recovered after {ms} ms",
     "ending_mark": "ending",
     "tool": "tool",
@@ -201,6 +202,7 @@ _THAI = {
     "interruption": "พูดแทรก",
     "edit": "การแก้ไฟล์",
     "failure": "ความผิดพลาด",
+    "times": "{n} ครั้ง",
     "recovered": "กลับมาหลัง {ms} มิลลิวินาที",
     "ending_mark": "จบสาย",
     "tool": "เครื่องมือ",
@@ -279,5 +281,6 @@ def texts_in(language: str) -> Mapping[str, str]:
 
 
 def clock(seconds: float) -> str:
-    """`1:02`: minutes and seconds."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+    """`1:02`: minutes and seconds. Moments are known to a tenth: 59.96 s is 1:00 wherever it is told."""
+    whole = int(round(seconds, 1))
+    return f"{whole // 60}:{whole % 60:02}"

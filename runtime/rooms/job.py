@@ -83,7 +83,7 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
                     emit(ended := Ended(reason="nobody_came"))
                 await recording.close()  # before the room is left: the trainee reads the score
                 watching.cancel()
-            over = rooms.delete_room and (ended.passed is not None or ended.reason in OVER)
+            over = rooms.delete_room and (ended.satisfied is not None or ended.reason in OVER)
             over = over and context.room.isconnected()  # else another room may have the name by now
             if over and ended.reason in OVER and trainee.others_there():
                 emit(Notice(text="the room is closed for whoever is still in it; joining again opens a new one"))

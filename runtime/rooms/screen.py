@@ -22,6 +22,8 @@ IDENTITY = "customer-"
 TOPIC = "transcript"
 MESSAGE_CHARACTERS = 4_000
 """Of one message: LiveKit takes 15 KiB, and a Thai letter has three bytes."""
+SENTENCES, SENTENCE_CHARACTERS = 10, 400
+"""Of a scorecard: how many sentences for what was missed, and of each."""
 SEND_SECONDS = 1.0
 """For what is left to send at the end of a call."""
 CANNOT_GO_ON = ("error", "no_answer", "lost", "shutdown")
@@ -53,7 +55,9 @@ class Screen:
                 if rest := self._sentences.rest(text):
                     self._put(customer_line(rest, emotion))
             case Heard(text=text):
-                self._put(_encoded({"type": "transcript", "speaker": "operator", "text": text}))
+                self._put(
+                    _encoded({"type": "transcript", "speaker": "operator", "text": _cut(text, MESSAGE_CHARACTERS)})
+                )
             case Scored():
                 self._put(_encoded(scorecard(event)))
             case Ended(reason=reason) if reason in CANNOT_GO_ON:
@@ -164,6 +168,7 @@ async def remove_customer(room: str, identity: str, line: bytes | None) -> None:
 
 def customer_line(text: str, emotion: str = "neutral") -> bytes:
     """A line of the customer's as the Axtra Console reads it."""
+    text = _cut(text, MESSAGE_CHARACTERS)
     return _encoded({"type": "transcript", "speaker": "customer", "text": text, "emotion": emotion})
 
 
@@ -174,11 +179,13 @@ def scorecard(event: Scored) -> dict[str, Any]:
         "score": event.score,
         "passMark": event.pass_mark,
         "passed": event.passed,
-        "missed": list(event.missed),
+        "missed": [_cut(sentence, SENTENCE_CHARACTERS) for sentence in event.missed[:SENTENCES]],
     }
 
 
+def _cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[: characters - 1] + "…"
+
+
 def _encoded(message: dict[str, Any]) -> bytes:
-    if len(message["text"]) > MESSAGE_CHARACTERS:
-        message["text"] = message["text"][: MESSAGE_CHARACTERS - 1] + "…"
     return json.dumps(message, ensure_ascii=False).encode(errors="replace")

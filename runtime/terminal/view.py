@@ -34,6 +34,7 @@ from ..events import (
     ToolCalled,
     to_json,
 )
+from ..record.texts import clock
 from ..redaction import clean
 from ..spec.settings import Lines
 from .output import Output
@@ -313,11 +314,10 @@ _DIFF_STYLES = {"-": "red", "+": "green"}
 
 
 def _summary(event: Ended) -> Text:
-    verdict = {True: " (passed)", False: " (not passed)", None: ""}[event.passed]
+    left = {True: " (customer satisfied)", False: " (customer not satisfied)", None: ""}[event.satisfied]
     first = f", first word after {event.first_word:.2f} s" if event.first_word is not None else ""
-    minutes, seconds = divmod(round(event.seconds), 60)
     turns = f"{event.turns} turn{'' if event.turns == 1 else 's'}"
-    return Text(f"Call ended: {clean(event.reason)}{verdict}. {turns}, {minutes}:{seconds:02}{first}.", style="bold")
+    return Text(f"Call ended: {clean(event.reason)}{left}. {turns}, {clock(event.seconds)}{first}.", style="bold")
 
 
 def _score(event: Scored) -> list[Text]:

@@ -92,7 +92,7 @@ def test_a_turn_is_told_as_cues_with_their_words_then_mood_phase_and_ending() ->
     assert phase == PhaseMoved(at=T0 + 3, before="Opening", after="Listening")
     done = say(call, "I'll refund you.", 5)
     assert kinds(done) == [CueFound, MoodMoved, PhaseMoved, EndingReached]
-    assert done[-1] == EndingReached(at=T0 + 5, name="resolved", passed=True, line="Thank you.")
+    assert done[-1] == EndingReached(at=T0 + 5, name="resolved", satisfied=True, line="Thank you.")
 
 
 def test_after_the_ending_nothing_happens() -> None:
@@ -177,7 +177,7 @@ def test_a_call_has_a_limit_whoever_speaks(busy: bool) -> None:
     assert call.next_deadline() == T0 + 300
     limit, ending = call.tick(T0 + 300)
     assert limit == ClockFired(at=T0 + 300, clock="limit", seconds=300)
-    assert ending == EndingReached(at=T0 + 300, name="out_of_time", passed=False, line="I have to go.")
+    assert ending == EndingReached(at=T0 + 300, name="out_of_time", satisfied=False, line="I have to go.")
 
 
 def test_a_limit_that_passed_unseen_is_still_due() -> None:

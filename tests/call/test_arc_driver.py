@@ -81,7 +81,7 @@ async def test_the_arc_ends_the_call_with_its_own_line(monkeypatch: pytest.Monke
     async with OpenAIHTTPServer() as server, held("openai_pipeline", server, monkeypatch, ann) as line:
         assert await line.call.type("You will get a refund.")
         ended = await line.ended()
-        assert (ended.reason, ended.passed) == ("resolved", True)
+        assert (ended.reason, ended.satisfied) == ("resolved", True)
         decided = [e.kind for e in line.events if isinstance(e, Heard | CueFound | MoodMoved | EndingReached)]
         assert [*dict.fromkeys(decided)] == ["heard", "cue", "mood", "ending"]
         assert [said.text for said in line.of(Said)] == ["I was billed twice.", "Thank you. Goodbye."]
@@ -126,7 +126,7 @@ async def test_a_call_has_its_limit(monkeypatch: pytest.MonkeyPatch, use_persona
     )
     async with OpenAIHTTPServer() as server, held("openai_pipeline", server, monkeypatch, "persona=ann") as line:
         ended = await line.ended()
-        assert (ended.reason, ended.passed) == ("late", False)
+        assert (ended.reason, ended.satisfied) == ("late", False)
         assert line.of(Said)[-1].text == "I have to go."
 
 

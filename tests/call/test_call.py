@@ -130,7 +130,7 @@ async def test_the_mood_that_the_screen_shows_is_the_one_that_is_played(
     assert [event.emotion for event in heard] == [state.emotion for state in states]
     assert len(heard) > 1 and states[-1].mood != mood
     ending = states[-1].ending
-    assert (ended.reason, ended.passed) == ((ending.name, ending.passed) if ending else ("trainee_left", None))
+    assert (ended.reason, ended.satisfied) == ((ending.name, ending.passed) if ending else ("trainee_left", None))
 
 
 async def test_a_call_tells_its_story_in_order() -> None:
@@ -150,7 +150,7 @@ async def test_a_persona_who_is_handled_well_hangs_up_content() -> None:
     """Ownership, recognition, refund, date and case number end the call by the persona's own ending."""
     events: list[Event] = []
     ended = await talk(GOOD, events.append)
-    assert (ended.reason, ended.passed) == ("resolved", True)
+    assert (ended.reason, ended.satisfied) == ("resolved", True)
     said = [event for event in events if isinstance(event, Said)]
     assert said[0].emotion == "angry"
     assert said[-1].emotion in ("satisfied", "happy")
@@ -230,7 +230,7 @@ async def test_events_survive_the_wire() -> None:
         MoodMoved(before=30, after=40, emotion="frustrated", why=("deadline",), turn=2),
         PhaseMoved(before="angry", after="listening"),
         ClockFired(clock="silence", seconds=10, line="Hello?", mood=-5),
-        EndingReached(name="resolved", passed=True, line="Goodbye."),
+        EndingReached(name="resolved", satisfied=True, line="Goodbye."),
         ToolCalled(name="end_call", arguments={"outcome": "resolved"}, result="not yet: a date is still owed"),
         Recovered(gap_ms=800),
         Notice(text="the trainee is back"),
@@ -248,6 +248,9 @@ def test_lines_of_an_earlier_and_of_a_later_version_are_read() -> None:
     old = '{"kind": "said", "at": 1.0, "room": "", "user": "", "text": "Hello?", "revision": "a", "emotion": "angry"}'
     assert from_json(old) == Said(at=1.0, text="Hello?", revision="a", emotion="angry")
     assert from_json(old.replace('"text"', '"volume": 3, "text"')) == from_json(old)
+    assert from_json('{"kind": "ending", "at": 1.0, "name": "a", "passed": true}') == EndingReached(
+        at=1.0, name="a", satisfied=True
+    )
     with pytest.raises(ValueError, match="not an event"):
         from_json('{"kind": "said", "text": "Hello?"}')
 

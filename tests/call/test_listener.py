@@ -200,7 +200,7 @@ async def test_an_ending_that_the_listener_brings_about_ends_the_call(
     ):
         await line.call.begin_turn("That one is on us.")
         ended = await line.ended()
-        assert (ended.reason, ended.passed) == ("resolved", True)
+        assert (ended.reason, ended.satisfied) == ("resolved", True)
         assert line.of(Said)[-1].text == "Thank you. Goodbye."
 
 

@@ -153,11 +153,11 @@ def held(
             events.append(MoodMoved(at=at, before=before, after=mood, emotion=phase(mood)[1], why=why, turn=number))
         if phase(mood) != phase(before):
             events.append(PhaseMoved(at=at, before=phase(before)[0], after=phase(mood)[0]))
-    events.append(EndingReached(at=at - 3, name=ending, passed=passed, line=turns[-1].text[2:]))
+    events.append(EndingReached(at=at - 3, name=ending, satisfied=passed, line=turns[-1].text[2:]))
     events.append(ToolCalled(at=at - 2, name="end_call", arguments={"outcome": ending}, result="she hangs up"))
     usage = ({"provider": "openai", "model": "gpt-4o-mini", "input_tokens": 8214, "output_tokens": 402},)
-    events.append(Ended(at=at + 0.2, reason=ending, passed=passed, turns=number, seconds=at - ZERO + 2, first_word=2.5,
-                        usage=usage))  # fmt: skip
+    events.append(Ended(at=at + 0.2, reason=ending, satisfied=passed, turns=number, seconds=at - ZERO + 2,
+                        first_word=2.5, usage=usage))  # fmt: skip
     return [replace(event, user=user, room="axtra-billing-dispute-01-ann-1709123456789") for event in events]
 
 
@@ -169,6 +169,7 @@ def with_trouble(events: Sequence[Event]) -> list[Event]:
                changes=(Change("persona.cues.deadline.mood", "10", "12", How.IN_PLACE),)),
         Failure(at=middle + 3, source="LLM", reason="504 timeout", recoverable=True),
         Recovered(at=middle + 5, gap_ms=2100),
+        Failure(at=middle + 6, source="listening", reason="no answer", recoverable=True, times=7),
     ]  # fmt: skip
     return sorted([*events, *trouble], key=lambda event: event.at)
 

@@ -144,6 +144,7 @@ def test_the_words_that_made_a_cue_are_marked_where_they_stand() -> None:
 def test_each_moment_of_the_call_is_a_mark_that_says_what_it_is() -> None:
     """Cues, clocks, silences, interruptions, edits, failures and the ending, each in a shape of its own."""
     read = Read(made(with_trouble(poor())))
+    assert any("listening: no answer (7 times)" in str(link.get("aria-label")) for link in read.all("a"))
     kinds = {str(link["class"]).split()[1] for link in read.all("a") if str(link.get("class")).startswith("m ")}
     assert kinds == {"up", "down", "clock", "silence", "cut", "edit", "failure", "recovered", "ending"}
     assert all(link["aria-label"] for link in read.all("a"))

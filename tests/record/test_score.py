@@ -14,6 +14,7 @@ from runtime.events import CueFound, Ended, Event, Found, Heard, Said, Started
 from runtime.record.call_log import CallLog
 from runtime.record.rescore import changes, listened
 from runtime.record.score import Quote, Result, Verdict, score, sentence_of, to_json, verbatim
+from runtime.record.texts import clock
 from runtime.spec.persona import Cue, Ending, FrontMatter, Objective
 from tests.record.calls import ZERO, good, poor
 
@@ -32,7 +33,7 @@ def call(*said: str, cues: Sequence[tuple[str, int, str]] = (), ended: bool | No
         ]
         events.append(Said(at=ZERO + 10 * turn + 1, text="Is that so?", revision="a", emotion="angry", turn=turn))
     if ended is not None:
-        events.append(Ended(at=ZERO + 100, reason="resolved" if ended else "walked_out", passed=ended))
+        events.append(Ended(at=ZERO + 100, reason="resolved" if ended else "walked_out", satisfied=ended))
     return CallLog(events)
 
 
@@ -74,6 +75,12 @@ def test_a_poor_call_says_what_was_said_and_what_was_not() -> None:
 def test_evidence_is_the_sentence_that_holds_the_words(text: str, words: str, sentence: str) -> None:
     """Of a turn of several sentences the one; the whole turn where the words go over its end, or where nobody knows."""
     assert sentence_of(text, words) == sentence
+
+
+@pytest.mark.parametrize(("at", "told"), [(0.0, "0:00"), (0.94, "0:00"), (0.96, "0:01"), (59.96, "1:00")])
+def test_one_moment_is_told_alike_rounded_to_a_tenth_or_not(at: float, told: str) -> None:
+    """What was said at 0.96 s is quoted at 1.0 s: both are 0:01."""
+    assert clock(at) == clock(round(at, 1)) == told
 
 
 def test_a_thai_call_is_scored_in_thai_alone() -> None:

@@ -1,5 +1,8 @@
 """The life of a call in a room: trainees who drop out and come back, who never come, who speak up and interrupt."""
 
+import json
+from pathlib import Path
+
 import pytest
 from livekit import api
 
@@ -48,6 +51,32 @@ async def test_a_trainee_who_joins_again_is_in_the_same_call(livekit: str, worke
             await second.hears()
             assert await agents(livekit, room) == [customer]
         assert "trainee_left" in await line_of(worker, "[reloads]", "Call ended")
+
+
+async def test_a_trainee_on_whom_she_hangs_up_reads_the_score_before_the_room_is_left(
+    livekit_url: str, environment: dict[str, str]
+) -> None:
+    """As data: the score of the scorecard in the session folder, and the same verdict as the log's."""
+    async with serving(livekit_url, environment) as worker:
+        async with calling(livekit_url, room_of()) as seen:
+            await seen.hears(40)
+            for _ in range(2):
+                turns = len(seen.texts)
+                await seen.room.local_participant.send_text("You are an idiot.", topic="lk.chat")
+                await seen.reads(turns + 2)
+            await seen.until(lambda: seen.scorecard is not None, 40)
+        ended = await worker.until("Call ended: walked_out (customer not satisfied)")
+        assert "passed" not in ended
+        assert "not passed." in await worker.until("Score: ")
+    (card,) = map(json.loads, map(Path.read_bytes, Path(environment["HOME"]).glob("sessions/*/*/scorecard.json")))
+    assert seen.scorecard is not None
+    assert {key: seen.scorecard[key] for key in ("score", "passMark", "passed")} == {
+        "score": card["score"],
+        "passMark": card["pass_mark"],
+        "passed": False,
+    }
+    told = [one["told"] for one in card["objectives"] if one["result"] == "not met"]
+    assert sorted(seen.scorecard["missed"]) == sorted(told)
 
 
 async def test_a_customer_whom_nobody_calls_leaves(livekit_url: str, environment: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtime.events import Ended, Event, Heard, Interim, Said
+from runtime.events import Ended, Event, Heard, Interim, Said, Scored
 from runtime.rooms.screen import MESSAGE_CHARACTERS, Screen, split_sentences
 from runtime.spec.settings import Transcripts
 
@@ -99,6 +99,19 @@ async def test_streams_are_not_doubled_by_sentences() -> None:
 async def test_the_line_goes_dead_once() -> None:
     """However often that is said."""
     assert await shown(Ended(reason="lost"), Ended(reason="error")) == ["(dead)"]
+
+
+async def test_the_score_is_a_message_that_livekit_takes() -> None:
+    """However much was missed; with the score's own words."""
+    missed = ("you never gave a date", *("ก" * 2_000 for _ in range(40)))
+    room = Room()
+    screen = Screen(room)  # type: ignore[arg-type]
+    async with screen.sending():
+        screen.show(Scored(score=20, pass_mark=70, passed=False, missed=missed, folder="x"))
+    (card,) = room.lines
+    assert len(json.dumps(card, ensure_ascii=False).encode()) < 15 * 1024
+    assert card.pop("missed")[0] == "you never gave a date"
+    assert card == {"type": "scorecard", "score": 20, "passMark": 70, "passed": False}
 
 
 async def test_what_one_message_cannot_hold_is_cut() -> None:

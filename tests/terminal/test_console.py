@@ -160,7 +160,7 @@ def test_input_after_the_end_is_left_unread(run: Run) -> None:
     assert (done.code, done.err) == (0, "")
     said, ended = done.out.splitlines()[-2:]
     assert said.endswith("Goodbye.")
-    assert ended.startswith("Call ended: walked_out (not passed). 2 turns")
+    assert ended.startswith("Call ended: walked_out (customer not satisfied). 2 turns")
 
 
 def test_a_call_ends_with_its_score_and_leaves_its_folder(run: Run, here: Path) -> None:

@@ -23,6 +23,7 @@ from runtime.events import (
     Recovered,
     Reload,
     Said,
+    Scored,
     Started,
     State,
     ToolCalled,
@@ -60,11 +61,18 @@ def test_a_call_is_its_lines_in_order() -> None:
         Interim(at=AT, speaker="customer", text="I have"),
         said("I have been billed twice."),
         Heard(at=AT, text="I am sorry.", revision="1a", emotion="angry"),
-        Ended(at=AT, reason="resolved", passed=True, turns=1, seconds=62, first_word=0.5),
+        Ended(at=AT, reason="resolved", satisfied=True, turns=1, seconds=62, first_word=0.5),
     ).splitlines()
     assert screen[0] == "Sarah  model offline · voice v · vad silero · language English · revision 1a"
     assert [line[9:] for line in screen[1:3]] == ["Sarah (angry): I have been billed twice.", "You: I am sorry."]
-    assert screen[3] == "Call ended: resolved (passed). 1 turn, 1:02, first word after 0.50 s."
+    assert screen[3] == "Call ended: resolved (customer satisfied). 1 turn, 1:02, first word after 0.50 s."
+
+
+def test_whether_a_call_passed_is_said_by_the_score_alone() -> None:
+    """The ending says how the customer left: satisfied, with a call that did not pass."""
+    score = Scored(score=20, pass_mark=70, passed=False, missed=("you never gave a date",), folder="x")
+    screen = shown(Ended(at=AT, reason="resolved", satisfied=True, turns=1, seconds=62), score).splitlines()
+    assert [line for line in screen if "passed" in line] == ["Score: 20 of 100 (pass mark 70), not passed."]
 
 
 def test_words_show_as_they_are_said_and_give_way_to_the_line() -> None:
@@ -163,7 +171,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "recovered": {"gap_ms": 1},
     "cue": {"turn": 1, "found": "phrase"},
     "clock": {"clock": "after", "seconds": 1.0},
-    "ending": {"passed": True},
+    "ending": {"satisfied": True},
     "state": {"state": "thinking"},
 }
 """Fields that are no text, for events that need them."""
