@@ -48,8 +48,7 @@ async def speech(text: str) -> bytes:
 
 
 class Caller(Watched):
-    """What a trainee has read (`lines`, as the Axtra Console gets them; `scorecard`) and heard (`voiced`: so many frames
-    of it)."""
+    """What a trainee has read (`lines`, as the Axtra Console gets them; `scorecard`) and heard (`voiced`: frames)."""
 
     def __init__(self) -> None:
         super().__init__()
