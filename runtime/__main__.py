@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    # Whoever hits Ctrl-C before there is anything to tidy up reads no traceback of what was being imported or composed.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+
 import asyncio
 import gc
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -50,7 +56,10 @@ def do(cfg: DictConfig) -> None:
     if not way.sweeps and HydraConfig.get().mode is RunMode.MULTIRUN:
         able = ", ".join(mode for mode, way in MODES.items() if way.sweeps)
         raise SpecError(f"mode={mode} runs once: leave out -m, which sweeps with mode={able}")
-    if code := way.run(settings, resolve(cfg)) if way.needs_spec else way.run(settings):
+    arguments = (settings, resolve(cfg)) if way.needs_spec else (settings,)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if code := way.run(*arguments):
         raise SystemExit(code)
 
 
@@ -70,6 +79,7 @@ def _why(settings: Settings) -> str:
 
 
 def _check(settings: Settings) -> int:
+    gc.disable()  # it looks in vain through what is imported, again and again
     from .doctor.check import check_all
 
     return check_all(settings.routing)
@@ -236,24 +246,29 @@ def _set_up_logging(log: Log) -> None:
 
 @contextmanager
 def exits() -> Iterator[None]:
-    """Turns what the user got wrong into one line on stderr and exit code 2."""
+    """Turns what the user got wrong into one line on stderr and exit code 2, and Ctrl-C into exit code 130."""
     try:
         yield
-    except SpecError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    except BaseExceptionGroup as group:
-        refused, others = group.split(SpecError)
-        if refused is None or others is not None:
+    except SystemExit:
+        raise
+    except BaseException as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, KeyboardInterrupt):
+            cause = cause.__context__  # what a library makes of an interrupted step
+        if cause is not None:
+            raise SystemExit(130) from None
+        if (refused := _refused(error)) is None:
             raise
-        with exits():
-            raise _first(refused) from None
+        print(f"error: {refused}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
-def _first(error: BaseException) -> BaseException:
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+def _refused(error: BaseException) -> SpecError | None:
+    """The first of the user's mistakes, where an error is nothing but such."""
+    if isinstance(error, BaseExceptionGroup):
+        inner = list(map(_refused, error.exceptions))
+        return inner[0] if all(inner) else None
+    return error if isinstance(error, SpecError) else None
 
 
 def main() -> None:

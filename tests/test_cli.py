@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -11,11 +12,11 @@ from unicodedata import normalize
 
 import pytest
 
-from runtime.__main__ import MODES
+from runtime.__main__ import MODES, exits
 from runtime.config.command_line import load_dotenv
 from runtime.errors import SpecError
 from runtime.spec.settings import Mode, livekit_url
-from tests.conftest import COMMAND, ROOT, Result, Run
+from tests.conftest import COMMAND, LOOPBACK_ONLY, ROOT, Result, Run
 
 PLAIN = "# Persona: Bill Jones\n\nYou are Bill Jones. Your parcel never came.\n"
 
@@ -581,3 +582,36 @@ def test_a_process_of_the_tests_cannot_leave_this_machine(environment: dict[str,
             [COMMAND[0], "-c", script.format(host)], env=environment, cwd=here, capture_output=True, text=True
         )
         assert "a test may not" in done.stderr, os.linesep.join([host, done.stderr])
+
+
+INTERRUPT = """
+import os, sys
+
+def interrupt(event, arguments):
+    if event == "import" and arguments[0] == {module!r}:
+        os.kill(os.getpid(), {number})
+
+sys.addaudithook(interrupt)
+"""
+
+
+@pytest.mark.parametrize("module", ["hydra", "rich.console", "runtime.doctor.check", "livekit.agents"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_the_program_starts_leaves_no_traceback(
+    run: Run, tmp_path: Path, module: str, number: signal.Signals
+) -> None:
+    """Ctrl-C and SIGTERM in the very moment in which this is imported."""
+    (tmp_path / "sitecustomize.py").write_text(LOOPBACK_ONLY + INTERRUPT.format(module=module, number=int(number)))
+    result = run("mode=check", env={"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])})
+    code = 130 if number == signal.SIGINT else -signal.SIGTERM
+    assert (result.code, result.out, result.err) == (code, "", "")
+
+
+def test_what_a_library_makes_of_ctrl_c_is_still_ctrl_c() -> None:
+    """OmegaConf, interrupted in the middle of a step, fails on what that left half done."""
+    with pytest.raises(SystemExit) as stopped, exits():
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise AttributeError("half done")
+    assert stopped.value.code == 130

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
@@ -44,6 +45,7 @@ def resolved(where: str, value: object, env: Mapping[str, str] | None) -> Any:
     return value
 
 
+@lru_cache(maxsize=64)
 def hints_of(made: Callable[..., Any]) -> dict[str, Any]:
     """The types of the options; one that only a type checker can resolve is left to the constructor to judge."""
     hints: dict[str, Any] = {}

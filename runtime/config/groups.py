@@ -178,8 +178,8 @@ def _language_of(prose: str) -> str | None:
 
 @lru_cache(maxsize=128)  # half of what an edit of a persona costs
 def _is_thai(prose: str) -> bool:
-    letters = [c for c in prose if c.isalpha()]
-    return sum("\u0e00" <= c <= "\u0e7f" for c in letters) > len(letters) / 2
+    thai = "".join(re.findall("[\u0e00-\u0e7f]+", prose))
+    return bool(thai) and sum(map(str.isalpha, thai)) > sum(map(str.isalpha, prose)) / 2
 
 
 def _name_in(config_path: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +35,6 @@ Row = tuple[str, str, str]
 
 def check_all(routing: Routing) -> int:
     """Checks all there is; returns the exit code, as `report` does."""
-    gc.disable()  # it looks in vain through what is imported, again and again
     personas: dict[str, Persona] = {}
     personas_and_routes = [*check_personas(personas), *_claims(personas, routing)]
     rows = [*_files(), *personas_and_routes, *_trainees(personas), *_models(personas)]
