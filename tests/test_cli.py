@@ -14,6 +14,8 @@ import pytest
 
 from runtime.__main__ import MODES, exits
 from runtime.config.command_line import load_dotenv
+from runtime.config.compose import compose
+from runtime.config.groups import options
 from runtime.errors import SpecError
 from runtime.spec.settings import Mode, livekit_url
 from tests.conftest import COMMAND, LOOPBACK_ONLY, ROOT, Result, Run
@@ -36,6 +38,9 @@ MISTAKES = [
     ("modl=offline", ["modl=offline", "did you mean model?", "persona", "voice"]),
     ("model=offlin", ["model=offlin", "did you mean offline?", "gemini_realtime", "openai_pipeline"]),
     ("model.llm.options.pac=3", ["model.llm.options.pac", "'pac'", "did you mean pace?"]),
+    ("model.turn_second=3", ["model.turn_second=3", "did you mean turn_seconds?", "choices: llm, realtime"]),
+    ("model.turn_seconds=long", ["model.turn_seconds: 'long': should be a number"]),
+    ("model.secrets.KEY=x", ["to add one write +model.secrets.KEY=x"]),
     ("console.audio=perhaps", ["console.audio", "'perhaps'", "boolean"]),
     ("mode=chek", ["mode", "'chek'", "did you mean check?", "console", "prompt"]),
     ("language=de", ["language=de", "en, th"]),
@@ -120,6 +125,15 @@ def test_every_mode_is_in_the_table_and_in_the_help(run: Run) -> None:
     assert {*MODES, Mode.AUTO} == set(Mode)
     said = run("--help").out
     assert [mode for mode in Mode if f"\nmode={mode} " not in said] == []
+
+
+@pytest.mark.parametrize("prefix", ["", "+", "++"])
+def test_a_key_of_the_schema_is_set_whether_or_not_a_file_has_it(prefix: str) -> None:
+    """Such as `model.turn_seconds`, which one model's file has, and those of all others leave at its default."""
+    for model in options("model"):
+        assert compose([f"model={model}", f"{prefix}model.turn_seconds=7"]).model.turn_seconds == 7
+    assert compose(["language.went_dead=Gone."]).language.went_dead == "Gone."
+    assert compose([]).model.turn_seconds == 20
 
 
 def test_overrides_may_stand_on_both_sides_of_a_flag(run: Run) -> None:

@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import SpecError, suggest
 from ..spec.settings import Settings
-from .groups import CONF, GROUPS, PROGRAM_GROUPS, REHEARSAL_GROUPS, ROOT, options, read_conf, use_folder
+from .groups import CONF, GROUPS, PROGRAM_GROUPS, REHEARSAL_GROUPS, ROOT, is_left_out, options, read_conf, use_folder
 
 KEYS = tuple({*GROUPS, *PROGRAM_GROUPS, *REHEARSAL_GROUPS, *get_type_hints(Settings)})
 ELSEWHERE = ("config_path", "config_name", "config_dir", "experimental_rerun")
@@ -91,8 +91,11 @@ _NO_TEXT = re.compile(r"(?![A-Za-z_])|(?:null|true|false|nan|inf)$", re.IGNORECA
 
 
 def spelled(override: str) -> str:
-    """An override as Hydra's grammar wants it: texts in any script, or with `#` and its like, are put in quotes."""
+    """An override as Hydra's grammar wants it: texts in any script, or with `#` and its like, are put in quotes, and a
+    key that the schema has is set whether or not the chosen file has it."""
     key, equals, value = override.partition("=")
+    if equals and key[:1] != "~" and is_left_out(key.lstrip("+")):
+        key = "++" + key.lstrip("+")
     if key.lstrip("+~") == "persona":
         value = unicodedata.normalize("NFC", value)
         if re.fullmatch(r"[^'\"=()\[\]{}]+", value):

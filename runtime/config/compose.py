@@ -20,11 +20,11 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from ..arc.complete import at_difficulty, make_arc
 from ..errors import NotOffered, SpecError, suggest
-from ..spec.persona import Difficulty, FrontMatter, Persona, is_name
-from ..spec.session_spec import Language, Model, SecondModel, SessionSpec, Vad, Voice
+from ..spec.persona import FrontMatter, Persona, is_name
+from ..spec.session_spec import Language, SessionSpec
 from ..spec.settings import Settings
 from .command_line import spelled
-from .groups import CONF, GROUPS, check_choices, chosen, file_of, options, read_conf
+from .groups import CONF, GROUPS, SHAPES, check_choices, chosen, file_of, options, read_conf
 from .mistakes import check_persona, readable_errors
 from .persona_file import read_persona, revision_of
 from .validation import validated
@@ -83,26 +83,16 @@ def reread(spec: SessionSpec, file: Path | None = None) -> SessionSpec | None:
     persona, revision = read_persona(file or file_of(spec.choices["persona"]))
     if chosen(persona) != chosen(spec.persona):
         return None
-    groups = {group: getattr(spec, group) for group in _SHAPES}
+    groups = {group: getattr(spec, group) for group in SHAPES}
     return _assembled(groups, persona, revision, spec.choices)
 
 
 def _spec(cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str]) -> SessionSpec:
     persona, revision = read_persona(file_of(choices["persona"]))
     groups: dict[str, Any] = {
-        group: _checked(shape, group, choices, cfg, overridden) for group, shape in _SHAPES.items()
+        group: _checked(shape, group, choices, cfg, overridden) for group, shape in SHAPES.items()
     }
     return _assembled(groups, persona, revision, choices)
-
-
-_SHAPES: dict[str, type[Any]] = {
-    "model": Model,
-    "voice": Voice,
-    "language": Language,
-    "vad": Vad,
-    "listening": SecondModel,
-    "difficulty": Difficulty,
-}
 
 
 def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices: dict[str, str]) -> SessionSpec:

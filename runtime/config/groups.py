@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,24 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
 from ..errors import SpecError, suggest
-from ..spec.persona import Persona, is_name
+from ..spec.persona import Difficulty, Persona, is_name
+from ..spec.session_spec import Language, Model, SecondModel, Vad, Voice
+from ..spec.settings import Settings
 from .persona_file import read_persona
+from .validation import shape_at
 from .yaml_file import Node, decoded, load_yaml, read_bytes
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
+SHAPES: dict[str, type[Any]] = {
+    "model": Model,
+    "voice": Voice,
+    "language": Language,
+    "vad": Vad,
+    "listening": SecondModel,
+    "difficulty": Difficulty,
+}
+"""What an option of a group is, but for a persona."""
 GROUPS = ("model", "voice", "persona", "language", "vad", "listening", "difficulty")
 """The groups that make a call's spec."""
 PROGRAM_GROUPS = ("worker",)
@@ -94,6 +107,29 @@ def read_conf(file: Path) -> tuple[Any, Node]:
     if not isinstance(value, dict) or node is None:
         raise SpecError("this file is empty: it should hold `key: value` lines", file=file)
     return value, node
+
+
+def keys_below(key: str) -> list[str]:
+    """What the schema allows below a key, such as `model` or `model.llm`: nothing where that is free."""
+    group, *path = key.split(".")
+    shape = shape_at(SHAPES.get(group, Settings), tuple(path if group in SHAPES else [group, *path]))
+    return [part.name for part in fields(shape)] if is_dataclass(shape) else []
+
+
+def is_left_out(key: str) -> bool:
+    """Whether the schema has this key and a file that could hold it has not: it is then at its default."""
+    above, _, name = key.rpartition(".")
+    if name not in keys_below(above):
+        return False
+    group, *path = key.split(".")
+    files = sorted((CONF / group).glob("*.yaml")) if group in SHAPES else [CONF / "config.yaml"]
+    for file in files:
+        tree: Any = read_conf(file)[0]
+        for step in path if group in SHAPES else [group, *path]:
+            if not isinstance(tree, dict) or step not in tree:
+                return True
+            tree = tree[step]
+    return False
 
 
 @lru_cache(maxsize=64)

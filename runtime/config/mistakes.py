@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ..errors import SpecError, suggest
 from ..spec.persona import is_name
 from .command_line import parsed, spelled, values
-from .groups import CONF, GROUPS, PROGRAM_GROUPS, REHEARSAL_GROUPS, file_of, misnamed, options, read_conf
+from .groups import CONF, GROUPS, PROGRAM_GROUPS, REHEARSAL_GROUPS, file_of, keys_below, misnamed, options, read_conf
 
 
 @contextmanager
@@ -81,10 +81,14 @@ def check_persona(name: str) -> None:
 
 
 def _check_key(tree: Any, key: str, text: str) -> None:
+    above = ""
     for step in key.split("."):
         if not isinstance(tree, dict) or step not in tree:
-            raise SpecError(
-                f"{text}: there is no key {step!r} here{suggest(step, tree if isinstance(tree, dict) else ())};"
-                f" to add one write +{text}"
-            )
+            known = keys_below(above)
+            if step in known:
+                raise SpecError(f"{text}: no key stands below {step!r} here; to add one write +{text}")
+            add = "" if known else f"; to add one write +{text}"
+            choices = {*known, *(tree if isinstance(tree, dict) else ())}
+            raise SpecError(f"{text}: there is no key {step!r} here{suggest(step, choices)}{add}")
         tree = tree[step]
+        above = f"{above}.{step}".strip(".")

@@ -83,7 +83,7 @@ _SHOULD_BE = {
 def _what(shape: Any, path: tuple[int | str, ...], detail: Mapping[str, Any]) -> str:
     kind, value = detail["type"], detail["input"]
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
-        parent = _shape_at(shape, path[:-1])
+        parent = shape_at(shape, path[:-1])
         return f"no such key{suggest(path[-1], [f.name for f in fields(parent)] if is_dataclass(parent) else [])}"
     if kind in ("missing", "missing_argument"):
         return "this key is missing"
@@ -93,7 +93,7 @@ def _what(shape: Any, path: tuple[int | str, ...], detail: Mapping[str, Any]) ->
         choices = [choice.strip("' ") for choice in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
         return f"{shown(value)} is not one of them{suggest(value, choices)}"
     what = _SHOULD_BE.get(kind) or f"{detail['msg'][0].lower()}{detail['msg'][1:]}"
-    if kind == "dataclass_type" and is_dataclass(inner := _shape_at(shape, path)):
+    if kind == "dataclass_type" and is_dataclass(inner := shape_at(shape, path)):
         what += f" ({', '.join(f.name for f in fields(inner))})"
     if kind == "dataclass_type" and isinstance(value, str) and ":" in value.strip(":"):
         what += "; after a colon comes a space"
@@ -104,18 +104,18 @@ def _what(shape: Any, path: tuple[int | str, ...], detail: Mapping[str, Any]) ->
     return what if isinstance(value, dict | list) else f"{shown(value)}: {what}"
 
 
-def _shape_at(shape: Any, path: tuple[int | str, ...]) -> Any:
+def shape_at(shape: Any, path: tuple[int | str, ...]) -> Any:
     """The type of what stands at a path of keys inside a value of this type; None where there is no telling."""
     while get_origin(shape) is Annotated:
         shape = get_args(shape)[0]
     if get_origin(shape) in (Union, types.UnionType):
         shape = next((arg for arg in get_args(shape) if arg is not type(None)), None)
-        return _shape_at(shape, path)
+        return shape_at(shape, path)
     if not path:
         return shape
     if is_dataclass(shape) and isinstance(shape, type):
-        return _shape_at(get_type_hints(shape, include_extras=True).get(str(path[0])), path[1:])
+        return shape_at(get_type_hints(shape, include_extras=True).get(str(path[0])), path[1:])
     if get_origin(shape) in (dict, tuple, list):
         inner = get_args(shape)
-        return _shape_at(inner[1] if get_origin(shape) is dict else inner[0], path[1:])
+        return shape_at(inner[1] if get_origin(shape) is dict else inner[0], path[1:])
     return None

@@ -79,7 +79,7 @@ async def test_audio_goes_on_while_an_edit_is_applied(
     long = " ".join(f"word{number}" for number in range(60))
     async with OpenAIHTTPServer(reply=lambda c, heard: long) as server:
         saved(file, "# Persona: Sarah\nNo opening.")
-        options = [f"personas_dir={file.parent}", "model=openai_pipeline", "+model.turn_seconds=0", "lines=json"]
+        options = [f"personas_dir={file.parent}", "model=openai_pipeline", "model.turn_seconds=0", "lines=json"]
         async with serving(livekit_url, environment | server.environment, *options) as worker:
             async with calling(livekit_url, room_of()) as caller:
                 await caller.hears(60)
