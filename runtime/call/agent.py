@@ -4,10 +4,10 @@ here, and a prompt, a part or the whole agent is changed here."""
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from livekit.agents import Agent, AgentSession, RunContext, function_tool
@@ -16,7 +16,7 @@ from livekit.agents.types import NOT_GIVEN, FlushSentinel
 from livekit.agents.voice import ModelSettings
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
-from ..events import Emit, Failure
+from ..events import Emit, Failure, Notice
 from ..spec.prompt import instructions
 from ..spec.session_spec import SessionSpec
 from . import build, private
@@ -26,12 +26,12 @@ from .plan import Kind, Plan, kind_of
 from .realtime import Acknowledgement, NotAccepted
 from .turn import TurnLimit, Whole, mend, whole
 
-logger = logging.getLogger(__name__)
-
 CLOSE_SECONDS = 1.5
 """A call is not kept waiting by a part that hangs when it is closed."""
 LEAST_ITEMS = 4
 """Of a history that is shortened: what the persona and the trainee said last must stay."""
+AFTER_CUT, AFTER_CUT_SECONDS = 1000, 5.0
+"""How many characters more, and for how long, a model whose turn was ended may still come to a tool call."""
 ENTER_SECONDS = 10.0
 """How long an agent may take to take over."""
 FIELDS = {"realtime": "model", "llm": "model", "stt": "stt", "tts": "tts", "detector": "vad", "listener": "listener"}
@@ -67,6 +67,7 @@ class PersonaAgent(Agent):
         parts: Parts,
         tools: list[Tool | Toolset],
         before_reply: BeforeReply,
+        emit: Emit,
         history: ChatContext | None = None,
     ) -> None:
         super().__init__(
@@ -82,6 +83,7 @@ class PersonaAgent(Agent):
         self.entered = asyncio.Event()
         self.turn_seconds = spec.model.turn_seconds
         self._before_reply = before_reply
+        self._emit = emit
 
     async def on_enter(self) -> None:
         """The agent has taken over."""
@@ -90,8 +92,8 @@ class PersonaAgent(Agent):
     async def llm_node(
         self, chat_ctx: ChatContext, tools: list[Tool], model_settings: ModelSettings
     ) -> AsyncIterator[ChatChunk | str | FlushSentinel]:
-        """What a pipeline's model answers, as far as it belongs to one turn. A model that goes on is not listened to,
-        which ends its request."""
+        """What a pipeline's model answers, as far as it belongs to one turn. Of a model that goes on a tool
+        call is still taken, for a while; then its request is ended."""
         mend(chat_ctx.items)
         note = self._before_reply(chat_ctx)
         if note is None:
@@ -99,17 +101,21 @@ class PersonaAgent(Agent):
         if note:
             turn = next((i for i in reversed(range(len(chat_ctx.items))) if _is_turn(chat_ctx.items[i])), None)
             chat_ctx.items.insert(len(chat_ctx.items) if turn is None else turn, _system(note))
-        limit, pieces = TurnLimit(self.turn_seconds), Whole()
+        limit, pieces, dropped, clock = TurnLimit(self.turn_seconds), Whole(), 0, asyncio.get_running_loop().time
+        until = inf
         async with aclosing(Agent.default.llm_node(self, chat_ctx, tools, model_settings)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, ChatChunk) and chunk.delta:
-                    if chunk.delta.content:
-                        chunk.delta.content = limit.take(pieces.take(chunk.delta.content))
+                    if text := pieces.take(chunk.delta.content or ""):
+                        chunk.delta.content = limit.take(text)
+                        dropped += len(text) - len(chunk.delta.content)
                     for call in chunk.delta.tool_calls:
                         call.arguments = whole(call.arguments)
                 yield chunk
-                if limit.over:
-                    logger.warning("the model %s: its turn was ended", limit.why)
+                if limit.over and until == inf:
+                    until = clock() + AFTER_CUT_SECONDS
+                    self._emit(Notice(text=limit.told))
+                if dropped > AFTER_CUT or clock() > until:
                     return
 
 
@@ -133,7 +139,7 @@ class LiveAgent:
         self._hang_up = hang_up
         self._before_reply = before_reply
         self._emit = emit
-        self.agent = PersonaAgent(spec, parts, self.tools(spec), before_reply)
+        self.agent = PersonaAgent(spec, parts, self.tools(spec), before_reply, emit)
         self.input: TraineeAudio | None = None
         self._replaced: list[Any] = []
         self._left_out: frozenset[str] = frozenset()
@@ -250,7 +256,7 @@ class LiveAgent:
         Raises:
             NotAccepted: its session did not start. The agent that was there has the call back then.
         """
-        agent = PersonaAgent(spec, parts, tools, self._before_reply, history)
+        agent = PersonaAgent(spec, parts, tools, self._before_reply, self._emit, history)
         async with self.input.paused() if self.input else nullcontext():
             await self._session.interrupt(force=True)  # nobody speaks, but with a session that is of no use any more
             self._session.update_agent(agent)
@@ -259,7 +265,7 @@ class LiveAgent:
                     await agent.entered.wait()
             except TimeoutError:
                 self.agent = PersonaAgent(
-                    self.spec, self.parts, self.tools(self.spec), self._before_reply, self.history()
+                    self.spec, self.parts, self.tools(self.spec), self._before_reply, self._emit, self.history()
                 )
                 self._session.update_agent(self.agent)
                 raise NotAccepted("the new session did not start") from None

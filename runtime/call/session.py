@@ -22,7 +22,7 @@ from livekit.agents.voice import (
 )
 
 from ..errors import SpecError
-from ..events import ClockFired, Emit, Ended, EndingReached, Event, Started, State, ToolCalled
+from ..events import ClockFired, Emit, Ended, EndingReached, Started, State, ToolCalled
 from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import ReloadMode
 from .agent import LiveAgent, close, make_session
@@ -34,6 +34,7 @@ from .listener import ModelListener
 from .plugins import register_in_this_loop
 from .realtime import NotAccepted
 from .reload import Reloader
+from .sinks import fan_out
 from .transcript import Transcript
 from .turn import whole
 from .watchdog import RECONNECT_SECONDS, Watchdog, explained
@@ -71,7 +72,7 @@ class Call:
         seed: int | None = None,
     ) -> None:
         self._specs = specs
-        self._sink = emit
+        self._emit = fan_out(emit)  # a broken sink must not touch the call
         self._audio = audio
         self._reload = reload
         self._seed = random.randrange(1, 2**31) if seed is None else seed
@@ -262,13 +263,6 @@ class Call:
         self._started.add(task)
         task.add_done_callback(self._started.discard)
         return task
-
-    def _emit(self, event: Event) -> None:
-        """A broken sink must not touch the call."""
-        try:
-            self._sink(event)
-        except Exception:
-            logger.exception("a sink failed on %s", event.kind)
 
     def _adopt(self, spec: SessionSpec, edit: Edit | None) -> None:
         """A spec has taken effect, by an edit, or because one was taken back (None)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from livekit.agents.voice import (
 )
 
 from ..arc.machine import ArcState
-from ..events import Emit, Heard, Interim, Said
+from ..events import Emit, Heard, Interim, Notice, Said
 from ..spec.persona import worded_in
 from ..spec.session_spec import Edit, SessionSpec
 from .arc_driver import ArcDriver
@@ -27,8 +26,6 @@ from .listener import ModelListener
 from .turn import TurnLimit, mend
 from .voice import Words
 from .watchdog import Watchdog
-
-logger = logging.getLogger(__name__)
 
 HOLD_SECONDS = 2.0
 """How long an answer waits for the transcript of the turn that it answers."""
@@ -182,7 +179,7 @@ class Transcript:
         self._limit.take(said_so_far[self._limited :])
         self._limited = len(said_so_far)
         if self._limit.over:
-            logger.warning("the model %s: its turn was ended", self._limit.why)
+            self._emit(Notice(text=self._limit.told))
             with suppress(RuntimeError):  # the session is closing
                 self._session.interrupt(force=True)
 

@@ -34,8 +34,15 @@ class TurnLimit:
         """Nothing more of this turn is to be said."""
         return bool(self.why)
 
+    @property
+    def told(self) -> str:
+        """What the training lead reads of a turn that was ended."""
+        return f"the model {self.why}: its turn was ended"
+
     def take(self, text: str) -> str:
         """As much of the text as still belongs to the turn."""
+        if self.over:
+            return ""
         for index, character in enumerate(text):
             if self._ends_before(character):
                 self.why = f"went on for more than {self._seconds:g} s (turn_seconds)"

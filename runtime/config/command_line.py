@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from dotenv.parser import parse_stream
-from hydra._internal.utils import get_args_parser  # what Hydra itself reads sys.argv with
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, ValueType
 from hydra.errors import HydraException
@@ -37,6 +36,10 @@ def read_arguments(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
     Raises:
         SpecError: an unknown flag, an override that is not understood, or a folder that cannot be read.
     """
+    try:
+        from hydra._internal.utils import get_args_parser  # what Hydra itself reads sys.argv with
+    except ImportError:
+        raise SpecError("this is not the hydra-core that this program knows: install it by `uv sync`") from None
     _refuse_dashes(argv)
     said = io.StringIO()
     try:

@@ -22,12 +22,11 @@ from ..config.trainee_file import own_scripts
 from ..config.validation import validated
 from ..config.yaml_file import Node, line_of, read_bytes, shown
 from ..errors import NotOffered, SpecError, suggest
-from ..redaction import clean
 from ..rooms.routing import check_claims
 from ..spec.persona import Persona, Phase, is_name, worded_in
 from ..spec.settings import Routing
 from ..spec.trainee import Trainee
-from ..terminal.view import table
+from ..terminal.view import plain_rows, table
 
 Row = tuple[str, str, str]
 """A mark (✓ fine, ✗ not fine, ! fine but not what was meant, – not installed), what it is about, and how that is."""
@@ -47,10 +46,9 @@ def report(rows: Sequence[Row], neither: str) -> int:
     console = Console(highlight=False)
     if console.is_terminal:
         console.print(table("", ("", "what", "how it is"), rows))
-    else:  # a row is a line, however long
-        width = max((len(what) for _, what, _ in rows), default=0)
-        for mark, what, how in rows:
-            print(f"{mark}  {clean(what):<{width}}  {clean(how)}")
+    else:
+        for line in plain_rows(rows):
+            print(line)
     marks = Counter(mark for mark, _, _ in rows)
     doubtful = f", {marks['!']} to look at" if marks["!"] else ""
     print(f"{marks['✓']} fine, {marks['–']} {neither}{doubtful}, {marks['✗']} not fine")

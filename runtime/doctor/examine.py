@@ -23,15 +23,13 @@ from ..rooms.routing import check_claims, readable_personas
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Settings, Unmatched
 from . import machine
-from .check import report
+from .check import Row, report
 from .providers import Provider, ask, providers
 from .trial_call import Server
 
 SECONDS = 10.0
 """What a check may take, unless it says so itself."""
 CALL_SECONDS = 40.0
-
-Row = tuple[str, str, str]
 
 
 def examine(settings: Settings, spec: SessionSpec, overrides: Sequence[str]) -> int:
@@ -47,23 +45,23 @@ def examine(settings: Settings, spec: SessionSpec, overrides: Sequence[str]) -> 
 async def _rows(settings: Settings, spec: SessionSpec, overrides: Sequence[str]) -> list[Row]:
     asyncio.get_running_loop().set_default_executor(_Threads())
     measured = [
-        await _row("spec", partial(_spec, spec, overrides)),
-        await _row("offline voice", partial(machine.offline_voice, spec)),
+        await _examined("spec", partial(_spec, spec, overrides)),
+        await _examined("offline voice", partial(machine.offline_voice, spec)),
     ]
     if settings.worker and settings.worker.load_threshold != math.inf:
-        measured.append(await _row("load", partial(machine.load, settings.worker)))
+        measured.append(await _examined("load", partial(machine.load, settings.worker)))
     async with asyncio.TaskGroup() as tasks:  # the rest waits for others, and is asked at once
         sections = [
             tasks.create_task(section)
             for section in (
-                _together(_row("versions", machine.versions)),
+                _together(_examined("versions", machine.versions)),
                 _providers(spec, os.environ),
                 _livekit(os.environ),
                 _together(
-                    _row("agent name", _agent_name),
-                    _row("scenarios", partial(_scenarios, settings, spec)),
-                    *([_row("ports", partial(machine.ports, settings.worker))] if settings.worker else []),
-                    _row("microphone, speaker", machine.devices),
+                    _examined("agent name", _agent_name),
+                    _examined("scenarios", partial(_scenarios, settings, spec)),
+                    *([_examined("ports", partial(machine.ports, settings.worker))] if settings.worker else []),
+                    _examined("microphone, speaker", machine.devices),
                 ),
             )
         ]
@@ -74,7 +72,7 @@ async def _together(*rows: Awaitable[Row]) -> list[Row]:
     return list(await asyncio.gather(*rows))
 
 
-async def _row(what: str, examine: Callable[[], Awaitable[str]], seconds: float = SECONDS) -> Row:
+async def _examined(what: str, examine: Callable[[], Awaitable[str]], seconds: float = SECONDS) -> Row:
     try:
         async with asyncio.timeout(seconds):
             return "✓", what, await examine()
@@ -130,9 +128,9 @@ async def _providers(spec: SessionSpec, env: Mapping[str, str]) -> list[Row]:
     except SpecError as error:
         return [("✗", "key", str(error))]
     needs = {name: source for secrets in spec.secrets.values() for name, source in secrets.items()}
-    rows = [_row(provider.plugin, partial(_provider, provider, needs)) for provider in asked]
+    rows = [_examined(provider.plugin, partial(_provider, provider, needs)) for provider in asked]
     known = {provider.secret for provider in asked}
-    rows += [_row("key", partial(_key, name, where, env)) for name, where in needs.items() if name not in known]
+    rows += [_examined("key", partial(_key, name, where, env)) for name, where in needs.items() if name not in known]
     return await _together(*rows)
 
 
@@ -164,12 +162,12 @@ async def _livekit(env: Mapping[str, str]) -> list[Row]:
         server = Server.named_by(env)
     except SpecError as error:
         return [("–" if isinstance(error, NotOffered) else "✗", "LiveKit server", str(error))]
-    rows = [await _row("LiveKit server", server.answers)]
+    rows = [await _examined("LiveKit server", server.answers)]
     if rows[-1][0] == "✓":
-        rows.append(await _row("LiveKit latency", server.round_trip))
-        rows.append(await _row("LiveKit key", server.lets_in))
+        rows.append(await _examined("LiveKit latency", server.round_trip))
+        rows.append(await _examined("LiveKit key", server.lets_in))
         if rows[-1][0] == "✓":
-            rows.append(await _row("LiveKit call", server.carries_sound, CALL_SECONDS))
+            rows.append(await _examined("LiveKit call", server.carries_sound, CALL_SECONDS))
     return rows
 
 

@@ -17,7 +17,7 @@ from ..events import How
 from ..redaction import clean
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Settings
-from .view import show_change, table
+from .view import plain_rows, show_change, table
 
 WHEN = {
     How.NEXT_CALL: "the next call has it",
@@ -35,16 +35,21 @@ def show_plan(spec: SessionSpec, settings: Settings, overrides: Sequence[str]) -
     console = Console(highlight=False)
     kind = kind_of(spec)
     rows = [(row.what, row.ways[kind].how.value, _when(row.ways[kind])) for row in TABLE.values()]
-    console.print(table(f"model={spec.choices['model']} ({kind.value})", ("an edit of", "is applied", "when"), rows))
+    title, columns = f"model={spec.choices['model']} ({kind.value})", ("an edit of", "is applied", "when")
+    piped = not console.is_terminal
+    if piped:
+        print(title, *plain_rows([columns, *rows]), sep="\n")
+    else:
+        console.print(table(title, columns, rows))
     new = _with_draft(spec, Path(settings.draft), overrides) if settings.draft else spec
     for line in disagreements(new.persona):
         console.print(Text(f"! {line}"), soft_wrap=True)
     if settings.draft is None:
         return
     steps = plan(spec, new, audio=True)
-    console.print(Text(f"\n{clean(settings.draft)}: {_summary(steps)}"), style="bold")
+    console.print(Text(f"\n{clean(settings.draft)}: {_summary(steps)}"), style="bold", soft_wrap=piped)
     for change in steps.changes:
-        console.print(show_change(change))
+        console.print(show_change(change), soft_wrap=piped)
 
 
 def _when(way: Way) -> str:

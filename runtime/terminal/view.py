@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -261,8 +262,18 @@ class View:
             self._live.refresh()
 
 
+def plain_rows(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table for a pipe: a row is a line, however long, in columns and without spaces at its end."""
+    widths = [max(map(cell_len, map(clean, column))) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = map(clean, row)
+        yield "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)
+        ).rstrip()
+
+
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
-    """A table for a terminal or a pipe."""
+    """A table for a terminal."""
     made = Table(title=Text(clean(title)), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         made.add_column(column, overflow="fold")

@@ -1,6 +1,8 @@
 """What a model says in one turn: how long it may be, and text that no server would take."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.call.turn import CHARACTERS_PER_SECOND, REPEATED, TurnLimit, Whole, whole
-from runtime.events import Said, to_json
+from runtime.events import Notice, Said, ToolCalled, to_json
 from tests.held import held
+from tests.loopback import ToolCall
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.loopback.openai_realtime import OpenAIRealtimeServer
@@ -81,7 +84,22 @@ async def test_a_pipeline_that_never_stops_is_cut_off(audio: bool, monkeypatch: 
                 text = await line.answer(turn + 1)
                 assert 20 <= len(text) / CHARACTERS_PER_SECOND <= 25 and text.endswith("something new.")
                 assert not line.of(Said)[-1].interrupted
+                assert len(line.of(Notice)) == turn and "went on for more than 20 s" in line.of(Notice)[-1].text
                 await server.until(lambda: server.chats[-1].cut_off, timeout=20)
+
+
+async def test_she_hangs_up_although_she_went_on_for_too_long_first(
+    monkeypatch: pytest.MonkeyPatch, use_personas: Callable[[str, str], Path]
+) -> None:
+    """A tool call that comes after the end of the turn is taken; what else comes there is not said."""
+    use_personas("ann", "---\nopening: Hi.\n---\n# Persona: Ann")
+    too_much = TALK[: 25 * CHARACTERS_PER_SECOND]
+    async with OpenAIHTTPServer(reply=lambda c, h: ToolCall("end_call", {"outcome": "tired"}, too_much)) as server:
+        async with held("openai_pipeline", server, monkeypatch, "persona=ann", audio=False) as line:
+            await line.call.begin_turn("goodbye")
+            assert (await line.ended()).reason == "hung_up"
+            assert len(await line.answer(2)) < len(too_much)
+            assert [called.arguments for called in line.of(ToolCalled)] == [{"outcome": "tired"}]
 
 
 async def test_a_realtime_model_that_never_stops_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,6 +110,7 @@ async def test_a_realtime_model_that_never_stops_is_cut_off(monkeypatch: pytest.
             await line.call.begin_turn("hello")
             assert len(await line.answer(2)) < len(TALK)
             assert line.of(Said)[1].interrupted
+            assert "its turn was ended" in line.of(Notice)[0].text
             await line.call.begin_turn("and now?")
             assert await line.answer(3) == "I am done."
 

@@ -82,6 +82,17 @@ def test_plan_tells_that_a_draft_contradicts_itself(run: Run, personas: Path) ->
     assert "! facts.account: the fact says CUST-2847, and the prose says `Account number: CUST-9999`" in result.out
 
 
+def test_plan_wraps_nothing_where_it_is_piped(run: Run, personas: Path) -> None:
+    """A row or a change is a line, however long, and no line ends with spaces."""
+    draft = personas / "draft.md"
+    draft.write_text(SARAH.replace("You are Sarah", f"You are {'truly ' * 40}Sarah"))
+    result = run("mode=plan", f"draft={draft}")
+    lines = result.out.splitlines()
+    assert result.code == 0 and not [line for line in lines if line != line.rstrip()]
+    assert any(line.startswith("turn handling  ") and line.endswith("knows the conversation") for line in lines)
+    assert any("truly " * 40 in line for line in lines)
+
+
 def test_a_folder_without_a_persona_that_can_be_used_is_not_fine(run: Run, personas: Path) -> None:
     """An empty or wrong folder must not look like one that was checked."""
     result = run("mode=check", f"personas_dir={personas}")

@@ -66,10 +66,11 @@ Faults = Iterable[Fault | None]
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A reply that calls one of the client's tools."""
+    """A reply that calls one of the client's tools, after a text where its server says one."""
 
     name: str
     arguments: Json = field(default_factory=dict)
+    text: str = ""
 
 
 @dataclass

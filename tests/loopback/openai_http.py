@@ -193,7 +193,8 @@ class OpenAIHTTPServer(Server):
             return web.json_response(self._envelope(chat, [choice]) | {"usage": USAGE})
         stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await stream.prepare(request)
-        spoken = [self._call(said)] if isinstance(said, ToolCall) else [{"content": w} for w in words(said)]
+        spoken = [{"content": word} for word in words(said.text if isinstance(said, ToolCall) else said)]
+        spoken += [self._call(said)] if isinstance(said, ToolCall) else []
         try:
             for delta in spoken:
                 await self._event(stream, self._envelope(chat, [{"index": 0, "delta": delta}]))
