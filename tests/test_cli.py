@@ -612,13 +612,14 @@ sys.addaudithook(interrupt)
 @pytest.mark.parametrize("module", ["hydra", "rich.console", "runtime.doctor.check", "livekit.agents"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_while_the_program_starts_leaves_no_traceback(
-    run: Run, tmp_path: Path, module: str, number: signal.Signals
+    environment: dict[str, str], tmp_path: Path, module: str, number: signal.Signals
 ) -> None:
     """Ctrl-C and SIGTERM in the very moment in which this is imported."""
     (tmp_path / "sitecustomize.py").write_text(LOOPBACK_ONLY + INTERRUPT.format(module=module, number=int(number)))
-    result = run("mode=check", env={"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])})
+    environment |= {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    ended = subprocess.run([*COMMAND, "mode=check"], env=environment, cwd=tmp_path, capture_output=True)
     code = 130 if number == signal.SIGINT else -signal.SIGTERM
-    assert (result.code, result.out, result.err) == (code, "", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (code, b"", b"")
 
 
 def test_what_a_library_makes_of_ctrl_c_is_still_ctrl_c() -> None:
