@@ -30,8 +30,12 @@ _noted: set[str] = set()
 _resolved: dict[str, str] = {}
 
 
+@lru_cache(maxsize=4096)
 def says_secret(name: str) -> bool:
-    """Whether an option of this name, in any spelling (`apiKey`, `x-api-key`), is a secret."""
+    """Whether an option of this name, in any spelling (`apiKey`, `x-api-key`), is a secret.
+
+    Kept, as each event asks it of each variable of the environment.
+    """
     return SECRET.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[-. ]", "_", name)) is not None
 
 

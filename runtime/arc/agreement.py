@@ -18,6 +18,7 @@ ITEM_LIMIT = 300
 """`Key: value` items of the prose, and facts, that are compared: each fact is held against each item."""
 
 _NUMBER = re.compile(r"(?:[A-Za-z]{1,12}-?|[$€£฿]\s?)?\d{1,20}(?:[.,-]\d{1,20}){0,4}")
+_OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 _NAME = re.compile(r"(?<![\w'’])[A-Z][^\W\d_]{1,40}")
 _GENERIC = frozenset("number no id code name full current type".split())
 """Words that a key has beside the name of what it is about."""
@@ -119,4 +120,4 @@ def _words(text: str) -> frozenset[str]:
 
 def _digits(text: str) -> str:
     """The text with Thai and other digits as 0-9."""
-    return text if text.isascii() else "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+    return text if text.isascii() else _OTHER_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text)

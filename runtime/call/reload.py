@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,6 +18,7 @@ from livekit.agents.llm import RealtimeModel, RealtimeModelError
 
 from ..arc.agreement import disagreements
 from ..events import Change, Emit, Failure, How, Reload
+from ..spec.persona import Persona
 from ..spec.prompt import instructions
 from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import ReloadMode
@@ -143,7 +144,7 @@ class Reloader:
                 before=before,
                 at=done.at,
                 after_reply=done.after_reply,
-                warnings=await asyncio.to_thread(_new_disagreements, was, edit.spec),
+                warnings=await _new_disagreements(was.persona, edit.spec.persona),
             )
 
     def _pass_over(self, edit: AnyEdit) -> None:
@@ -320,21 +321,24 @@ class Reloader:
             self._give_up("error")
 
 
-def _new_disagreements(old: SessionSpec, new: SessionSpec) -> tuple[str, ...]:
+async def _new_disagreements(old: Persona, new: Persona) -> tuple[str, ...]:
     """What the new persona's facts say otherwise than her prose, and the old one's did not."""
-    with _one_at_a_time:  # the same edit comes to all calls of a process at once: the first one works it out
-        return _disagreements_between(old, new)
-
-
-_one_at_a_time = threading.Lock()
-
-
-@lru_cache(maxsize=16)
-def _disagreements_between(old: SessionSpec, new: SessionSpec) -> tuple[str, ...]:
-    if new.persona == old.persona:
+    if new == old:
         return ()
-    known = disagreements(old.persona)
-    return tuple(line for line in disagreements(new.persona) if line not in known)
+    for comparison in (_comparison(old), _comparison(new)):
+        if not comparison.done():
+            await asyncio.shield(asyncio.wrap_future(comparison))  # a call that ends must not cancel it for others
+    known = _comparison(old).result()
+    return tuple(line for line in _comparison(new).result() if line not in known)
+
+
+_COMPARING = ThreadPoolExecutor(1)
+
+
+@lru_cache(maxsize=32)
+def _comparison(persona: Persona) -> Future[list[str]]:
+    """The comparison of a persona's facts with her prose, in a thread, once for all calls of a process."""
+    return _COMPARING.submit(disagreements, persona)
 
 
 class Successor:
