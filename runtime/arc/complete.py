@@ -75,6 +75,7 @@ def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
     Where the persona has cues of its own that anger (or calm), the common ones that do so are still answered but no
     longer move the mood: what angers and calms is then the persona's own affair.
     """
+    named = common.facts.get("name")
     mine = {
         name: _taken_over(cue, common.cues.get(name) or common.named_cues.get(name)) for name, cue in own.cues.items()
     }
@@ -92,7 +93,8 @@ def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
     )
     return replace(
         own,
-        opening=own.opening or common.opening,
+        # Who is called says a name.
+        opening=own.opening or (common.opening if own.calls or not named else named.say),
         facts={name: _as_asked(fact, common.facts.get(name)) for name, fact in (common.facts | own.facts).items()},
         cues=cues,
         named_cues={name: cue for name, cue in common.named_cues.items() if name not in cues},

@@ -89,6 +89,7 @@ _FIELDS = {
     "persona.prose": "prompt",
     "persona.endings": "prompt",
     "persona.not_for_model": "prompt",
+    "persona.calls": "prompt",
     "language.instructions": "prompt",
     "language.customer.endings": "prompt",
     "language.customer.opening": "start",

@@ -176,9 +176,10 @@ class Difficulty:
 class FrontMatter:
     """What code must know of a persona. `language`, `voice`, `model` and `difficulty` name options of those groups;
     `levels` says what an option of `difficulty` means for this persona; `not_for_model` names headings of the prose
-    that the model is not given; from a score (0-100) of `pass_mark` on a call passes. `neutral` are lines of a
-    trainee's that are no cue, however near they come to one. `named_cues` are a language's: common cues that count in
-    the calls of a persona that lists them, and in no other."""
+    that the model is not given; from a score (0-100) of `pass_mark` on a call passes. With `calls: false` the
+    trainee calls, and the persona answers the telephone. `neutral` are lines of a trainee's that are no cue, however
+    near they come to one. `named_cues` are a language's: common cues that count in the calls of a persona that lists
+    them, and in no other."""
 
     __pydantic_config__ = _STRICT
     name: Text | None = None
@@ -189,6 +190,7 @@ class FrontMatter:
     difficulty: Text | None = None
     levels: dict[str, Difficulty] = field(default_factory=dict)
     not_for_model: Names = ()
+    calls: bool = True
     opening: Lines = field(default_factory=dict)
     mood: Mood = 20
     facts: dict[str, Fact] = field(default_factory=dict)

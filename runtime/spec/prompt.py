@@ -12,10 +12,12 @@ def instructions(spec: SessionSpec) -> str:
     it), then the language's part, then the runtime's."""
     prose = without(spec.persona.prose, spec.persona.front.not_for_model)
     parts = [prose, spec.language.instructions]
+    calls = spec.persona.front.calls
+    first = f"You {'called' if calls else 'are called and pick up'}, so you speak first"
     if opening := spec.arc.said(spec.persona.front.opening):
-        parts.append(f"You called, so you speak first. Your opening line is:\n{opening[0]}")
+        parts.append(f"{first}. Your opening line is:\n{opening[0]}")
     else:
-        parts.append("You called, so you speak first: say in a sentence or two why you are calling.")
+        parts.append(f"{first}: say {'in a sentence or two why you are calling' if calls else 'who you are'}.")
     meant = ((ending.name, worded_in(ending.means, spec.language.base)) for ending in spec.arc.front.endings)
     outcomes = [f"- {name}{f': {means}' if means else ''}" for name, means in meant]
     parts.append(

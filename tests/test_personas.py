@@ -1,0 +1,79 @@
+"""The personas that are shipped: whole in both languages, short, and not to be won by a poor trainee."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+import yaml
+
+from runtime.config.compose import compose
+from runtime.config.persona_file import read_persona
+from runtime.spec.persona import FrontMatter
+from tests.conftest import ROOT
+
+FOLDER = ROOT / "personas"
+PERSONAS = sorted(file.stem for file in FOLDER.glob("*.md"))
+LANGUAGES = ("en", "th")
+LONG = {"sarah_thompson"}
+"""Those that are longer than the rest may be."""
+
+
+def texts(front: FrontMatter) -> Iterator[tuple[str, Mapping[str, tuple[str, ...]]]]:
+    """What is spoken or listened for, each with where it stands."""
+    yield "opening", front.opening
+    for name, fact in front.facts.items():
+        yield from ((f"facts.{name}.{key}", getattr(fact, key)) for key in ("say", "like", "hear", "guarded"))
+    for name, cue in front.cues.items():
+        yield from ((f"cues.{name}.{key}", getattr(cue, key)) for key in ("say", "ask", "like", "hear"))
+    for i, timer in enumerate(front.timers):
+        yield f"timers.{i}", timer.say
+    for phase in front.phases:
+        yield f"phases.{phase.name}", phase.say
+    for ending in front.endings:
+        yield f"endings.{ending.name}", ending.say
+    for objective in front.objectives:
+        yield f"objectives.{objective.name}", objective.missed
+
+
+@pytest.mark.parametrize("name", PERSONAS)
+def test_a_persona_is_whole_in_both_languages(name: str) -> None:
+    """Whatever has a text in one language has one in the other, and a Thai line has Thai letters."""
+    front = read_persona(FOLDER / f"{name}.md")[0].front
+    for where, lines in texts(front):
+        assert not lines or set(lines) == set(LANGUAGES), f"{name}: {where}"
+        assert all(any("\u0e00" < c < "\u0e7f" for c in line) for line in lines.get("th", ())[:1]), f"{name}: {where}"
+    assert all(phase.say for phase in front.phases)
+    assert all(ending.say for ending in front.endings)
+
+
+@pytest.mark.parametrize("name", PERSONAS)
+def test_a_persona_is_one_that_can_be_trained_with(name: str) -> None:
+    """It belongs to a scenario, can be won and lost, runs clocks, scores and is short enough to be read."""
+    file = FOLDER / f"{name}.md"
+    front = read_persona(file)[0].front
+    assert front.scenarios and front.voice
+    assert {ending.passed for ending in front.endings} == {True, False}
+    assert any(ending.below is not None for ending in front.endings)
+    assert {timer.silence is None for timer in front.timers} == {True, False}
+    assert sum(objective.weight for objective in front.objectives) == 100
+    assert len(front.phases) > 2
+    if name not in LONG:
+        assert len(file.read_text("utf-8").splitlines()) <= 250
+        assert all(len(lines) >= 3 for lines in front.opening.values())
+        assert any(objective.blocker for objective in front.objectives)
+        assert any(fact.mood > front.mood for fact in front.facts.values()), "nothing that is told only after trust"
+
+
+@pytest.mark.parametrize("name", PERSONAS)
+def test_a_persona_has_scripts_in_words_of_their_own(name: str) -> None:
+    """A good and a poor trainee in both languages, who do not say what the persona's file gives as examples."""
+    scripts = yaml.safe_load((FOLDER / f"{name}.trainees.yaml").read_text("utf-8"))
+    assert set(scripts) >= {"good", "poor"}
+    for language in LANGUAGES:
+        front = compose([f"persona={name}", f"language={language}"]).arc.front
+        known = {
+            line for table in (front.cues, front.facts) for one in table.values() for line in one.like.get(language, ())
+        }
+        for trainee in ("good", "poor"):
+            said = [line if isinstance(line, str) else line["say"] for line in scripts[trainee][language]]
+            assert len(said) > 5
+            assert known.isdisjoint(said)
