@@ -30,8 +30,16 @@ def texts(front: FrontMatter) -> Iterator[tuple[str, Mapping[str, tuple[str, ...
         yield f"phases.{phase.name}", phase.say
     for ending in front.endings:
         yield f"endings.{ending.name}", ending.say
-    for objective in front.objectives:
-        yield f"objectives.{objective.name}", objective.missed
+    for i, objective in enumerate(front.objectives):
+        yield f"objectives.{i}.missed", objective.missed
+
+
+def wordings(front: FrontMatter) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """What the trainee reads of the score, each with where it stands."""
+    yield from ((f"phases.{i}", phase.name) for i, phase in enumerate(front.phases))
+    yield from ((f"endings.{ending.name}", ending.means) for ending in front.endings)
+    yield from ((f"objectives.{i}", objective.name) for i, objective in enumerate(front.objectives))
+    yield from ((f"cues.{name}.means", cue.means) for name, cue in front.cues.items() if cue.means)
 
 
 @pytest.mark.parametrize("name", PERSONAS)
@@ -41,6 +49,8 @@ def test_a_persona_is_whole_in_both_languages(name: str) -> None:
     for where, lines in texts(front):
         assert not lines or set(lines) == set(LANGUAGES), f"{name}: {where}"
         assert all(any("\u0e00" < c < "\u0e7f" for c in line) for line in lines.get("th", ())[:1]), f"{name}: {where}"
+    for where, wording in wordings(front):
+        assert set(wording) == set(LANGUAGES), f"{name}: {where}"
     assert all(phase.say for phase in front.phases)
     assert all(ending.say for ending in front.endings)
 
