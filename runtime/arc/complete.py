@@ -75,7 +75,6 @@ def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
     Where the persona has cues of its own that anger (or calm), the common ones that do so are still answered but no
     longer move the mood: what angers and calms is then the persona's own affair.
     """
-    named = common.facts.get("name")
     mine = {
         name: _taken_over(cue, common.cues.get(name) or common.named_cues.get(name)) for name, cue in own.cues.items()
     }
@@ -93,8 +92,7 @@ def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
     )
     return replace(
         own,
-        # Who is called says a name.
-        opening=own.opening or (common.opening if own.calls or not named else named.say),
+        opening=own.opening or common.opening,
         facts={name: _as_asked(fact, common.facts.get(name)) for name, fact in (common.facts | own.facts).items()},
         cues=cues,
         named_cues={name: cue for name, cue in common.named_cues.items() if name not in cues},
@@ -184,12 +182,13 @@ def _speaks(front: FrontMatter, base: str) -> bool:
 
 
 def _named(customer: FrontMatter, persona: Persona, base: str) -> FrontMatter:
-    """The language's customer under the persona's name, and in Thai with a man's particles where it is a man."""
+    """The customer under the persona's name, which one who is called opens with; in Thai with a man's particles."""
     if fact := customer.facts.get("name"):
         parts = "|".join(part for part in persona.name.split() if part.isalpha())
         hear = {**fact.hear, "": (f"is this|that|it {parts}",)} if parts else fact.hear
         named = replace(fact, hear=hear, say={base: (prose.spoken(persona.name, base),)})
-        customer = replace(customer, facts={**customer.facts, "name": named})
+        opening = customer.opening if persona.front.calls else named.say
+        customer = replace(customer, opening=opening, facts={**customer.facts, "name": named})
     return _by_a_man(customer) if base == "th" and prose.is_man(persona) else customer
 
 
