@@ -123,17 +123,22 @@ def _render_reports(settings: Settings) -> int:
 
 
 def _score_again(settings: Settings) -> int:
-    """By the cues of each call's persona as her file is now; where that is gone, as it was."""
+    """For each call's persona as her file is now (where that is gone, as it was): by cues, or by the judge chosen."""
     from .record.folder import read_folder
     from .record.upkeep import named, score_again
 
+    judge = compose(_overrides()) if HydraConfig.get().runtime.choices["judge"] != "none" else None
+    if judge:
+        from .call.build import check_secrets
+
+        check_secrets(judge, os.environ)
     personas = options("persona")
     for folder in named(settings.folder):
         choices = read_folder(folder).choices
         front = None
         if choices.get("persona") in personas and choices.get("language") in options("language"):
             front = compose([f"{group}={choices[group]}" for group in ("persona", "language")]).arc.front
-        for line in asyncio.run(score_again(folder, front)):
+        for line in asyncio.run(score_again(folder, front, judge)):
             print(clean(f"{shown_path(folder)}: {line}"))
     return 0
 

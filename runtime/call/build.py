@@ -30,13 +30,14 @@ PLACES: dict[str, tuple[type, str]] = {
     "tts": (tts.TTS, "TTS"),
     "detector": (vad.VAD, "VAD"),
     "listener": (llm.LLM, "LLM"),
+    "judge": (llm.LLM, "LLM"),
 }
 """What the part in each place must be, and the name that LiveKit's plugins give to that class."""
 SPOKEN = ("stt", "tts", "detector")
 """The places that a typed call has no use for."""
-BESIDE = ("listener",)
+BESIDE = ("listener", "judge")
 """The places of models beside the one that plays the persona."""
-_KEYS = {"detector": ("vad", "detector"), "listener": ("listening", "llm")}
+_KEYS = {"detector": ("vad", "detector"), "listener": ("listening", "llm"), "judge": ("judge", "llm")}
 """The group and the key that name the part in a place; the place itself in `model`, if it is not here."""
 
 

@@ -77,6 +77,8 @@ TABLE: dict[str, Row] = {
     "turn_handling": _each("turn handling", SWAP, SWAP, SWAP),
     # Each turn is read for itself.
     "listener": _each("the model that listens", AT_ONCE, AT_ONCE, AT_ONCE),
+    # One call is judged by the model that it began with.
+    "judge": _each("the model that judges", NEXT_CALL, NEXT_CALL, NEXT_CALL),
     "lines": _each("cues, facts, phases, timers, turn_seconds", AT_ONCE, AT_ONCE, AT_ONCE),
     # These have happened, unless the trainee has not joined yet.
     "start": _each("name, scenarios, opening line, first mood", NEXT_CALL, NEXT_CALL, NEXT_CALL),
@@ -109,6 +111,7 @@ _FIELDS = {
     "vad.detector": "detector",
     "vad.turn_handling": "turn_handling",
     "listening": "listener",
+    "judge": "judge",
     "difficulty.mood": "start",
     "difficulty": "lines",
 }
@@ -149,7 +152,8 @@ def in_force(old: SessionSpec, new: SessionSpec, *, begun: bool = True) -> Sessi
     was = old.arc.front
     front = replace(new.arc.front, name=was.name, scenarios=was.scenarios, opening=was.opening, mood=was.mood)
     persona = replace(new.persona, front=replace(new.persona.front, opening=old.persona.front.opening))
-    return replace(new, persona=persona, arc=replace(new.arc, front=front, seed=old.arc.seed))
+    arc = replace(new.arc, front=front, seed=old.arc.seed)
+    return replace(new, persona=persona, arc=arc, judge=old.judge)
 
 
 @lru_cache(maxsize=16)
@@ -158,7 +162,7 @@ def plan(old: SessionSpec, edited: SessionSpec, *, audio: bool, begun: bool = Tr
     begun to speak."""
     kind = kind_of(old)
     new = in_force(old, edited, begun=begun)
-    used = (place for place in PLACES if audio or place not in SPOKEN)
+    used = (place for place in PLACES if place != "judge" and (audio or place not in SPOKEN))
     parts = tuple(place for place in used if inputs(old, place) != inputs(new, place))
     prompt = instructions(old) != instructions(new)
     tools = _endings(old) != _endings(new)
@@ -229,7 +233,7 @@ def _differing(old: SessionSpec, new: SessionSpec) -> Iterator[tuple[str, Any, A
     pairs: list[tuple[str, str, Any, Any]] = [
         (f"persona.{name}", name, old.persona, new.persona) for name in ("prose", "name")
     ]
-    for group in ("model", "voice", "language", "vad", "listening", "difficulty"):
+    for group in ("model", "voice", "language", "vad", "listening", "judge", "difficulty"):
         one, other = getattr(old, group), getattr(new, group)
         pairs += [(f"{group}.{field.name}", field.name, one, other) for field in fields(one)]
     front = (field.name for field in fields(old.persona.front) if field.name not in _CHOSEN)

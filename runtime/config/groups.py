@@ -37,10 +37,11 @@ SHAPES: dict[str, type[Any]] = {
     "language": Language,
     "vad": Vad,
     "listening": SecondModel,
+    "judge": SecondModel,
     "difficulty": Difficulty,
 }
 """What an option of a group is, but for a persona."""
-GROUPS = ("model", "voice", "persona", "language", "vad", "listening", "difficulty")
+GROUPS = ("model", "voice", "persona", "language", "vad", "listening", "judge", "difficulty")
 """The groups that make a call's spec."""
 PROGRAM_GROUPS = ("worker",)
 """The groups that tell the program itself something."""

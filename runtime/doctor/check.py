@@ -286,7 +286,7 @@ def _models(personas: Mapping[str, Persona]) -> Iterator[Row]:
         mark = "✗" if wrong else "✓" if good else "–"
         shown = [f"{good} specs"] if good else []
         yield mark, f"model={model}", "; ".join([*wrong, *shown, *([] if good else unoffered)])
-    for group in ("listening", "difficulty"):
+    for group in ("listening", "judge", "difficulty"):
         for option in options(group):
             yield _row(f"{group}={option}", partial(_checked, usual | {group: option}))
 

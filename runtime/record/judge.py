@@ -5,20 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from livekit.agents.llm import LLM
 from livekit.agents.types import APIConnectOptions
 
+from ..call.build import make
 from ..call.submission import submitted
+from ..call.watchdog import explained
+from ..errors import SpecError
 from ..spec.persona import FrontMatter, Objective, worded_in
+from ..spec.session_spec import SessionSpec
 from .call_log import CallLog, Line
+from .folder import Kept
 from .score import Quote, Result, Verdict, meaning
 
 logger = logging.getLogger(__name__)
 
 JUDGE_SECONDS = 60.0
 """For all objectives of a call, which are judged at the same time."""
+LIVE_SECONDS = 12.0
+"""The same where a call has just ended: LiveKit gives a job 15 s once it has left its room."""
 ATTEMPT = APIConnectOptions(timeout=30.0)
 QUOTES = 5
 """Quotes of one verdict that are looked at."""
@@ -56,27 +64,55 @@ _SCHEMA: dict[str, Any] = {
 }
 
 
-async def judge(log: CallLog, persona: FrontMatter, language: str, llm: LLM[Any]) -> Mapping[str, Verdict]:
-    """A verdict for each objective of the persona on a call, by its name in the call's language (a base tag), but for
-    those where the model failed or answered with something else: they are missing."""
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a judge made of a call: a verdict for each objective, by its name in the call's language. Those are missing
+    where it failed or answered with something else, and `failed` says why, in one line."""
+
+    verdicts: Mapping[str, Verdict]
+    model: str
+    failed: str = ""
+
+
+async def judged(kept: Kept, spec: SessionSpec, seconds: float) -> Judgement:
+    """What the judge of a spec makes of the call in a folder, within so many seconds."""
+    try:
+        llm = make(spec, "judge")
+    except SpecError as error:
+        return Judgement({}, spec.choices["judge"], str(error))
+    try:
+        return await judge(kept.log, kept.front, kept.language, llm, seconds)
+    finally:
+        await llm.aclose()
+
+
+async def judge(
+    log: CallLog, persona: FrontMatter, language: str, llm: LLM[Any], seconds: float = JUDGE_SECONDS
+) -> Judgement:
+    """What a model makes of a call in this language (a base tag), within so many seconds."""
     said = "\n".join(f"{_who(line)}: {' '.join(line.event.text.split())}" for line in log.lines)
     verdicts: dict[str, Verdict] = {}
+    why = ""
 
     async def one(objective: Objective) -> None:
+        nonlocal why
         name = worded_in(objective.name, language)
         try:
             material = f"{_described(objective, persona, language)}\n\nThe call:\n{said}"
             verdicts[name] = read_verdict(await submitted(llm, INSTRUCTIONS, material, _SCHEMA, ATTEMPT))
         except Exception as error:  # LiveKit, plugins and their libraries have many
-            logger.warning("the judge failed on %s: %s", name, error)
+            logger.info("the judge failed on %s", name, exc_info=True)
+            why = explained(error, "")
 
     try:
-        async with asyncio.timeout(JUDGE_SECONDS), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(seconds), asyncio.TaskGroup() as tasks:
             for objective in persona.objectives:
                 tasks.create_task(one(objective))
     except TimeoutError:
-        logger.warning("the judge took longer than %g s", JUDGE_SECONDS)
-    return verdicts
+        why = f"no answer within {seconds:g} s"
+    missing = len(persona.objectives) - len(verdicts)
+    failed = f"the judge ({llm.model}) left {missing} of {len(persona.objectives)} objectives unclear: {why}"
+    return Judgement(verdicts, llm.model, failed if missing else "")
 
 
 def _who(line: Line) -> str:

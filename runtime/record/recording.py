@@ -8,11 +8,11 @@ from functools import partial
 
 from livekit.agents import AgentSession
 
-from ..events import AudioStarted, Emit, Event, Heard, Said
+from ..events import AudioStarted, Emit, Event, Heard, Notice, Said
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
 from .audio import AudioRecorder
-from .folder import SessionFolder, scored
+from .folder import SessionFolder, finish, read_folder, scored
 
 EARLY_LIMIT = 200
 """Events before the call is a call; of more the latest are kept."""
@@ -37,6 +37,8 @@ class Recording:
         self._early: deque[Event] = deque(maxlen=EARLY_LIMIT)
         self._folder: SessionFolder | None = None
         self._audio: AudioRecorder | None = None
+        self.to_judge: SessionSpec | None = None
+        """What the call was made from, where a judge is still to be asked. The folder is whole without it."""
 
     def adopt(self, spec: SessionSpec) -> None:
         """The call is made from this spec; a later one is kept beside it."""
@@ -75,8 +77,30 @@ class Recording:
         self._loop.call_soon_threadsafe(partial(self._emit, event))
 
     async def close(self) -> None:
-        """The call is over: ends the audio, finishes the folder, and emits the score."""
+        """The call is over: ends audio and folder, by cues; emits that score where no judge is to be asked."""
         if self._audio:
             await self._audio.close()
-        if self._folder and (card := await self._folder.close()):
-            self._emit(scored(card, str(self._folder.path.result())))
+        if self._folder and self._spec and (card := await self._folder.close()):
+            if self._spec.judge.llm and card.objectives:
+                self.to_judge = self._spec
+            else:
+                self._emit(scored(card, str(self._folder.path.result())))
+
+    async def judge(self) -> None:
+        """Asks the judge that is still to be asked, scores the call by its verdicts, and emits that score. What it
+        does not judge within its seconds is unclear, and a line says so."""
+        if not (self._folder and self.to_judge):
+            return
+        from .judge import LIVE_SECONDS, judged  # most calls have none
+
+        spec, self.to_judge = self.to_judge, None
+        folder = self._folder.path.result()
+        self._emit(Notice(text=f"judge={spec.choices['judge']} reads the call, for {LIVE_SECONDS:g} s at most"))
+        try:
+            made = await judged(await asyncio.to_thread(read_folder, folder), spec, LIVE_SECONDS)
+            if made.failed:
+                self._emit(Notice(text=made.failed))
+            card = await asyncio.to_thread(finish, folder, made.verdicts, made.model)
+            self._emit(scored(card, str(folder)))
+        except OSError as error:
+            self._emit(Notice(text=f"the judge's score is not kept: {error.strerror or error}"))

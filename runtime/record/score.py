@@ -290,12 +290,18 @@ def _by_judge(objective: Objective, log: CallLog, verdict: Verdict | None, judge
     if verdict is None:
         return replace(unclear, reason=texts_in(language)["no_verdict"])
     evidence = [verbatim(quote, log) for quote in verdict.quotes]
-    quotes = tuple(quote for quote in evidence if quote)
+    quotes = tuple(_in_its_sentence(quote, log) for quote in evidence if quote)
     if len(quotes) < len(evidence) or (verdict.result is Result.MET and not quotes):
         return replace(unclear, reason=texts_in(language)["void"])
     own = said_in(objective.missed, language)
     told = (own[0] if own else verdict.reason or name) if verdict.result is Result.NOT_MET else ""
     return replace(unclear, result=verdict.result, evidence=quotes, reason=verdict.reason, told=told)
+
+
+def _in_its_sentence(quote: Quote, log: CallLog) -> Quote:
+    """A quote as the trainee's whole sentence, where it stands in one to the letter."""
+    text = log.turns[quote.turn].event.text
+    return replace(quote, text=sentence_of(text, quote.text), words=quote.text) if quote.text in text else quote
 
 
 def verbatim(quote: Quote, log: CallLog) -> Quote | None:

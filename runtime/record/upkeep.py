@@ -10,14 +10,14 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
-from livekit.agents.llm import LLM
+from livekit.agents.utils import http_context
 
 from .. import events
 from ..errors import SpecError, shown_path
 from ..events import Emit, Header, Notice
 from ..spec.persona import FrontMatter
+from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
 from .folder import (
     EVENTS,
@@ -32,7 +32,7 @@ from .folder import (
     safe_name,
     write_private,
 )
-from .judge import judge
+from .judge import JUDGE_SECONDS, judged
 from .rescore import changes, listened
 from .score import from_json, score, to_json
 
@@ -117,9 +117,9 @@ def forget(record: Record, user: str) -> tuple[list[Path], list[Path]]:
     return gone, [folder for folder in theirs if folder not in gone]
 
 
-async def score_again(folder: Path, persona: FrontMatter | None = None, llm: LLM[Any] | None = None) -> list[str]:
-    """Scores a call again: with this persona in place of the one that called, by a model where one is given, else by
-    cues. Writes the scorecard and the report; what has changed and why, a line each.
+async def score_again(folder: Path, persona: FrontMatter | None = None, spec: SessionSpec | None = None) -> list[str]:
+    """Scores a call again: with this persona in place of the one that called, by the judge of a spec or else by cues.
+    Writes the scorecard and the report; what has changed and why, a line each.
 
     Raises:
         SpecError: it is no session folder.
@@ -132,11 +132,13 @@ async def score_again(folder: Path, persona: FrontMatter | None = None, llm: LLM
         before = score(kept.log, kept.front, kept.language)
     front = persona or kept.front
     kept = replace(kept, front=front, log=listened(kept.log, front, kept.language))
-    verdicts = await judge(kept.log, front, kept.language, llm) if llm else None
-    card = score(kept.log, front, kept.language, verdicts, llm.model if llm else "")
+    async with http_context.open():  # what plugins connect by
+        made = await judged(kept, spec, JUDGE_SECONDS) if spec else None
+    card = score(kept.log, front, kept.language, made.verdicts if made else None, made.model if made else "")
     write_private(folder / SCORECARD, to_json(card))
     render(folder, kept, card)
-    return changes(before, card) or ["nothing has changed"]
+    failed = [made.failed] if made and made.failed else []
+    return failed + (changes(before, card) or ["nothing has changed"])
 
 
 def _is_of(folder: Path, user: str) -> bool:

@@ -36,7 +36,7 @@ def warm_up(process: JobProcess) -> None:
 
 async def run_job(context: JobContext, *, link: Connect) -> None:
     """The job: one call in one room, with specs and edits from the worker and events to it."""
-    async with link(context.job.id) as worker:
+    async with link(context.job.id) as worker, asyncio.TaskGroup() as afterwards:
         rooms = worker.settings.rooms
         screen = Screen(context.room, rooms.transcripts)
         user = worker.settings.user
@@ -82,6 +82,11 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
                 except* NobodyCame:
                     emit(ended := Ended(reason="nobody_came"))
                 await recording.close()  # before the room is left: the trainee reads the score
+                if recording.to_judge:  # the judge's, if the trainee stays; else the room is left at once
+                    judging = afterwards.create_task(recording.judge())
+                    left = tasks.create_task(trainee.alone())
+                    await asyncio.wait((judging, left), return_when=asyncio.FIRST_COMPLETED)
+                    left.cancel()
                 watching.cancel()
             over = rooms.delete_room and (ended.satisfied is not None or ended.reason in OVER)
             over = over and context.room.isconnected()  # else another room may have the name by now

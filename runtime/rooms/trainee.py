@@ -119,6 +119,10 @@ class Trainee:
         if not self._who:
             raise NobodyCame
 
+    async def alone(self) -> None:
+        """Waits until nobody who could be a trainee is in the room."""
+        await self._until(lambda: self._cut_off or not self.others_there())
+
     def others_there(self) -> bool:
         """Whether anybody who could be a trainee is in the room."""
         return bool(self._people())
@@ -239,6 +243,7 @@ class Trainee:
             self._changed.set()
 
     def _on_gone(self, participant: rtc.RemoteParticipant) -> None:
+        self._changed.set()
         if participant.identity != self._who:
             return
         if not self._speaks:  # it was not certain that this is the trainee: is it somebody else, or still to come?

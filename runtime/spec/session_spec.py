@@ -122,9 +122,9 @@ class SecondModel:
 
 @dataclass(frozen=True, slots=True)
 class SessionSpec:
-    """All that a call is made from. `listening` finds cues in what the trainee meant, beside the phrases; `arc` follows
-    from persona, language and difficulty; `choices` are the options taken, by group; `revision` is a hash of the
-    content."""
+    """All that a call is made from. `listening` finds cues in what the trainee meant, beside the phrases; `judge` says
+    what became of the objectives once the call is over; `arc` follows from persona, language and difficulty; `choices`
+    are the options taken, by group; `revision` is a hash of the content."""
 
     model: Model
     voice: Voice
@@ -132,6 +132,7 @@ class SessionSpec:
     language: Language
     vad: Vad
     listening: SecondModel
+    judge: SecondModel
     difficulty: Difficulty
     arc: Arc
     choices: dict[str, str]
@@ -155,12 +156,13 @@ class SessionSpec:
             "tts": model.tts,
             "detector": self.vad.detector,
             "listener": self.listening.llm,
+            "judge": self.judge.llm,
         }
 
     @property
     def secrets(self) -> dict[str, dict[str, str]]:
         """The environment variables that must be set, each with where to get it, by the group that needs them."""
-        return {"model": self.model.secrets, "listening": self.listening.secrets}
+        return {"model": self.model.secrets, "listening": self.listening.secrets, "judge": self.judge.secrets}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

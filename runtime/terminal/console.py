@@ -57,6 +57,7 @@ async def _call(spec: SessionSpec, store: SpecStore, shown: View | JsonLines) ->
                 watching.cancel()
                 looking.cancel()
             await recording.close()
+            await recording.judge()
             if settings.record.enabled and settings.history.url is not None:
                 from ..history.index import update  # SQLAlchemy takes its time to load, and few need it
 

@@ -31,6 +31,7 @@ def test_a_persona_chooses_and_the_command_line_wins(use_personas: Write) -> Non
         "language": "th",
         "vad": "silero",
         "listening": "phrases",
+        "judge": "none",
         "difficulty": "normal",
     }
     told = compose(["persona=ann", "language=en", "model=offline"])

@@ -134,7 +134,7 @@ def test_what_the_judge_says_counts_only_with_the_trainee_s_words() -> None:
     card = score(log, promise, "en", verdicts, "gpt")
     assert (card.passed, card.objectives[0].evidence, card.objectives[0].by) == (
         True,
-        (Quote(2, "by Friday", 20.0),),
+        (Quote(2, "You have it by Friday.", 20.0, "by Friday"),),
         "gpt",
     )
 
