@@ -296,7 +296,7 @@ def test_a_voice_without_a_name_for_the_plugin_lists_the_voices_that_have_one(ru
     """A voice that the model's plugin has no name for is an error that lists those it has."""
     line = mistake(run("mode=prompt", "model=gemini_realtime", "~voice.names.google"))
     assert "voice=bright_female has no name for google" in line
-    assert "voices that have one: bright_female, firm_male, warm_female" in line
+    assert "voices that have one: bright_female, firm_male, low_male, precise_female, warm_female, young_male" in line
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,7 @@ def test_cfg_job_prints_the_composed_config_and_starts_nothing(run: Run, persona
     (personas / "bill.md").write_text(f"---\nvoice: firm_male\n---\n{PLAIN}")
     result = run("--cfg", "job", f"personas_dir={personas}", "persona=bill")
     assert result.code == 0 and result.err == ""
-    assert "google: Kore" in result.out and "name: bill" in result.out and "parcel" not in result.out
+    assert "google: Orus" in result.out and "name: bill" in result.out and "parcel" not in result.out
 
 
 def complete(environment: dict[str, str], here: Path, typed: str) -> list[str]:
@@ -409,7 +409,10 @@ def test_bash_completes_groups_options_and_personas(environment: dict[str, str],
     assert complete(environment, here, "python -m runtime mode=prompt voice=") == [
         "voice=bright_female",
         "voice=firm_male",
+        "voice=low_male",
+        "voice=precise_female",
         "voice=warm_female",
+        "voice=young_male",
     ]
 
 

@@ -90,7 +90,7 @@ async def test_a_new_voice_is_one_new_session(model: str, vad: str, monkeypatch:
         receipt = await line.receipt()
         assert receipt.how is How.SWAPPED, receipt.reason
         assert len(server.connections) == 2
-        assert server.connections[1].voice in ("Kore", "cedar")
+        assert server.connections[1].voice in ("Orus", "cedar")
         await line.call.type("still there?")
         assert await line.answer(3) == "no dog, still there?"
         assert [text for _, text in server.connections[1].history if text][-4:-2] == ["hello", "no dog, hello"]
