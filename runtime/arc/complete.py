@@ -121,6 +121,7 @@ def _taken_over(own: Cue, common: Cue | None) -> Cue:
         unless=common.unless if own.unless is None else own.unless,
         mood=common.change if own.mood is None else own.mood,
         repeats=common.repeats if own.repeats is None else own.repeats,
+        refused=common.refused if own.refused is None else own.refused,
         say=_lines(own.say, common.say),
         ask=_lines(own.ask, common.ask),
     )

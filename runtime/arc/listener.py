@@ -1,14 +1,20 @@
-"""What one turn of the trainee holds, found by phrases: cues, each with the words that show it, and facts asked for."""
+"""What one turn of the trainee holds, clause by clause: cues, each with the words that show it, and facts asked for.
+
+Phrases come first; where none is found, and there are examples with vectors, a clause is heard by what it means.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Set
+import re
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
 from ..events import Found
-from ..spec.persona import Fact, FrontMatter
-from .phrases import find_any, heard_any, plain, words_at
+from ..spec.persona import Cue, Fact, FrontMatter
+from .clauses import Clause, asks, clauses, is_denied_after
+from .meaning import Meaning
+from .phrases import Match, find_all, plain, words_at
 
 ANSWERS = 3
 """Facts that a person answers in one breath; those asked beyond are neither answered nor counted as told."""
@@ -49,45 +55,172 @@ def deeds(front: FrontMatter, deed: str) -> tuple[Finding, ...]:
     return tuple(Finding(name, Found.DEED) for name, cue in front.cues.items() if cue.on == deed)
 
 
-def listen(front: FrontMatter, told: Set[str], text: str) -> Utterance:
-    """What the phrases of the front matter find in a turn, where the facts `told` were asked for before.
+def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | None = None) -> Utterance:
+    """What is found in a turn, where the facts `told` were asked for before; without `meaning` by phrases alone.
 
-    A cue for nothing that the persona knows is found only where nothing else is: the first that has a phrase for it,
-    else the first that needs none.
+    Each clause is judged by itself: it shows one cue that angers at most, asks for one fact at most, and promises
+    nothing that it only asks about, denies, or offers in a way that the persona refuses. A cue for nothing that the
+    persona knows is found only where nothing else is: the first that has a phrase for it, else the first that needs
+    none.
     """
     said = plain(text)
-    if not said.strip(",? "):
+    parts = clauses(text)
+    if not parts:
         return Utterance(deeds(front, "silence"))
-    wanted = [name for name, fact in front.facts.items() if heard_any(fact.hear, said)]
-    confirmed = tuple(name for name, fact in front.facts.items() if _read_back(fact, said, name in wanted))
-    wanted = [name for name in wanted if name not in confirmed]
+    confirmed = tuple(name for name, fact in front.facts.items() if _read_back(fact, said))
+    heard = [_Heard(front, clause, meaning) for clause in parts]
+    wanted = list(dict.fromkeys(name for one in heard if (name := one.fact) and name not in confirmed))
     again = tuple(name for name in wanted if name in told)
     asked = tuple(name for name in wanted if name not in told)[:ANSWERS]
-    found = {name: _find(front, name, said, text) for name, cue in front.cues.items() if not cue.on}
+    found = {finding.name: finding for finding in reversed([*_agreed(front, heard)])}
+    found = _stood_in(front, found, text, said, meaning)
     found |= {finding.name: finding for finding in deeds(front, "repeated_question") if again}
-    if not any(found.values()) and not wanted and not confirmed:
+    if not found and not wanted and not confirmed:
         nothing = [name for name, cue in front.cues.items() if cue.on == "nothing"]
         nothing.sort(key=lambda name: not front.cues[name].hear)
-        fits = (_find(front, name, said, text) or _needs_no_phrase(front, name) for name in nothing)
+        fits = (_on_nothing(front, name, said, text) for name in nothing)
         found |= {finding.name: finding for finding in [next(filter(None, fits), None)] if finding}
     return Utterance(tuple(finding for name in front.cues if (finding := found.get(name))), asked, again, confirmed)
 
 
-def _find(front: FrontMatter, name: str, said: str, text: str) -> Finding | None:
-    found = find_any(front.cues[name].hear, said)
-    return found and Finding(name, Found.PHRASE, words_at(text, found[1], found[2]), found[0])
+class _Heard:
+    """What one clause holds: a fact that it asks for, and cues."""
+
+    def __init__(self, front: FrontMatter, clause: Clause, meaning: Meaning | None) -> None:
+        self.clause = clause
+        self.fact = _fact_asked(front, clause)
+        said = {name: match for name, cue in front.cues.items() if not cue.on and (match := _said(name, cue, clause))}
+        self.findings = [_by_phrase(name, match, clause) for name, match in _one_that_angers(front, said)]
+        moving = [said[finding.name] for finding in self.findings if front.cues[finding.name].change]
+        said_most = any(_is_most(match, clause) for match in moving)
+        if meaning is None or self.fact or said_most or (near := meaning.of(clause)) is None:
+            return
+        if near.fact:
+            self.fact = near.name if _may_ask(clause) else None
+        elif near.name not in said and _counts(cue := front.cues[near.name], clause):
+            angered = any(front.cues[finding.name].change < 0 for finding in self.findings)
+            if not moving or (cue.change > 0 and not angered):
+                self.findings.append(Finding(near.name, Found.MEANING, clause.text, near.example, near.nearness))
 
 
-def _needs_no_phrase(front: FrontMatter, name: str) -> Finding | None:
-    return None if front.cues[name].hear else Finding(name, Found.DEED)
+def _is_most(match: Match, clause: Clause) -> bool:
+    """Whether a phrase is at least half of its clause: then there is no more to be found in that."""
+    return 2 * (match.end - match.start) >= len(clause.said.strip(",? "))
 
 
-def _read_back(fact: Fact, said: str, asked: bool) -> bool:
+def _said(name: str, cue: Cue, clause: Clause) -> Match | None:
+    """The phrase of a cue that a clause holds, and does not take back."""
+    for match in find_all(cue.hear, clause.said):
+        if not match.negated and is_denied_after(clause.said, match.end):
+            continue
+        if _counts(cue, clause):
+            return match
+    return None
+
+
+def _counts(cue: Cue, clause: Clause) -> bool:
+    """Whether a clause of its kind can show this cue: what is asked about is not promised, what the persona is asked
+    whether she would like is not done to her."""
+    if not cue.change or _is_question(cue):
+        return True
+    return not (clause.offers or clause.hedged or (clause.asks and cue.change > 0))
+
+
+def _is_question(cue: Cue) -> bool:
+    return _are_questions(tuple(text for texts in cue.like.values() for text in texts))
+
+
+@lru_cache(maxsize=1024)
+def _are_questions(examples: tuple[str, ...]) -> bool:
+    return 2 * sum(map(asks, examples)) > len(examples)
+
+
+def _one_that_angers(front: FrontMatter, said: dict[str, Match]) -> Iterator[tuple[str, Match]]:
+    """Of the cues that anger, the one that says most: with the longest phrase, else the worst."""
+    angering = [name for name in said if front.cues[name].change < 0]
+    first = max(angering, key=lambda name: (said[name].words, -front.cues[name].change), default=None)
+    yield from ((name, match) for name, match in said.items() if name not in angering or name == first)
+
+
+def _by_phrase(name: str, match: Match, clause: Clause) -> Finding:
+    return Finding(name, Found.PHRASE, words_at(clause.text, match.start, match.end), match.phrase)
+
+
+def _agreed(front: FrontMatter, heard: Iterable[_Heard]) -> Iterator[Finding]:
+    """The findings of a turn, without what is promised in the same sentence as something that the persona refuses."""
+    heard = list(heard)
+    refused = {one.clause.sentence for one in heard for finding in one.findings if front.cues[finding.name].is_refused}
+    for one in heard:
+        for finding in one.findings:
+            if one.clause.sentence not in refused or front.cues[finding.name].change <= 0:
+                yield finding
+
+
+def _stood_in(
+    front: FrontMatter, found: dict[str, Finding], text: str, said: str, meaning: Meaning | None
+) -> dict[str, Finding]:
+    """The findings, with a cue that stands in for one of them (a hold that is explained) where the turn as a whole,
+    not a single clause, shows it."""
+    whole = clauses(text)
+    for name in [name for name in found if front.cues[name].change < 0]:
+        for other in front.cues[name].unless or ():
+            cue = front.cues.get(other)
+            if cue is None or other in found or cue.change > 0:
+                continue
+            if match := next(find_all(cue.hear, said), None):
+                found[other] = Finding(other, Found.PHRASE, words_at(text, match.start, match.end), match.phrase)
+            elif meaning and len(whole) > 1 and (near := meaning.rather(text, other, name)):
+                found[other] = Finding(other, Found.MEANING, text.strip(), near.example, near.nearness)
+    return found
+
+
+def _on_nothing(front: FrontMatter, name: str, said: str, text: str) -> Finding | None:
+    hear = front.cues[name].hear
+    if not hear:
+        return Finding(name, Found.DEED)
+    for match in find_all(hear, said):
+        return Finding(name, Found.PHRASE, words_at(text, match.start, match.end), match.phrase)
+    return None
+
+
+_STATED = re.compile(
+    r"(?:i|im|ill|ive|we|were|well|weve|it|its|that|thats|this|there|they|he|she|thanks|thank)\b|"
+    r"(?:your|the|our)(?: \w+){1,4} (?:is|are|was|were|has|have|had|will|shows|looks|says|ends|begins)\b"
+)
+_WANTED = re.compile(
+    r"\b(?:need|needs|like|ask|get|give|confirm|know|tell|verify|provide|please|may|can|could|state|spell|"
+    r"looking for|what|which|who|how|when|where)\b"
+)
+
+
+def _may_ask(clause: Clause) -> bool:
+    """Whether a clause can ask for something: it is no plain statement."""
+    return clause.asks or not _STATED.match(clause.said) or bool(_WANTED.search(clause.said))
+
+
+def _fact_asked(front: FrontMatter, clause: Clause) -> str | None:
+    """The one fact that a clause asks for: of those with a phrase in it the one whose phrase says most, closest."""
+    if not _may_ask(clause):
+        return None
+    matches = {name: match for name, fact in front.facts.items() for match in [_closest(fact, clause)] if match}
+    return max(matches, key=lambda name: _weight(matches[name], clause), default=None)
+
+
+def _closest(fact: Fact, clause: Clause) -> Match | None:
+    return max(find_all(fact.hear, clause.said), key=lambda match: _weight(match, clause), default=None)
+
+
+def _weight(match: Match, clause: Clause) -> tuple[int, int]:
+    gaps = len(clause.said[match.start : match.end].split()) - match.words
+    return match.words - max(0, gaps), match.end - match.start
+
+
+def _read_back(fact: Fact, said: str) -> bool:
     """Whether the trainee says the answer's numbers: then it is confirmed, not asked for. Numbers that say little
     by themselves ("3") count only in what sounds like a question for this fact."""
     words = set(said.split())
     for numbers in (_numbers(line) for lines in fact.say.values() for line in lines):
-        if numbers and numbers <= words and (asked or sum(map(len, numbers)) > 2):
+        if numbers and numbers <= words and (sum(map(len, numbers)) > 2 or next(find_all(fact.hear, said), None)):
             return True
     return False
 

@@ -13,6 +13,7 @@ from typing import Literal
 from ..events import ClockFired, CueFound, EndingReached, Event, MoodMoved, PhaseMoved
 from ..spec.persona import Arc, Cue, Emotion, Ending, FrontMatter, Phase, Timer, worded_in
 from .listener import Finding, Utterance, deeds, listen
+from .meaning import Meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,14 @@ def start(front: FrontMatter) -> ArcState:
     return ArcState(front.mood, emotion_at(phase, front.mood), phase)
 
 
-def fold(front: FrontMatter, turns: Iterable[str]) -> ArcState:
+def fold(front: FrontMatter, turns: Iterable[str], meaning: Meaning | None = None) -> ArcState:
     """The state after the trainee said all this, in no time."""
-    return reduce(lambda state, text: step(front, state, text), turns, start(front))
+    return reduce(lambda state, text: step(front, state, text, meaning), turns, start(front))
 
 
-def step(front: FrontMatter, state: ArcState, text: str) -> ArcState:
-    """The state after one more turn of the trainee, as phrases find it."""
-    return take(front, state, listen(front, state.told, text))
+def step(front: FrontMatter, state: ArcState, text: str, meaning: Meaning | None = None) -> ArcState:
+    """The state after one more turn of the trainee; without `meaning` as phrases alone find it."""
+    return take(front, state, listen(front, state.told, text, meaning))
 
 
 def take(front: FrontMatter, state: ArcState, heard: Utterance) -> ArcState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,19 +15,20 @@ TEXT_LIMIT = 2000
 GAP_LIMIT = 160
 """Characters between two parts of a phrase, whatever they are."""
 
-_NEGATORS = frozenset(
+NEGATORS = frozenset(
     "not never no nor cannot cant wont dont doesnt didnt isnt arent wasnt werent havent hasnt hadnt wouldnt couldnt "
     "shouldnt aint neither without unable nicht kein keine nunca jamais pas".split()
 )
 _HARMLESS = {
     "no": frozenset(
-        "i im ill ive id we were well weve you your it its that thats problem worries doubt maam sir".split()
+        "i im ill ive id we were well weve you your it its that thats problem worries doubt maam sir later more extra "
+        "charge cost fee fees longer".split()
     ),
-    "not": frozenset(["only", "just"]),
+    "not": frozenset(["only", "just", "later"]),
 }
 """What makes a negator none: "no problem", "no, I am sorry" (said without the comma), "not only"."""
 
-_THAI_NEGATOR = re.compile("(?<!หรือ)ไม่(?!เกิน|เป็นไร|ต้อง|ใช่แค่|ใช่เพียง|เพียง|ทราบ|นาน|แปลก|ว่า)|มิได้|ห้าม|ปฏิเสธ")
+THAI_NEGATOR = re.compile("(?<!หรือ)ไม่(?!เกิน|เป็นไร|ใช่แค่|ใช่เพียง|เพียง|ทราบ|นาน|แปลก|ว่า)|มิได้|ห้าม|ปฏิเสธ")
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 _SEAM = re.compile(rf"(?<=[{_UNSPACED}])(?=[^{_UNSPACED}\s])|(?<=[^{_UNSPACED}\s])(?=[{_UNSPACED}])")
 _NUMBER = (
@@ -57,6 +58,17 @@ def _plain_character(character: str) -> str:
     if kind[0] in "LMN":
         return character
     return " ? " if character == "?" else " , " if character in ".,;:!()\n—–" else " "
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A phrase, as it is written, that a text holds: where it begins and ends there, and how many words it has."""
+
+    phrase: str
+    start: int
+    end: int
+    words: int
+    negated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +115,7 @@ class Phrase:
             return -1
         words = [word for word in gap.split() if word not in ",?"]
         near = len(words) <= 2 if spaced else sum(map(len, words)) <= 12
-        return last if near and (self.negated or not _negates(words, gap)) else -1
+        return last if near and (self.negated or not negates(words, gap)) else -1
 
 
 @lru_cache(maxsize=8192)
@@ -126,7 +138,7 @@ def phrase_pattern(phrase: str) -> Phrase:
             parts.append(found if unspaced else rf"(?<!\S)(?:{found})(?!\S)")
             spaced.append(not unspaced)
             openers.append(frozenset(choice[0] if unspaced else choice.split()[0] for choice in choices))
-    negated = bool(_NEGATORS & set(plain(phrase.replace("|", " ")).split()) or "ไม่" in phrase or "มิได้" in phrase)
+    negated = bool(NEGATORS & set(plain(phrase.replace("|", " ")).split()) or "ไม่" in phrase or "มิได้" in phrase)
     return Phrase(phrase, tuple(parts), tuple(spaced), negated, tuple(openers))
 
 
@@ -147,32 +159,31 @@ def _negated_before(text: str, start: int) -> bool:
     joined = re.split(r"\s", clause)[-1][-16:] if not clause.endswith(" ") else (words[-1] if words else "")[-16:]
     if clause.endswith(" ") and re.match(rf"[{_UNSPACED}]", text[start : start + 1]):
         joined = ""  # a space between Thai words is a pause between clauses
-    return _negates([*words, *text[start:].split(" ", 1)[:1]], joined)
+    return negates([*words, *text[start:].split(" ", 1)[:1]], joined)
 
 
-def _negates(words: Sequence[str], unspaced: str) -> bool:
+def negates(words: Sequence[str], unspaced: str) -> bool:
+    """Whether any of these words is a negator, or this text in a script without spaces holds one."""
     pairs = zip(words, [*words[1:], ""], strict=False)
-    return any(word in _NEGATORS and after not in _HARMLESS.get(word, ()) for word, after in pairs) or bool(
-        _THAI_NEGATOR.search(unspaced)
+    return any(word in NEGATORS and after not in _HARMLESS.get(word, ()) for word, after in pairs) or bool(
+        THAI_NEGATOR.search(unspaced)
     )
 
 
 def heard_any(hear: Mapping[str, tuple[str, ...]], said: str) -> bool:
     """Whether any phrase in any language is in a text that went through `plain`: trainees mix languages."""
-    return find_any(hear, said) is not None
+    return next(find_all(hear, said), None) is not None
 
 
-def find_any(hear: Mapping[str, tuple[str, ...]], said: str) -> tuple[str, int, int] | None:
-    """The first phrase, as it is written, that a text which went through `plain` holds, and where it begins and ends
-    there."""
+def find_all(hear: Mapping[str, tuple[str, ...]], said: str) -> Iterator[Match]:
+    """The phrases that a text which went through `plain` holds, in the order in which they are written."""
     words = _words(said)
     for index in map(_by_opener, hear.values()):
         able = {place: phrase for word in words & index.keys() for place, phrase in index[word]}
         for place in sorted(able):
             phrase = able[place]
             if not any(map(words.isdisjoint, phrase.openers)) and (span := phrase.find_in(said)):
-                return phrase.written, *span
-    return None
+                yield Match(phrase.written, *span, len(phrase.parts), phrase.negated)
 
 
 def words_at(text: str, start: int, end: int) -> str:

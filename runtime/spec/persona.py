@@ -59,6 +59,8 @@ class Cue:
     one of `hear`, where that is given). `unless` names cues that stand in for this one when a turn has both. `say` is
     what the persona may answer; `ask` how the persona asks for it while an ending waits for it.
     A cue that calms works once, one that angers works every time, unless `repeats` says otherwise.
+    What the trainee offers by a `refused` cue that angers, the persona does not take: what else its sentence promises
+    does not count.
     Whatever a persona's cue leaves open (None or empty) is as in the language's common cue of the same name.
     """
 
@@ -70,6 +72,7 @@ class Cue:
     unless: Names | None = None
     mood: MoodChange | None = None
     repeats: bool | None = None
+    refused: bool | None = None
     say: Lines = field(default_factory=dict)
     ask: Lines = field(default_factory=dict)
 
@@ -77,6 +80,11 @@ class Cue:
     def change(self) -> int:
         """How it changes the mood."""
         return self.mood or 0
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the persona does not take what is offered by it."""
+        return bool(self.refused) and self.change < 0
 
 
 _Listed = Annotated[Cue, BeforeValidator(lambda value: {} if value is None else value)]
@@ -223,6 +231,7 @@ class Arc:
     tag). The rest is for a scripted customer: `topics` from the prose, and of any customer `phases` (lines for each
     mood, once her own are used up) and `afterwards` (lines for a trainee who goes on after the end). `seed` says in
     which order lines are said that mean the same: 0 as they are written, any other number in an order of its own.
+    `embedder` makes the vectors by which clauses are heard by their meaning; None where phrases alone are.
     """
 
     front: FrontMatter
@@ -231,6 +240,7 @@ class Arc:
     phases: tuple[Phase, ...] = ()
     afterwards: tuple[str, ...] = ()
     seed: int = 0
+    embedder: str | None = None
 
     def said(self, lines: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """The texts for the call's language, in the order of the seed."""

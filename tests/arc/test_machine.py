@@ -273,6 +273,7 @@ def test_a_persona_takes_over_a_common_cue_in_what_it_leaves_open() -> None:
         ("sorry",),
         12,
         True,
+        True,
         {"en": ("Well.",)},
         {"en": ("Who?",)},
     )

@@ -1,0 +1,139 @@
+"""A trainee's turn in clauses, each judged by itself: what is asked, denied or only supposed is not done."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .phrases import NEGATORS, TEXT_LIMIT, negates, plain
+
+CLAUSES = 40
+"""Of one turn. What comes after is one more."""
+
+_SUBJECT = (
+    r"i|im|i'm|ill|i'll|ive|i've|id|i'd|we|we're|we'll|we've|you|you're|you'll|you've|it|it's|he|she|they|there|that|"
+    r"that's|this|let|let's|please|can|could|may|would|will|do|did|does|have|is|are|what|how|when|who|where|why|which|"
+    r"your|our|my|somebody|someone|nobody|the|since when"
+)
+_BREAK = re.compile(
+    r"(?<=[.!?;…])\s+|\s*\n\s*|"  # sentences
+    rf"(?:,|\s[-–—])\s+(?=(?:(?:and|so|then|or)\s+)?(?:{_SUBJECT})\b)|,?\s+(?=(?:but|however|although|though)\b)|"
+    rf",?\s+(?=(?:and|or|then)\s+(?:then\s+)?(?:{_SUBJECT})\b)|"
+    r"(?<=ค่ะ)\s+|(?<=คะ)\s+|(?<=ครับ)\s+|(?<!ตั้ง)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้))",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?…]\W*$|(?:ค่ะ|คะ|ครับ)\W*$")
+_FILLER = re.compile(
+    r"^(?:(?:and|so|but|or|well|okay|ok|alright|all right|right|yes|no|now|then|oh|hello|hi|sorry|thanks|thank you|"
+    r"sure|great|please|maam|madam|sir|just to check|first|also)\b[\s,]*)+"
+)
+_VERB = (
+    "do|does|did|is|are|was|were|have|has|had|can|could|will|would|shall|should|may|might|dont|didnt|isnt|wasnt|arent"
+)
+_WHO = (
+    "i|you|we|it|that|this|there|he|she|they|the|your|our|my|anybody|anyone|somebody|someone|everything|anything|all|a|"
+    "one of"
+)
+_OPENS = re.compile(
+    rf"(?:{_VERB}) (?:{_WHO})\b|(?:is|was|are) (?:\w+ ){{0,2}}\?|(?:what|whats|which|who|whom|whose|where|why)\b"
+)
+_OPENS_MAYBE = re.compile(rf"(?:when|how|how \w+) (?:{_VERB})\b|(?:how|when) (?:many|much|long|often|about|come)\b")
+_STATES = re.compile(
+    r"(?:what|which|who|whats) (?:happened|matters|i|we|you)\b(?!.*\?)|why (?:i|we|you|this|it)\b|so that\b"
+)
+_TAG = re.compile(
+    r"[\s,]*\b(?:okay|ok|right|alright|all right|yes|yeah|isnt it|arent you|dont you|wont it|is that "
+    r"(?:okay|ok|alright|all right|fine|good)(?: with you| for you)?|"
+    r"does that (?:help|work|suit)(?: you| for you)?)[\s,]*\?$"
+)
+_THAI_ASKS = re.compile(
+    r"(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่|หรือยัง|รึยัง|เหรอ|เมื่อไหร่|เมื่อไร|เท่าไหร่|เท่าไร|เท่าใด|ยังไง|อย่างไร|ทำไม|อะไร|ใคร|ไหน|กี่\S{0,8})"
+    r"(?:บ้าง|ดี|ก็ได้|นะ|คะ|ค่ะ|ครับ|คับ|ฮะ|หรือ|เหรอ|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)คะ[\s,?]*$|^(?:ทำไม|เมื่อไหร่|ใคร)"
+)
+_NOTHING = frozenset("nothing nobody none".split())
+_THAI_FORBIDS = re.compile("อย่า(?!ง)")
+_HEDGED = re.compile(
+    r"\b(?:cant|cannot|wont|not|never|dont|couldnt) (?:\w+ ){0,2}(?:promise|guarantee|say|tell|know|think|believe|sure|"
+    r"certain|entitled)\b|\bif (?:i|we) could\b|\bwish (?:i|we)\b|"
+    "(?:รับปาก|รับประกัน|การันตี|สัญญา)\\S{0,8}ไม่ได้|ไม่แน่ใจ|ไม่กล้ารับปาก"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A part of a turn that says one thing. `text` is the trainee's own, to the letter, `said` what phrases are looked
+    for in; `sentence` is its sentence's number; `offers` that it asks whether the persona would like something."""
+
+    text: str
+    said: str
+    sentence: int
+    asks: bool
+    negated: bool
+    hedged: bool
+    offers: bool
+
+
+@lru_cache(maxsize=1024)
+def clauses(text: str) -> tuple[Clause, ...]:
+    """The clauses of a turn, in their order; without those that hold no word."""
+    found: list[Clause] = []
+    sentence = start = 0
+    text = text[:TEXT_LIMIT]
+    breaks = [(match.start(), match.end()) for match in _BREAK.finditer(text)][: CLAUSES - 1]
+    for end, following in [*breaks, (len(text), len(text))]:
+        part = text[start:end].strip()
+        said = plain(part)
+        if said.strip(",? "):
+            found.append(_clause(part, said, sentence))
+        sentence += bool(_SENTENCE_END.search(part))
+        start = following
+    return tuple(found)
+
+
+def _clause(text: str, said: str, sentence: int) -> Clause:
+    bare = _FILLER.sub("", said.strip(", "))
+    return Clause(
+        text=text,
+        said=said,
+        sentence=sentence,
+        asks=_asks(bare, said),
+        negated=is_negated(said),
+        hedged=bool(_HEDGED.search(said)),
+        offers=bool(re.match(r"would you\b|do you (?:want|wish)\b|if you (?:want|like|wish|prefer)\b", bare)),
+    )
+
+
+def asks(text: str) -> bool:
+    """Whether an example is a question."""
+    return any(clause.asks for clause in clauses(text))
+
+
+def _asks(bare: str, said: str) -> bool:
+    if _THAI_ASKS.search(said):
+        return True
+    if _STATES.match(bare):
+        return False
+    if _OPENS.match(bare) or _OPENS_MAYBE.match(bare):
+        return True
+    tagless = _TAG.sub("", said)
+    return tagless.rstrip(" ,").endswith("?")
+
+
+def is_negated(said: str) -> bool:
+    """Whether a text that went through `plain` holds a negator, wherever it stands."""
+    words = said.replace(",", " ").split()
+    return negates(words, said) or bool(_NOTHING & set(words)) or bool(_THAI_FORBIDS.search(said))
+
+
+_AUXILIARY = "is|are|was|were|will|would|can|could|has|have|be|been|unfortunately|sadly|to|for|you|it|that|today|here"
+_DENIED_AFTER = re.compile(
+    rf"(?: (?:{_AUXILIARY})){{0,3}} (?:{'|'.join(NEGATORS - {'no', 'without', 'unable'})})\b|"
+    r"(?: \w+){0,3} (?:refused|declined|rejected|denied|impossible|out of the question)\b|"
+    r"[^ ,]{0,24}? ?ไม่(?:ได้|ไหว|ทัน|สำเร็จ)(?=ค่ะ|คะ|ครับ|นะ|จริง|แล้ว|หรอก|เลย|อยู่|[ ,?]|$)"
+)
+
+
+def is_denied_after(said: str, end: int) -> bool:
+    """Whether what stands before this place is denied by what follows: "a refund is not possible", คืนเงินให้คุณไม่ได้."""
+    return bool(_DENIED_AFTER.match(said[end : end + 80]))

