@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from functools import lru_cache
 from itertools import islice
 from math import copysign
+from typing import Any
 
 from ..spec.persona import (
     Arc,
@@ -106,35 +107,21 @@ def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
     )
 
 
-_Texts = dict[str, tuple[str, ...]]
-
-
 def _taken_over(own: Cue, common: Cue | None) -> Cue:
     """A persona's cue with what it leaves open as the common one has it."""
     if common is None:
         return replace(own, mood=own.change)
-    return Cue(
-        means=own.means if "" in own.means else {**common.means, **own.means},
-        like=_lines(own.like, common.like),
-        hear=_lines(own.hear, common.hear),
-        on=common.on if own.on is None else own.on,
-        unless=common.unless if own.unless is None else own.unless,
-        mood=common.change if own.mood is None else own.mood,
-        repeats=common.repeats if own.repeats is None else own.repeats,
-        refused=common.refused if own.refused is None else own.refused,
-        say=_lines(own.say, common.say),
-        ask=_lines(own.ask, common.ask),
-    )
+    taken: dict[str, Any] = {}
+    for key in (field.name for field in fields(Cue)):
+        mine, theirs = getattr(own, key), getattr(common, key)
+        texts = isinstance(mine, dict) and "" not in mine
+        taken[key] = {**theirs, **mine} if texts else theirs if mine is None else mine
+    return Cue(**taken | {"mood": taken["mood"] or 0})
 
 
 def _as_asked(own: Fact, common: Fact | None) -> Fact:
     """A persona's fact; one that says no way to ask for it is asked for as the common one of its name."""
     return replace(own, like=common.like, hear=common.hear) if common and not (own.like or own.hear) else own
-
-
-def _lines(own: _Texts, common: _Texts) -> _Texts:
-    """A persona's texts; in languages for which it has none, the common ones."""
-    return own if "" in own else {**common, **own}
 
 
 def at_difficulty(arc: Arc, difficulty: Difficulty, own: Difficulty | None = None) -> Arc:

@@ -10,7 +10,7 @@ from functools import reduce
 from types import MappingProxyType
 from typing import Literal
 
-from ..events import ClockFired, CueFound, EndingReached, Event, MoodMoved, PhaseMoved
+from ..events import ClockFired, CueFound, EndingReached, Event, Found, MoodMoved, PhaseMoved
 from ..spec.persona import Arc, Cue, Emotion, Ending, FrontMatter, Phase, Timer, worded_in
 from .listener import Finding, Utterance, deeds, listen
 from .meaning import Meaning
@@ -66,15 +66,25 @@ def take(front: FrontMatter, state: ArcState, heard: Utterance) -> ArcState:
     """The state after a turn that held this. Once an ending is reached, nothing changes it."""
     if state.ending:
         return replace(state, last=Utterance(), turns=state.turns + 1)
-    counted = count(front, state, heard.findings)
+    counted, told = weigh(front, state, heard)
     state = replace(
         state,
+        told=state.told | told,
         asked_again=state.asked_again + len(heard.again),
         last=replace(heard, findings=tuple(finding for finding, _ in counted)),
         turns=state.turns + 1,
     )
-    state = meet(front, state, counted)
-    return replace(state, told=state.told | (set(heard.asked) - kept_back(front, state)))
+    return meet(front, state, counted)
+
+
+def weigh(front: FrontMatter, state: ArcState, heard: Utterance) -> tuple[list[tuple[Finding, int]], set[str]]:
+    """The findings of a turn that count, each with what it adds to the mood, and the facts that the persona tells: of
+    those asked for the ones that she does not keep back in the mood that this brings about."""
+    counted = count(front, state, heard.findings)
+    mood = state.mood + sum(change for _, change in counted)
+    told = set(heard.asked) - kept_back(front, replace(state, mood=mood))
+    by_facts = [Finding(name, Found.DEED) for name, cue in front.cues.items() if told.intersection(cue.told or ())]
+    return counted + count(front, state, by_facts, [finding.name for finding, _ in counted]), told
 
 
 def kept_back(front: FrontMatter, state: ArcState) -> set[str]:
@@ -210,7 +220,7 @@ class ArcMachine:
         self._fired_in_silence.clear()
         if self._silent_since is not None:
             self._silent_since = self._now
-        counted = [] if self.state.ending else count(self.arc.front, self.state, utterance.findings)
+        counted = [] if self.state.ending else weigh(self.arc.front, self.state, utterance)[0]
         state = take(self.arc.front, self.state, utterance)
         self._found[state.turns] = {finding.name for finding, _ in counted}
         return (*self._cues(counted, state.turns), *self._become(state, _why(counted)))

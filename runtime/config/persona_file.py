@@ -180,8 +180,12 @@ def _front_matter(head: str, file: Path) -> tuple[FrontMatter, tuple[SpecError, 
             elif len(mistakes) >= MISTAKES:
                 break
         front = FrontMatter(**good)
-    cues = value["cues"] if isinstance(value.get("cues"), dict) else front.cues
-    mistakes += islice(_unknown_cues(front, cues, file, node), MISTAKES - len(mistakes))
+    cues, facts = (value[key] if isinstance(value.get(key), dict) else getattr(front, key) for key in ("cues", "facts"))
+    unknown = (*_unknown("cue", _cue_names(front), cues), *_unknown("fact", _fact_names(front), facts))
+    mistakes += (
+        SpecError(what, file=file, line=line_of(node, path) if node else 2)
+        for path, what in unknown[: MISTAKES - len(mistakes)]
+    )
     return front, (*broken, *sorted(mistakes, key=lambda mistake: mistake.line or 0)), node
 
 
@@ -219,14 +223,22 @@ def _loaded(head: str, file: Path) -> tuple[object, Node | None, list[SpecError]
     return values, Node(2, nodes), mistakes[:MISTAKES] or [whole]
 
 
-def _unknown_cues(front: FrontMatter, cues: Collection[str], file: Path, node: Node | None) -> Iterator[SpecError]:
-    for path, name in _cue_names(front):
-        if name not in cues:
-            what = f"{'.'.join(map(str, path))}: no cue is called {shown(name)}{suggest(name, cues)}"
-            yield SpecError(what, file=file, line=line_of(node, path) if node else 2)
+_Path = tuple[int | str, ...]
 
 
-def _cue_names(front: FrontMatter) -> Iterator[tuple[tuple[int | str, ...], str]]:
+def _unknown(kind: str, named: Iterator[tuple[_Path, str]], known: Collection[str]) -> Iterator[tuple[_Path, str]]:
+    """The places that name a cue or fact that there is not, each with what is wrong."""
+    for path, name in named:
+        if name not in known:
+            yield path, f"{'.'.join(map(str, path))}: no {kind} is called {shown(name)}{suggest(name, known)}"
+
+
+def _fact_names(front: FrontMatter) -> Iterator[tuple[_Path, str]]:
+    for name, cue in front.cues.items():
+        yield from ((("cues", name, "told"), fact) for fact in cue.told or ())
+
+
+def _cue_names(front: FrontMatter) -> Iterator[tuple[_Path, str]]:
     """Each place of the front matter that names a cue, and the name there."""
     for name, cue in front.cues.items():
         yield from ((("cues", name, "unless"), other) for other in cue.unless or ())

@@ -56,8 +56,9 @@ class Cue:
 
     `like` holds examples of what a trainee may say, plain sentences; `hear` phrases to listen for; `on` a thing done
     rather than said: asking for a fact already told, being silent, or saying nothing else that the persona knows (and
-    one of `hear`, where that is given). `unless` names cues that stand in for this one when a turn has both. `say` is
-    what the persona may answer; `ask` how the persona asks for it while an ending waits for it.
+    one of `hear`, where that is given). It is also met when the persona tells one of the facts that `told` names.
+    `unless` names cues that stand in for this one when a turn has both. `say` is what the persona may answer; `ask` how
+    the persona asks for it while an ending waits for it.
     A cue that calms works once, one that angers works every time, unless `repeats` says otherwise.
     What the trainee offers by a `refused` cue that angers, the persona does not take: what else its sentence promises
     does not count.
@@ -75,6 +76,7 @@ class Cue:
     refused: bool | None = None
     say: Lines = field(default_factory=dict)
     ask: Lines = field(default_factory=dict)
+    told: Names | None = None
 
     @property
     def change(self) -> int:

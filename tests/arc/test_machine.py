@@ -147,6 +147,16 @@ def test_a_fact_is_kept_back_until_the_mood_is_better() -> None:
     assert (worse.last.again, worse.told) == (("code",), frozenset({"code"}))
 
 
+def test_a_cue_may_be_that_a_fact_is_told() -> None:
+    """Who finds out what is kept back has met the cue that names it, in the turn in which it is told."""
+    secret = Fact(hear={"": ("why",)}, say={"": ("He shouted.",)}, mood=50)
+    front = replace(FRONT, facts={"reason": secret}, cues={**FRONT.cues, "found_out": Cue(told=("reason",), mood=7)})
+    assert "found_out" not in fold(front, ["why"]).met
+    state = fold(front, ["why", "our mistake, but why?"])
+    assert (state.last.cues, state.mood) == (("ownership", "found_out"), 57)
+    assert fold(front, ["why", "our mistake, but why?", "why?"]).met["found_out"] == 1
+
+
 def test_silence_and_nothing() -> None:
     """Silence, a question that nothing answers, and idle talk are each a cue, heard only when nothing else is."""
     assert [fold(FRONT, [t]).last.cues for t in ("", "…", "why?", "hm", "please hold?")] == [

@@ -326,6 +326,11 @@ SCHEMA_MISTAKES = [
     ("cues:\n  a: {}\nendings:\n  - name: e\n    when: [b]\n", 6, "endings.0.when: no cue is called 'b'"),
     ("cues: {refund: {}}\ntimers:\n  - after: 5s\n    unless: refnd\n", 5, "did you mean refund?"),
     ("cues:\n  hold: {unless: wait}\n", 3, "cues.hold.unless: no cue is called 'wait'"),
+    (
+        "facts:\n  age: {say: a}\ncues:\n  old: {told: ages}\n",
+        5,
+        "cues.old.told: no fact is called 'ages'; did you mean age?",
+    ),
     ("objectives:\n  - {name: o, met: [x]}\n", 3, "objectives.0.met: no cue is called 'x'"),
     ("objectives:\n  - {name: o, ruled_out: y}\n", 3, "objectives.0.ruled_out: no cue is called 'y'"),
     ("- a\n- b\n", 2, "`key: value` lines"),
