@@ -1,6 +1,7 @@
 """The command line: every mistake is one line on stderr and exit code 2; help, completion, prompt, check, `.env`."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -383,12 +384,21 @@ def test_cfg_job_prints_the_composed_config_and_starts_nothing(run: Run, persona
     assert "google: Orus" in result.out and "name: bill" in result.out and "parcel" not in result.out
 
 
-def complete(environment: dict[str, str], here: Path, typed: str) -> list[str]:
+@pytest.fixture
+def python(command: list[str], tmp_path: Path) -> str:
+    """What a user's shell has as `python`, for `python -m runtime`."""
+    file = tmp_path / "python"
+    file.write_text(f'#!/bin/sh\nshift 2  # -m runtime\nexec {shlex.join(command)} "$@"\n')
+    file.chmod(0o755)
+    return str(file) if command != COMMAND else sys.executable
+
+
+def complete(environment: dict[str, str], here: Path, typed: str, python: str = sys.executable) -> list[str]:
     """What a real bash offers for a line, with the completion that the program installs."""
     script = f"""
-        eval "$({sys.executable} -m runtime -sc install=bash)"
+        eval "$({python} -m runtime -sc install=bash)"
         COMP_LINE='{typed}' COMP_POINT={len(typed)}
-        _runtime_completion {sys.executable}
+        _runtime_completion {python}
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
     done = subprocess.run(
@@ -398,15 +408,15 @@ def complete(environment: dict[str, str], here: Path, typed: str) -> list[str]:
     return sorted(done.stdout.split())
 
 
-def test_bash_completes_groups_options_and_personas(environment: dict[str, str], here: Path) -> None:
+def test_bash_completes_groups_options_and_personas(python: str, environment: dict[str, str], here: Path) -> None:
     """TAB in a real bash completes `python -m runtime persona=` to the personas that there are."""
-    assert complete(environment, here, "python -m runtime persona=s") == ["persona=sarah_thompson"]
-    assert complete(environment, here, "python -m runtime mode=p") == ["mode=plan", "mode=prompt"]
-    assert complete(environment, here, "python -m runtime console.audio=") == [
+    assert complete(environment, here, "python -m runtime persona=s", python) == ["persona=sarah_thompson"]
+    assert complete(environment, here, "python -m runtime mode=p", python) == ["mode=plan", "mode=prompt"]
+    assert complete(environment, here, "python -m runtime console.audio=", python) == [
         "console.audio=false",
         "console.audio=true",
     ]
-    assert complete(environment, here, "python -m runtime mode=prompt voice=") == [
+    assert complete(environment, here, "python -m runtime mode=prompt voice=", python) == [
         "voice=bright_female",
         "voice=firm_male",
         "voice=low_male",
@@ -417,15 +427,15 @@ def test_bash_completes_groups_options_and_personas(environment: dict[str, str],
 
 
 def test_bash_completes_personas_of_the_folder_that_was_typed(
-    environment: dict[str, str], here: Path, personas: Path
+    python: str, environment: dict[str, str], here: Path, personas: Path
 ) -> None:
     """Names in any script are offered as they can be typed."""
     for name in ("สมหญิง", "josé"):
         (personas / f"{name}.md").write_text(PLAIN)
     typed = f"python -m runtime personas_dir={personas} persona="
-    assert complete(environment, here, typed) == ["persona=josé", "persona=สมหญิง"]
-    assert complete(environment, here, f"{typed}ส") == ["persona=สมหญิง"]
-    assert complete(environment, here, f"{typed}สมหญิง voice=f") == ["voice=firm_male"]
+    assert complete(environment, here, typed, python) == ["persona=josé", "persona=สมหญิง"]
+    assert complete(environment, here, f"{typed}ส", python) == ["persona=สมหญิง"]
+    assert complete(environment, here, f"{typed}สมหญิง voice=f", python) == ["voice=firm_male"]
 
 
 def test_bash_is_left_alone_for_other_python_commands(environment: dict[str, str], here: Path) -> None:
