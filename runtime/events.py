@@ -343,8 +343,8 @@ class Ended(Event):
 class Scored(Event):
     """The call's score, once it is over.
 
-    `score` (0-100) is None where the persona has no objectives. `missed` holds a sentence for each objective missed,
-    `folder` where everything about the call lies.
+    `score` (0-100) is None where the persona has no objectives. `missed` holds a sentence for each objective missed, in
+    the call's language (`language`, a base tag), `folder` where everything about the call lies.
     """
 
     kind = "scored"
@@ -353,6 +353,7 @@ class Scored(Event):
     passed: bool | None
     missed: tuple[str, ...] = ()
     folder: str = ""
+    language: str = "en"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "missed", tuple(self.missed))  # a list when it comes from JSON

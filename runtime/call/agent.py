@@ -233,7 +233,9 @@ class LiveAgent:
         way that it is known to heed; a pipeline's model is told with each reply instead.
 
         OpenAI's takes instructions at any time. Gemini keeps to the instruction that its session began with, and what
-        else could be sent joins the history, where it may be taken for something that was said.
+        else could be sent joins the history, where it may be taken for something that was said: the plugin's own way, a
+        turn of the model's, is ignored from 3.1 on, and one of the system's always (livekit/agents #5049, #5496). It
+        reads where the call stands when it is answered that it cannot hang up yet.
 
         Raises:
             NotAccepted: the provider refused it.

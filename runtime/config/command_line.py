@@ -64,7 +64,7 @@ def read_arguments(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
         use_folder(_folder([parsed(word) for word in words if word.lstrip("+").startswith("personas_dir=")]))
         return arguments, list(argv)
     flags = [argument for argument in argv if argument not in arguments.overrides]
-    overrides = list(map(spelled, arguments.overrides))
+    overrides = list(map(spelled, _with_folder(arguments.overrides)))
     use_folder(_folder(list(map(parsed, overrides))))
     arguments.overrides = list(map(_expanded, overrides))
     for text in arguments.overrides:
@@ -91,6 +91,14 @@ _FOREIGN = re.compile(r"[^\x00-\x7f]|[#&!;<>^`~]")
 """What Hydra's grammar takes in quotes alone."""
 _NO_TEXT = re.compile(r"(?![A-Za-z_])|(?:null|true|false|nan|inf)$", re.IGNORECASE)
 """How names begin, or are, that Hydra would not read as text."""
+
+
+def _with_folder(overrides: list[str]) -> list[str]:
+    """`mode=report DIR` as `mode=report folder=DIR`, and so with `mode=score`: Hydra takes no bare word."""
+    if not {"mode=report", "mode=score"}.intersection(overrides):
+        return overrides
+    bare = [word for word in overrides if "=" not in word and word[:1] != "~"]
+    return ["folder='" + word.replace("'", "\\'") + "'" if [word] == bare else word for word in overrides]
 
 
 def spelled(override: str) -> str:

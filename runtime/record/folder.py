@@ -372,4 +372,11 @@ def _plain(text: str) -> str:
 def scored(card: Scorecard, folder: str) -> Scored:
     """The event that tells a call's score."""
     told = tuple(judged.told or judged.name for judged in card.missed)
-    return Scored(score=card.score, pass_mark=card.pass_mark, passed=card.passed, missed=told, folder=folder)
+    return Scored(
+        score=card.score,
+        pass_mark=card.pass_mark,
+        passed=card.passed,
+        missed=told,
+        folder=folder,
+        language=card.language,
+    )

@@ -19,7 +19,7 @@ from .call_log import CallLog, Line
 from .texts import clock, texts_in
 
 VERSION = 1
-"""The version of `scorecard.json`."""
+"""The version of `scorecard.json`, whose `language` is the base tag of what its texts are in."""
 SILENCE_SECONDS = 3.0
 """A pause that is longer is a silence."""
 CALM = (Emotion.NEUTRAL, Emotion.SATISFIED, Emotion.HAPPY)
@@ -119,6 +119,7 @@ class Scorecard:
     conduct: Conduct
     judge: str = ""
     version: int = field(default=VERSION)
+    language: str = "en"
 
     @property
     def missed(self) -> tuple[Judged, ...]:
@@ -182,6 +183,7 @@ def score(
         objectives=judged,
         conduct=conduct(log),
         judge=judge if verdicts is not None else "",
+        language=language,
     )
 
 
@@ -256,7 +258,7 @@ def sentence_of(text: str, words: str) -> str:
 def how_found(cue: CueFound) -> str:
     """`ownership (phrase: my mistake)`: a cue, and what it was found by."""
     near = f", {cue.nearness:.2f}" if cue.nearness is not None else ""
-    by = f": {cue.by}" if cue.by else ""
+    by = f": {cue.by.replace('|', '/')}" if cue.by else ""
     return cue.name if cue.found is Found.DEED else f"{cue.name} ({cue.found}{by}{near})"
 
 

@@ -10,6 +10,11 @@ _ENGLISH = {
     "missing": "You never got to “{objective}”: {means}.",
     "no_verdict": "the judge gave no verdict",
     "void": "the judge's verdict is void: it quotes what the trainee did not say in that turn",
+    # The score in one line.
+    "score_line": "Score: {score} of 100 (pass mark {mark}), ",
+    "score_True": "passed",
+    "score_False": "not passed",
+    "score_None": "not decided",
     # Why a call passed or not.
     "passed": "{name} got what was called for, and the score reaches the pass mark.",
     "blocker": "“{blocker}” fails a call whatever the score.",
@@ -145,6 +150,10 @@ _THAI = {
     "missing": "ยังไม่ได้ทำ “{objective}”: {means}",
     "no_verdict": "ผู้ตัดสินไม่ได้ให้ผล",
     "void": "ผลของผู้ตัดสินเป็นโมฆะ: อ้างคำที่ผู้ฝึกไม่ได้พูดในตานั้น",
+    "score_line": "คะแนน: {score} จาก 100 (เกณฑ์ผ่าน {mark}) ",
+    "score_True": "ผ่าน",
+    "score_False": "ไม่ผ่าน",
+    "score_None": "ยังตัดสินไม่ได้",
     "passed": "{name} ได้สิ่งที่ต้องการ และคะแนนถึงเกณฑ์ผ่าน",
     "blocker": "“{blocker}” ทำให้ไม่ผ่านไม่ว่าคะแนนจะเท่าไร",
     "ending": "สายจบลงโดยที่ {name} ไม่ได้สิ่งที่โทรมาขอ",

@@ -35,7 +35,7 @@ from ..events import (
     ToolCalled,
     to_json,
 )
-from ..record.texts import clock
+from ..record.texts import clock, texts_in
 from ..redaction import clean
 from ..spec.settings import Lines
 from .output import Output
@@ -332,11 +332,12 @@ def _summary(event: Ended) -> Text:
 
 
 def _score(event: Scored) -> list[Text]:
-    """The score, a line for each objective missed, and where the rest is."""
-    verdict = {True: ("passed", "bold green"), False: ("not passed", "bold red"), None: ("not decided", "bold yellow")}
+    """The score and a line for each objective missed, in the call's language; and where the rest is."""
+    words = texts_in(event.language)
+    style = "bold yellow" if event.passed is None else "bold green" if event.passed else "bold red"
     lines = []
     if event.score is not None:
-        score = clean(f"Score: {event.score} of 100 (pass mark {event.pass_mark}), ")
-        lines.append(Text.assemble((score, "bold"), verdict.get(event.passed, verdict[None]), "."))
+        score = clean(words["score_line"].format(score=event.score, mark=event.pass_mark))
+        lines.append(Text.assemble((score, "bold"), (words.get(f"score_{event.passed}", ""), style), "."))
     lines += [Text(f"  – {clean(line)}") for line in event.missed]
     return [*lines, Text(f"Report: {clean(event.folder)}/report.html", style="dim")]

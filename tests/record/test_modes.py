@@ -12,7 +12,7 @@ def test_a_call_is_rendered_scored_and_forgotten(run: Run, here: Path) -> None:
     assert f"Report: {folder.relative_to(here)}/report.html" in called.out
     card = (folder / "scorecard.json").read_bytes()
     (folder / "report.html").unlink()
-    done = run("mode=report", "folder=sessions")
+    done = run("mode=report", "sessions")
     assert (done.code, done.out, done.err) == (0, f"{folder.relative_to(here)}/report.html\n", "")
     assert (folder / "report.html").is_file()
     done = run("mode=score", f"folder={folder.relative_to(here)}")
@@ -27,6 +27,8 @@ def test_a_folder_that_is_none_is_one_line(run: Run, here: Path) -> None:
     for arguments, said in (
         (["mode=report"], "folder=DIR"),
         (["mode=score", "folder=nowhere"], "folder=nowhere"),
+        (["mode=report", "it's, not there"], "folder=it's, not there"),
+        (["mode=check", "sessions"], "sessions"),
         (["mode=forget"], "user=NAME"),
     ):
         done = run(*arguments)

@@ -75,6 +75,12 @@ def test_whether_a_call_passed_is_said_by_the_score_alone() -> None:
     assert [line for line in screen if "passed" in line] == ["Score: 20 of 100 (pass mark 70), not passed."]
 
 
+def test_a_score_is_told_in_the_language_of_its_call() -> None:
+    """In Thai without a word of English."""
+    (line, _) = shown(Scored(score=20, pass_mark=70, passed=False, folder="x", language="th")).splitlines()
+    assert line == "คะแนน: 20 จาก 100 (เกณฑ์ผ่าน 70) ไม่ผ่าน."
+
+
 def test_words_show_as_they_are_said_and_give_way_to_the_line() -> None:
     """On a terminal the moving line is drawn and taken away again; the finished one stays."""
     screen = shown(STARTED, Interim(at=AT, speaker="customer", text="I have"), said("I have been billed."), live=True)
