@@ -173,11 +173,12 @@ def _call(settings: Settings, spec: SessionSpec) -> int:
         if why := _why(settings):
             shown.show(Notice(text=why))
         shown.connecting(spec.persona.name)  # before LiveKit is imported, which takes seconds
-        from .call.build import check_audio, check_secrets
+        from .call.build import check_audio, check_secrets, fetch
 
         check_secrets(spec, os.environ)
         if settings.console.audio:
             check_audio(spec)
+            fetch(spec, lambda line: shown.show(Notice(text=line)))
         from .files.store import SpecStore
         from .terminal.console import call_here
 
@@ -196,6 +197,7 @@ def _serve(settings: Settings, spec: SessionSpec) -> int:
     from .rooms.forkserver import prepare
 
     prepare(settings.worker, spec)
+    from .call.build import check_audio, fetch
     from .events import Notice
     from .files.store import SpecStore
     from .rooms.worker import serve
@@ -207,6 +209,8 @@ def _serve(settings: Settings, spec: SessionSpec) -> int:
         if why := _why(settings):
             shown.show(Notice(text=why))
         store = SpecStore(_overrides(), settings, audio=True, since=STARTED)
+        check_audio(spec)
+        fetch(spec, lambda line: shown.show(Notice(text=line)))
         asyncio.run(serve(store, settings.worker, spec, shown.show))
     return 0
 

@@ -84,6 +84,7 @@ class PersonaAgent(Agent):
         self.turn_seconds = spec.model.turn_seconds
         self._before_reply = before_reply
         self._emit = emit
+        self._told: list[str] = []
 
     async def on_enter(self) -> None:
         """The agent has taken over."""
@@ -149,6 +150,15 @@ class LiveAgent:
         self._session = session
         if session.input.audio is not None:
             session.input.audio = self.input = TraineeAudio(session.input.audio)
+        self._tell_notices()
+
+    def _tell_notices(self) -> None:
+        """Tells what a part does otherwise than it was asked, as a voice that is not on this machine."""
+        notices = [getattr(part, "notice", "") for part in (self.parts.stt, self.parts.tts)]
+        for notice in notices:
+            if notice and notice not in self._told:
+                self._emit(Notice(text=notice))
+        self._told = notices
 
     def tools(self, spec: SessionSpec) -> list[Tool | Toolset]:
         """What a model of this spec can call: `end_call`, by which the persona hangs up."""
@@ -212,6 +222,7 @@ class LiveAgent:
             self._replaced += replaced(parts, self.parts)
             raise
         self._run_on(spec, parts)
+        self._tell_notices()
 
     async def _tell(self, spec: SessionSpec, tools: bool) -> None:
         """Gives the model its new prompt; returns when it has it."""

@@ -140,17 +140,33 @@ def check_audio(spec: SessionSpec) -> None:
     for place in ("stt", "tts"):
         package, extra = getattr(_class(spec, place, spec.parts[place]), "NEEDS", ("", ""))  # type: ignore[arg-type]
         if package and not find_spec(package):
-            raise NotOffered(f'{chosen} speaks and hears with the "{extra}" extra alone: {extra_command(extra)}')
-    hears = getattr(_class(spec, "stt", spec.model.stt), "LANGUAGES", (spec.language.base,))
-    if spec.language.base not in hears:
+            does = "hears" if place == "stt" else "speaks"
+            raise NotOffered(f'{chosen} {does} with the "{extra}" extra alone: {extra_command(extra)}')
+    cannot_hear = getattr(_class(spec, "stt", spec.model.stt), "cannot_hear", None)
+    if cannot_hear and (why := cannot_hear(spec.language.base, spec.model.stt.options)):
         raise NotOffered(
-            f"{chosen} hears {', '.join(hears)} alone, not language={spec.choices['language']}: choose another model,"
-            " or type to it (mode=console console.audio=false)"
+            f"{chosen} does not hear language={spec.choices['language']}: {why}; or choose another model, or type to it"
+            " (mode=console console.audio=false)"
         )
     if not spec.vad.detector:
         raise NotOffered(
             f"vad={spec.choices['vad']} leaves turns to the model, and {chosen} does not detect them; use vad=silero"
         )
+
+
+def fetch(spec: SessionSpec, tell: Callable[[str], None]) -> None:
+    """Fetches what a spoken call needs and this machine lacks: a model that hears. Blocks; `tell` is given a line
+    before.
+
+    Raises:
+        SpecError: it cannot be had.
+    """
+    part = spec.model.stt
+    if part and (ahead := getattr(_class(spec, "stt", part), "fetch", None)):
+        try:
+            ahead(part.options, tell)
+        except ValueError as error:
+            raise SpecError(f"{where(spec, 'stt')}: {error}") from None
 
 
 def make(spec: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> Any:
@@ -278,12 +294,16 @@ def _arguments(
 
 
 def _given(spec: SessionSpec, part: Part, made: Callable[..., Any]) -> dict[str, Any]:
-    """What the offline parts get beside their options: they answer from the persona itself, and listen for its
-    phrases."""
+    """What the offline parts get beside their options: they answer from the persona itself, and expect its names and
+    numbers."""
     if part.plugin != "offline":
         return {}
-    from ..offline.listening import phrases
-
-    given: dict[str, Callable[[SessionSpec], Any]] = {"spec": lambda spec: spec, "phrases": phrases}
+    given: dict[str, Callable[[SessionSpec], Any]] = {"spec": lambda spec: spec, "vocabulary": _vocabulary}
     wanted = inspect.signature(made).parameters
     return {name: make(spec) for name, make in given.items() if name in wanted}
+
+
+def _vocabulary(spec: SessionSpec) -> list[str]:
+    from ..offline.stt import vocabulary
+
+    return vocabulary(spec)

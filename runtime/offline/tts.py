@@ -1,6 +1,7 @@
-"""Text-to-speech by espeak-ng, in this process: no key, no network, over a hundred languages.
+"""Text-to-speech without a key or a network: English in a human voice by hibari, all else by espeak-ng.
 
-The library and its data come from PyPI's `espeakng-loader`, in the "voice" extra.
+Both come with the "voice" extra: PyPI's `hibari-tts`, which holds one American woman's voice, and `espeakng-loader`,
+which holds espeak-ng and over a hundred languages.
 """
 
 from __future__ import annotations
@@ -9,26 +10,38 @@ import asyncio
 import ctypes
 import difflib
 import functools
+import logging
 import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
+from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
+from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, tts, utils
 from livekit.agents.language import LanguageCode
 from livekit.agents.tokenize import BufferedSentenceStream, SentenceStream, SentenceTokenizer, blingfire
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS as _CONNECT
 
 from ..errors import extra_command
+from . import inference
+from .spoken import spoken
+
+logger = logging.getLogger(__name__)
+
+RATE = 24_000
+"""Samples a second of all that is said: hibari's own, and what LiveKit sends to a room."""
 
 # From espeak-ng's speak_lib.h, 1.52. Only synchronous output hands over its audio on the calling thread. The
 # pause at the end keeps sentences apart; without it dots alone make no audio, for LiveKit a failure.
 _SYNCHRONOUS_OUTPUT, _DONT_EXIT, _SPEED, _PITCH, _UTF8_END_PAUSE = 2, 0x8000, 1, 3, 0x1001
 _CHUNK_MS = 100
+_USUAL_SPEED = 175  # words a minute of either voice, about
 
 _LOCK = threading.Lock()  # the library's state is global: every call into it holds this
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
@@ -45,14 +58,29 @@ _CLAUSE = re.compile(
 
 @dataclass(frozen=True)
 class _Voice:
-    voice: str  # an espeak-ng variant
+    voice: str  # an espeak-ng variant, or one of hibari's voices and such a variant: heart+f3
     language: str  # a BCP 47 tag
     speed: int  # words a minute
     pitch: int
 
+    @property
+    def human(self) -> str:
+        """The name of hibari's voice; "" where espeak-ng is asked for."""
+        return self.voice.rpartition("+")[0]
+
+    @property
+    def variant(self) -> str:
+        """The name of espeak-ng's."""
+        return self.voice.rpartition("+")[2]
+
+    @property
+    def base(self) -> str:
+        """The language without its region."""
+        return LanguageCode(self.language).language
+
 
 class _Engine:
-    """The espeak-ng library, one a process. Make it and speak with it only while holding `_LOCK`."""
+    """The espeak-ng library, one a process. Make it only while holding `_LOCK`."""
 
     def __init__(self) -> None:
         try:
@@ -77,19 +105,32 @@ class _Engine:
 
         Raises ValueError, one line, when espeak-ng has no such voice.
         """
-        if voice.voice not in self.variants:
-            raise _unknown("voice", voice.voice, self.variants)
+        if voice.variant not in self.variants:
+            raise _unknown("voice", voice.variant, self.variants)
         code = LanguageCode(voice.language)
         for tag in (code.lower(), code.language):
             if language := self.languages.get(_NAMES.get(tag, tag)):
-                return f"{language}+{voice.voice}"
+                return f"{language}+{voice.variant}"
         raise _unknown("language", voice.language, [*self.languages])
 
     def speak(self, text: str, voice: _Voice, emit: Callable[[bytes], bool]) -> None:
-        """Hand the text's audio (16 bit, mono) to `emit` chunk by chunk until it answers False. Blocks.
+        """Hand the text's audio (16 bit, mono, 24 kHz) to `emit` chunk by chunk until it answers False. Blocks.
 
         Raises APIError when the library refuses.
         """
+        if voice.base == "en" and find_spec("hibari"):  # espeak-ng reads 3/15/2024 as a fraction
+            text = import_module("hibari.g2p.normalize").normalize(text) or text
+        resampler = rtc.AudioResampler(self.sample_rate, RATE)
+
+        def resampled(audio: bytes) -> bool:
+            return emit(b"".join(bytes(frame.data) for frame in resampler.push(bytearray(audio))))
+
+        with _LOCK:
+            if emit(b""):
+                self._speak(text, voice, resampled)
+        emit(b"".join(bytes(frame.data) for frame in resampler.flush()))
+
+    def _speak(self, text: str, voice: _Voice, emit: Callable[[bytes], bool]) -> None:
         self._emit = emit
         name = self.name(voice)
         espeak, data = self._store, text.replace("\0", " ").encode(errors="replace")
@@ -107,6 +148,57 @@ class _Engine:
 
 
 _load = functools.cache(_Engine)
+_LATIN = re.compile(r"[A-Za-z0-9]")
+_OTHER = re.compile(r"[^\W\d_a-zA-Z\u00c0-\u024f]")  # a letter that hibari spells at random
+
+
+class Hibari:
+    """hibari's voices, each loaded once."""
+
+    INFERENCE_METHOD: ClassVar[str] = "voice_persona_hibari"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._load = functools.cache(_load_hibari)
+
+    def initialize(self) -> None:
+        """Begins to load the voice that the package holds: that takes a second."""
+        if find_spec("hibari"):
+            threading.Thread(target=self._speaker, args=("heart",), daemon=True).start()
+
+    def _speaker(self, voice: str) -> Any:
+        with self._lock:
+            return self._load(voice)
+
+    def run(self, data: bytes) -> bytes:
+        """Text → audio (16 bit, mono, 24 kHz), in 15 ms a second of speech."""
+        options, text = inference.unpack(data)
+        audio = self._speaker(options["voice"])(text.decode(), speed=options["speed"], seed=0)
+        samples: bytes = (audio.clip(-1, 1) * 32767).astype(np.int16).tobytes()
+        return samples
+
+
+def _load_hibari(voice: str) -> Any:
+    path = import_module("hibari.voices").voice_path(voice, download_missing=False)
+    speaker = import_module("hibari").Hibari(voice, model=path)
+    speaker("Hello.")  # its tables of words are read with the first
+    return speaker
+
+
+def _why_not_human(voice: _Voice) -> str:
+    """Why espeak-ng speaks in the place of the voice that was asked for; "" when it does not."""
+    if not voice.human or voice.base != "en":
+        return ""
+    if find_spec("hibari") is None:
+        return f"the voice {voice.human} needs hibari-tts: {extra_command('voice')}"
+    voices = import_module("hibari.voices")
+    if voice.human not in voices.VOICES:
+        raise _unknown("voice", voice.human, list(voices.VOICES))
+    try:
+        voices.voice_path(voice.human, download_missing=False)
+    except FileNotFoundError:
+        return f"the voice {voice.human} is not on this machine; hibari --voice {voice.human} Hello fetches it"
+    return ""
 
 
 def _unknown(kind: str, value: str, choices: list[str]) -> ValueError:
@@ -135,15 +227,16 @@ class _ClauseTokenizer(SentenceTokenizer):
 
 
 class TTS(tts.TTS[str]):
-    """espeak-ng as a LiveKit TTS, streaming clause by clause.
+    """A voice as a LiveKit TTS, streaming clause by clause.
 
     Args:
-        voice: an espeak-ng variant: f1 to f5, m1 to m8 and others.
+        voice: one of hibari's voices for English and an espeak-ng variant (f1 to f5, m1 to m8 and others) for all
+            else, as in heart+f3; or a variant alone, for English too.
         language: a BCP 47 tag; a region without a voice of its own is spoken as its base language.
         speed: words a minute; espeak-ng takes it to within 80 and 450.
-        pitch: 0 to 99.
+        pitch: 0 to 99, of espeak-ng.
 
-    Raises ValueError, one line, for what espeak-ng does not have; ImportError without the "voice" extra.
+    Raises ValueError, one line, for a voice or language that there is not; ImportError without the "voice" extra.
     """
 
     NEEDS = ("espeakng_loader", "voice")
@@ -152,18 +245,28 @@ class TTS(tts.TTS[str]):
     def __init__(self, *, voice: str = "f3", language: str = "en", speed: int = 175, pitch: int = 50) -> None:
         with _LOCK:
             self._engine = _load()
-        self._voice = _Voice(voice, language, speed, pitch)
-        self._engine.name(self._voice)
+        self._use(_Voice(voice, language, speed, pitch))
         super().__init__(
-            capabilities=tts.TTSCapabilities(streaming=True, aligned_transcript=True),
-            sample_rate=self._engine.sample_rate,
-            num_channels=1,
+            capabilities=tts.TTSCapabilities(streaming=True, aligned_transcript=True), sample_rate=RATE, num_channels=1
         )
         self._clauses = tts.StreamAdapter(tts=self, sentence_tokenizer=_ClauseTokenizer())
 
+    def _use(self, voice: _Voice) -> None:
+        self._engine.name(voice)
+        self.notice = _why_not_human(voice)
+        """What the trainee's side should know before the call, in one line; "" where there is nothing."""
+        if self.notice:
+            self.notice += "; espeak-ng speaks in its place"
+        self.voice = voice
+
+    @property
+    def human(self) -> bool:
+        """Whether hibari speaks, and not espeak-ng."""
+        return bool(self.voice.human) and self.voice.base == "en" and not self.notice
+
     @property
     def model(self) -> str:
-        return "espeak-ng"
+        return f"hibari {self.voice.human}" if self.human else "espeak-ng"
 
     @property
     def provider(self) -> str:
@@ -180,9 +283,12 @@ class TTS(tts.TTS[str]):
         """Change what is given, from the next utterance on. Raises ValueError as the constructor does."""
         given = {"voice": voice, "language": language, "speed": speed, "pitch": pitch}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        changed = replace(self._voice, **changes)
-        self._engine.name(changed)
-        self._voice = changed
+        self._use(replace(self.voice, **changes))
+
+    def prewarm(self) -> None:
+        """Has the voice loaded by the time that it speaks."""
+        if self.human:
+            inference.infer_ahead(Hibari, inference.pack({"voice": self.voice.human, "speed": 1.0}))
 
     def synthesize(self, text: str, *, conn_options: APIConnectOptions = _CONNECT) -> tts.ChunkedStream:
         return _Utterance(self, text, conn_options)
@@ -194,26 +300,39 @@ class TTS(tts.TTS[str]):
 class _Utterance(tts.ChunkedStream):
     def __init__(self, speaker: TTS, text: str, conn_options: APIConnectOptions) -> None:
         super().__init__(tts=speaker, input_text=text, conn_options=conn_options)
-        self._engine, self._voice = speaker._engine, speaker._voice
+        self._engine, self._voice, self._human = speaker._engine, speaker.voice, speaker.human
 
     async def _run(self, output_emitter: tts.AudioEmitter) -> None:
-        rate, loop, stopped = self._engine.sample_rate, asyncio.get_running_loop(), threading.Event()
+        loop, stopped = asyncio.get_running_loop(), threading.Event()
         output_emitter.initialize(
-            request_id=utils.shortuuid(), sample_rate=rate, num_channels=1, mime_type=f"audio/pcm;rate={rate}"
+            request_id=utils.shortuuid(), sample_rate=RATE, num_channels=1, mime_type=f"audio/pcm;rate={RATE}"
         )
 
+        text = spoken(self.input_text, self._voice.base)
+        if self._human and _LATIN.search(text) and not _OTHER.search(text) and (audio := await self._ask_hibari(text)):
+            output_emitter.push(audio)
+            output_emitter.flush()
+            return
+
         def emit(audio: bytes) -> bool:
-            if not stopped.is_set():
+            if audio and not stopped.is_set():
                 loop.call_soon_threadsafe(output_emitter.push, audio)
             return not stopped.is_set()
 
         def speak() -> None:
-            with _LOCK:
-                if not stopped.is_set():
-                    self._engine.speak(self.input_text, self._voice, emit)
+            self._engine.speak(text, self._voice, emit)
 
         try:
             await asyncio.to_thread(speak)
         finally:
             stopped.set()  # cancelled: the thread ends with its next chunk
         output_emitter.flush()
+
+    async def _ask_hibari(self, text: str) -> bytes:
+        """The text's audio; nothing where hibari fails, as espeak-ng does not."""
+        options = {"voice": self._voice.human, "speed": self._voice.speed / _USUAL_SPEED}
+        try:
+            return await inference.infer_or_here(Hibari, inference.pack(options, text.encode(errors="replace")))
+        except Exception:
+            logger.exception("hibari failed; espeak-ng speaks in its place")
+            return b""

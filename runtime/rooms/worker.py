@@ -64,6 +64,7 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
         if threads:
             private.keep_native_log()  # while there is one thread: in livekit 1.1 several would each make a client
         await stack.enter_async_context(load.measured())
+        _share_models(spec)
         server = AgentServer(
             job_executor_type=JobExecutorType(worker.executor.value),
             num_idle_processes=worker.idle_processes,
@@ -96,6 +97,19 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
             looking.cancel()
             indexing.cancel()
             theirs.removeHandler(log)
+
+
+def _share_models(spec: SessionSpec) -> None:
+    """Lets the models that hear and speak for the worker's own spec be there once for all its calls. What another
+    persona asks for beyond that, the job of its call loads."""
+    parts = [spec.parts[place] for place in ("stt", "tts")]
+    if any(part and part.plugin == "offline" for part in parts):
+        from ..offline.inference import share
+        from ..offline.stt import Whisper
+        from ..offline.tts import Hibari
+
+        share(Whisper)
+        share(Hibari)
 
 
 async def _watch_files(store: SpecStore, emit: Emit) -> None:

@@ -22,7 +22,6 @@ from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobExec
 
 from runtime.arc.complete import make_arc
 from runtime.config.persona_file import read_persona
-from runtime.offline.listening import phrases
 from runtime.offline.llm import LLM
 from runtime.offline.stt import STT
 from runtime.offline.tts import TTS
@@ -43,7 +42,7 @@ async def answer(context: JobContext, *, folder: str) -> None:
     await context.connect()
     session: AgentSession[None] = AgentSession(
         vad=context.proc.userdata["vad"],
-        stt=STT(phrases=phrases(spec)),
+        stt=STT(),
         llm=LLM(spec=spec),
         tts=TTS(voice="f3"),
         turn_handling={"turn_detection": "vad", "interruption": {"mode": "vad"}},

