@@ -84,7 +84,6 @@ class PersonaAgent(Agent):
         self.turn_seconds = spec.model.turn_seconds
         self._before_reply = before_reply
         self._emit = emit
-        self._told: list[str] = []
 
     async def on_enter(self) -> None:
         """The agent has taken over."""
@@ -143,6 +142,7 @@ class LiveAgent:
         self.agent = PersonaAgent(spec, parts, self.tools(spec), before_reply, emit)
         self.input: TraineeAudio | None = None
         self._replaced: list[Any] = []
+        self._told: list[str] = []
         self._left_out: frozenset[str] = frozenset()
 
     def attach(self, session: AgentSession[None]) -> None:
