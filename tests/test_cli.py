@@ -39,6 +39,8 @@ MISTAKES = [
     ("modl=offline", ["modl=offline", "did you mean model?", "persona", "voice"]),
     ("model=offlin", ["model=offlin", "did you mean offline?", "gemini_realtime", "openai_pipeline"]),
     ("model.llm.options.pac=3", ["model.llm.options.pac", "'pac'", "did you mean pace?"]),
+    ("language.name=\udcff", ["language: ", "not UTF-8 text"]),
+    ("user=\udcff", ["user: '\\udcff'", "not UTF-8 text"]),
     ("model.turn_second=3", ["model.turn_second=3", "did you mean turn_seconds?", "choices: llm, realtime"]),
     ("model.turn_seconds=long", ["model.turn_seconds: 'long': should be a number"]),
     ("model.secrets.KEY=x", ["to add one write +model.secrets.KEY=x"]),

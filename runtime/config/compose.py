@@ -145,6 +145,12 @@ def _checked(shape: type[T], group: str, choices: dict[str, str], cfg: DictConfi
     where: tuple[Path | None, Node | None] = (None, None) if at else (file, node)
     if shape is Language and isinstance(value, dict) and isinstance(name := value.get("customer"), str):
         value["customer"] = _customer(name, f"{at}.customer".strip("."), *where)
+    if at:
+        try:
+            json.dumps(value, ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError as error:
+            given = error.object[max(0, error.start - 20) : error.end]
+            raise SpecError(f"{at}: {given!r}: what the command line says is not UTF-8 text") from None
     return validated(shape, value, *where, at)
 
 

@@ -15,6 +15,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from ..errors import SpecError, suggest
+from ..spec.fields import name_of
 from ..spec.persona import FrontMatter, Persona
 from ..spec.sections import Section, find_sections, section_kind
 from .validation import examined
@@ -180,7 +181,10 @@ def _front_matter(head: str, file: Path) -> tuple[FrontMatter, tuple[SpecError, 
             elif len(mistakes) >= MISTAKES:
                 break
         front = FrontMatter(**good)
-    cues, facts = (value[key] if isinstance(value.get(key), dict) else getattr(front, key) for key in ("cues", "facts"))
+    cues, facts = (
+        {*map(name_of, map(str, value[key]))} if isinstance(value.get(key), dict) else getattr(front, key)
+        for key in ("cues", "facts")
+    )
     unknown = (*_unknown("cue", _cue_names(front), cues), *_unknown("fact", _fact_names(front), facts))
     mistakes += (
         SpecError(what, file=file, line=line_of(node, path) if node else 2)

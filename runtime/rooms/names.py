@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ..spec.fields import name_of
+
 PREFIX = "axtra-"
 
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -31,5 +33,5 @@ def parse_room(name: str) -> RoomName | None:
     for user in (_UUID, "[^-]+"):
         found = re.fullmatch(rf"{PREFIX}(.+)-({user})-(\d{{1,16}})", name, re.ASCII)
         if found and found[1].strip("-"):
-            return RoomName(found[1], found[2], int(found[3]))
+            return RoomName(name_of(found[1]), name_of(found[2]), int(found[3]))
     return RoomName()

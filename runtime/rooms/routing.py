@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from ..config.groups import file_of, options
 from ..config.persona_file import read_persona
 from ..errors import SpecError, suggest
+from ..spec.fields import name_of
 from ..spec.persona import Persona
 from ..spec.settings import ReloadMode, Routing, Unmatched
 from .names import PREFIX, RoomName
@@ -96,8 +97,8 @@ def _asked(metadata: str) -> tuple[dict[str, str], list[str]]:
         if key not in asked:
             continue
         allowed: Sequence[str] = [mode.value for mode in ReloadMode] if key == "reload" else options(key)
-        if isinstance(asked[key], str) and asked[key] in allowed:
-            chosen[key] = asked[key]
+        if isinstance(asked[key], str) and name_of(asked[key]) in allowed:
+            chosen[key] = name_of(asked[key])
         else:
             warnings.append(f"the job's metadata asks for {key}={str(asked[key])[:80]!r}{suggest(asked[key], allowed)}")
     return chosen, warnings

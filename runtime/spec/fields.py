@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import Annotated
+from unicodedata import normalize
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 
 def _lines(value: object) -> object:
@@ -35,6 +36,30 @@ def _mood_range(value: object) -> object:
     return (int(found[1]), int(found[2])) if found else value
 
 
+def _some(by_language: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Refuses a list without a phrase: nobody would ever hear it."""
+    for language, phrases in by_language.items():
+        if not phrases:
+            raise ValueError(f"{language + ': ' if language else ''}no phrase stands here: nothing is listened for")
+    return by_language
+
+
+def _phrase(text: str) -> str:
+    """Refuses what a listener cannot look for, or what any number would be."""
+    for word in text.split():
+        if "|" in word and not all(any(map(str.isalnum, choice)) for choice in word.split("|")):
+            raise ValueError(f"{text!r}: a word is missing beside |, which stands between two words: a|b")
+    if not any(map(str.isalnum, text)) and not {"##", "?"} & set(text.split()):
+        what = "any number would do: say which words stand beside it" if "#" in text else "there is no word in it"
+        raise ValueError(f"{text!r}: {what}")
+    return text
+
+
+def name_of(text: str) -> str:
+    """A name in the one code (NFC) of its letters that names are compared in, whoever wrote it."""
+    return normalize("NFC", text)
+
+
 def _names(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
@@ -42,9 +67,15 @@ def _names(value: object) -> object:
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 Lines = Annotated[dict[str, tuple[Text, ...]], BeforeValidator(_lines)]
 """Texts by base language tag; "" holds those that serve every language."""
+Phrases = Annotated[
+    dict[str, tuple[Annotated[Text, AfterValidator(_phrase)], ...]], BeforeValidator(_lines), AfterValidator(_some)
+]
+"""As `Lines`, of what to listen for; none of them is empty."""
 Wording = Annotated[dict[str, Text], BeforeValidator(_wording)]
 """One text by base language tag; "" is the one that serves every language."""
-Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Id = Annotated[Text, AfterValidator(name_of)]
+"""What something is called and found by."""
+Names = Annotated[tuple[Id, ...], BeforeValidator(_names)]
 Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_seconds)]
 Mood = Annotated[int, Field(ge=0, le=100)]
 Factor = Annotated[float, Field(gt=0, le=10)]

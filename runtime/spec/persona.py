@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from .fields import Factor, Lines, Mood, MoodChange, MoodRange, Names, Seconds, Text, Wording
+from .fields import Factor, Id, Lines, Mood, MoodChange, MoodRange, Names, Phrases, Seconds, Text, Wording
 from .sections import Section
 
 
@@ -68,7 +68,7 @@ class Cue:
     __pydantic_config__ = _STRICT
     means: Wording = field(default_factory=dict)
     like: Lines = field(default_factory=dict)
-    hear: Lines = field(default_factory=dict)
+    hear: Phrases = field(default_factory=dict)
     on: Literal["repeated_question", "silence", "nothing"] | None = None
     unless: Names | None = None
     mood: MoodChange | None = None
@@ -104,7 +104,7 @@ class Fact:
     mood: Mood = 0
     guarded: Lines = field(default_factory=dict)
     like: Lines = field(default_factory=dict)
-    hear: Lines = field(default_factory=dict)
+    hear: Phrases = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Timer:
     __pydantic_config__ = _STRICT
     after: Seconds | None = None
     silence: Seconds | None = None
-    unless: str | None = None
+    unless: Id | None = None
     mood: MoodChange = 0
     say: Lines = field(default_factory=dict)
 
@@ -193,19 +193,19 @@ class FrontMatter:
 
     __pydantic_config__ = _STRICT
     name: Text | None = None
-    scenarios: tuple[Text, ...] = ()
-    language: Text | None = None
-    voice: Text | None = None
-    model: Text | None = None
-    difficulty: Text | None = None
-    levels: dict[str, Difficulty] = field(default_factory=dict)
+    scenarios: tuple[Id, ...] = ()
+    language: Id | None = None
+    voice: Id | None = None
+    model: Id | None = None
+    difficulty: Id | None = None
+    levels: dict[Id, Difficulty] = field(default_factory=dict)
     not_for_model: Names = ()
     calls: bool = True
     opening: Lines = field(default_factory=dict)
     mood: Mood = 20
-    facts: dict[str, Fact] = field(default_factory=dict)
-    cues: dict[str, _Listed] = field(default_factory=dict)
-    named_cues: dict[str, Cue] = field(default_factory=dict)
+    facts: dict[Id, Fact] = field(default_factory=dict)
+    cues: dict[Id, _Listed] = field(default_factory=dict)
+    named_cues: dict[Id, Cue] = field(default_factory=dict)
     neutral: Lines = field(default_factory=dict)
     timers: tuple[Timer, ...] = ()
     phases: tuple[Phase, ...] = ()

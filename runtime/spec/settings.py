@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from ..errors import SpecError
 from ..redaction import SECRET_TEXT, note_secret
-from .fields import Seconds
+from .fields import Id, Seconds, name_of
 from .trainee import Trainee
 
 _STRICT = ConfigDict(extra="forbid")
@@ -122,7 +122,7 @@ class Routing:
     """Scenario ids → personas, beside what the personas' own front matter says."""
 
     __pydantic_config__ = _STRICT
-    scenarios: dict[str, str] = field(default_factory=dict)
+    scenarios: dict[Id, Id] = field(default_factory=dict)
     unmatched: Unmatched = Unmatched.DEFAULT
 
 
@@ -159,6 +159,10 @@ class Worker:
 
 def _name(value: object) -> object:
     """A name as text, also where Hydra reads it as a number or a truth value."""
+    if isinstance(value, str):
+        if not value.isascii() and re.search("[\ud800-\udfff]", value):
+            raise ValueError(f"{value!r}: this is not UTF-8 text")
+        return name_of(value)
     return str(value).lower() if isinstance(value, bool | int | float) else value
 
 

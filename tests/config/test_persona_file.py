@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 import yaml
@@ -549,3 +550,36 @@ def test_a_persona_of_this_project_holds_what_its_front_matter_promises(file: Pa
     for text in texts:
         assert not text.say or "" in text.say or set(text.say) == spoken, text
     assert yaml.safe_load(data.decode().split("\n---\n")[0].removeprefix("---\n"))["name"] == persona.name
+
+
+@pytest.mark.parametrize(
+    ("hear", "said"),
+    [
+        ("{en: []}", "hear: en: no phrase stands here"),
+        ("[]", "hear: no phrase stands here"),
+        ('"#"', "hear.0: '#': any number would do"),
+        ('"|"', "hear.0: '|': a word is missing beside |"),
+        ('{en: ["a|"]}', "hear.en.0: 'a|': a word is missing beside |"),
+        ('{en: [hi, "#|ten"]}', "hear.en.1: '#|ten': a word is missing beside |"),
+        ('", …"', "hear.0: ', …': there is no word in it"),
+    ],
+)
+def test_a_phrase_that_says_nothing_is_a_mistake(hear: str, said: str) -> None:
+    """Nobody would ever hear it, or anything would do: file, line, key and value."""
+    text = f"---\nmood: 3\ncues:\n  sorry: {{hear: {hear}}}\n---\nYou are Ann."
+    (mistake,) = examine_persona(text.encode(), Path("ann.md")).mistakes
+    assert str(mistake).startswith(f"ann.md:4: cues.sorry.{said}")
+
+
+@pytest.mark.parametrize("hear", ['"# days"', '"##"', '"?"', "a|b", "ค่ะ", "{en: [hi], th: [สวัสดี]}"])
+def test_a_phrase_that_says_something_is_none(hear: str) -> None:
+    """Numbers with words beside them, codes, and question marks."""
+    assert examine_persona(f"---\ncues: {{a: {{hear: {hear}}}}}\n---\nYou are Ann.".encode(), Path("ann.md")).persona
+
+
+def test_names_are_the_same_however_their_letters_are_encoded() -> None:
+    """A cue that is named in one code of é and referred to in the other, and a scenario."""
+    cue, other = normalize("NFC", "café"), normalize("NFD", "café")
+    front = f"scenarios: [{other}]\ncues: {{{other}: {{hear: hi}}}}\nendings: [{{name: e, when: [{cue}]}}]"
+    persona = examine_persona(f"---\n{front}\n---\nYou are Ann.".encode(), Path("ann.md")).persona
+    assert persona and persona.front.scenarios == (cue,) and persona.front.endings[0].when == tuple(persona.front.cues)

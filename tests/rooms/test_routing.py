@@ -5,6 +5,8 @@ import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -152,3 +154,24 @@ def test_ten_thousand_hostile_rooms_open_no_file_but_personas(use_personas: Writ
             route(room, metadata, Routing(), "ann")
     watching[0] = False
     assert {path for path in opened if not path.startswith(str(folder))} == set()
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_of_rooms_and_jobs_are_found_however_their_letters_are_encoded(
+    form: Literal["NFC", "NFD"], use_personas: Write
+) -> None:
+    """A scenario in a room's name, a user, and a persona in a job's metadata or in routing.scenarios."""
+    use_personas("josé", f"---\nscenarios: [{normalize('NFD', 'café')}]\n---\nhi")
+    room = parse_room(normalize(form, "axtra-café-zoë-1"))
+    assert room and room.user == normalize("NFC", "zoë")
+    assert route(room, "", Routing(), "ann").choices == {"persona": normalize("NFC", "josé")}
+    asked = json.dumps({"persona": normalize(form, "josé")})
+    assert route(room, asked, Routing(), "ann").choices == {"persona": normalize("NFC", "josé")}
+
+
+def test_half_a_character_in_a_jobs_metadata_is_a_warning(use_personas: Write) -> None:
+    """JSON can hold one, which nothing else can encode."""
+    use_personas("ann", "hi")
+    (warning, _) = route(RoomName("x", "y", 1), '{"persona": "\\ud800"}', Routing(), "ann").warnings
+    assert "persona='\\ud800'" in warning
+    warning.encode()
