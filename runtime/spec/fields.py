@@ -36,14 +36,6 @@ def _mood_range(value: object) -> object:
     return (int(found[1]), int(found[2])) if found else value
 
 
-def _some(by_language: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Refuses a list without a phrase: nobody would ever hear it."""
-    for language, phrases in by_language.items():
-        if not phrases:
-            raise ValueError(f"{language + ': ' if language else ''}no phrase stands here: nothing is listened for")
-    return by_language
-
-
 def _phrase(text: str) -> str:
     """Refuses what a listener cannot look for, or what any number would be."""
     for word in text.split():
@@ -67,10 +59,8 @@ def _names(value: object) -> object:
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 Lines = Annotated[dict[str, tuple[Text, ...]], BeforeValidator(_lines)]
 """Texts by base language tag; "" holds those that serve every language."""
-Phrases = Annotated[
-    dict[str, tuple[Annotated[Text, AfterValidator(_phrase)], ...]], BeforeValidator(_lines), AfterValidator(_some)
-]
-"""As `Lines`, of what to listen for; none of them is empty."""
+Phrases = Annotated[dict[str, tuple[Annotated[Text, AfterValidator(_phrase)], ...]], BeforeValidator(_lines)]
+"""As `Lines`, of what to listen for. An empty list takes back what any customer listens for."""
 Wording = Annotated[dict[str, Text], BeforeValidator(_wording)]
 """One text by base language tag; "" is the one that serves every language."""
 Id = Annotated[Text, AfterValidator(name_of)]
