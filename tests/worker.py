@@ -19,22 +19,23 @@ class Worker:
         self.process = process
         self.lines: list[str] = []
 
-    async def until(self, text: str) -> str:
-        """The first line that holds this text, once it is there."""
+    async def until(self, *texts: str) -> str:
+        """The first line that holds all of these texts, once it is there."""
         assert self.process.stdout
         try:
             async with asyncio.timeout(60):
-                while not (found := [line for line in self.lines if text in line]):
+                while not (found := [line for line in self.lines if all(text in line for text in texts)]):
                     line = await self.process.stdout.readline()
                     assert line, "\n".join(self.lines)
                     self.lines.append(line.decode().rstrip())
         except TimeoutError:
-            pytest.fail("\n".join([f"no {text!r} in:", *self.lines]))
+            pytest.fail("\n".join([f"no {texts} in:", *self.lines]))
         return found[0]
 
 
 @asynccontextmanager
-async def serving(url: str, environment: dict[str, str], *options: str) -> AsyncIterator[Worker]:
+async def started(url: str, environment: dict[str, str], *options: str) -> AsyncIterator[Worker]:
+    """A worker for this server, whether or not that is there."""
     keys = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
@@ -48,10 +49,17 @@ async def serving(url: str, environment: dict[str, str], *options: str) -> Async
     )
     worker = Worker(process)
     try:
-        await worker.until("registered with ws://127.0.0.1")
         yield worker
     finally:
         await stopped(process)
+
+
+@asynccontextmanager
+async def serving(url: str, environment: dict[str, str], *options: str) -> AsyncIterator[Worker]:
+    """A worker that the server knows."""
+    async with started(url, environment, *options) as worker:
+        await worker.until("registered with ws://127.0.0.1")
+        yield worker
 
 
 async def agents(url: str, room: str) -> list[str]:
@@ -65,17 +73,6 @@ async def agents(url: str, room: str) -> list[str]:
 async def server_api(url: str) -> AsyncIterator[api.LiveKitAPI]:
     async with api.LiveKitAPI(url.replace("ws", "http", 1), KEY, SECRET) as server:
         yield server
-
-
-async def line_of(worker: Worker, *texts: str) -> str:
-    """The worker's first line that holds all of these texts, once it is there."""
-    assert worker.process.stdout
-    async with asyncio.timeout(60):
-        while not (found := [line for line in worker.lines if all(text in line for text in texts)]):
-            line = await worker.process.stdout.readline()
-            assert line, "\n".join(worker.lines)
-            worker.lines.append(line.decode().rstrip())
-    return found[0]
 
 
 async def empty(url: str, room: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from livekit import api
 
 from tests.caller import calling, calling_elsewhere, room_of
-from tests.worker import Worker, agents, empty, line_of, server_api, serving
+from tests.worker import Worker, agents, empty, server_api, serving
 
 
 async def test_a_trainee_who_lost_the_connection_returns_to_the_same_call(
@@ -23,15 +23,15 @@ async def test_a_trainee_who_lost_the_connection_returns_to_the_same_call(
             await gone.hears()
             lost.process.kill()
             gone.process.kill()
-            await line_of(worker, "[returns]", "connection is lost; waiting 8 s")
+            await worker.until("[returns]", "connection is lost; waiting 8 s")
         async with calling(livekit_url, returns) as back:
-            await line_of(worker, "[returns]", "the trainee is back")
+            await worker.until("[returns]", "the trainee is back")
             customer = (await agents(livekit_url, returns))[0]
             assert customer in back.there
             await back.say("I am so sorry. I take responsibility.")
-            await line_of(worker, "[returns]", "Trainee: ", "responsibility")
+            await worker.until("[returns]", "Trainee: ", "responsibility")
             await back.hears()
-            await line_of(worker, "[away]", "Call ended: trainee_lost")
+            await worker.until("[away]", "Call ended: trainee_lost")
             await empty(livekit_url, stays_away)
             assert await agents(livekit_url, returns) == [customer]
 
@@ -44,14 +44,14 @@ async def test_a_trainee_who_joins_again_is_in_the_same_call(livekit: str, worke
         await first.hears()
         customer = (await agents(livekit, room))[0]
         async with calling(livekit, room) as second:
-            await line_of(worker, "[reloads]", "the trainee is back")
+            await worker.until("[reloads]", "the trainee is back")
             assert customer in second.there
             await second.hears()
             await second.say("I am so sorry. I take responsibility.")
-            await line_of(worker, "[reloads]", "Trainee: ", "responsibility")
+            await worker.until("[reloads]", "Trainee: ", "responsibility")
             await second.hears()
             assert await agents(livekit, room) == [customer]
-        assert "trainee_left" in await line_of(worker, "[reloads]", "Call ended")
+        assert "trainee_left" in await worker.until("[reloads]", "Call ended")
 
 
 def scorecard(home: Path) -> dict[str, Any]:
@@ -106,4 +106,4 @@ async def test_a_trainee_who_speaks_up_cuts_the_customer_short(livekit: str, wor
         assert opening.startswith("customer: Finally!") and not opening.endswith("do about it?")
         assert said.startswith("operator: ") and "responsibility" in said
         assert answer.startswith("customer: ")
-        assert "—" in await line_of(worker, "[cuts]", "Finally!")
+        assert "—" in await worker.until("[cuts]", "Finally!")

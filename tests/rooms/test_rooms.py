@@ -6,7 +6,7 @@ import pytest
 
 from runtime.config.compose import compose
 from tests.caller import calling, room_of
-from tests.worker import Worker, agents, empty, kill_one_job, line_of, serving
+from tests.worker import Worker, agents, empty, kill_one_job, serving
 
 ENDS = ("(The line went dead.)", "What are you going to do about it?")
 """How the lines on a screen end when nothing more is to come: of a call that was cut off, and of the opening."""
@@ -25,7 +25,7 @@ async def test_a_trainee_hears_the_opening_and_reads_it_once(livekit: str, worke
         assert seen.texts == ["customer: " + compose([]).persona.front.opening["en"][0]]
         assert {(line["type"], line["emotion"]) for line in seen.lines} == {("transcript", "angry")}
         assert not seen.streams
-        await line_of(worker, "[opening]", "Sarah Thompson (angry)")
+        await worker.until("[opening]", "Sarah Thompson (angry)")
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -35,7 +35,7 @@ async def test_a_customer_in_a_thread_leaves_when_the_trainee_does(livekit: str,
     async with calling(livekit, room) as seen:
         await seen.hears(40)
     await empty(livekit, room)
-    assert "trainee_left" in await line_of(worker, "[leaves]", "Call ended")
+    assert "trainee_left" in await worker.until("[leaves]", "Call ended")
 
 
 async def test_the_customer_leaves_when_the_trainee_does(livekit_url: str, environment: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ import pytest
 from livekit import api
 
 from tests.caller import calling, room_of
-from tests.worker import Worker, agents, line_of, server_api
+from tests.worker import Worker, agents, server_api
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 LAST = "What are you going to do about it?"
@@ -19,14 +19,14 @@ async def test_the_trainee_is_the_first_with_a_microphone(livekit: str, worker: 
             await trainee.hears()
             await supervisor.hears()
             await trainee.say(SORRY)
-            await line_of(worker, "[mic]", "Trainee: ", "responsibility")
+            await worker.until("[mic]", "Trainee: ", "responsibility")
             await supervisor.room.disconnect()
             await trainee.until(lambda: "Supervisor" not in trainee.there)
             turns = len(trainee.texts)
             await trainee.say("What is your account number?")
             await trainee.reads(turns + 2)
             assert await agents(livekit, room)
-        assert "trainee_left" in await line_of(worker, "[mic]", "Call ended")
+        assert "trainee_left" in await worker.until("[mic]", "Call ended")
 
 
 async def test_someone_alone_without_a_microphone_is_spoken_to_until_one_with_a_microphone_comes(
@@ -35,12 +35,12 @@ async def test_someone_alone_without_a_microphone_is_spoken_to_until_one_with_a_
     """The opening is said to them, and the call goes over to the trainee who comes later, and ends with that one."""
     room = room_of("late")
     async with calling(livekit, room, "Supervisor", microphone=False) as supervisor:
-        await line_of(worker, "[late]", "microphone has not come")
+        await worker.until("[late]", "microphone has not come")
         await supervisor.reads_to(LAST)
         async with calling(livekit, room) as trainee:
             await trainee.say(SORRY)
-            await line_of(worker, "[late]", "Trainee: ", "responsibility")
-        assert "trainee_left" in await line_of(worker, "[late]", "Call ended")
+            await worker.until("[late]", "Trainee: ", "responsibility")
+        assert "trainee_left" in await worker.until("[late]", "Call ended")
 
 
 async def test_a_room_that_is_left_and_joined_again_at_once_has_a_customer(livekit: str, worker: Worker) -> None:
@@ -64,7 +64,7 @@ async def test_a_second_customer_leaves_with_a_line(livekit: str, worker: Worker
         await trainee.hears()
         (first,) = await agents(livekit, room)
         await server.agent_dispatch.create_dispatch(api.CreateAgentDispatchRequest(room=room))
-        assert first in await line_of(worker, "[two]", "the room has a customer already")
+        assert first in await worker.until("[two]", "the room has a customer already")
         await trainee.until(lambda: trainee.there == {first})
         await trainee.reads_to(LAST)
         assert len(trainee.texts) == 1
@@ -75,10 +75,10 @@ async def test_a_turn_that_is_typed_is_answered(livekit: str, worker: Worker) ->
     as the console names them: her lines come as text streams there."""
     room = f"axtra-{room_of('typed').rpartition('-')[2]}"
     async with calling(livekit, room, microphone=False) as trainee:
-        await line_of(worker, room, "axtra-{scenario}-{user}-{timestamp}")
+        await worker.until(room, "axtra-{scenario}-{user}-{timestamp}")
         await trainee.until(lambda: any(LAST in stream for stream in trainee.streams), 40)
         await trainee.room.local_participant.send_text(SORRY, topic="lk.chat")
-        await line_of(worker, room, "Trainee: ", SORRY)
+        await worker.until(room, "Trainee: ", SORRY)
         await trainee.until(lambda: len(trainee.streams) > 1)
         assert not trainee.lines
 
@@ -90,4 +90,4 @@ async def test_a_turn_that_is_typed_in_the_consoles_room_is_a_line_on_the_screen
         await trainee.room.local_participant.send_text(f"  {SORRY}\n", topic="lk.chat")
         await trainee.reads(3)
         assert trainee.texts[1] == f"operator: {SORRY}"
-        await line_of(worker, "[chat]", "rooms.transcripts=stream")
+        await worker.until("[chat]", "rooms.transcripts=stream")

@@ -18,9 +18,8 @@ import pytest
 from runtime.events import Event, Notice
 from runtime.rooms.worker import _AwayHandler
 from tests.caller import Caller, calling, room_of
-from tests.conftest import COMMAND, stopped
 from tests.livekit_server import CONFIG, KEY, SECRET, free_port, livekit_binary
-from tests.worker import Worker, empty, kill_one_job, line_of, serving
+from tests.worker import Worker, empty, kill_one_job, serving, started
 
 
 def below(worker: Worker) -> list[psutil.Process]:
@@ -50,7 +49,7 @@ async def test_a_worker_that_is_told_to_stop_lets_its_call_finish(
                 await caller.say("I am so sorry. I take responsibility.")
                 await caller.reads(3)
                 assert not nobody.there
-        await line_of(worker, "[stays]", "Call ended: trainee_left")
+        await worker.until("[stays]", "Call ended: trainee_left")
         async with asyncio.timeout(20):
             assert await worker.process.wait() == 0
         await gone(processes)
@@ -123,18 +122,7 @@ async def test_a_server_that_is_away_is_waited_for(livekit_url: str, environment
     port = free_port()
     config = CONFIG.format(key=KEY, secret=SECRET, port=port, tcp=free_port(), udp=free_port())
     url = f"ws://127.0.0.1:{port}"
-    keys = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND,
-        stdin=-3,
-        stdout=-1,
-        stderr=-2,
-        env=environment | keys,
-        start_new_session=True,
-        cwd=environment["HOME"],
-    )
-    worker = Worker(process)
-    try:
+    async with started(url, environment) as worker:
         await worker.until(f"cannot reach LiveKit at {url}; trying again")
         async with server_on(config):
             await worker.until(f"registered with {url}; waiting for rooms")
@@ -144,8 +132,6 @@ async def test_a_server_that_is_away_is_waited_for(livekit_url: str, environment
             await worker.until(f"registered with {url}; waiting for rooms")
             async with calling(url, room_of()) as caller:
                 await caller.hears(40)
-    finally:
-        await stopped(process)
 
 
 @pytest.mark.parametrize("options", [["worker.idle_processes=8"], ["worker.executor=thread"]], ids=lambda o: o[0])
@@ -166,7 +152,7 @@ async def test_eight_trainees_within_a_second_are_all_heard(
         await asyncio.gather(*(caller.reads_to("What are you going to do about it?", 60) for caller in callers))
         assert all(len(caller.texts) == 1 and len(caller.there) == 1 for caller in callers)
         for number in range(8):
-            await line_of(worker, f"[user{number}]", "Finally!")
+            await worker.until(f"[user{number}]", "Finally!")
         worker.process.terminate()
         await worker.until("stopping: no new rooms; 8 calls may finish")
         await asyncio.gather(*(caller.room.disconnect() for caller in callers))
