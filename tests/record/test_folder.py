@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import re
 import stat
 import subprocess
@@ -182,7 +183,7 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_call(
 
 
 KILLED = """
-import asyncio, os, sys
+import asyncio, os, signal, sys
 from runtime.config.compose import compose
 from runtime.events import Notice
 from runtime.record.folder import SessionFolder
@@ -202,33 +203,46 @@ async def main():
             pass
         print(number, flush=True)
 
-asyncio.run(main())
+for moment in sys.argv[2:]:  # a fork for each, which has imported all that a call needs
+    read, write = os.pipe()
+    if not (call := os.fork()):
+        os.dup2(write, 1)
+        asyncio.run(main())
+    os.close(write)
+    with os.fdopen(read) as told:
+        given = next(line for line in told if line.strip() == moment)
+        os.kill(call, signal.SIGKILL)
+        given = ([given] + told.read().split())[-1]
+    os.waitpid(call, 0)
+    print(given, flush=True)
 """
-"""A call that goes on until somebody kills it, and says which event it has got rid of."""
+"""Calls that go on until they are killed, each once it has got rid of so many events; says how many each had."""
 
 
-def killed_call(record: Record) -> tuple[Path, int]:
-    """The folder of a call that was killed in the middle, and the last event that it had given away."""
-    with subprocess.Popen([sys.executable, "-c", KILLED, record.dir], stdout=subprocess.PIPE, cwd=ROOT) as process:
-        assert process.stdout
-        for line in process.stdout:
-            if int(line) == 100:
-                break
-        process.kill()
-        rest = process.stdout.read().decode().split()
-    return next(folders(record)), int(rest[-1]) if rest else 100
+def killed_calls(record: Record, *moments: int) -> list[tuple[Path, int]]:
+    """The folders of calls that were killed after so many events, and the last event that each had given away."""
+    command = [sys.executable, "-c", KILLED, record.dir, *map(str, moments)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, check=True, timeout=60)
+    # Of calls that began in one second the later have a number.
+    there = sorted(folders(record), key=lambda folder: (folder.name.partition(".")[0], len(folder.name), folder.name))
+    return list(zip(there, map(int, done.stdout.split()), strict=True))
 
 
-def test_a_killed_call_has_lost_no_line_and_is_finished_at_the_next_start(record: Record) -> None:
-    """All that it had said is in the file, and the next start makes report and score of it."""
-    folder, given = killed_call(record)
-    numbers = [event.text for event in read_folder(folder).log.of(Notice)]
-    assert numbers[:given] == [str(number) for number in range(1, given + 1)]
-    assert not (folder / "report.html").exists()
-    (line,) = tidy(record)
-    assert "finished from its events" in line
-    assert (folder / "report.html").exists()
-    assert (folder / "scorecard.json").exists()
+def test_ten_killed_calls_have_lost_no_line_and_are_finished_at_the_next_start(record: Record) -> None:
+    """Killed at random moments: all that each had said is in its file, and the next start makes report and score."""
+    seed = random.randrange(10**9)
+    print(f"seed {seed}")
+    moments = [random.Random(seed + number).randint(1, 400) for number in range(10)]
+    killed = killed_calls(record, *moments)
+    for folder, last in killed:
+        numbers = [event.text for event in read_folder(folder).log.of(Notice)]
+        assert numbers[:last] == [str(number) for number in range(1, last + 1)]
+        assert not (folder / "report.html").exists()
+    lines = tidy(record)
+    assert len(lines) == 10 and all("finished from its events" in line for line in lines)
+    for folder, _ in killed:
+        assert (folder / "report.html").exists()
+        assert (folder / "scorecard.json").exists()
     assert tidy(record) == []
 
 
