@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..spec.persona import FrontMatter
 from .clauses import Clause, asks, is_negated
 from .phrases import plain
 
-Vector = NDArray[np.float32]
-Vectors = Callable[[str], Vector | None]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Vector: TypeAlias = "NDArray[np.float32]"
+Vectors: TypeAlias = "Callable[[str], Vector | None]"
 """The vector of a text, of length 1; None where there is none yet."""
 
 NEAR = 0.87
@@ -89,6 +91,8 @@ def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | Non
     ]
     if not any(example.name for example, _ in known):
         return None
+    import numpy as np  # a quarter of the time that the program takes to start; most calls compare no meanings
+
     texts = [example.text for example, _ in known]
     return Bank(
         tuple(example for example, _ in known),

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +31,6 @@ from sqlalchemy import (
     make_url,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -121,7 +121,7 @@ class Index:
         for scanned in batch:
             session, stamp = read(scanned)
             rows.append({"origin": origin, "stamp": stamp, **session._asdict()})
-        module: Any = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        module: Any = import_module(f"sqlalchemy.dialects.{self._engine.dialect.name}")  # Postgres's takes its time
         insert = module.insert(_SESSIONS)
         written = {c.name: insert.excluded[c.name] for c in _SESSIONS.columns if not c.primary_key}
         with self._engine.begin() as connection:

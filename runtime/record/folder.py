@@ -53,8 +53,13 @@ DAYS_BEFORE, ATTEMPTS_BEFORE = 60, 3
 """How far back a report looks for the same trainee's calls, and how many it shows."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _PACKAGES = ("livekit-agents", "livekit", "livekit-plugins-google", "livekit-plugins-openai")
-_SPEC = TypeAdapter(SessionSpec)
-_FRONT = TypeAdapter(FrontMatter)
+
+
+@cache
+def _adapter(shape: type[Any]) -> TypeAdapter[Any]:
+    """Reads and writes such a thing as JSON. Made when it is needed: it takes its time, and who lists calls has no use
+    for it."""
+    return TypeAdapter(shape)
 
 
 class SessionFolder:
@@ -215,7 +220,10 @@ def locked(file: Path, *, create: bool = False) -> Iterator[IO[bytes]]:
 
 def _write_spec(file: Path, spec: SessionSpec) -> None:
     # JSON, which is YAML too: what runs a call has no YAML library.
-    write_private(file, redacted(json.dumps(json.loads(_SPEC.dump_json(spec)), ensure_ascii=False, indent=1)) + "\n")
+    write_private(
+        file,
+        redacted(json.dumps(json.loads(_adapter(SessionSpec).dump_json(spec)), ensure_ascii=False, indent=1)) + "\n",
+    )
 
 
 def write_private(file: Path, text: str | bytes) -> None:
@@ -267,7 +275,7 @@ def read_folder(folder: Path) -> Kept:
     front = FrontMatter()
     for source in (_mapping(spec.get("arc")), persona):
         with suppress(ValidationError):
-            front = _FRONT.validate_python(_without_unknown(_mapping(source.get("front"))))
+            front = _adapter(FrontMatter).validate_python(_without_unknown(_mapping(source.get("front"))))
             break
     language = str(_mapping(spec.get("language")).get("base") or "en")
     if not log.of(CueFound):
