@@ -45,7 +45,7 @@ def _rows(executor: str) -> list[Row]:
         starts = alternate(lambda: start_seconds(command, one), lambda: start_seconds(by_hand, other), repeat=STARTS)
         with worker(command, one) as ours_on, worker(by_hand, other) as bare_on:
             progress(f"{executor}: memory and CPU")
-            costs = [[_cost(people, serving) for serving in (ours_on, bare_on)] for _ in range(ROUNDS)]
+            costs = [[call_cost(people, serving) for serving in (ours_on, bare_on)] for _ in range(ROUNDS)]
             progress(f"{executor}: join → first audio")
             joins = alternate(lambda: _join(people, ours_on), lambda: _join(people, bare_on), repeat=JOINS)
     ours_heard, bare_heard = joins
@@ -70,7 +70,7 @@ def _join(people: Trainees, serving: Worker) -> float | None:
     return heard
 
 
-def _cost(people: Trainees, serving: Worker) -> tuple[float, float]:
+def call_cost(people: Trainees, serving: Worker) -> tuple[float, float]:
     """What each of several calls adds: MiB of memory, and CPU in percent of a core while nobody speaks.
 
     Raises:

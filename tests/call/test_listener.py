@@ -99,6 +99,22 @@ async def test_what_was_meant_counts_with_the_words_that_show_it(monkeypatch: py
         ]
 
 
+async def test_a_thai_call_is_listened_to_in_thai(monkeypatch: pytest.MonkeyPatch, use_personas: Write) -> None:
+    """The model reads what cues mean in Thai, and the trainee's Thai words prove what it finds."""
+    use_personas("ann", ARC.replace("takes responsibility", "{en: takes responsibility, th: รับผิดชอบ}"))
+    reply = listener([finding("ownership", "ทางเราจะจัดการให้เอง")])
+    async with (
+        OpenAIHTTPServer(reply=reply) as server,
+        held("offline", server, monkeypatch, *LISTENING, "language=th", audio=False) as line,
+    ):
+        await line.call.type("เรื่องนี้ทางเราจะจัดการให้เองค่ะ")
+        cue = await found(line)
+        assert (cue.name, cue.found, cue.words) == ("ownership", Found.MODEL, "ทางเราจะจัดการให้เอง")
+        (asked,) = server.chats
+        (_, material) = asked.history[0]
+        assert "- ownership: รับผิดชอบ\n" in material and "TRAINEE: เรื่องนี้ทางเราจะจัดการให้เองค่ะ" in material
+
+
 @pytest.mark.parametrize(
     "void",
     [
