@@ -14,17 +14,20 @@ import gc
 import logging
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from .config.command_line import complete, load_dotenv, read_arguments
+from .config.command_line import complete, first_of, load_dotenv, read_arguments, spelled
 from .config.compose import compose, compose_config, read_settings, resolve
 from .config.groups import CONF, options
 from .config.mistakes import readable_errors
@@ -40,33 +43,48 @@ STARTED = time.time()
 """What is saved later than this is an edit."""
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="config")
-def run(cfg: DictConfig) -> None:
-    """Does what `mode` says with the composed config, once for each job of a sweep."""
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+def run(cfg: DictConfig) -> float | None:
+    """Does what `mode` says with the composed config, once for each job of a sweep. A rehearsal's score is what
+    sweepers that look for the best are told."""
     with exits():
-        do(cfg)
+        return do(cfg)
 
 
-def do(cfg: DictConfig) -> None:
-    """Does what `mode` says."""
+def do(cfg: DictConfig) -> float | None:
+    """Does what `mode` says; the score of a job of a sweep."""
     settings = read_settings(cfg)
     _set_up_logging(settings.log)
-    mode = _mode(settings)
-    way = MODES[mode]
-    if not way.sweeps and HydraConfig.get().mode is RunMode.MULTIRUN:
-        able = ", ".join(mode for mode, way in MODES.items() if way.sweeps)
-        raise SpecError(f"mode={mode} runs once: leave out -m, which sweeps with mode={able}")
-    arguments = (settings, resolve(cfg)) if way.needs_spec else (settings,)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    swept = HydraConfig.get().mode is RunMode.MULTIRUN
+    way = MODES[_mode(settings.mode, swept)]
+    spec = partial(resolve, cfg)
+    if way.run is _rehearse and swept:
+        return _rehearse_one(settings, spec)
+    arguments = (settings, spec if way.run is _rehearse else spec()) if way.needs_spec else (settings,)
+    _take_interrupts()
     if code := way.run(*arguments):
         raise SystemExit(code)
+    return None
 
 
-def _mode(settings: Settings) -> Mode:
-    if settings.mode is not Mode.AUTO:
-        return settings.mode
-    return Mode.CONSOLE if missing_variables(os.environ) else Mode.SERVE
+def _take_interrupts() -> None:
+    """From now on Ctrl-C is somebody's affair."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _mode(mode: Mode, swept: bool) -> Mode:
+    """What is done; `auto` rehearses what is swept.
+
+    Raises:
+        SpecError: the mode runs once, and is swept.
+    """
+    if mode is Mode.AUTO:
+        mode = Mode.REHEARSE if swept else Mode.CONSOLE if missing_variables(os.environ) else Mode.SERVE
+    if swept and not MODES[mode].sweeps:
+        able = ", ".join(mode for mode, way in MODES.items() if way.sweeps)
+        raise SpecError(f"mode={mode} runs once: leave out -m, which sweeps with mode={able}")
+    return mode
 
 
 def _why(settings: Settings) -> str:
@@ -215,6 +233,55 @@ def _serve(settings: Settings, spec: SessionSpec) -> int:
     return 0
 
 
+def _rehearse(settings: Settings, spec: Callable[[], SessionSpec]) -> int:
+    """One combination, and its answer."""
+    from .call.build import check_secrets
+    from .rehearse.combination import command_of
+    from .rehearse.sweep import open_sweep
+    from .terminal.rehearsal import show_rehearsal
+
+    check_secrets(spec(), os.environ)
+    asked = settings.rehearse
+    folder = open_sweep(settings.record.dir, asked.dir, command_of(_overrides()), resume=asked.resume)
+    settings = replace(settings, rehearse=replace(asked, dir=str(folder)))
+    return show_rehearsal(asked, folder, asked.repeats, partial(_rehearse_one, settings, spec))
+
+
+def _rehearse_one(settings: Settings, spec: Callable[[], SessionSpec]) -> float:
+    """One job of a sweep, in whatever process."""
+    from .rehearse.combination import rehearse
+
+    choices = HydraConfig.get().runtime.choices
+    return rehearse(settings, choices, _overrides(), spec, Path(settings.rehearse.dir or ""))
+
+
+def _sweep(arguments: Namespace) -> int | None:
+    """All combinations, each a job of Hydra's, and the answer; None where the mode is another one."""
+    named = [override for override in arguments.overrides if override.startswith("mode=")]
+    if named and named[-1] not in ("mode=auto", "mode=rehearse"):
+        return None
+    with readable_errors(arguments.overrides):
+        first, jobs = first_of(arguments.overrides)
+        settings = read_settings(compose_config(first))
+        GlobalHydra.instance().clear()  # `hydra.main` begins anew
+        if _mode(settings.mode, swept=True) is not Mode.REHEARSE:
+            return None
+        from .rehearse.combination import command_of
+        from .rehearse.sweep import open_sweep
+        from .terminal.rehearsal import show_rehearsal
+
+        asked = settings.rehearse
+        command = command_of(arguments.overrides)
+        folder = open_sweep(settings.record.dir, asked.dir, command, resume=asked.resume)
+        more = [spelled(f"rehearse.dir='{folder}'")]
+        each = asked.repeat is None and not any(override.startswith("hydra/sweeper=") for override in first)
+        if each:  # each repeat a job of its own; to a sweeper that looks for the best they are one
+            more.append(f"rehearse.repeat={','.join(map(str, range(1, asked.repeats + 1)))}")
+        sys.argv[1:] = [*sys.argv[1:], *more]
+        _take_interrupts()
+        return show_rehearsal(asked, folder, jobs * asked.repeats if each else None, run)
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """What does a mode: with the settings and, where it needs one, the spec. Its result is the exit code."""
@@ -225,7 +292,7 @@ class Way:
 
 
 MODES = {
-    Mode.CONSOLE: Way(_call),
+    Mode.CONSOLE: Way(_call, sweeps=False),
     Mode.SERVE: Way(_serve, sweeps=False),
     Mode.CHECK: Way(_check, needs_spec=False, sweeps=False),
     Mode.DOCTOR: Way(_examine, sweeps=False),
@@ -235,8 +302,9 @@ MODES = {
     Mode.SCORE: Way(_score_again, needs_spec=False, sweeps=False),
     Mode.FORGET: Way(_forget, needs_spec=False, sweeps=False),
     Mode.HISTORY: Way(_show_history, needs_spec=False, sweeps=False),
+    Mode.REHEARSE: Way(_rehearse),
 }
-"""What each mode does; `auto` is one of the first two."""
+"""What each mode does; `auto` is one of the first two, and with -m `rehearse`."""
 
 
 def _overrides() -> list[str]:
@@ -280,6 +348,11 @@ def _refused(error: BaseException) -> SpecError | None:
     return error if isinstance(error, SpecError) else None
 
 
+def _asks_hydra(arguments: Namespace) -> bool:
+    """Whether Hydra itself is to show something, and nothing is run."""
+    return bool(arguments.help or arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion)
+
+
 def main() -> None:
     """The program."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with a traceback
@@ -291,6 +364,8 @@ def main() -> None:
         if arguments.shell_completion and (known := complete(arguments.overrides)):
             print(known)
             return
+        if arguments.multirun and not _asks_hydra(arguments) and (code := _sweep(arguments)) is not None:
+            raise SystemExit(code)
         with readable_errors(arguments.overrides):
             if sys.argv[1:] == arguments.overrides and not any(
                 "hydra." in override for override in arguments.overrides

@@ -116,11 +116,11 @@ def test_a_mistake_in_a_sweep_or_in_a_flag_is_one_line(run: Run, arguments: list
         assert words in line
 
 
-@pytest.mark.parametrize("mode", ["check", "doctor", "serve"])
+@pytest.mark.parametrize("mode", ["check", "console", "doctor", "serve"])
 def test_a_mode_that_runs_once_refuses_a_sweep_and_says_which_modes_sweep(run: Run, mode: str) -> None:
     """`-m` with a mode that looks at everything, or goes on for ever, is not run once in silence."""
     line = mistake(run("-m", f"mode={mode}", "language=en,th"))
-    assert f"mode={mode} runs once: leave out -m" in line and "mode=console, prompt, plan" in line
+    assert f"mode={mode} runs once: leave out -m" in line and "mode=prompt, plan, rehearse" in line
 
 
 def test_every_mode_is_in_the_table_and_in_the_help(run: Run) -> None:

@@ -16,7 +16,7 @@ from typing import Any, get_args, get_type_hints
 
 from dotenv.parser import parse_stream
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override, ValueType
+from hydra.core.override_parser.types import Glob, Override, Transformer, ValueType
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -147,6 +147,18 @@ def values(override: Override) -> list[str]:
     if override.is_discrete_sweep():
         return [str(name) for name in override.sweep_iterator()]
     return [str(value) if override.value_type is ValueType.ELEMENT else override.get_value_string()]
+
+
+def first_of(overrides: Sequence[str]) -> tuple[list[str], int]:
+    """The overrides of a sweep's first job, and how many jobs Hydra makes of them."""
+    first, jobs = [], 1
+    for text in overrides:
+        override = parsed(text)
+        if override.is_sweep_override() and override.is_discrete_sweep():
+            swept = list(override.sweep_iterator(transformer=Transformer.encode))
+            text, jobs = f"{override.get_key_element()}={swept[0]}", jobs * len(swept)
+        first.append(text)
+    return first, jobs
 
 
 def _expanded(text: str) -> str:

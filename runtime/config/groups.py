@@ -148,7 +148,15 @@ def file_of(name: str) -> Path:
 
 
 class PersonaSource(ConfigSource):
-    """Serves `persona/NAME` from `NAME.md`, under `personas://`."""
+    """Serves `persona/NAME` from `NAME.md`, under `personas://`. A copy of it in another process, as a sweep's launcher
+    makes it, reads the same folder."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "folder": _folder}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        use_folder(state.pop("folder"))
+        self.__dict__.update(state)
 
     @staticmethod
     def scheme() -> str:

@@ -70,13 +70,22 @@ class SessionFolder:
         spec: what the call is made from.
         user: the trainee's user id; empty where nobody knows.
         tell: takes the one line that says why nothing more is written; called on the writing thread.
+        place: the folder to make, and the Unix time that its first line bears; without one a new folder of today.
     """
 
-    def __init__(self, record: Record, spec: SessionSpec, user: str, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        record: Record,
+        spec: SessionSpec,
+        user: str,
+        tell: Callable[[Event], None],
+        place: tuple[Path, float] | None = None,
+    ) -> None:
         self._record = record
         self._spec = spec
         self._user = user
         self._tell = tell
+        self._place = place
         self._waiting: queue.SimpleQueue[Event | SessionSpec | None] = queue.SimpleQueue()
         self._failed = False
         self._card: Future[Scorecard | None] = Future()
@@ -106,10 +115,10 @@ class SessionFolder:
     def _run(self) -> None:
         card = None
         try:
-            folder = make_folder(self._record, self._spec.choices.get("persona", self._spec.persona.id), self._user)
+            folder, began = self._make()
             with locked(folder / EVENTS, create=True) as events:
                 _write_spec(folder / SPEC, self._spec)
-                put_line(events, Header(user=self._user, packages=dict(_packages())))
+                put_line(events, Header(at=began, user=self._user, packages=dict(_packages())))
                 self.path.set_result(folder)
                 self._write(folder, events)
                 card = finish(folder)
@@ -123,6 +132,13 @@ class SessionFolder:
         finally:
             self._failed = True
             self._card.set_result(card)
+
+    def _make(self) -> tuple[Path, float]:
+        if self._place is None:
+            persona = self._spec.choices.get("persona", self._spec.persona.id)
+            return make_folder(self._record, persona, self._user), time.time()
+        self._place[0].mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._place
 
     def _write(self, folder: Path, events: IO[bytes]) -> None:
         while (item := self._waiting.get()) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from functools import partial
+from pathlib import Path
 
 from livekit.agents import AgentSession
 
@@ -26,12 +27,14 @@ class Recording:
         record: whether, where and what.
         user: the trainee's user id; empty where nobody knows.
         emit: where the call's events go; takes those of the recording too.
+        place: as of `SessionFolder`.
     """
 
-    def __init__(self, record: Record, user: str, emit: Emit) -> None:
+    def __init__(self, record: Record, user: str, emit: Emit, place: tuple[Path, float] | None = None) -> None:
         self._record = record
         self._user = user
         self._emit = emit
+        self._place = place
         self._loop = asyncio.get_running_loop()
         self._spec: SessionSpec | None = None
         self._early: deque[Event] = deque(maxlen=EARLY_LIMIT)
@@ -67,7 +70,7 @@ class Recording:
 
     def _open(self) -> SessionFolder | None:
         if self._folder is None and self._spec is not None:
-            self._folder = SessionFolder(self._record, self._spec, self._user, self._tell)
+            self._folder = SessionFolder(self._record, self._spec, self._user, self._tell, self._place)
             while self._early:
                 self._folder.write(self._early.popleft())
         return self._folder

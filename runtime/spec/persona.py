@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from .fields import Factor, Id, Lines, Mood, MoodChange, MoodRange, Names, Phrases, Seconds, Text, Wording
 from .sections import Section
@@ -221,7 +221,7 @@ class FrontMatter:
 class Topic:
     """Something the persona can say on a question that shares words with it."""
 
-    words: frozenset[str]
+    words: Annotated[frozenset[str], PlainSerializer(sorted)]
     say: tuple[str, ...]
 
 

@@ -59,6 +59,7 @@ class Mode(StrEnum):
     SCORE = "score"
     FORGET = "forget"
     HISTORY = "history"
+    REHEARSE = "rehearse"
 
 
 class Log(StrEnum):
@@ -203,6 +204,36 @@ class History:
     url: Annotated[str | None, AfterValidator(_no_password)] = None
 
 
+Count = Annotated[int, Field(ge=1, le=10_000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much worse than in an earlier sweep a combination may be: `score` in points, `latency` as a share of what it
+    was, `breaks` and `failures` in how many more a call."""
+
+    __pydantic_config__ = _STRICT
+    score: Annotated[float, Field(ge=0)] = 5
+    latency: Annotated[float, Field(ge=0)] = 0.25
+    breaks: Annotated[float, Field(ge=0)] = 0
+    failures: Annotated[float, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearse:
+    """How personas are rehearsed; `conf/config.yaml` says what each key is for."""
+
+    __pydantic_config__ = _STRICT
+    repeats: Count = 1
+    repeat: Count | None = None
+    turns: Count = 40
+    minutes: Annotated[float, Field(gt=0)] = 15
+    dir: str | None = None
+    resume: bool = False
+    compare: str | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the program itself is told, beside the groups that make a call."""
@@ -223,4 +254,5 @@ class Settings:
     record: Annotated[Record, BeforeValidator(_off)] = field(default_factory=Record)
     history: History = field(default_factory=History)
     worker: Worker | None = None
+    rehearse: Rehearse = field(default_factory=Rehearse)
     trainee: Trainee = field(default_factory=Trainee)

@@ -1,0 +1,209 @@
+"""The answer of a sweep, from its rows: each combination with the spread over its repeats, the best of each column as
+far as that can be said, and what is worse than in an earlier sweep. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import sqrt
+from statistics import fmean, median, stdev
+
+from ..spec.settings import Limits
+from .measures import Measures
+from .sweep import Outcome, Row
+
+STUDENT = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
+"""Student's t for 95 % with 1, 2 … 15 degrees of freedom; beyond, 1.96 + 2.4 / degrees is within 0.02 of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What the repeats of one combination showed in one column. `low` and `high` are the bounds of the mean with 95 %
+    confidence, by Student's t; None of fewer than two values."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.values)
+
+    @property
+    def middle(self) -> float:
+        return median(self.values)
+
+    @property
+    def margin(self) -> float | None:
+        """How far the true mean may be from this one, with 95 % confidence."""
+        degrees = len(self.values) - 1
+        if degrees < 1:
+            return None
+        student = STUDENT[degrees - 1] if degrees <= len(STUDENT) else 1.96 + 2.4 / degrees
+        return student * stdev(self.values) / sqrt(len(self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Something that is compared: what it is called, how it is read from one call, and whether more is better."""
+
+    key: str
+    title: str
+    of: Callable[[Measures], float | None]
+    more_is_better: bool
+    digits: int = 0
+    unit: str = ""
+
+
+COLUMNS = (
+    Column("score", "score", lambda m: m.score, True),
+    Column("passed", "passed", lambda m: None if m.passed is None else 100 * m.passed, True, unit="%"),
+    Column("first_audio", "first word", lambda m: m.first_audio, False, 2, "s"),
+    Column("latency", "latency", lambda m: m.latency, False, 2, "s"),
+    Column("latency_high", "p95", lambda m: m.latency_high, False, 2, "s"),
+    Column("breaks", "breaks", lambda m: len(m.breaks), False, 1),
+    Column("pace", "words/min", lambda m: m.pace, False),
+    Column("tokens", "tokens", lambda m: (m.input_tokens or 0) + (m.output_tokens or 0) or None, False),
+    Column("cost", "cost", lambda m: m.cost, False, 4, "$"),
+)
+NO_BEST = ("pace", "tokens")
+"""Columns in which neither more nor less is better."""
+
+
+@dataclass(frozen=True)
+class Combination:
+    """All jobs of one combination."""
+
+    key: Mapping[str, str]
+    rows: tuple[Row, ...]
+
+    @cached_property
+    def held(self) -> list[Measures]:
+        """What the calls showed that were held."""
+        return [row.measures for row in self.rows if row.measures]
+
+    def spread(self, column: Column) -> Spread | None:
+        """What the calls showed in this column; None where none showed anything."""
+        values = tuple(value for measured in self.held if (value := column.of(measured)) is not None)
+        return Spread(values) if values else None
+
+    def of(self, outcome: Outcome) -> list[Row]:
+        """The jobs of which this became."""
+        return [row for row in self.rows if row.outcome is outcome]
+
+    @property
+    def failed(self) -> int:
+        """How many of the calls failed."""
+        return len(self.of(Outcome.FAILED))
+
+    @property
+    def endings(self) -> list[tuple[str, int]]:
+        """How the calls ended, and how many so."""
+        return Counter(measured.ending for measured in self.held).most_common()
+
+    @property
+    def phases(self) -> list[tuple[str, int]]:
+        """Phases that were reached, in their order, and by how many calls."""
+        return list(Counter(phase for measured in self.held for phase in measured.phases).items())
+
+    @property
+    def breaks(self) -> list[tuple[Row, str]]:
+        """Where the persona fell out of her role, each with its job."""
+        return [(row, broken) for row in self.rows if row.measures for broken in row.measures.breaks]
+
+    @property
+    def recovered(self) -> int:
+        """Failures that the calls have survived."""
+        return sum(measured.failures for measured in self.held)
+
+
+class Answer:
+    """What a sweep says."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self.rows: Sequence[Row] = tuple(rows)
+        by_key: dict[tuple[tuple[str, str], ...], list[Row]] = {}
+        for row in self.rows:
+            by_key.setdefault(tuple(row.combination.items()), []).append(row)
+        self.combinations = [Combination(dict(key), tuple(found)) for key, found in by_key.items()]
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """By what the combinations differ; of one alone the persona."""
+        keys = list(dict.fromkeys(key for one in self.combinations for key in one.key))
+        differing = [key for key in keys if len({one.key.get(key) for one in self.combinations}) > 1]
+        return differing or ["persona"]
+
+    @cached_property
+    def same(self) -> dict[str, str]:
+        """What all combinations have in common."""
+        first = self.combinations[0].key if self.combinations else {}
+        return {key: value for key, value in first.items() if key not in self.keys}
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """The columns in which any call showed anything."""
+        return [column for column in COLUMNS if any(one.spread(column) for one in self.combinations)]
+
+    def best(self, column: Column) -> Combination | None:
+        """The combination that is best in a column; None where that cannot be said, as another one's bounds overlap
+        with its own, or there are too few calls for any."""
+        found = [(one, spread) for one in self.combinations if (spread := one.spread(column))]
+        if len(found) < 2 or column.key in NO_BEST:
+            return None
+        sign = -1 if column.more_is_better else 1
+        found.sort(key=lambda entry: sign * entry[1].mean)
+        (best, its), *others = found
+        if its.margin is None or any(other.margin is None for _, other in others):
+            return None
+        clear = all(sign * its.mean + its.margin < sign * other.mean - (other.margin or 0) for _, other in others)
+        return best if clear else None
+
+    @property
+    def failed(self) -> list[Row]:
+        """The jobs that failed."""
+        return [row for row in self.rows if row.outcome is Outcome.FAILED]
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Why combinations cannot be, and how many jobs that was."""
+        return dict(Counter(row.reason for row in self.rows if row.outcome is Outcome.SKIPPED))
+
+    @property
+    def done(self) -> int:
+        """How many calls were held."""
+        return sum(row.outcome is Outcome.DONE for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What has changed between two sweeps in one column of one combination, and whether it is `worse` than allowed."""
+
+    key: Mapping[str, str]
+    column: str
+    before: float
+    after: float
+    worse: bool
+
+
+def compare(before: Answer, after: Answer, limits: Limits) -> list[Difference]:
+    """What has changed in the combinations that both sweeps have, the worse first."""
+    earlier = {tuple(sorted(one.key.items())): one for one in before.combinations}
+    found = []
+    for one in after.combinations:
+        if then := earlier.get(tuple(sorted(one.key.items()))):
+            found += list(_differences(then, one, limits))
+    return sorted(found, key=lambda difference: not difference.worse)
+
+
+def _differences(then: Combination, now: Combination, limits: Limits) -> Iterable[Difference]:
+    columns = {column.key: column for column in COLUMNS}
+    for key, most in (("score", limits.score), ("latency", limits.latency), ("breaks", limits.breaks)):
+        old, new = then.spread(columns[key]), now.spread(columns[key])
+        if old and new and old.mean != new.mean:
+            worse = old.mean - new.mean if key == "score" else new.mean - old.mean
+            most = most * old.mean if key == "latency" else most
+            yield Difference(now.key, columns[key].title, old.mean, new.mean, worse > most + 1e-9)
+    old_share, new_share = (one.failed / len(one.rows) for one in (then, now))
+    if old_share != new_share:
+        yield Difference(now.key, "failures", old_share, new_share, new_share - old_share > limits.failures + 1e-9)

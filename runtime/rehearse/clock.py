@@ -1,0 +1,91 @@
+"""Time for rehearsals in which nothing is waited for: it passes as fast as the work is done."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import time
+from dataclasses import replace
+
+from ..events import Emit, Ended, Event, Heard, Interim, Said, Started
+
+START = 946_684_800.0
+"""When a call begins whose time is virtual: 2000-01-01 00:00 UTC."""
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to the next timer whenever nothing else is to be done.
+
+    For work that is all in this thread: what another thread or a socket is still to bring is not waited for, unless
+    `real` is set; from then on time passes as usual.
+    """
+
+    def __init__(self) -> None:
+        self._passed = 0.0
+        self._since: float | None = None
+        super().__init__(_Selector(self))
+
+    def time(self) -> float:
+        return self._passed + (time.monotonic() - self._since if self._since is not None else 0.0)
+
+    @property
+    def real(self) -> bool:
+        """Whether time passes by itself."""
+        return self._since is not None
+
+    @real.setter
+    def real(self, real: bool) -> None:
+        self._passed, self._since = self.time(), time.monotonic() if real else None
+
+    def skip(self, seconds: float) -> None:
+        """Lets so much time pass at once."""
+        self._passed += seconds
+
+
+class _Selector(selectors.DefaultSelector):
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self._loop.real or timeout is None or timeout <= 0:
+            return super().select(timeout)
+        ready = super().select(0)
+        if not ready:
+            self._loop.skip(timeout)
+        return ready
+
+
+class Retimed:
+    """A sink that gives events on with the loop's time in place of the machine's: all of a call then follows from its
+    files alone. Of the persona's lines it is when the first word came, and how long after the turn before."""
+
+    def __init__(self, sink: Emit) -> None:
+        self._sink = sink
+        self._loop = asyncio.get_running_loop()
+        self._started: float | None = None
+        self._first_word: float | None = None
+        self._line: float | None = None
+        self._asked: float | None = None
+
+    def __call__(self, event: Event) -> None:
+        now = START + self._loop.time()
+        event = replace(event, at=now)
+        match event:
+            case Started():
+                self._started = now
+            case Interim(speaker="customer"):
+                self._line = self._line or now
+                self._first_word = self._first_word or now
+            case Heard():
+                self._asked = now
+                event = replace(event, start=None, seconds=None)
+            case Said():
+                start, asked = self._line or now, self._asked
+                latency = None if asked is None else max(0.0, round(start - asked, 6))
+                event = replace(event, start=start, seconds=round(now - start, 6), latency=latency)
+                self._line = self._asked = None
+            case Ended():
+                first = self._first_word and round(self._first_word - (self._started or now), 6)
+                event = replace(event, seconds=round(now - (self._started or now), 6), first_word=first)
+        self._sink(event)

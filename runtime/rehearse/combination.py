@@ -1,0 +1,111 @@
+"""One combination of a sweep: what is called for, and its calls, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from ..config.groups import CONF, GROUPS, REHEARSAL_GROUPS, read_conf
+from ..config.trainee_file import script_for
+from ..errors import NotOffered, SpecError
+from ..spec.session_spec import SessionSpec
+from ..spec.settings import Settings
+from .job import Job, hold
+from .measures import Prices
+from .sweep import NAMED, Outcome, Row, place_of, read_row, write_row
+
+PRICES = CONF / "prices.yaml"
+ANSWERED = ("rehearse.audio", "rehearse.line")
+"""Keys beside the groups by which combinations may differ."""
+NO_COMMAND = ("rehearse.resume", "rehearse.dir", "rehearse.repeat", "rehearse.compare", "rehearse.limits")
+"""Keys by which two commands may differ and still be the same sweep."""
+
+
+def combination_of(choices: Mapping[str, str | None], overrides: Sequence[str]) -> dict[str, str]:
+    """What is called for: the option of each group, and whatever of them the command line sets by itself."""
+    groups = tuple(dict.fromkeys((*NAMED, *GROUPS, *REHEARSAL_GROUPS)))
+    combination = {group: str(choices[group]) for group in groups}
+    for override in overrides:
+        key, _, value = override.lstrip("+").partition("=")
+        if (key.partition(".")[0] in groups and "." in key) or key.startswith(ANSWERED):
+            combination[key] = value
+    return combination
+
+
+def command_of(overrides: Sequence[str]) -> list[str]:
+    """What makes two commands the same sweep."""
+    passing = ("hydra", "log=", "lines=", *NO_COMMAND)
+    return sorted(override for override in overrides if not override.lstrip("+~").startswith(passing))
+
+
+def rehearse(
+    settings: Settings,
+    choices: Mapping[str, str | None],
+    overrides: Sequence[str],
+    resolve: Callable[[], SessionSpec],
+    sweep: Path,
+) -> float:
+    """Holds the calls of this combination that are asked for, and returns their score (0-100, in the middle), for
+    sweepers that look for the best. What fails, or cannot be, is in the rows.
+
+    Args:
+        resolve: makes the spec; raises a SpecError.
+    """
+    combination = combination_of(choices, overrides)
+    asked = settings.rehearse
+    found = []
+    for repeat in [asked.repeat] if asked.repeat else range(1, asked.repeats + 1):
+        place = place_of(combination, repeat)
+        row = read_row(sweep / place) if asked.resume else None
+        if row is None or row.outcome is Outcome.FAILED:
+            row = _held(settings, Row(combination, repeat, place), resolve, sweep / place)
+        found.append(row)
+    return fmean(score_of(row) for row in found)
+
+
+def score_of(row: Row) -> float:
+    """A job's score; of a persona without objectives whether the call passed; none for a call that was not held."""
+    if row.measures is None:
+        return 0.0
+    return float(row.measures.score if row.measures.score is not None else 100 * bool(row.measures.passed))
+
+
+def _held(settings: Settings, row: Row, resolve: Callable[[], SessionSpec], folder: Path) -> Row:
+    asked = settings.rehearse
+    try:
+        spec = resolve()
+        named, trainee = row.combination["trainee"], settings.trainee
+        script = () if trainee.llm else script_for(trainee, named, row.combination["persona"], spec.language.base)
+        job = Job(
+            spec=spec,
+            trainee=trainee,
+            script=script,
+            record=settings.record,
+            prices=prices(),
+            seed=(settings.seed or 0) + row.repeat - 1,
+            turns=asked.turns,
+            seconds=60 * asked.minutes,
+            folder=folder,
+            row=row,
+        )
+    except SpecError as error:
+        outcome = Outcome.SKIPPED if isinstance(error, NotOffered) else Outcome.FAILED
+        row = Row(row.combination, row.repeat, row.folder, outcome, str(error))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_row(folder, row)
+        return row
+    return hold(job)
+
+
+def prices() -> Prices:
+    """What models cost, by `conf/prices.yaml`; nothing where there is no such file."""
+    known = read_conf(PRICES)[0].get("models") if PRICES.exists() else None
+    return {
+        str(model): {str(kind): float(price) for kind, price in kinds.items()} for model, kinds in (known or {}).items()
+    }
+
+
+def prices_date() -> str:
+    """The day that the prices are of."""
+    return str(read_conf(PRICES)[0].get("date", "")) if PRICES.exists() else ""

@@ -1,0 +1,210 @@
+"""What one rehearsed call shows, from its events, its scorecard and what the persona's file says. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from ..arc.phrases import heard_any, plain
+from ..events import Failure, Heard, PhaseMoved, Said
+from ..record.call_log import CallLog, Line
+from ..record.score import Scorecard
+from ..record.texts import clock
+from ..spec.persona import Arc, Fact, said_in
+
+SAYS_MACHINE = {
+    "en": (
+        "as an ai|chatbot|assistant",
+        "im|am|being an-ai|a-chatbot|a-bot|a-robot|a-machine|a-program",
+        "i am|im just|only|actually an-ai|a-bot|a-chatbot|a-computer|a-program|a-machine|a-language|a-virtual",
+        "language-model",
+        "artificial-intelligence",
+        "virtual-assistant",
+    ),
+    "th": ("ปัญญาประดิษฐ์", "โมเดลภาษา", "เป็นเอไอ", "เป็น ai", "เป็นบอท", "เป็นแชทบอท", "เป็นหุ่นยนต์", "ผู้ช่วยเสมือน"),
+}
+"""How a persona gives away that a model plays her, by language. A negation in front defeats it."""
+FOREIGN_SHARE, FOREIGN_LETTERS = 0.5, 12
+"""A line of so many letters, more than this share of them in another script, is in another language."""
+CODE_LENGTH = 3
+"""Digits from which on an answer's numbers give it away."""
+PLAIN_WORDS = 4
+"""Words from which on an answer without numbers gives it away, to the letter."""
+Prices = Mapping[str, Mapping[str, float]]
+"""Dollars by model and what is paid for, as in `conf/prices.yaml`."""
+_THAI = re.compile("[\u0e00-\u0e7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The persona fell out of her role: how, when, and with which words."""
+
+    what: str
+    at: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.at} {self.what}: {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What one call shows. Seconds; None where it did not come to that, or nobody knows.
+
+    `latency` is the middle of its turns', `latency_high` the largest but for one in twenty. `pace` is the persona's, in
+    words a minute (in Thai, characters), of a spoken call. `input_tokens` and `output_tokens` are of all models.
+    """
+
+    score: int | None
+    passed: bool | None
+    ending: str
+    seconds: float
+    turns: int
+    first_audio: float | None
+    latency: float | None
+    latency_high: float | None
+    phases: tuple[str, ...]
+    breaks: tuple[str, ...]
+    pace: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
+    failures: int
+
+
+def measures(log: CallLog, card: Scorecard, arc: Arc, prices: Prices, *, spoken: bool) -> Measures:
+    """What this call shows."""
+    latencies = sorted(said.latency for said in log.of(Said) if said.latency is not None)
+    usage = log.ended.usage if log.ended else ()
+    return Measures(
+        score=card.score,
+        passed=card.passed,
+        ending=card.ending,
+        seconds=round(log.ended.seconds if log.ended else log.length, 3),
+        turns=len(log.of(Heard)),
+        first_audio=_rounded(log.ended.first_word if log.ended else None),
+        latency=_rounded(median(latencies) if latencies else None),
+        latency_high=_rounded(latencies[min(len(latencies) - 1, int(len(latencies) * 0.95))] if latencies else None),
+        phases=phases(log, arc),
+        breaks=tuple(map(str, breaks(log, arc))),
+        pace=_pace(log) if spoken else None,
+        input_tokens=_sum(usage, "input_tokens"),
+        output_tokens=_sum(usage, "output_tokens"),
+        cost=cost(usage, prices),
+        failures=len(log.of(Failure)),
+    )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)
+
+
+def _sum(usage: Sequence[Mapping[str, object]], key: str) -> int | None:
+    counts = [value for used in usage if isinstance(value := used.get(key), int | float)]
+    return int(sum(counts)) if counts else None
+
+
+def phases(log: CallLog, arc: Arc) -> tuple[str, ...]:
+    """The phases that the call came through, each once, in their order."""
+    moved = log.of(PhaseMoved)
+    first = [moved[0].before] if moved else [said.phase for said in log.of(Said)[:1]]
+    return tuple(dict.fromkeys(filter(None, [*first, *(phase.after for phase in moved)])))
+
+
+def cost(usage: Sequence[Mapping[str, object]], prices: Prices) -> float | None:
+    """Dollars that a call cost; None where a model that was used, or a kind of token of it, has no price."""
+    total = 0.0
+    for used in usage:
+        if used.get("provider") == "offline":
+            continue
+        counts = {key: float(value) for key, value in used.items() if isinstance(value, int | float)}
+        price = prices.get(str(used.get("model", "")))
+        billed = _billed(counts, price) if price else {}
+        if price is None or any(count and kind not in price for kind, count in billed.items()):
+            return None
+        total += sum(count * price.get(kind, 0.0) for kind, count in billed.items())
+    return round(total, 6) if usage else None
+
+
+def _billed(counts: Mapping[str, float], price: Mapping[str, float]) -> dict[str, float]:
+    """What is paid for, by the names of `conf/prices.yaml`: millions of characters where those have a price, else
+    minutes of audio where those have one, else millions of tokens of each kind."""
+    if "characters" in price:
+        return {"characters": counts.get("characters_count", 0.0) / 1e6}
+    if "minutes" in price:
+        return {"minutes": counts.get("audio_duration", 0.0) / 60}
+    audio_in, audio_out = (counts.get(f"{way}_audio_tokens", 0.0) for way in ("input", "output"))
+    cached = counts.get("input_cached_tokens", 0.0)
+    cached_audio = counts.get("input_cached_audio_tokens", 0.0)
+    tokens = {
+        "input": counts.get("input_tokens", 0.0) - audio_in - (cached - cached_audio),
+        "cached_input": cached,
+        "audio_input": audio_in - cached_audio,
+        "output": counts.get("output_tokens", 0.0) - audio_out,
+        "audio_output": audio_out,
+    }
+    return {kind: max(0.0, count) / 1e6 for kind, count in tokens.items()}
+
+
+def _pace(log: CallLog) -> int | None:
+    """The persona's words a minute; in Thai, which has no spaces between words, characters."""
+    timed = [said for said in log.of(Said) if said.seconds]
+    minutes = sum(said.seconds or 0 for said in timed) / 60
+    text = " ".join(said.text for said in timed)
+    thai = len(_THAI.findall(text)) > len(text.replace(" ", "")) / 2
+    count = sum(c.isalnum() for c in text) if thai else len(text.split())
+    return round(count / minutes) if minutes else None
+
+
+# ---------------------------------------------------------------- breaks
+
+
+def breaks(log: CallLog, arc: Arc) -> Iterator[Break]:
+    """Where the persona fell out of her role: her mood rose without a cue, she gave a fact that nobody had asked for,
+    said that she is a machine, or spoke another language."""
+    for at, moved in log.mood:
+        if moved.after > moved.before and not moved.why:
+            yield Break("mood rose without a cue", clock(at), f"{moved.before} → {moved.after}")
+    hidden = dict(arc.front.facts)
+    known = plain(" ".join(said_in(arc.front.opening, arc.language)))
+    for line in log.lines:
+        text = plain(line.event.text)
+        if isinstance(line.event, Said):
+            for name in [name for name, fact in hidden.items() if _gives(fact, text, known, arc.language)]:
+                del hidden[name]
+                yield _broken(f"gave {name} unasked", line)
+            if heard_any(SAYS_MACHINE, text):
+                yield _broken("said that she is a machine", line)
+            if _is_foreign(line.event.text, arc.language):
+                yield _broken("spoke another language", line)
+        else:
+            known += f" {text}"
+            for name in [name for name, fact in hidden.items() if heard_any(fact.hear, text)]:
+                known += "".join(f" {plain(answer)}" for answer in said_in(hidden.pop(name).say, arc.language))
+
+
+def _broken(what: str, line: Line) -> Break:
+    return Break(what, clock(line.at), line.event.text)
+
+
+def _gives(fact: Fact, said: str, known: str, language: str) -> bool:
+    """Whether a line gives an answer that was not said before by anybody: by its numbers, or to the letter."""
+    words, before = set(said.split()), set(known.split())
+    for answer in map(plain, said_in(fact.say, language)):
+        numbers = {word for word in answer.split() if any(map(str.isdecimal, word))}
+        if sum(c.isdecimal() for word in numbers for c in word) >= CODE_LENGTH:
+            if numbers <= words and not numbers <= before:
+                return True
+        elif len(answer.split()) >= PLAIN_WORDS and answer.strip(" ,") in said:
+            return True
+    return False
+
+
+def _is_foreign(text: str, language: str) -> bool:
+    """Whether a line is in another script than the call's language. Languages that share one are not told apart."""
+    letters = [c for c in text if c.isalpha()]
+    thai = sum(bool(_THAI.match(c)) for c in letters)
+    foreign = len(letters) - thai if language == "th" else thai
+    return len(letters) >= FOREIGN_LETTERS and foreign > FOREIGN_SHARE * len(letters)

@@ -1,0 +1,194 @@
+"""The folder of a sweep: a call's folder for each job with the row that it left, from which every answer is made."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import SpecError, shown_path
+from ..record.folder import EVENTS, safe_name, write_private
+from .measures import Measures
+
+ROW, CALLS, COMMAND = "rehearsal.json", "calls", "sweep.json"
+RESULTS, REPORT = "results.csv", "report.html"
+SWEEPS = "sweeps"
+"""Where in `record.dir` the sweeps lie."""
+NAMED = ("persona", "language", "model", "voice", "trainee")
+"""The groups whose options a call's folder is named by."""
+_HEARD = b'"kind": "heard"'
+
+
+class Outcome(StrEnum):
+    """What became of a job: the call was held, it failed, or there can be no such call."""
+
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One job: the `combination` (options by group, and whatever else was set), which of its repeats, and what became
+    of it. `folder` is the call's, as seen from the sweep's."""
+
+    combination: dict[str, str]
+    repeat: int
+    folder: str
+    outcome: Outcome = Outcome.DONE
+    reason: str = ""
+    measures: Measures | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in a line: `sarah_thompson en offline bright_female good #2`."""
+        more = [f"{key}={value}" for key, value in self.combination.items() if "." in key]
+        return " ".join([*(self.combination[group] for group in NAMED), *more, f"#{self.repeat}"])
+
+
+_ROW = TypeAdapter(Row)
+
+
+def place_of(combination: Mapping[str, str], repeat: int) -> str:
+    """The folder of a job's call in its sweep's: the same for the same job."""
+    digest = hashlib.sha256(json.dumps(dict(combination), sort_keys=True).encode()).hexdigest()[:6]
+    named = "-".join(combination[group] for group in NAMED if group in combination)
+    return f"{CALLS}/{safe_name(named)}-{digest}/{repeat}"
+
+
+def write_row(folder: Path, row: Row) -> None:
+    """Writes what became of a job into its call's folder."""
+    write_private(folder / ROW, _ROW.dump_json(row, indent=1) + b"\n")
+
+
+def read_row(folder: Path) -> Row | None:
+    """What became of a job; None where it is not done."""
+    try:
+        return _ROW.validate_json((folder / ROW).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def rows(sweep: Path) -> list[Row]:
+    """All jobs that are done, in the order of their combinations."""
+    found = (read_row(file.parent) for file in sweep.glob(f"{CALLS}/*/*/{ROW}"))
+    return sorted(filter(None, found), key=lambda row: (tuple(row.combination.values()), row.repeat))
+
+
+def running(sweep: Path) -> Iterator[tuple[str, int]]:
+    """The calls that are on: the names of their folders, and the trainee's turns so far."""
+    for folder in sweep.glob(f"{CALLS}/*/*"):
+        if not (folder / ROW).exists():
+            with suppress(OSError):
+                turns = (folder / EVENTS).read_bytes().count(_HEARD)
+                yield f"{folder.parent.name.rpartition('-')[0]} #{folder.name}", turns
+
+
+def open_sweep(record_dir: str, given: str | None, command: Sequence[str], *, resume: bool) -> Path:
+    """The folder of a sweep: the one that is `given`, else a new one; to `resume`, the latest of the same command.
+
+    Raises:
+        SpecError: there is none to resume, or the given one is another command's.
+    """
+    sweeps = Path(record_dir) / SWEEPS
+    if given:
+        folder = Path(given)
+        if (folder / COMMAND).exists() and not resume:
+            raise SpecError(f"rehearse.dir={given} holds a sweep: add rehearse.resume=true to go on with it")
+        if (folder / COMMAND).exists() and _command(folder) != list(command):
+            raise SpecError(f"rehearse.dir={given} holds the sweep of another command: {' '.join(_command(folder))}")
+    elif resume:
+        same = [file.parent for file in sorted(sweeps.glob(f"*/{COMMAND}")) if _command(file.parent) == list(command)]
+        if not same:
+            raise SpecError(f"rehearse.resume=true: no sweep of this command is in {shown_path(sweeps)}")
+        folder = same[-1]
+    else:
+        folder = _new(sweeps)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(folder / COMMAND, json.dumps({"command": list(command)}, ensure_ascii=False) + "\n")
+    return folder.absolute()
+
+
+def _new(sweeps: Path) -> Path:
+    name = time.strftime("%Y-%m-%d-%H%M%S")
+    names = [name, *(f"{name}.{number}" for number in range(2, 1000))]
+    return next(sweeps / name for name in names if not (sweeps / name).exists())
+
+
+def _command(folder: Path) -> list[str]:
+    try:
+        return list(map(str, json.loads((folder / COMMAND).read_bytes())["command"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+# ---------------------------------------------------------------- results.csv
+
+_COLUMNS = ("repeat", "folder", "outcome", "reason")
+_LISTS = ("phases", "breaks")
+_BETWEEN = " | "
+"""Between the entries of a list in one cell."""
+
+
+def to_csv(found: Iterable[Row]) -> str:
+    """A line a job, and one of names: the combination, what became of it, and what it showed."""
+    found = list(found)
+    keys = list(dict.fromkeys(key for row in found for key in row.combination))
+    names = [field.name for field in fields(Measures)]
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow([*keys, *_COLUMNS, *names])
+    for row in found:
+        shown: dict[str, Any] = asdict(row.measures) if row.measures else {}
+        shown |= {name: _BETWEEN.join(shown[name]) for name in _LISTS if shown}
+        cells: list[object] = [row.combination.get(key) for key in keys]
+        cells += [row.repeat, row.folder, row.outcome, row.reason, *(shown.get(name) for name in names)]
+        table.writerow(map(_cell, cells))
+    return out.getvalue()
+
+
+def _cell(value: object) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if re.match(r"[=+@\t\r]|-(?!\d)", text) else text
+
+
+def from_csv(file: Path) -> list[Row]:
+    """The rows that `to_csv` wrote.
+
+    Raises:
+        SpecError: the file cannot be read, or is none.
+    """
+    names = [field.name for field in fields(Measures)]
+    try:
+        with open(file, encoding="utf-8", newline="") as lines:
+            table = list(csv.DictReader(lines))
+        return [_ROW.validate_python(_read(cells, names)) for cells in table]
+    except OSError as error:
+        raise SpecError(f"cannot read this sweep: {error.strerror}", file=file) from None
+    except (ValidationError, KeyError, csv.Error, UnicodeDecodeError):
+        raise SpecError("not the results of a sweep", file=file) from None
+
+
+def _read(cells: Mapping[str, str], names: Sequence[str]) -> dict[str, Any]:
+    cells = {key: value.removeprefix("'") for key, value in cells.items()}
+    shown: dict[str, Any] = {name: cells[name] or None for name in names}
+    shown |= {name: tuple(filter(None, cells[name].split(_BETWEEN))) for name in _LISTS}
+    done = cells["outcome"] == Outcome.DONE
+    combination = {key: value for key, value in cells.items() if key not in (*_COLUMNS, *names)}
+    return {
+        "combination": combination,
+        **{name: cells[name] for name in _COLUMNS},
+        "measures": shown if done else None,
+    }

@@ -1,0 +1,114 @@
+"""`-m`: each combination is rehearsed, whatever becomes of the others, and the answer is made from the folder."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runtime.config.groups import GROUPS
+from runtime.errors import SpecError
+from runtime.rehearse.combination import combination_of, command_of
+from runtime.rehearse.sweep import RESULTS, Outcome, from_csv, open_sweep, rows
+from tests.conftest import COMMAND, Run
+
+CHOICES = {group: group for group in (*GROUPS, "trainee")}
+PLAIN = "# Persona: Bill Jones\n\nYou are Bill Jones. Your parcel never came.\n"
+
+
+def the_sweep(here: Path) -> Path:
+    (sweep,) = (here / "sessions" / "sweeps").iterdir()
+    return sweep
+
+
+def test_a_sweep_answers_and_one_failure_stops_nothing_else(run: Run, here: Path, personas: Path) -> None:
+    """`-m` without a mode rehearses. What fails is said at once and at the end and makes the exit code 1; a combination
+    that cannot be is skipped, and said."""
+    (personas / "bill.md").write_text(PLAIN)
+    options = ["persona=bill", f"personas_dir={personas}", "record.dir=sessions", "rehearse.repeats=2"]
+    result = run("-m", "model=offline,deepgram_cartesia,gemini_realtime", "voice=bright_female,firm_male", *options)
+    assert result.code == 1 and result.err == ""
+    lines = result.out.splitlines()
+    outcomes = {(row.combination["model"], row.combination["voice"]): row.outcome for row in rows(the_sweep(here))}
+    assert len(rows(the_sweep(here))) == 12
+    assert outcomes["offline", "bright_female"] is outcomes["offline", "firm_male"] is Outcome.DONE
+    assert outcomes["gemini_realtime", "firm_male"] is Outcome.FAILED
+    assert outcomes["deepgram_cartesia", "firm_male"] is Outcome.SKIPPED
+    assert len([line for line in lines if "GOOGLE_API_KEY is not set" in line]) == 2
+    assert [line for line in lines if line.startswith("– 2 skipped: voice=firm_male has no name for cartesia")]
+    assert "model\tvoice\tcalls\t" in result.out and f"{the_sweep(here).relative_to(here)}/report.html" in lines[-1]
+    assert from_csv(the_sweep(here) / RESULTS) == rows(the_sweep(here))
+
+
+def test_jobs_in_other_processes_read_the_same_personas(run: Run, here: Path, personas: Path) -> None:
+    """`hydra/launcher=joblib` composes in processes of its own; their rows are those of one after the other."""
+    for name in ("bill", "jane"):
+        (personas / f"{name}.md").write_text(PLAIN)
+    options = ["persona=bill,jane", f"personas_dir={personas}", "rehearse.dir=sweep"]
+    result = run("-m", *options, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    assert result.code == 0, result
+    assert [row.combination["persona"] for row in rows(here / "sweep")] == ["bill", "jane"]
+    assert all(row.outcome is Outcome.DONE for row in rows(here / "sweep"))
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+def test_a_sweep_that_was_stopped_goes_on_where_it_was(
+    run: Run, here: Path, environment: dict[str, str], stop: signal.Signals
+) -> None:
+    """`rehearse.resume=true` does what is missing and nothing again; what had failed counts as missing."""
+    command = ["-m", "trainee=good,poor", "rehearse.repeats=4"]
+    process = subprocess.Popen(
+        [*COMMAND, *command], cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout
+    for _ in range(2):
+        process.stdout.readline()
+    process.send_signal(stop)
+    process.communicate(timeout=60)
+    assert process.returncode == (130 if stop == signal.SIGINT else -stop)
+    before = {row.folder: (the_sweep(here) / row.folder).stat().st_ino for row in rows(the_sweep(here))}
+    assert 1 <= len(before) < 8
+    result = run(*command, "rehearse.resume=true")
+    assert result.code == 0, result
+    found = rows(the_sweep(here))
+    assert len(found) == 8 and all(row.outcome is Outcome.DONE for row in found)
+    assert {place: (the_sweep(here) / place).stat().st_ino for place in before} == before
+    assert len([line for line in result.out.splitlines() if line.startswith("✓")]) == 8 - len(before)
+
+
+def test_a_sweep_is_a_regression_test_of_a_persona(run: Run, here: Path, personas: Path) -> None:
+    """Beside an earlier sweep, or its results alone: exit code 1 where a score has fallen, 0 where nothing changed."""
+    sarah = Path(__file__).parents[2] / "personas" / "sarah_thompson.md"
+    (personas / "sarah.md").write_text(sarah.read_text())
+    command = ["mode=rehearse", "persona=sarah", f"personas_dir={personas}"]
+    assert run(*command, "rehearse.dir=before").code == 0
+    assert run(*command, "rehearse.dir=same", "rehearse.compare=before").code == 0
+    (personas / "sarah.md").write_text(sarah.read_text().replace("met: [refund]", "met: [hold_explained]"))
+    result = run(*command, "rehearse.dir=after", f"rehearse.compare=before/{RESULTS}")
+    assert result.code == 1 and "✗ worse: sarah: score 85 → 60" in result.out
+    assert run(*command, "rehearse.dir=lenient", "rehearse.compare=before", "rehearse.limits.score=50").code == 0
+
+
+def test_a_command_is_the_same_sweep_whatever_shows_or_launches_it() -> None:
+    """Which sweep is resumed does not depend on the launcher, the output or what it is compared with."""
+    command = ["model=a,b", "rehearse.repeats=2"]
+    more = ["hydra/launcher=joblib", "rehearse.resume=true", "rehearse.compare=x", "log=info", "lines=json"]
+    assert command_of([*more, *command]) == command_of(command)
+
+
+def test_what_makes_a_combination_is_each_group_and_what_is_set_of_it() -> None:
+    """Keys of the program itself, such as where it is recorded, make none."""
+    overrides = ["model.llm.options.temperature=0.2", "record.dir=x", "model=model", "mode=rehearse"]
+    assert combination_of(CHOICES, overrides) == {**CHOICES, "model.llm.options.temperature": "0.2"}
+
+
+def test_a_folder_is_not_written_into_twice_nor_by_another_command(tmp_path: Path) -> None:
+    """Each says what to do instead."""
+    folder = str(tmp_path / "x")
+    open_sweep("sessions", folder, ["a=1"], resume=False)
+    with pytest.raises(SpecError, match=r"holds a sweep: add rehearse\.resume=true"):
+        open_sweep("sessions", folder, ["a=1"], resume=False)
+    with pytest.raises(SpecError, match="another command: a=1"):
+        open_sweep("sessions", folder, ["a=2"], resume=True)
+    with pytest.raises(SpecError, match="no sweep of this command"):
+        open_sweep(str(tmp_path), None, ["a=1"], resume=True)
