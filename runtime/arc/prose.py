@@ -62,8 +62,13 @@ def bare(text: str) -> str:
     return _MARKUP.sub("", text[bullet.end() :] if bullet else text).strip()
 
 
-def quoted(section: Section) -> Iterator[Line]:
+@lru_cache(maxsize=512)  # an edit changes one section of many
+def quoted(section: Section) -> tuple[Line, ...]:
     """The persona's lines in quotes, but for single words and for what she is told never to say."""
+    return tuple(_quoted(section))
+
+
+def _quoted(section: Section) -> Iterator[Line]:
     for row in map(bare, section.text.splitlines()):
         trigger, end = "", 0
         for found in _QUOTED.finditer(row):
@@ -85,8 +90,13 @@ def _is_speech(text: str) -> bool:
     return len(text) >= 8 if _THAI.search(text) else len(text.split()) >= 3 or text[-1:] in "!?…."
 
 
-def items(section: Section) -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=512)
+def items(section: Section) -> tuple[tuple[str, str], ...]:
     """The `Key: value` items of a section: bullets, bold, table rows, in any script."""
+    return tuple(_items(section))
+
+
+def _items(section: Section) -> Iterator[tuple[str, str]]:
     for row in section.text.splitlines():
         if re.fullmatch(r"[\s|:-]*", row):
             continue
