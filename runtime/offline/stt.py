@@ -44,8 +44,11 @@ _TOKENS_A_SECOND = 8
 # Measured with two voices, 30 sentences each, and with silence, hum, hiss, clicks and coughs: see
 # `tests/benchmarks/speech.py`.
 _NO_SPEECH = 0.6
-_LOG_PROB = -1.0
-_COMPRESSION = 2.0
+_LOG_PROB = -1.2
+_LOG_PROB_SHORT = -1.8
+"""Of a word or two, which Whisper is less sure of; of noise it is less sure still, -2 and below."""
+_REPEATED = 2.0
+"""How often each word of a text occurs from which on it goes round in a circle."""
 
 # What Whisper makes of noise, having learned from subtitles.
 _MADE_UP = re.compile(
@@ -91,7 +94,7 @@ class Whisper:
         model = self._model(options["path"])
         sound = np.frombuffer(samples, np.int16).astype(np.float32) / 32_768
         step = int(_MOST * _RATE)
-        heard = [_hear(model, sound[at : at + step], options) for at in range(0, len(sound), step)]
+        heard = [_hear_twice(model, sound[at : at + step], options) for at in range(0, len(sound), step)]
         heard = [piece for piece in heard if piece["text"]]
         if not heard:
             return inference.pack({"text": "", "log_prob": 0.0, "no_speech": 1.0})
@@ -104,7 +107,13 @@ def _load(path: str) -> Any:
     return import_module("faster_whisper").WhisperModel(path, device="cpu", compute_type="int8", cpu_threads=1)
 
 
-def _hear(model: Any, sound: Any, options: dict[str, Any]) -> dict[str, Any]:
+def _hear_twice(model: Any, sound: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """One piece of sound; what it hears over and over in a word or two, it hears right among 30 s of silence."""
+    heard = _hear(model, sound, options, _ROOM)
+    return _hear(model, sound, options, _MOST) if _goes_round(heard["text"]) else heard
+
+
+def _hear(model: Any, sound: Any, options: dict[str, Any], room: float) -> dict[str, Any]:
     """One piece of sound, of `_MOST` seconds at most, by the model itself: faster-whisper pads all to 30 s."""
     whisper = import_module("faster_whisper.transcribe")
     tokens = whisper.Tokenizer(
@@ -115,7 +124,7 @@ def _hear(model: Any, sound: Any, options: dict[str, Any]) -> dict[str, Any]:
         prompt = [tokens.sot_prev, *tokens.encode(" " + ". ".join(words) + ".")[:200], *prompt]
     seconds = len(sound) / _RATE
     features = model.feature_extractor(sound)
-    frames = int(min(max(seconds + _ROOM, _LEAST), _MOST) * 100)
+    frames = int(min(max(seconds + room, _LEAST), _MOST) * 100)
     features = features[:, :frames]
     features = np.pad(features, ((0, 0), (0, frames - features.shape[1])))
     result = model.model.generate(
@@ -244,16 +253,19 @@ def is_speech(heard: dict[str, Any], vocabulary: Sequence[str]) -> bool:
     text = heard["text"]
     if not re.search(r"\w", text):
         return False
-    unsure = heard["log_prob"] < _LOG_PROB / 2 and heard["no_speech"] > _NO_SPEECH
-    if unsure or heard["log_prob"] < _LOG_PROB:
-        return False
     words = re.findall(r"\w+", text.lower())
-    if len(words) > 4 and len(words) / len(set(words)) > _COMPRESSION:
+    unsure = heard["log_prob"] < _LOG_PROB / 2 and heard["no_speech"] > _NO_SPEECH
+    if unsure or heard["log_prob"] < (_LOG_PROB if len(words) > 2 else _LOG_PROB_SHORT) or _goes_round(text):
         return False
     alone = bool(_MADE_UP.fullmatch(text.strip(" .!?"))) or set(words) <= set(
         re.findall(r"\w+", " ".join(vocabulary).lower())
     )
     return not alone or heard["log_prob"] > _SURE
+
+
+def _goes_round(text: str) -> bool:
+    words = re.findall(r"\w+", text.lower())
+    return len(words) > 4 and len(words) / len(set(words)) > _REPEATED
 
 
 def joined(text: str) -> str:

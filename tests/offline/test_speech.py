@@ -291,6 +291,8 @@ HEARD = [
     (HEART, "Is your account number CUST-2847?", "is your account number cust-2847"),
     (HEART, "Don't worry, you did nothing wrong.", "don't worry you did nothing wrong"),
     ("m3", "Thank you for calling, how can I help you?", "thank you for calling how can i help you"),
+    ("m3", "Hello.", "hello"),
+    (HEART, "No.", "no"),
 ]
 
 
