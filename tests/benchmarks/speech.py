@@ -87,9 +87,10 @@ async def _heard() -> list[Row]:
             event = await recogniser.recognize(rtc.AudioFrame(data, frame.sample_rate, 1, len(data) // 2))
             seconds.append(time.process_time() - began)
             text = event.alternatives[0].text if event.alternatives else ""
-            cues = set(listen(arc.front, set(), text).cues)
+            found = listen(arc.front, set(), text).findings
+            cues = {finding.name for finding in found}
             right[voice] = right.get(voice, 0) + bool(cues & typed[said])
-            if made_up := cues - typed[said]:
+            if made_up := {finding.name for finding in found if finding.words} - typed[said]:
                 wrong.append(f"{voice}: {said!r} → {text!r}: {', '.join(made_up)}")
             if not cues & typed[said] and typed[said]:
                 progress(f"missed ({voice}): {said!r} → {text!r}")
