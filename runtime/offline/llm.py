@@ -35,7 +35,7 @@ class LLM(llm.LLM[Any]):
         pace: seconds between words.
     """
 
-    def __init__(self, *, spec: SessionSpec, pace: float = 0.015) -> None:
+    def __init__(self, *, spec: SessionSpec, pace: float = 0.005) -> None:
         super().__init__()
         self.arc = spec.arc
         self.pace = pace

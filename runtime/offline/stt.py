@@ -206,8 +206,8 @@ class STT(stt.STT[str]):
                 import_module("faster_whisper.utils").download_model(model)
             except Exception as error:
                 raise ValueError(
-                    f"Whisper's model {model} is not here and cannot be fetched ({type(error).__name__}): set"
-                    f" model to a folder that holds it, or to {MODEL}"
+                    f"Whisper's model {model} is not here and cannot be fetched ({type(error).__name__}; is there a"
+                    f" network?): set model to a folder that holds it, or to {MODEL}"
                 ) from None
 
     @property

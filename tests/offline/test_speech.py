@@ -400,7 +400,9 @@ def test_a_model_that_is_not_here_is_fetched_or_said_to_be_missing(monkeypatch: 
         raise OSError("no network")
 
     monkeypatch.setattr("faster_whisper.utils.download_model", download)
-    with pytest.raises(ValueError, match=r"small is not here and cannot be fetched \(OSError\): set model to a folder"):
+    with pytest.raises(
+        ValueError, match=r"small is not here and cannot be fetched \(OSError; is there a network\?\): set model to a"
+    ):
         STT.fetch({"model": "small"}, told.append)
     assert (told, asked) == (["fetching Whisper's model small, once"], [("small", True), ("small", False)])
     STT.fetch({}, told.append)
