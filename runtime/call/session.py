@@ -348,7 +348,7 @@ class Call:
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
         if event.old_state == "speaking" and self._session.agent_state != "speaking":
-            self._watchdog.expect()
+            self._watchdog.expect(perhaps=self._live.parts.stt is not None)  # a recognizer tells, by a transcript
         elif event.new_state == "speaking":
             self._watchdog.rest()
         self._tell_quiet()

@@ -46,10 +46,12 @@ class Watchdog:
         """An answer is due."""
         return self._timer is not None
 
-    def expect(self, seconds: float | None = None) -> None:
-        """An answer is due: its first word within so many seconds."""
+    def expect(self, seconds: float | None = None, *, perhaps: bool = False) -> None:
+        """An answer is due: its first word within so many seconds. `perhaps`: if what was heard was speech, and no
+        cough, of which nothing comes."""
         self.rest()
-        self._timer = asyncio.get_running_loop().call_later(seconds or self.timeout, self._late)
+        late = self.rest if perhaps else self._late
+        self._timer = asyncio.get_running_loop().call_later(seconds or self.timeout, late)
 
     def rest(self) -> None:
         """No answer is due: nobody has asked, or the trainee speaks again."""

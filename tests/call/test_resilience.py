@@ -162,3 +162,19 @@ async def test_failures_of_a_kind_are_counted(skip: Skip) -> None:
         watchdog.fail("LLM (openai)", "".join(chr(ord("a") + number % 26) for _ in range(number + 1)))
     watchdog.close()
     assert len([event for event in events if isinstance(event, Failure)]) < 20
+
+
+async def test_a_cough_is_not_asked_about(skip: Skip) -> None:
+    """Sound of which a recognizer makes nothing is owed no answer: nobody is asked again, and the call goes on."""
+    told: list[object] = []
+    watchdog = Watchdog(12, told.append, lambda: told.append("asked again"), told.append)
+    for _ in range(3):
+        watchdog.expect(perhaps=True)
+        assert watchdog.expecting
+        skip(12.1)
+        await passing(skip, lambda: not watchdog.expecting)
+    assert told == []
+    watchdog.expect()
+    skip(12.1)
+    await passing(skip, lambda: "asked again" in told)
+    watchdog.close()
