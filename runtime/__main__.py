@@ -106,7 +106,10 @@ def _check(settings: Settings) -> int:
 def _examine(settings: Settings, spec: SessionSpec) -> int:
     from .doctor.examine import examine
 
-    code = examine(settings, spec, _overrides())
+    try:
+        code = examine(settings, spec, _overrides())
+    except KeyboardInterrupt:
+        code = 130
     sys.stdout.flush()
     # LiveKit's library still calls back from threads of its own, and aborts when Python is taken down under them.
     os._exit(code)

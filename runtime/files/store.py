@@ -32,13 +32,7 @@ GATHER = 0.2
 SHOWN = 3
 """Files, or mistakes, that such a line names; of more it says how many."""
 
-PROGRAM_FIELDS = {
-    "routing": How.NEXT_CALL,
-    "rooms": How.NEXT_CALL,
-    "reload": How.NEXT_CALL,
-    "record": How.NEXT_CALL,
-    "seed": How.NEXT_CALL,
-}
+PROGRAM_FIELDS = dict.fromkeys(("routing", "rooms", "reload", "record", "seed"), How.NEXT_CALL)
 """When what the program itself is told takes effect; whatever is not named here, with a restart."""
 
 Say = Callable[[str], None]
