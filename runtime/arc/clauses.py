@@ -25,8 +25,8 @@ _BREAK = re.compile(
 )
 _SENTENCE_END = re.compile(r"[.!?…]\W*$|(?:ค่ะ|คะ|ครับ)\W*$")
 _FILLER = re.compile(
-    r"^(?:(?:and|so|but|or|well|okay|ok|alright|all right|right|yes|no|now|then|oh|hello|hi|sorry|thanks|thank you|"
-    r"sure|great|please|maam|madam|sir|just to check|first|also)\b[\s,]*)+"
+    r"^(?:(?:and|so|but|or|well(?= ,)|okay|ok|alright|all right|right|yes|no|now|then|oh|hello|hi|sorry|thanks|"
+    r"thank you|sure|great|please|maam|madam|sir|just to check|first|also)\b[\s,]*)+"
 )
 _VERB = (
     "do|does|did|is|are|was|were|have|has|had|can|could|will|would|shall|should|may|might|dont|didnt|isnt|wasnt|arent"

@@ -46,6 +46,12 @@ def test_a_turn_of_any_length_has_so_many_clauses() -> None:
     assert len(many) == CLAUSES and sum(clause.said.count("yes") for clause in many) == 300
 
 
+def test_what_we_will_do_is_no_question() -> None:
+    """ "We'll do it" is no "well, do …?", though both are heard without the apostrophe."""
+    assert not any(clause.asks for clause in clauses("We'll do that for you today. Okay, we'll do it together."))
+    assert clauses("Well, do you know?")[-1].asks
+
+
 @pytest.mark.parametrize(
     ("text", "cues"),
     [
