@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from runtime.config.compose import compose
 from runtime.errors import SpecError
-from runtime.events import Event, Header, Heard, Interim, Notice, from_json, to_json
+from runtime.events import SCHEMA, Event, Header, Heard, Interim, Notice, from_json, to_json
 from runtime.record import folder as module
 from runtime.record.folder import SessionFolder, finish, folders, make_folder, put_line, read_folder, safe_name
 from runtime.record.upkeep import delete_old, forget, look_after, score_again, tidy
@@ -84,7 +84,7 @@ async def test_every_event_is_kept_in_its_order_behind_the_version(record: Recor
     events = good()
     folder = await kept(record, spec, [*events, Interim(speaker="operator", text="By Fri")])
     first, *lines = (folder / "events.jsonl").read_text().splitlines()
-    assert json.loads(first)["version"] == 1
+    assert json.loads(first)["version"] == SCHEMA
     assert [from_json(line) for line in lines] == events
 
 
