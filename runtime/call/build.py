@@ -213,7 +213,8 @@ def address_of(part: object, spec: SessionSpec) -> str:
     """The address that the spec gives the session's part of this class; "" where it leaves it to the plugin."""
     bases = {place: base for place, (base, _) in PLACES.items() if place not in BESIDE}
     parts = (spec.parts[place] for place, base in bases.items() if isinstance(part, base))
-    options = (option for part in parts if part for option in part.options.values())
+    options = [option for part in parts if part for option in part.options.values()]
+    options += [inner for option in options if isinstance(option, Mapping) for inner in option.values()]
     return next((option for option in options if isinstance(option, str) and "://" in option), "")
 
 

@@ -11,6 +11,7 @@ from typing import TypedDict
 from livekit.agents import AgentSession
 from livekit.agents.llm import ChatMessage
 from livekit.agents.voice import (
+    AgentStateChangedEvent,
     ConversationItemAddedEvent,
     SpeechCreatedEvent,
     UserInputTranscribedEvent,
@@ -78,6 +79,7 @@ class Transcript:
         session.on("conversation_item_added", self._on_item)
         session.on("user_input_transcribed", self._on_transcript)
         session.on("user_state_changed", self._on_user_state)
+        session.on("agent_state_changed", self._on_agent_state)
         session.output.transcription = Words(self._on_word, self._on_line_over)
 
     def adopt(self, spec: SessionSpec, edit: Edit | None) -> None:
@@ -168,6 +170,15 @@ class Transcript:
         if event.old_state == "speaking":
             self._order.turn_ended()
 
+    def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
+        """She speaks once she is heard, or read where there is no sound: words whose voice fails are none."""
+        if event.new_state != "speaking":
+            return
+        if self.first_word is None:
+            self.first_word = time.monotonic()
+        self.spoke.set()
+        self._watchdog.hear()
+
     def _on_line_over(self) -> None:
         self._limit = TurnLimit(self._spec.model.turn_seconds)
         self._limited = 0
@@ -179,19 +190,15 @@ class Transcript:
         self._limit.take(said_so_far[self._limited :])
         self._limited = len(said_so_far)
         if self._limit.over:
-            self._emit(Notice(text=self._limit.told))
+            self._emit(Notice(text=f"{self._limit.told}, and with it any call to hang up that was still to come"))
             with suppress(RuntimeError):  # the session is closing
                 self._session.interrupt(force=True)
 
     def _on_word(self, said_so_far: str) -> None:
-        if self.first_word is None:
-            self.first_word = time.monotonic()
         speech = self._current()
         if self._unheard and speech.revision == self._spec.revision:
             speech.since_save_ms = round((time.time() - self._unheard.at) * 1000)
             self._unheard = None
-        self.spoke.set()
-        self._watchdog.hear()
         settled = self._order.is_settled(speech.answers)
         self._emit(
             Interim(speaker="customer", text=said_so_far, emotion=self._arc.state.emotion.value, settled=settled)

@@ -39,6 +39,7 @@ class Watchdog:
         self._timer: asyncio.TimerHandle | None = None
         self._asked = 0
         self._trouble: float | None = None
+        self._over = False
         self._failures: dict[tuple[str, str], tuple[Failure, int]] = {}
 
     @property
@@ -60,7 +61,9 @@ class Watchdog:
             self._timer = None
 
     def hear(self) -> None:
-        """The persona said a word."""
+        """The persona speaks."""
+        if self._over:
+            return
         self.rest()
         self._asked = 0
         if self._trouble is not None:
@@ -71,6 +74,8 @@ class Watchdog:
     def fail(self, source: str, reason: str) -> None:
         """Something went wrong that the call may survive. An answer that was due is asked for sooner: plugins
         reconnect by themselves, but do not ask again."""
+        if self._over:
+            return
         self._trouble = self._trouble or time.monotonic()
         kind = source, re.sub(r"[0-9a-fA-F-]{8,}|\d+", "#", reason)  # request ids and counters are no other failure
         if kind in self._failures or len(self._failures) == KINDS_TOLD:
@@ -86,11 +91,14 @@ class Watchdog:
 
     def fail_for_good(self, source: str, reason: str) -> None:
         """Something went wrong that the call ends by."""
+        if self._over:
+            return
         self.close()
         self._emit(Failure(source=source, reason=reason, recoverable=False))
 
     def close(self) -> None:
-        """The call is over."""
+        """The call is over: nothing that fails from now on concerns anybody."""
+        self._over = True
         self.rest()
         self._tell_counts()
 
@@ -120,13 +128,16 @@ def explained(error: object, address: str) -> str:
     Without what a URL may hold beside scheme, host and port: user, password, query.
     """
     reason = str(error) or type(error).__name__
-    if not isinstance(error, APIConnectionError) or isinstance(error, APIStatusError):
+    if isinstance(error, APIStatusError) or not isinstance(error, APIConnectionError | OSError):
         return reason
     causes = list(_causes(error))
     found = (str(getattr(getattr(cause, "request", None), "url", "")) for cause in causes)
     url = urlsplit(next(filter(None, found), "") or address)
-    where = f"{url.scheme}://{url.netloc.rpartition('@')[2]}" if url.netloc else ""
     refused = next((cause for cause in causes if isinstance(cause, ConnectionRefusedError | socket.gaierror)), None)
+    tried = re.search(r"\('([^']+)', (\d+)", str(refused))  # what the system itself tells of a connection
+    where = (
+        f"{url.scheme}://{url.netloc.rpartition('@')[2]}" if url.netloc else ":".join(tried.groups()) if tried else ""
+    )
     if refused is None:
         return f"{reason} ({where})" if where else reason
     if isinstance(refused, socket.gaierror):

@@ -115,6 +115,25 @@ async def test_a_realtime_model_that_never_stops_is_cut_off(monkeypatch: pytest.
             assert await line.answer(3) == "I am done."
 
 
+async def test_a_realtime_model_that_is_cut_off_hangs_up_in_a_later_turn(
+    monkeypatch: pytest.MonkeyPatch, use_personas: Callable[[str, str], Path]
+) -> None:
+    """What it would have called after the cut it never calls, as its answer is cancelled: the line of the cut says so.
+    It may call it when it is answered again."""
+    use_personas("ann", "# Persona: Ann")
+    hang_up = {"outcome": "hung_up"}
+    replies = iter(["hello", ToolCall("end_call", hang_up, TALK), ToolCall("end_call", hang_up, "Goodbye.")])
+    async with OpenAIRealtimeServer(reply=lambda c, h: next(replies)) as server:
+        async with held("openai_realtime", server, monkeypatch, "persona=ann") as line:
+            await line.call.begin_turn("hello")
+            await line.answer(2)
+            assert "its turn was ended, and with it any call to hang up" in line.of(Notice)[0].text
+            assert not line.of(ToolCalled)
+            await line.call.begin_turn("and now?")
+            assert (await line.ended()).reason == "hung_up"
+            assert [called.arguments for called in line.of(ToolCalled)] == [hang_up]
+
+
 async def test_half_a_character_poisons_no_later_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lone surrogate in a reply, or in what the trainee said, is mended before anything else gets it; a character
     that comes in two halves is one."""

@@ -211,10 +211,10 @@ class OpenAIConnection(Connection):
         self.speaking = True
         self.emit("response.created", response=response)
         try:
+            if text := turn.said.text if isinstance(turn.said, ToolCall) else turn.said:
+                await self._speak(text, response["id"])
             if isinstance(turn.said, ToolCall):
                 self._call(turn.said, response["id"])
-            else:
-                await self._speak(turn.said, response["id"])
             response |= {"status": "completed"}
         except asyncio.CancelledError:
             turn.interrupted = True
