@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 from unicodedata import normalize
 
@@ -87,10 +88,14 @@ def reread(spec: SessionSpec, file: Path | None = None) -> SessionSpec | None:
     return _assembled(groups, persona, revision, spec.choices)
 
 
-def _spec(cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str]) -> SessionSpec:
+def _spec(
+    cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str], known: Mapping[str, Any] = MappingProxyType({})
+) -> SessionSpec:
+    """The spec of a config, whose groups are checked but for those that are `known`."""
     persona, revision = read_persona(file_of(choices["persona"]))
     groups: dict[str, Any] = {
-        group: _checked(shape, group, choices, cfg, overridden) for group, shape in SHAPES.items()
+        group: known[group] if group in known else _checked(shape, group, choices, cfg, overridden)
+        for group, shape in SHAPES.items()
     }
     return _assembled(groups, persona, revision, choices)
 
@@ -114,6 +119,8 @@ def _revision(customer: FrontMatter) -> str:
 
 _nodes: dict[Path, tuple[Any, DictConfig]] = {}
 """What each file of conf/ was made into by `combine`, which no two threads call."""
+_values: dict[Path, tuple[Any, Any]] = {}
+"""And into which value, where that takes nothing from another file."""
 
 
 def combine(choices: dict[str, str]) -> SessionSpec:
@@ -123,14 +130,19 @@ def combine(choices: dict[str, str]) -> SessionSpec:
         SpecError: as `compose` does.
     """
     files = {group: CONF / group / f"{choices[group]}.yaml" for group in GROUPS if group != "persona"}
+    contents = {file: read_conf(file)[0] for file in files.values()}
     # A file's node is made once, and moves from one config to the next: to make it is most of the work.
     cfg = OmegaConf.create(flags={"no_deepcopy_set_nodes": True})
     for group, file in files.items():
-        content = read_conf(file)[0]
-        if _nodes.get(file, (None, None))[0] is not content:  # the same text is parsed once
-            _nodes[file] = content, OmegaConf.create(content)
+        if _nodes.get(file, (None, None))[0] is not contents[file]:  # the same text is parsed once
+            _nodes[file] = contents[file], OmegaConf.create(contents[file])
         cfg[group] = _nodes[file][1]
-    return _spec(cfg, choices, ())
+    known = {group: _values[file][1] for group, file in files.items() if _values.get(file, (0,))[0] is contents[file]}
+    spec = _spec(cfg, choices, (), known)
+    for group, file in files.items():
+        if group != "language" and "${" not in str(contents[file]):
+            _values[file] = contents[file], getattr(spec, group)
+    return spec
 
 
 def _checked(shape: type[T], group: str, choices: dict[str, str], cfg: DictConfig, overridden: Sequence[str]) -> T:
