@@ -13,7 +13,8 @@ from ..events import AudioStarted, Emit, Event, Heard, Notice, Said
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
 from .audio import AudioRecorder
-from .folder import SessionFolder, finish, read_folder, scored
+from .folder import finish, read_folder, scored
+from .writer import SessionFolder
 
 EARLY_LIMIT = 200
 """Events before the call is a call; of more the latest are kept."""

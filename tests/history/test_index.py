@@ -22,10 +22,11 @@ from runtime.events import Event, Header, Notice, Started, to_json
 from runtime.history import index as module
 from runtime.history.folders import PastSession, Scanned, read
 from runtime.history.index import FILE, Index, keep_up, progress
-from runtime.record.folder import EVENTS, SCORECARD, SessionFolder, make_folder
+from runtime.record.folder import EVENTS, SCORECARD, make_folder
 from runtime.record.score import Conduct, Judged, Result, Scorecard
 from runtime.record.score import to_json as card_to_json
 from runtime.record.upkeep import forget
+from runtime.record.writer import SessionFolder
 from runtime.spec.settings import History, Record, Settings
 from tests.record.calls import good, poor
 

@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from runtime.config.compose import compose
 from runtime.errors import SpecError
 from runtime.events import SCHEMA, Event, Header, Heard, Interim, Notice, from_json, to_json
-from runtime.record import folder as module
-from runtime.record.folder import SessionFolder, finish, folders, make_folder, put_line, read_folder, safe_name
+from runtime.record import writer as module
+from runtime.record.folder import finish, folders, make_folder, read_folder, safe_name
 from runtime.record.upkeep import delete_old, forget, look_after, score_again, tidy
+from runtime.record.writer import SessionFolder, put_line
 from runtime.spec.session_spec import SessionSpec
 from runtime.spec.settings import Record
 from tests.conftest import ROOT
@@ -186,7 +187,7 @@ KILLED = """
 import asyncio, os, signal, sys
 from runtime.config.compose import compose
 from runtime.events import Notice
-from runtime.record.folder import SessionFolder
+from runtime.record.writer import SessionFolder
 from runtime.spec.settings import Record
 from tests.record.calls import poor
 

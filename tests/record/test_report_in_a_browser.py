@@ -8,7 +8,7 @@ import pytest
 
 from runtime.config.compose import compose
 from runtime.events import to_json
-from runtime.record import folder as module
+from runtime.record import writer as module
 from runtime.record.audio import Placed, Timeline
 from runtime.record.call_log import CallLog
 from runtime.record.folder import finish
