@@ -39,6 +39,7 @@ async def started(url: str, environment: dict[str, str], *options: str) -> Async
     keys = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
+        "seed=0",  # the first of her openings
         *options,
         stdin=-3,
         stdout=-1,

@@ -26,7 +26,7 @@ from rich.table import Table
 from runtime.config.persona_file import read_persona
 
 ROOT = Path(__file__).parents[2]
-RUNTIME = [sys.executable, "-m", "runtime", "model=offline"]
+RUNTIME = [sys.executable, "-m", "runtime", "model=offline", "seed=0"]
 PERSONA = read_persona(ROOT / "personas/sarah_thompson.md")[0]
 OPENING = PERSONA.front.opening["en"][0]
 TIMEOUT = 60.0

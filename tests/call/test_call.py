@@ -283,7 +283,9 @@ def echo(conversation: Conversation, heard: str) -> str:
 async def test_gemini_is_told_what_the_spec_says(command: list[str], environment: dict[str, str]) -> None:
     """Prompt, model, voice, temperature, affective dialog and transcription, as the Axtra Console's own agent sets."""
     async with GeminiServer(reply=echo) as server:
-        code, out, err = await run_typed(server, command, environment, "model=gemini_realtime", stdin="good morning\n")
+        code, out, err = await run_typed(
+            server, command, environment, "model=gemini_realtime", "seed=0", stdin="good morning\n"
+        )
         assert (code, err) == (0, "")
         assert "You: good morning" in out
         assert "reply to d morning" in out or "reply to  morning" in out
@@ -303,7 +305,9 @@ async def test_gemini_is_told_what_the_spec_says(command: list[str], environment
 async def test_openai_realtime_is_told_what_the_spec_says(command: list[str], environment: dict[str, str]) -> None:
     """Prompt and voice reach the one socket, and a typed turn is answered."""
     async with OpenAIRealtimeServer(reply=echo) as server:
-        code, out, err = await run_typed(server, command, environment, "model=openai_realtime", stdin="good morning\n")
+        code, out, err = await run_typed(
+            server, command, environment, "model=openai_realtime", "seed=0", stdin="good morning\n"
+        )
         assert (code, err) == (0, "")
         assert "reply to" in out
         assert server.connections[0].instruction.startswith(instructions(compose(["model=openai_realtime"])))
@@ -313,7 +317,9 @@ async def test_openai_realtime_is_told_what_the_spec_says(command: list[str], en
 async def test_a_pipeline_is_told_what_the_spec_says(command: list[str], environment: dict[str, str]) -> None:
     """A typed call asks the LLM alone, with the prompt as its system message."""
     async with OpenAIHTTPServer(reply=echo) as server:
-        code, out, err = await run_typed(server, command, environment, "model=openai_pipeline", stdin="good morning\n")
+        code, out, err = await run_typed(
+            server, command, environment, "model=openai_pipeline", "seed=0", stdin="good morning\n"
+        )
         assert (code, err) == (0, "")
         assert "reply to" in out
         chat = server.chats[0]
