@@ -14,11 +14,11 @@ from ..files.store import SpecStore
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import ReloadMode, Rooms, Transcripts
 from . import metrics
-from .job import ROOM_TAKEN
 from .link import JobConnection, JobSettings, OnEvent
 from .names import RoomName, parse_room
 from .routing import route
 from .screen import IDENTITY, customer_line, remove_customer
+from .trainee import ROOM_TAKEN
 
 READY_SECONDS = 60.0
 """A job process imports for 3 to 5 s alone on a core; many at once take their time."""

@@ -18,14 +18,11 @@ from ..record.report import load_template
 from ..spec.session_spec import AnyEdit, Edit
 from .link import Connect
 from .screen import Screen
-from .trainee import NobodyCame, RoomTaken, Trainee
+from .trainee import ROOM_TAKEN, NobodyCame, RoomTaken, Trainee
 
 OVER = ("trainee_left", "trainee_lost", "nobody_came")
 """Reasons of a call after which nobody needs the room. LiveKit sends a customer to a room once: whoever joined the same
 room again, while it is still there, would be alone in it."""
-
-ROOM_TAKEN = "room_taken"
-"""Reason of a call that did not begin, as another customer is in the room."""
 
 
 def warm_up(process: JobProcess) -> None:
@@ -76,8 +73,7 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
                     with suppress(NobodyCame, RoomTaken):
                         await trainee.come()
                     emit(ended)
-                except* RoomTaken as group:
-                    emit(Notice(text=f"{group.exceptions[0]}; this one leaves"))
+                except* RoomTaken:
                     emit(ended := Ended(reason=ROOM_TAKEN))
                 except* NobodyCame:
                     emit(ended := Ended(reason="nobody_came"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, AutoSubscribe, JobContext, JobExecutorType
@@ -42,6 +43,9 @@ CUT_OFF = {
 CLOSE_SECONDS = 0.7
 """For a session to end what is being said, before the room is left. A model that hangs is not waited for."""
 
+NEVER = datetime.max.replace(tzinfo=UTC)
+"""When a participant joined of whom the server does not tell it."""
+
 TYPED_LIMIT = 4_000
 """Characters of a typed turn."""
 
@@ -52,6 +56,10 @@ class NobodyCame(Exception):
 
 class RoomTaken(Exception):
     """Another customer is in the room."""
+
+
+ROOM_TAKEN = "room_taken"
+"""Reason of a call that does not go on, as another customer is in the room."""
 
 
 class Trainee:
@@ -77,6 +85,7 @@ class Trainee:
         self._lost = False
         self._opened = False
         self._cut_off = False
+        self._taken = False
         self._typed = False
         self._changed = asyncio.Event()
         self._room_io: RoomIO | None = None
@@ -105,17 +114,31 @@ class Trainee:
             NobodyCame: nobody came within `empty_timeout`.
         """
         await self._connected
-        # LiveKit lets participants in one by one: of two customers just the second one finds the other there.
-        for other in self._room.remote_participants.values():
-            if other.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT and other.identity.startswith(IDENTITY):
-                raise RoomTaken(f"the room has a customer already, {other.identity}")
+        self._give_way()
         await self._somebody()
+
+    def _give_way(self) -> None:
+        """Leaves the room to another customer who joined it first. Of two who come at the same moment each may find
+        the other there, or nobody yet: so whoever joins later is looked at too, and both go by the server's clock."""
+        own = self._room.local_participant
+        others = [
+            p
+            for p in self._room.remote_participants.values()
+            if p.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT and p.identity.startswith(IDENTITY)
+        ]
+        if not self._taken and (first := next((p for p in others if _came_before(p, own)), None)):
+            self._taken = True
+            self._emit(Notice(text=f"the room has a customer already, {first.identity}; this one leaves"))
+            self._changed.set()
+            self._call.hang_up(ROOM_TAKEN)
 
     async def _somebody(self) -> None:
         self._choose()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._rooms.empty_timeout):
-                await self._until(lambda: bool(self._who) or self._cut_off)
+                await self._until(lambda: bool(self._who) or self._cut_off or self._taken)
+        if self._taken:
+            raise RoomTaken
         if not self._who:
             raise NobodyCame
 
@@ -188,7 +211,7 @@ class Trainee:
                 async with asyncio.timeout(self._rooms.ready_timeout):
                     if room_io.subscribed_fut:
                         await asyncio.shield(room_io.subscribed_fut)
-                    await self._until(lambda: self._heard)
+                    await self._until(lambda: self._heard or self._taken)
             except TimeoutError:
                 if not self._who:  # whoever was there has left again
                     await self._somebody()
@@ -222,6 +245,8 @@ class Trainee:
         self._changed.set()
 
     def _on_connected(self, participant: rtc.RemoteParticipant) -> None:
+        if self._connected.done():
+            self._give_way()
         if not self._who:
             self._choose()
         elif participant.identity == self._who:
@@ -280,6 +305,11 @@ class Trainee:
             self._emit(Notice(text="the trainee is back"))
         except TimeoutError:
             self._call.hang_up("trainee_lost")
+
+
+def _came_before(one: rtc.Participant, other: rtc.Participant) -> bool:
+    """Whether the one joined before the other; both see it alike, also of the same millisecond."""
+    return (one.joined_at or NEVER, one.identity) < (other.joined_at or NEVER, other.identity)
 
 
 def _has_microphone(participant: rtc.RemoteParticipant) -> bool:

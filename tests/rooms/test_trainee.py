@@ -1,8 +1,17 @@
 """Who the trainee in a room is, and rooms that would get nobody."""
 
-import pytest
-from livekit import api
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
+import pytest
+from livekit import api, rtc
+
+from runtime.events import Event, Notice
+from runtime.rooms.trainee import ROOM_TAKEN, RoomTaken, Trainee
+from runtime.spec.settings import Rooms
 from tests.caller import calling, room_of
 from tests.worker import Worker, agents, server_api
 
@@ -68,6 +77,92 @@ async def test_a_second_customer_leaves_with_a_line(livekit: str, worker: Worker
         await trainee.until(lambda: trainee.there == {first})
         await trainee.reads_to(LAST)
         assert len(trainee.texts) == 1
+
+
+async def test_of_two_customers_at_the_same_moment_one_stays(livekit: str, worker: Worker) -> None:
+    """The other leaves with a line that names it, and the trainee hears one voice."""
+    for user in ("pair", "twins"):
+        room = room_of(user)
+        async with server_api(livekit) as server:
+            await server.room.create_room(api.CreateRoomRequest(name=room))
+            one = api.CreateAgentDispatchRequest(room=room)
+            await asyncio.gather(*(server.agent_dispatch.create_dispatch(one) for _ in range(2)))
+            async with calling(livekit, room) as trainee:
+                line = await worker.until(f"[{user}]", "the room has a customer already")
+                await trainee.reads_to(LAST)
+                await trainee.until(lambda: len(trainee.there) == 1)
+                assert line.partition("already, ")[2].startswith(next(iter(trainee.there)))
+                assert len(trainee.texts) == 1
+
+
+class Customer:
+    """One of several customers, with the part of a room that it sees."""
+
+    def __init__(self, job: str, joined: int) -> None:
+        self.participant = cast(
+            Any,
+            SimpleNamespace(
+                identity=f"customer-{job}",
+                joined_at=datetime.fromtimestamp(joined, UTC),
+                kind=rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
+                track_publications={},
+            ),
+        )
+        self.handlers: dict[str, Any] = {}
+        self.hung_up: list[str] = []
+        self.told: list[Event] = []
+        self.room = SimpleNamespace(
+            local_participant=self.participant, remote_participants={}, on=self.handlers.__setitem__
+        )
+        context: Any = SimpleNamespace(room=self.room, connect=self._connect)
+        call: Any = SimpleNamespace(hang_up=self.hung_up.append)
+        self.trainee = Trainee(context, call, Rooms(empty_timeout=5), self.told.append, lambda session: None)
+
+    async def _connect(self, **_: object) -> None:
+        pass
+
+    def sees(self, other: Any) -> None:
+        """The other participant is in the room, as far as this one is told."""
+        self.room.remote_participants[other.identity] = other
+        if connected := self.handlers.get("participant_connected"):
+            connected(other)
+
+
+@pytest.mark.parametrize("joined", [(1, 2), (2, 1), (1, 1)], ids=["first", "second", "together"])
+@pytest.mark.parametrize("sight", ["both", "one", "other", "later"])
+async def test_of_two_customers_exactly_one_stays_whichever_sees_the_other_first(
+    joined: tuple[int, int], sight: str
+) -> None:
+    """The one that the server let in first, whether they find each other there, or one is told of the other later."""
+    customers = [Customer("AJ_a", joined[0]), Customer("AJ_b", joined[1])]
+    one, other = customers
+
+    async def stays(customer: Customer) -> bool:
+        rival = (other if customer is one else one).participant
+        if customer in early:
+            customer.sees(rival)
+        async with customer.trainee.connecting():
+            pass
+        coming = asyncio.ensure_future(customer.trainee.come())
+        await asyncio.sleep(0)
+        if customer not in early:
+            customer.sees(rival)
+        kind = rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD
+        customer.sees(SimpleNamespace(identity="ann", kind=kind, track_publications={}))
+        try:
+            await coming
+        except RoomTaken:
+            return False
+        return not customer.hung_up
+
+    early: Sequence[Customer] = {"both": customers, "one": [one], "other": [other], "later": []}[sight]
+    stayed = [customer for customer in customers if await stays(customer)]
+    assert stayed == [other if joined == (2, 1) else one]
+    gone = next(customer for customer in customers if customer not in stayed)
+    assert gone.hung_up == [ROOM_TAKEN] and not stayed[0].hung_up
+    assert [event.text for event in gone.told if isinstance(event, Notice)] == [
+        f"the room has a customer already, {stayed[0].participant.identity}; this one leaves"
+    ]
 
 
 async def test_a_turn_that_is_typed_is_answered(livekit: str, worker: Worker) -> None:
