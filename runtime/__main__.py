@@ -134,6 +134,27 @@ def _print_plan(settings: Settings, spec: SessionSpec) -> int:
     return 0
 
 
+def _try(settings: Settings, spec: SessionSpec) -> int:
+    from .terminal.sentences import try_sentences
+
+    try_sentences(spec, settings)
+    return 0
+
+
+def _write_new(settings: Settings) -> int:
+    from .config.scaffold import write_persona
+
+    print(clean(shown_path(write_persona(HydraConfig.get().runtime.choices["persona"]))))
+    return 0
+
+
+def _print_schema(settings: Settings) -> int:
+    from .config.scaffold import schema
+
+    print(schema())
+    return 0
+
+
 def _render_reports(settings: Settings) -> int:
     from .record.folder import render
     from .record.upkeep import named
@@ -304,6 +325,9 @@ MODES = {
     Mode.REPORT: Way(_render_reports, needs_spec=False, sweeps=False),
     Mode.SCORE: Way(_score_again, needs_spec=False, sweeps=False),
     Mode.FORGET: Way(_forget, needs_spec=False, sweeps=False),
+    Mode.TRY: Way(_try),
+    Mode.NEW: Way(_write_new, needs_spec=False),
+    Mode.SCHEMA: Way(_print_schema, needs_spec=False, sweeps=False),
     Mode.HISTORY: Way(_show_history, needs_spec=False, sweeps=False),
     Mode.REHEARSE: Way(_rehearse),
 }

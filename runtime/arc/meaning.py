@@ -6,7 +6,7 @@ your fault" from "this is not your fault", so a clause that denies or asks is ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -82,6 +82,7 @@ class Bank:
     rows: NDArray[np.float32]
     denies: NDArray[np.bool_]
     asks: NDArray[np.bool_]
+    neutral: NDArray[np.bool_]
 
 
 def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | None:
@@ -99,6 +100,7 @@ def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | Non
         np.stack([vector for _, vector in known]),
         np.array([is_negated(plain(text)) for text in texts]),
         np.array([asks(text) for text in texts]),
+        np.array([not example.name for example, _ in known]),
     )
 
 
@@ -110,8 +112,7 @@ def nearest(bank: Bank, clause: Clause, vector: Vector) -> Nearest | None:
     example = bank.examples[best]
     if not example.name or example.idle or scores[best] < NEAR:
         return None
-    neutral = max((scores[i] for i, other in enumerate(bank.examples) if not other.name), default=-1.0)
-    if scores[best] < neutral + MARGIN:
+    if scores[best] < scores.max(where=bank.neutral, initial=-1.0) + MARGIN:
         return None
     return Nearest(example.name, example.text, round(float(cosines[best]), 2), example.fact)
 
@@ -131,6 +132,19 @@ class Meaning:
         """What a clause means; None where that is nothing, or not known."""
         vector = self._vector(clause.text)
         return None if vector is None else nearest(self._bank, clause, vector)
+
+    def nearly(self, clause: Clause, found: Set[str]) -> Nearest | None:
+        """The cue or fact that a clause comes nearest to of those that were not found, however far that is."""
+        vector = self._vectors(clause.text)
+        if vector is None:
+            return None
+        cosines = self._bank.rows @ vector
+        able = [i for i, one in enumerate(self._bank.examples) if one.name and not one.idle and one.name not in found]
+        best = max(able, key=lambda i: cosines[i], default=None)
+        if best is None:
+            return None
+        example = self._bank.examples[best]
+        return Nearest(example.name, example.text, round(float(cosines[best]), 2), example.fact)
 
     def rather(self, text: str, name: str, than: str) -> Nearest | None:
         """The example of one cue, where a text of several clauses is nearer to it than to any of another."""

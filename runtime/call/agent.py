@@ -40,7 +40,7 @@ FIELDS = {"realtime": "model", "llm": "model", "stt": "stt", "tts": "tts", "dete
 HangUp = Callable[[RunContext[None], str], Awaitable[str | None]]
 """Ends the call from within; gets the name of the ending, or what the model made of it. Returns what the model is told
 where the call goes on."""
-BeforeReply = Callable[[ChatContext], str | None]
+BeforeReply = Callable[[ChatContext], Awaitable[str | None]]
 """What a pipeline's model is told beside the history before it replies ("": nothing); None where it is not to reply."""
 
 
@@ -95,7 +95,7 @@ class PersonaAgent(Agent):
         """What a pipeline's model answers, as far as it belongs to one turn. Of a model that goes on a tool
         call is still taken, for a while; then its request is ended."""
         mend(chat_ctx.items)
-        note = self._before_reply(chat_ctx)
+        note = await self._before_reply(chat_ctx)
         if note is None:
             return
         if note:

@@ -10,8 +10,9 @@ from dataclasses import replace
 from livekit.agents.llm import ChatContext
 
 from ..arc.briefing import briefing, is_briefed, live_arc, refusal
-from ..arc.listener import Finding, listen
+from ..arc.listener import Finding, Utterance, listen
 from ..arc.machine import ArcMachine, ArcState, take
+from ..arc.meaning import Meaning
 from ..events import ClockFired, Emit, EndingReached, Event
 from ..spec.persona import Arc, said_in
 from ..spec.session_spec import SessionSpec
@@ -28,6 +29,7 @@ class ArcDriver:
             there.
         end: makes the persona say an ending's line and hang up.
         moved: told when the state is another one.
+        meaning: what a turn's clauses mean, as far as that is known when it is judged.
         audio: whether the call is spoken. In a typed one nobody is silent.
     """
 
@@ -38,10 +40,12 @@ class ArcDriver:
         say: Callable[[ClockFired], None],
         end: Callable[[EndingReached], None],
         moved: Callable[[], None],
+        meaning: Callable[[], Meaning | None] = lambda: None,
         *,
         audio: bool,
     ) -> None:
         self._emit = emit
+        self._meaning = meaning
         self._say = say
         self._end = end
         self._moved = moved
@@ -77,7 +81,10 @@ class ArcDriver:
     def heard(self, turn: str, text: str) -> tuple[Event, ...]:
         """A whole turn of the trainee, by the id of its message; what the arc decides on it, for `carry_out`."""
         self._heard.add(turn)
-        return self._machine.heard(listen(self._arc.front, self.state.told, text), self._now())
+        return self._machine.heard(self._listen(text), self._now())
+
+    def _listen(self, text: str) -> Utterance:
+        return listen(self._arc.front, self.state.told, text, self._meaning())
 
     def findable(self, turn: int) -> dict[str, str]:
         """The cues that a listener that takes longer may still find in a turn (from 1), each with what it means."""
@@ -109,7 +116,7 @@ class ArcDriver:
         turns = (item for item in reversed(history.items) if item.type == "message" and item.role == "user")
         latest = next(turns, None)
         if latest and latest.id not in self._heard:
-            state = take(self._arc.front, state, listen(self._arc.front, state.told, latest.text_content or ""))
+            state = take(self._arc.front, state, self._listen(latest.text_content or ""))
         if state.ending and said_in(state.ending.say, self._arc.language):
             return None
         self.replied = state, self._is_told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypedDict
@@ -48,6 +49,10 @@ class Speech:
     since_save_ms: int | None = None
 
 
+Hear = Callable[[str], asyncio.Task[None] | None]
+"""What a turn has to wait for before it can be judged."""
+
+
 class Transcript:
     """Listens to a session and emits its lines.
 
@@ -56,13 +61,16 @@ class Transcript:
     """
 
     def __init__(
-        self, spec: SessionSpec, emit: Emit, watchdog: Watchdog, arc: ArcDriver, listener: ModelListener
+        self, spec: SessionSpec, emit: Emit, watchdog: Watchdog, arc: ArcDriver, listener: ModelListener, hear: Hear
     ) -> None:
         self._spec = spec
         self._emit = emit
         self._watchdog = watchdog
         self._arc = arc
         self._listener = listener
+        self._hear = hear
+        self._unjudged: list[tuple[ChatMessage, str, str]] = []
+        self._waiting: asyncio.Task[None] | None = None
         self._latest = ""
         self.turns = 0
         self.spoke = asyncio.Event()
@@ -104,6 +112,7 @@ class Transcript:
 
     def close(self) -> None:
         """Nothing more is said."""
+        self._judge(closing=True)
         self._order.release()
 
     def _on_speech(self, event: SpeechCreatedEvent) -> None:
@@ -129,15 +138,8 @@ class Transcript:
         if not text:
             return
         if item.role == "user":
-            self.turns += 1
-            decisions = self._arc.heard(item.id, text)
-            emotion = self._arc.state.emotion.value
-            heard = Heard(text=text, revision=self._spec.revision, emotion=emotion, turn=self.turns, **_spoken(item))
-            self._order.heard(heard)
-            self._arc.carry_out(decisions)
-            self._listener.heard(text, self._latest)
-            if self._session.agent_state != "speaking":
-                self._watchdog.expect()
+            self._unjudged.append((item, text, self._latest))
+            self._judge()
         elif item.role == "assistant":
             self._latest = text
             speech = self._current()
@@ -158,6 +160,29 @@ class Transcript:
             )
             speech.since_save_ms = None
             self._order.said(said, speech.answers)
+
+    def _judge(self, closing: bool = False) -> None:
+        """Turns that can be judged are, in their order; the first one that cannot is waited for once."""
+        while self._unjudged and (closing or self._waiting is None or self._waiting.done()):
+            item, text, before = self._unjudged[0]
+            if not closing and self._waiting is None and (waiting := self._hear(text)):
+                self._waiting = waiting
+                waiting.add_done_callback(lambda _: self._judge())
+                return
+            del self._unjudged[0]
+            self._waiting = None
+            self._heard(item, text, before)
+
+    def _heard(self, item: ChatMessage, text: str, before: str) -> None:
+        self.turns += 1
+        decisions = self._arc.heard(item.id, text)
+        emotion = self._arc.state.emotion.value
+        heard = Heard(text=text, revision=self._spec.revision, emotion=emotion, turn=self.turns, **_spoken(item))
+        self._order.heard(heard)
+        self._arc.carry_out(decisions)
+        self._listener.heard(text, before)
+        if self._session.agent_state != "speaking":
+            self._watchdog.expect()
 
     def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
         if event.is_final:

@@ -108,6 +108,7 @@ def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices:
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
     arc = make_arc(persona, language.customer, language.base)
     arc = at_difficulty(arc, groups["difficulty"], persona.front.levels.get(choices["difficulty"]))
+    arc = replace(arc, embedder=groups["listening"].embedder)
     return SessionSpec(persona=persona, arc=arc, choices=choices, revision=digest, **groups)
 
 

@@ -23,7 +23,7 @@ from omegaconf import OmegaConf
 
 from ..errors import SpecError, suggest
 from ..spec.persona import Difficulty, Persona, is_name
-from ..spec.session_spec import Language, Model, SecondModel, Vad, Voice
+from ..spec.session_spec import Language, Listening, Model, SecondModel, Vad, Voice
 from ..spec.settings import Settings
 from .persona_file import read_persona
 from .validation import shape_at
@@ -36,7 +36,7 @@ SHAPES: dict[str, type[Any]] = {
     "voice": Voice,
     "language": Language,
     "vad": Vad,
-    "listening": SecondModel,
+    "listening": Listening,
     "judge": SecondModel,
     "difficulty": Difficulty,
 }

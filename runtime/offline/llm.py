@@ -12,6 +12,7 @@ from livekit.agents import llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr
 from livekit.agents.utils import shortuuid
 
+from .embedding import meaning_of
 from .reply import Reply, opening, reply
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def next_line(arc: Arc, history: llm.ChatContext) -> Reply:
             turns.append(text)
             waiting = True
     if waiting:
-        return reply(arc, turns, said)
+        return reply(arc, turns, said, meaning_of(arc))
     if history.items and history.items[-1].type == "function_call_output":
         return Reply("")
     return opening(arc, said)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..arc.machine import ArcState, fold, start, step
+from ..arc.meaning import Meaning
 from ..arc.prose import content_words
 from ..spec.persona import Arc
 
@@ -28,10 +29,11 @@ def opening(arc: Arc, said: Sequence[str]) -> Reply:
     return Reply(speaker.line_of(first or [arc.lines("silence")]))
 
 
-def reply(arc: Arc, turns: Sequence[str], said: Sequence[str]) -> Reply:
-    """The answer to the last of the trainee's turns, given everything said so far on both sides."""
-    before = fold(arc.front, turns[:-1])
-    state = step(arc.front, before, turns[-1])
+def reply(arc: Arc, turns: Sequence[str], said: Sequence[str], meaning: Meaning | None = None) -> Reply:
+    """The answer to the last of the trainee's turns, given everything said so far on both sides, and what the trainee's
+    clauses mean, where that is known."""
+    before = fold(arc.front, turns[:-1], meaning)
+    state = step(arc.front, before, turns[-1], meaning)
     speaker = _Speaker(arc, state, said)
     if not state.ending:
         return Reply(speaker.answer(turns[-1]))

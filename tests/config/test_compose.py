@@ -30,7 +30,7 @@ def test_a_persona_chooses_and_the_command_line_wins(use_personas: Write) -> Non
         "persona": "ann",
         "language": "th",
         "vad": "silero",
-        "listening": "phrases",
+        "listening": "meaning",
         "judge": "none",
         "difficulty": "normal",
     }

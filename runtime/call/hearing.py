@@ -1,0 +1,102 @@
+"""What one call knows of what its trainee means: vectors are got before a turn is judged, never on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ..arc.listener import listen
+from ..arc.meaning import Meaning
+from ..errors import extra_command
+from ..events import Emit, Failure, Notice
+from ..offline.embedding import is_installed, vectors_of
+from ..spec.persona import Arc
+
+logger = logging.getLogger(__name__)
+
+READY_SECONDS = 20.0
+"""How long the first turn may wait for the examples of a persona."""
+TURN_SECONDS = 2.0
+"""How long a turn may wait for its vectors; then it is heard by its phrases."""
+
+Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+"""Does something beside the call, and stops with it."""
+
+
+class Hearing:
+    """Listens by meaning where the spec has an embedder; if anything goes wrong with that the phrases go on, and a line
+    says so."""
+
+    def __init__(self, arc: Arc, emit: Emit) -> None:
+        self._arc = arc
+        self._emit = emit
+        self._off = False
+        self._told = False
+        self._getting: dict[tuple[int, str], asyncio.Task[None]] = {}
+
+    def adopt(self, arc: Arc) -> None:
+        """The arc was edited; a turn that comes now waits for the examples that are new."""
+        self._off = self._told = self._told and arc.embedder == self._arc.embedder
+        self._arc = arc
+
+    def meaning(self) -> Meaning | None:
+        """What clauses mean, as far as that is known now."""
+        return None if self._is_off else vectors_of(str(self._arc.embedder)).meaning(self._arc)
+
+    @property
+    def _is_off(self) -> bool:
+        return self._off or self._arc.embedder is None
+
+    def waits(self, text: str) -> bool:
+        """Whether a turn has to wait for `understand` before it can be judged."""
+        if self._is_off:
+            return False
+        meaning = self.meaning()
+        if meaning:
+            listen(self._arc.front, frozenset(), text, meaning)
+        return meaning is None or bool(meaning.lacking)
+
+    async def understand(self, text: str, start: Start) -> None:
+        """Gets the vectors that a turn needs, or gives up; whoever asks for the same turn waits for the same answer."""
+        if not self.waits(text):
+            return
+        key = (id(self._arc), text)
+        task = self._getting.get(key)
+        if task is None:
+            task = self._getting[key] = start(self._get(text))
+            task.add_done_callback(lambda _: self._getting.pop(key, None))
+        await asyncio.wait([task])
+
+    async def prepare(self) -> None:
+        """Gets the vectors of the persona's examples, so that no turn waits for them."""
+        await self._get("")
+
+    async def _get(self, text: str) -> None:
+        arc = self._arc
+        if self._is_off:
+            return
+        if not is_installed(str(arc.embedder)):
+            needs = f"{arc.embedder}, which is not installed"
+            self._give_up(f"listening by meaning needs {needs}: {extra_command('meaning')}. Phrases alone are heard")
+            return
+        try:
+            vectors = vectors_of(str(arc.embedder))
+            async with asyncio.timeout(READY_SECONDS):
+                await vectors.ready(arc)
+            async with asyncio.timeout(TURN_SECONDS):
+                await vectors.understand(arc, text)
+        except Exception as error:  # an embedder and what lies between have many; the call goes on in any case
+            logger.info("a turn was heard by its phrases alone", exc_info=True)
+            reason = str(error) or "no answer"
+            if not self._told:
+                self._emit(Failure(source="listening by meaning", reason=f"{reason}; phrases go on", recoverable=True))
+            self._told = True
+            self._off = self._off or vectors.meaning(arc) is None
+
+    def _give_up(self, line: str) -> None:
+        self._off = True
+        if not self._told:
+            self._told = True
+            self._emit(Notice(text=line))

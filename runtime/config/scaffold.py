@@ -1,0 +1,48 @@
+"""A persona file to begin with (`mode=new`), and the schema by which editors complete and check it (`mode=schema`)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from ..errors import SpecError
+from ..spec.persona import FrontMatter, is_name
+from .groups import file_of, personas_folder
+
+SCHEMA = ".persona.schema.json"
+"""Beside the personas, where the first line of a new one points editors to."""
+_SCAFFOLD = Path(__file__).with_name("scaffold.md")
+_OF_LANGUAGES = ("named_cues", "neutral")
+"""Keys that only a language's customer has any use for."""
+
+
+def schema() -> str:
+    """The JSON schema of a persona's front matter."""
+    made = TypeAdapter(FrontMatter).json_schema()
+    for key in _OF_LANGUAGES:
+        made["properties"].pop(key, None)
+    made |= {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Front matter of a persona"}
+    return json.dumps(made, indent=2, ensure_ascii=False)
+
+
+def write_persona(name: str) -> Path:
+    """Writes a persona file with a comment for each key, and the schema beside it.
+
+    Raises:
+        SpecError: the name is none, there is a persona of this name, or the folder cannot be written to.
+    """
+    if not is_name(name):
+        raise SpecError(f"persona={name}: this is not a name: letters, digits, _ and -")
+    file = file_of(name)
+    text = _SCAFFOLD.read_text(encoding="utf-8").replace("NAME", name.replace("_", " ").replace("-", " ").title())
+    try:
+        with file.open("x", encoding="utf-8") as new:
+            new.write(text)
+        (personas_folder() / SCHEMA).write_text(schema() + "\n", encoding="utf-8")
+    except FileExistsError:
+        raise SpecError(f"persona={name}: this file is there already, and stays as it is", file=file) from None
+    except OSError as error:
+        raise SpecError(f"persona={name}: cannot be written: {error.strerror}", file=file) from None
+    return file

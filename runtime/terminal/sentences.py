@@ -1,0 +1,127 @@
+"""`mode=try`: what the persona makes of sentences: cues, mood, her answer, and what was nearly heard."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from ..arc.clauses import clauses
+from ..arc.machine import ArcState, count, start, step
+from ..arc.meaning import Meaning, Nearest
+from ..offline.embedding import is_installed, vectors_of
+from ..offline.reply import opening, reply
+from ..redaction import clean
+from ..spec.persona import Arc
+from ..spec.session_spec import SessionSpec
+from ..spec.settings import Lines, Sentences, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class TriedCue:
+    """A cue that a sentence holds: the trainee's own words, the phrase or example that they matched, how near (0-1),
+    and what it does to the mood."""
+
+    cue: str
+    found: str
+    words: str
+    by: str
+    nearness: float | None
+    mood: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What the persona made of one sentence. `nearest` is the example that the rest of it came nearest to, and did not
+    reach."""
+
+    text: str
+    cues: tuple[TriedCue, ...]
+    facts: tuple[str, ...]
+    before: int
+    mood: int
+    emotion: str
+    answer: str
+    ending: str | None
+    nearest: dict[str, object] | None
+
+
+def try_sentences(spec: SessionSpec, settings: Settings) -> None:
+    """Prints what becomes of each line of standard input, at once."""
+    if spec.arc.embedder and not is_installed(spec.arc.embedder):
+        print(f"{spec.arc.embedder} is not installed: phrases alone are heard", file=sys.stderr)
+    turns: list[str] = []
+    first = opening(spec.arc, []).text
+    said, state = [first], start(spec.arc.front)
+    with asyncio.Runner() as runner:  # the embedder answers in one event loop
+        for text in _typed():
+            if settings.sentences is Sentences.FRESH:
+                turns, said, state = [], [first], start(spec.arc.front)
+            turns.append(text)
+            meaning = runner.run(_understood(spec.arc, text))
+            tried, state = _tried(spec.arc, state, turns, said, meaning)
+            said.append(tried.answer)
+            print(json.dumps(asdict(tried), ensure_ascii=False) if settings.lines is Lines.JSON else _shown(tried))
+            sys.stdout.flush()
+
+
+def _typed() -> Iterator[str]:
+    """The lines of standard input, asked for where a person types them."""
+    while True:
+        if sys.stdin.isatty():
+            print("> ", end="", flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        if text := line.strip():
+            yield text
+
+
+async def _understood(arc: Arc, text: str) -> Meaning | None:
+    if arc.embedder is None or not is_installed(arc.embedder):
+        return None
+    vectors = vectors_of(arc.embedder)
+    await vectors.understand(arc, text)
+    return vectors.meaning(arc)
+
+
+def _tried(
+    arc: Arc, before: ArcState, turns: list[str], said: list[str], meaning: Meaning | None
+) -> tuple[Tried, ArcState]:
+    state = step(arc.front, before, turns[-1], meaning)
+    counted = count(arc.front, before, state.last.findings)
+    cues = tuple(TriedCue(one.name, one.found.value, one.words, one.by, one.nearness, mood) for one, mood in counted)
+    answer = reply(arc, turns, said, meaning)
+    near = _nearest_miss(turns[-1], {cue.cue for cue in cues}, meaning)
+    tried = Tried(
+        text=turns[-1],
+        cues=cues,
+        facts=(*state.last.asked, *state.last.again),
+        before=before.mood,
+        mood=state.mood,
+        emotion=state.emotion.value,
+        answer=answer.text,
+        ending=answer.ending,
+        nearest={"cue": near.name, "example": near.example, "nearness": near.nearness} if near else None,
+    )
+    return tried, state
+
+
+def _nearest_miss(text: str, found: set[str], meaning: Meaning | None) -> Nearest | None:
+    missed = (meaning.nearly(clause, found) for clause in clauses(text)) if meaning else ()
+    return max(filter(None, missed), key=lambda near: near.nearness, default=None)
+
+
+def _shown(tried: Tried) -> str:
+    lines = []
+    for cue in tried.cues:
+        how = f"{cue.found} {cue.by!r}" + (f", {cue.nearness:.2f}" if cue.nearness is not None else "")
+        lines.append(f"  {cue.cue} {cue.mood:+}" + (f": “{cue.words}” ({how})" if cue.words else f" ({cue.found})"))
+    lines += [f"  asks for {fact}" for fact in tried.facts]
+    if near := tried.nearest:
+        lines.append(f"  nearly {near['cue']}: {near['example']!r}, {near['nearness']:.2f}")
+    lines.append(f"  mood {tried.before} → {tried.mood} ({tried.emotion})")
+    ending = f" [{tried.ending}]" if tried.ending else ""
+    return "\n".join(map(clean, [tried.text, *lines, f"  “{tried.answer}”{ending}"]))
