@@ -23,7 +23,7 @@ Vector: TypeAlias = "NDArray[np.float32]"
 Vectors: TypeAlias = "Callable[[str], Vector | None]"
 """The vector of a text, of length 1; None where there is none yet."""
 
-NEAR = 0.87
+NEAR = 0.9
 """How near to an example a clause must be: cosines of multilingual-e5 lie between 0.7 and 1."""
 MARGIN = 0.005
 """How much nearer than to what is no cue."""

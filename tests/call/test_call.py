@@ -38,6 +38,7 @@ from runtime.events import (
     from_json,
     to_json,
 )
+from runtime.offline.embedding import meaning_of
 from runtime.redaction import Formatter
 from runtime.spec.prompt import instructions
 from runtime.spec.session_spec import Edit, SessionSpec
@@ -122,9 +123,10 @@ async def test_the_mood_that_the_screen_shows_is_the_one_that_is_played(
     use_personas("sarah", prose or (ROOT / "personas/sarah_thompson.md").read_text())
     events: list[Event] = []
     ended = await talk(turns, events.append, "persona=sarah")
-    front = compose(["persona=sarah"]).arc.front
+    arc = compose(["persona=sarah"]).arc
+    front = arc.front
     heard = [event for event in events if isinstance(event, Heard)]
-    states = [fold(front, [event.text for event in heard[: i + 1]]) for i in range(len(heard))]
+    states = [fold(front, [event.text for event in heard[: i + 1]], meaning_of(arc)) for i in range(len(heard))]
     first = next(event for event in events if isinstance(event, Said))
     assert (front.mood, first.emotion) == (mood, emotion)
     assert [event.emotion for event in heard] == [state.emotion for state in states]

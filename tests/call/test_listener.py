@@ -244,7 +244,7 @@ async def test_an_edit_changes_who_listens_at_once(monkeypatch: pytest.MonkeyPat
     reply = listener([finding("ownership", "on us")])
     async with (
         OpenAIHTTPServer(reply=reply) as server,
-        held("offline", server, monkeypatch, "persona=ann", audio=False) as line,
+        held("offline", server, monkeypatch, "persona=ann", "listening=phrases", audio=False) as line,
     ):
         await line.call.type("That one is on us.")
         line.edit(compose(["persona=ann", "listening=model"]))
@@ -253,7 +253,7 @@ async def test_an_edit_changes_who_listens_at_once(monkeypatch: pytest.MonkeyPat
         assert {"listening", "listening.llm.plugin"} <= {change.field for change in receipt.changes}
         await line.call.type("Really, that is on us.")
         assert (await found(line)).turn == 2
-        line.edit(compose(["persona=ann"]))
+        line.edit(compose(["persona=ann", "listening=phrases"]))
         assert (await line.receipt(2)).how is How.IN_PLACE
         await line.call.type("But you did it.")
         assert len(line.of(Heard)) == 3 and len(server.chats) == 1
