@@ -24,8 +24,6 @@ from ..config.groups import options
 from ..errors import SpecError
 from ..events import Emit, Notice
 from ..files.store import SpecStore
-from ..offline.embedding import MODELS, is_installed
-from ..offline.inference import share
 from ..record.upkeep import look_after
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Executor, Settings, Worker
@@ -62,8 +60,6 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
             path = private_folder() / "link"
             await stack.enter_async_context(accept_jobs(dispatcher.on_job, path))
             link = partial(connect, path)
-        if (embedder := spec.listening.embedder) and is_installed(embedder):
-            share(MODELS[embedder])
         private.check_preloaded()
         if threads:
             private.keep_native_log()  # while there is one thread: in livekit 1.1 several would each make a client
@@ -104,8 +100,14 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
 
 
 def _share_models(spec: SessionSpec) -> None:
-    """Lets the models that hear and speak for the worker's own spec be there once for all its calls. What another
-    persona asks for beyond that, the job of its call loads."""
+    """Lets the models that hear, understand and speak for the worker's own spec be there once for all its calls. What
+    another persona asks for beyond that, the job of its call loads."""
+    if embedder := spec.listening.embedder:
+        from ..offline.embedding import MODELS, is_installed
+        from ..offline.inference import share
+
+        if is_installed(embedder):
+            share(MODELS[embedder])
     parts = [spec.parts[place] for place in ("stt", "tts")]
     if any(part and part.plugin == "offline" for part in parts):
         from ..offline.inference import share
