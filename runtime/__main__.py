@@ -122,8 +122,7 @@ def _print_prompt(settings: Settings, spec: SessionSpec) -> int:
 
     print(instructions(spec.seeded(settings.seed or 0)))
     if is_briefed(spec):
-        arc = live_arc(spec)
-        print(f"\n{BRIEFED}\n\n{briefing(arc, start(arc.front))}")
+        print(f"\n{BRIEFED}\n\n{briefing(arc := live_arc(spec), start(arc.front))}")
     return 0
 
 
@@ -137,21 +136,14 @@ def _print_plan(settings: Settings, spec: SessionSpec) -> int:
 def _try(settings: Settings, spec: SessionSpec) -> int:
     from .terminal.sentences import try_sentences
 
-    try_sentences(spec, settings)
-    return 0
+    return try_sentences(spec, settings)
 
 
-def _write_new(settings: Settings) -> int:
-    from .config.scaffold import write_persona
+def _begin_persona(settings: Settings) -> int:
+    from .config import scaffold
 
-    print(clean(shown_path(write_persona(HydraConfig.get().runtime.choices["persona"]))))
-    return 0
-
-
-def _print_schema(settings: Settings) -> int:
-    from .config.scaffold import schema
-
-    print(schema())
+    wanted = HydraConfig.get().runtime.choices["persona"] if settings.mode is Mode.NEW else None
+    print(clean(shown_path(scaffold.write_persona(wanted))) if wanted else scaffold.schema())
     return 0
 
 
@@ -326,8 +318,7 @@ MODES = {
     Mode.SCORE: Way(_score_again, needs_spec=False, sweeps=False),
     Mode.FORGET: Way(_forget, needs_spec=False, sweeps=False),
     Mode.TRY: Way(_try),
-    Mode.NEW: Way(_write_new, needs_spec=False),
-    Mode.SCHEMA: Way(_print_schema, needs_spec=False, sweeps=False),
+    **dict.fromkeys((Mode.NEW, Mode.SCHEMA), Way(_begin_persona, needs_spec=False, sweeps=False)),
     Mode.HISTORY: Way(_show_history, needs_spec=False, sweeps=False),
     Mode.REHEARSE: Way(_rehearse),
 }

@@ -12,10 +12,10 @@ from livekit.agents.llm import ChatContext
 from ..arc.briefing import briefing, is_briefed, live_arc, refusal
 from ..arc.listener import Finding, Utterance, listen
 from ..arc.machine import ArcMachine, ArcState, take
-from ..arc.meaning import Meaning
 from ..events import ClockFired, Emit, EndingReached, Event
 from ..spec.persona import Arc, said_in
 from ..spec.session_spec import SessionSpec
+from .hearing import Hearing
 
 LAST_WORDS = "The call is over for you. Say your last words now, in a sentence or two."
 """What a model is told whose ending has no line of its own."""
@@ -29,7 +29,7 @@ class ArcDriver:
             there.
         end: makes the persona say an ending's line and hang up.
         moved: told when the state is another one.
-        meaning: what a turn's clauses mean, as far as that is known when it is judged.
+        hearing: knows what a turn's clauses mean, as far as that is known when it is judged.
         audio: whether the call is spoken. In a typed one nobody is silent.
     """
 
@@ -40,12 +40,12 @@ class ArcDriver:
         say: Callable[[ClockFired], None],
         end: Callable[[EndingReached], None],
         moved: Callable[[], None],
-        meaning: Callable[[], Meaning | None] = lambda: None,
+        hearing: Hearing,
         *,
         audio: bool,
     ) -> None:
         self._emit = emit
-        self._meaning = meaning
+        self._hearing = hearing
         self._say = say
         self._end = end
         self._moved = moved
@@ -84,7 +84,7 @@ class ArcDriver:
         return self._machine.heard(self._listen(text), self._now())
 
     def _listen(self, text: str) -> Utterance:
-        return listen(self._arc.front, self.state.told, text, self._meaning())
+        return listen(self._arc.front, self.state.told, text, self._hearing.meaning())
 
     def findable(self, turn: int) -> dict[str, str]:
         """The cues that a listener that takes longer may still find in a turn (from 1), each with what it means."""
@@ -106,15 +106,16 @@ class ArcDriver:
                 self._moved()
         self._schedule()
 
-    def before_reply(self, history: ChatContext) -> str | None:
+    async def before_reply(self, history: ChatContext) -> str | None:
         """What a pipeline's model is told before it replies to this ("": nothing); None where an ending's own line
         comes in place of a reply.
 
         The latest turn may not have been heard yet, and may be taken back: then it moves nothing.
         """
-        state = self.state
         turns = (item for item in reversed(history.items) if item.type == "message" and item.role == "user")
-        latest = next(turns, None)
+        if latest := next(turns, None):
+            await self._hearing.understand(latest.text_content or "")
+        state = self.state
         if latest and latest.id not in self._heard:
             state = take(self._arc.front, state, self._listen(latest.text_content or ""))
         if state.ending and said_in(state.ending.say, self._arc.language):
@@ -153,6 +154,7 @@ class ArcDriver:
     def edit(self, spec: SessionSpec, *, begun: bool) -> None:
         """The spec was edited. Once the call has `begun` the state stays, and a clock that runs keeps its start."""
         self._adopt(spec)
+        self._hearing.adopt(spec.arc)
         if begun:
             self.carry_out(self._machine.edit(self._arc, self._now()))
         else:

@@ -29,9 +29,10 @@ class Hearing:
     """Listens by meaning where the spec has an embedder; if anything goes wrong with that the phrases go on, and a line
     says so."""
 
-    def __init__(self, arc: Arc, emit: Emit) -> None:
+    def __init__(self, arc: Arc, emit: Emit, start: Start) -> None:
         self._arc = arc
         self._emit = emit
+        self._start = start
         self._off = False
         self._told = False
         self._getting: dict[tuple[int, str], asyncio.Task[None]] = {}
@@ -40,6 +41,11 @@ class Hearing:
         """The arc was edited; a turn that comes now waits for the examples that are new."""
         self._off = self._told = self._told and arc.embedder == self._arc.embedder
         self._arc = arc
+        self._start(self.prepare())
+
+    def close(self) -> None:
+        """The call is over: no turn waits any more."""
+        self._off = True
 
     def meaning(self) -> Meaning | None:
         """What clauses mean, as far as that is known now."""
@@ -58,14 +64,18 @@ class Hearing:
             listen(self._arc.front, frozenset(), text, meaning)
         return meaning is None or bool(meaning.lacking)
 
-    async def understand(self, text: str, start: Start) -> None:
+    def begin(self, text: str) -> asyncio.Task[None] | None:
+        """What a turn has to wait for before it is judged, if for anything."""
+        return self._start(self.understand(text)) if self.waits(text) else None
+
+    async def understand(self, text: str) -> None:
         """Gets the vectors that a turn needs, or gives up; whoever asks for the same turn waits for the same answer."""
         if not self.waits(text):
             return
         key = (id(self._arc), text)
         task = self._getting.get(key)
         if task is None:
-            task = self._getting[key] = start(self._get(text))
+            task = self._getting[key] = self._start(self._get(text))
             task.add_done_callback(lambda _: self._getting.pop(key, None))
         await asyncio.wait([task])
 

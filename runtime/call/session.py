@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 from livekit.agents import Agent, AgentSession, RunContext
-from livekit.agents.llm import ChatContext, RealtimeModel, RealtimeModelError
+from livekit.agents.llm import RealtimeModel, RealtimeModelError
 from livekit.agents.types import NOT_GIVEN
 from livekit.agents.voice import (
     AgentStateChangedEvent,
@@ -98,19 +98,13 @@ class Call:
         share_detector()
         spec = first.spec.seeded(self._seed)
         parts = build(spec, audio=self._audio)
-        self._hearing = Hearing(spec.arc, self._emit)
+        hearing = Hearing(spec.arc, self._emit, self._start)
         self._arc = ArcDriver(
-            spec,
-            self._emit,
-            self._say_for_clock,
-            self._end,
-            self._brief_soon,
-            self._hearing.meaning,
-            audio=self._audio,
+            spec, self._emit, self._say_for_clock, self._end, self._brief_soon, hearing, audio=self._audio
         )
         self._listener = ModelListener(self._arc, lambda: self._live.parts.listener, self._emit)
-        self._transcript = Transcript(spec, self._emit, self._watchdog, self._arc, self._listener, self._hear)
-        self._live = LiveAgent(spec, parts, self._end_call, self._before_reply, self._emit)
+        self._transcript = Transcript(spec, self._emit, self._watchdog, self._arc, self._listener, hearing.begin)
+        self._live = LiveAgent(spec, parts, self._end_call, self._arc.before_reply, self._emit)
         self._session = self._listen(make_session(parts))
         self._idle = IdleMonitor(self._session, lambda: self._watchdog.expecting)
         self._reloader = Reloader(
@@ -138,12 +132,11 @@ class Call:
             self._arc.begin()
             self._joined.set()
             async with asyncio.TaskGroup() as self._tasks:
-                self._start(self._open())
-                self._start(self._reloader.follow())
-                self._start(self._listener.run())
-                self._start(self._hearing.prepare())
+                for work in (self._open(), self._reloader.follow(), self._listener.run(), hearing.prepare()):
+                    self._start(work)
                 reason = await self._closed
                 self._watchdog.close()
+                hearing.close()
                 for task in self._started:
                     task.cancel()
         self._transcript.close()
@@ -279,22 +272,8 @@ class Call:
         """A spec has taken effect, by an edit, or because one was taken back (None)."""
         self._transcript.adopt(spec, edit)
         self._arc.told("")
-        self._hearing.adopt(spec.arc)
         self._arc.edit(spec, begun=self._transcript.begun)
-        self._start(self._hearing.prepare())
         self._brief_soon()
-
-    def _hear(self, text: str) -> asyncio.Task[None] | None:
-        """What a turn has to wait for before it is judged."""
-        waits = not self._closed.done() and self._hearing.waits(text)
-        return self._start(self._hearing.understand(text, self._start)) if waits else None
-
-    async def _before_reply(self, history: ChatContext) -> str | None:
-        """What a pipeline's model is told before it replies, once the turn that it answers can be judged."""
-        turns = (item for item in reversed(history.items) if item.type == "message" and item.role == "user")
-        if latest := next(turns, None):
-            await self._hearing.understand(latest.text_content or "", self._start)
-        return self._arc.before_reply(history)
 
     def _say_for_clock(self, clock: ClockFired) -> None:
         """A clock has fired: its line, or for a silence without one a question whether anyone is there."""

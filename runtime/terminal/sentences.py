@@ -48,8 +48,8 @@ class Tried:
     nearest: dict[str, object] | None
 
 
-def try_sentences(spec: SessionSpec, settings: Settings) -> None:
-    """Prints what becomes of each line of standard input, at once."""
+def try_sentences(spec: SessionSpec, settings: Settings) -> int:
+    """Prints what becomes of each line of standard input, at once; the exit code."""
     if spec.arc.embedder and not is_installed(spec.arc.embedder):
         print(f"{spec.arc.embedder} is not installed: phrases alone are heard", file=sys.stderr)
     turns: list[str] = []
@@ -65,6 +65,7 @@ def try_sentences(spec: SessionSpec, settings: Settings) -> None:
             said.append(tried.answer)
             print(json.dumps(asdict(tried), ensure_ascii=False) if settings.lines is Lines.JSON else _shown(tried))
             sys.stdout.flush()
+    return 0
 
 
 def _typed() -> Iterator[str]:

@@ -1,0 +1,48 @@
+"""Writing a persona: sentences are tried, a file is begun, and editors know its keys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.conftest import Run
+
+SAID = "I'm so sorry, that was our mistake.\n\nYou will have it by Friday.\n"
+
+
+def test_sentences_are_tried_each_from_a_fresh_state(run: Run) -> None:
+    """Each line says which cues it holds, with the words, and what became of the mood; empty lines are none."""
+    result = run("mode=try", "lines=json", "record=off", stdin=SAID)
+    first, second = map(json.loads, result.out.splitlines())
+    assert result.code == 0, result.err
+    assert [cue["cue"] for cue in first["cues"]] == ["ownership"] and first["cues"][0]["words"] == "our mistake"
+    assert (first["before"], first["mood"], first["facts"]) == (30, 50, [])
+    assert second["before"] == 30 and [cue["cue"] for cue in second["cues"]] == ["deadline"]
+    assert first["answer"] and first["emotion"] == "frustrated" and first["ending"] is None
+
+
+def test_sentences_can_be_the_turns_of_one_call(run: Run) -> None:
+    """Then the mood goes on, and a question for the same thing is one too many."""
+    told = "What's your account number?\n" * 2
+    result = run("mode=try", "sentences=call", "listening=phrases", stdin=SAID + told)
+    assert result.code == 0, result.err
+    assert "mood 50 → 60" in result.out and "asks for account" in result.out
+    assert "asked_again -10" in result.out and "CUST-2847" in result.out
+
+
+def test_a_persona_is_begun_once_and_is_fine(run: Run, tmp_path: Path) -> None:
+    """The file passes the check as it is, points editors to the schema beside it, and is never written over."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    made = run("mode=new", "persona=kim_lee", f"personas_dir={folder}")
+    file = folder / "kim_lee.md"
+    assert made.code == 0 and "kim_lee.md" in made.out, made.err
+    text = file.read_text()
+    assert "# Persona: Kim Lee" in text and text.splitlines()[1].endswith("$schema=.persona.schema.json")
+    keys = json.loads((folder / ".persona.schema.json").read_text())["properties"]
+    assert {"facts", "cues", "objectives"} <= keys.keys() and "named_cues" not in keys
+    checked = run("mode=check", "persona=kim_lee", f"personas_dir={folder}")
+    assert "✓  persona=kim_lee" in checked.out and "✗" not in checked.out, checked.out
+    file.write_text(text + "\nMine.\n")
+    again = run("mode=new", "persona=kim_lee", f"personas_dir={folder}")
+    assert again.code == 2 and "stays as it is" in again.err and file.read_text().endswith("Mine.\n")
