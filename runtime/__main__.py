@@ -317,7 +317,7 @@ MODES = {
     Mode.REPORT: Way(_render_reports, needs_spec=False, sweeps=False),
     Mode.SCORE: Way(_score_again, needs_spec=False, sweeps=False),
     Mode.FORGET: Way(_forget, needs_spec=False, sweeps=False),
-    Mode.TRY: Way(_try),
+    Mode.TRY: Way(_try, sweeps=False),
     **dict.fromkeys((Mode.NEW, Mode.SCHEMA), Way(_begin_persona, needs_spec=False, sweeps=False)),
     Mode.HISTORY: Way(_show_history, needs_spec=False, sweeps=False),
     Mode.REHEARSE: Way(_rehearse),
