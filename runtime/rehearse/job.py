@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ..call.session import Call
 from ..call.sinks import fan_out
 from ..errors import NotOffered, SpecError
 from ..events import Emit, Ended, Event, Failure, Said
+from ..offline.embedding import is_installed, vectors_of
 from ..offline.llm import split_for_streaming
 from ..record.folder import SCORECARD, read_folder
 from ..record.recording import Recording
@@ -76,6 +77,7 @@ def hold(job: Job) -> Row:
     job.folder.mkdir(mode=0o700, parents=True)
     if job.virtual:
         job = replace(job, spec=paced(job.spec))
+        asyncio.run(_understand(job))
     loop_factory = VirtualLoop if job.virtual else None
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -86,6 +88,16 @@ def hold(job: Job) -> Row:
         row = replace(job.row, outcome=Outcome.FAILED, reason=_said(error))
     write_row(job.folder, row)
     return row
+
+
+async def _understand(job: Job) -> None:
+    """Gets what listening by meaning needs of this script: in virtual time no turn could wait for it. Where that fails,
+    the call says so itself."""
+    arc = job.spec.arc
+    if arc.embedder and is_installed(arc.embedder):
+        with suppress(Exception):
+            for line in job.script:
+                await vectors_of(arc.embedder).understand(arc, line.say)
 
 
 def _said(error: BaseException) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from ..arc.listener import listen
 from ..arc.phrases import heard_any, plain
 from ..events import Failure, Heard, PhaseMoved, Said
+from ..offline.embedding import meaning_of
 from ..record.call_log import CallLog, Line
 from ..record.score import Scorecard
 from ..record.texts import clock
@@ -167,7 +169,7 @@ def breaks(log: CallLog, arc: Arc) -> Iterator[Break]:
     for at, moved in log.mood:
         if moved.after > moved.before and not moved.why:
             yield Break("mood rose without a cue", clock(at), f"{moved.before} → {moved.after}")
-    hidden = dict(arc.front.facts)
+    hidden, meaning = dict(arc.front.facts), meaning_of(arc)
     known = plain(" ".join(said_in(arc.front.opening, arc.language)))
     for line in log.lines:
         text = plain(line.event.text)
@@ -181,7 +183,8 @@ def breaks(log: CallLog, arc: Arc) -> Iterator[Break]:
                 yield _broken("spoke another language", line)
         else:
             known += f" {text}"
-            for name in [name for name, fact in hidden.items() if heard_any(fact.hear, text)]:
+            asked = listen(arc.front, frozenset(), line.event.text, meaning).asked
+            for name in [name for name in asked if name in hidden]:
                 known += "".join(f" {plain(answer)}" for answer in said_in(hidden.pop(name).say, arc.language))
 
 
