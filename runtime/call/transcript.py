@@ -56,12 +56,20 @@ Hear = Callable[[str], asyncio.Task[None] | None]
 class Transcript:
     """Listens to a session and emits its lines.
 
-    `turns` counts the trainee's. `spoke` is set by the persona's first word, `first_word` is its time
-    (`time.monotonic`).
+    `turns` counts the trainee's, which are `typed` or spoken. `spoke` is set by the persona's first word, `first_word`
+    is its time (`time.monotonic`).
     """
 
     def __init__(
-        self, spec: SessionSpec, emit: Emit, watchdog: Watchdog, arc: ArcDriver, listener: ModelListener, hear: Hear
+        self,
+        spec: SessionSpec,
+        emit: Emit,
+        watchdog: Watchdog,
+        arc: ArcDriver,
+        listener: ModelListener,
+        hear: Hear,
+        *,
+        typed: bool,
     ) -> None:
         self._spec = spec
         self._emit = emit
@@ -71,6 +79,9 @@ class Transcript:
         self._hear = hear
         self._unjudged: list[tuple[ChatMessage, str, str]] = []
         self._waiting: asyncio.Task[None] | None = None
+        self._typed = typed
+        self._asked: float | None = None
+        """When the typed turn came that nobody has answered yet (Unix time)."""
         self._latest = ""
         self.turns = 0
         self.spoke = asyncio.Event()
@@ -138,6 +149,7 @@ class Transcript:
         if not text:
             return
         if item.role == "user":
+            self._asked = item.created_at if self._typed else None
             self._unjudged.append((item, text, self._latest))
             self._judge()
         elif item.role == "assistant":
@@ -155,9 +167,10 @@ class Transcript:
                 told="" if told is None else "told" if told else "not told",
                 interrupted=item.interrupted,
                 since_save_ms=speech.since_save_ms,
-                latency=item.metrics.get("e2e_latency"),
+                latency=item.metrics.get("e2e_latency", self._since_typed(item)),
                 **_spoken(item),
             )
+            self._asked = None
             speech.since_save_ms = None
             self._order.said(said, speech.answers)
 
@@ -183,6 +196,11 @@ class Transcript:
         self._listener.heard(text, before)
         if self._session.agent_state != "speaking":
             self._watchdog.expect()
+
+    def _since_typed(self, line: ChatMessage) -> float | None:
+        """How long after the typed turn a line began, of which LiveKit has no latency."""
+        began = line.metrics.get("started_speaking_at")
+        return began - self._asked if began and self._asked else None
 
     def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
         if event.is_final:

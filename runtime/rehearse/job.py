@@ -81,7 +81,7 @@ def hold(job: Job) -> Row:
     loop_factory = VirtualLoop if job.virtual else None
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            row = runner.run(_hold(job))
+            row = runner.run(held(job))
     except NotOffered as error:
         row = replace(job.row, outcome=Outcome.SKIPPED, reason=str(error))
     except Exception as error:
@@ -130,7 +130,8 @@ class _Line:
         return said
 
 
-async def _hold(job: Job) -> Row:
+async def held(job: Job) -> Row:
+    """Holds the call in this event loop. Raises whatever keeps it from being held."""
     loop = asyncio.get_running_loop()
     virtual = isinstance(loop, VirtualLoop)
     recording = Recording(
@@ -182,7 +183,7 @@ async def _talk(call: Call, caller: Caller, line: _Line, turns: int, *, speaks: 
         if speaks:
             await asyncio.sleep(PAUSE_SECONDS + WORD_SECONDS * len(list(split_for_streaming(said))))
         if not await call.type(said):
-            break
+            return  # it is over, or about to be
     call.hang_up()
 
 

@@ -54,7 +54,7 @@ class Row:
     def name(self) -> str:
         """What it is called in a line: `sarah_thompson en offline bright_female good #2`."""
         more = [f"{key}={value}" for key, value in self.combination.items() if "." in key]
-        return " ".join([*(self.combination[group] for group in NAMED), *more, f"#{self.repeat}"])
+        return " ".join([*(self.combination.get(group, "") for group in NAMED), *more, f"#{self.repeat}"])
 
 
 _ROW = TypeAdapter(Row)

@@ -16,8 +16,10 @@ from rich.text import Text
 from ..errors import shown_path
 from ..record.folder import write_private
 from ..redaction import clean
-from ..rehearse.answer import Answer, Column, Combination, Difference, Spread, compare
-from ..rehearse.sweep import CALLS, NAMED, REPORT, RESULTS, ROW, Outcome, Row, from_csv, read_row, rows, running, to_csv
+from ..rehearse.answer import Answer, Difference, compare
+from ..rehearse.report import sweep_report
+from ..rehearse.sweep import CALLS, REPORT, RESULTS, ROW, Outcome, Row, from_csv, read_row, rows, running, to_csv
+from ..rehearse.wording import cell, changed, counted, ended_by, heading, name, said, title
 from ..spec.settings import Rehearse
 from .view import table
 
@@ -27,8 +29,8 @@ RUNNING_SHOWN = 4
 """Calls that are on and shown with their turns."""
 WIDE, FULL = 100, 150
 """Columns of a terminal from which on more, and all, is shown."""
-NARROW_COLUMNS = ("score", "latency", "breaks")
-WIDE_COLUMNS = (*NARROW_COLUMNS, "passed", "first_audio", "latency_high", "cost")
+NARROW_COLUMNS = ("score", "latency")
+WIDE_COLUMNS = (*NARROW_COLUMNS, "passed", "first_audio", "breaks", "cost")
 MARKS = {Outcome.DONE: "✓", Outcome.FAILED: "✗", Outcome.SKIPPED: "–"}
 
 
@@ -50,7 +52,8 @@ def show_rehearsal(asked: Rehearse, sweep: Path, total: int | None, run: Callabl
             stopped = True
     answer = Answer(rows(sweep))
     differences = compare(earlier, answer, asked.limits) if earlier else []
-    write_answer(sweep, answer, differences)
+    write_private(sweep / RESULTS, to_csv(answer.rows))
+    write_private(sweep / REPORT, sweep_report(sweep, answer, differences))
     show_answer(console, answer, differences)
     print(f"\n{clean(shown_path(sweep / REPORT))}")
     if stopped:
@@ -63,11 +66,6 @@ def show_rehearsal(asked: Rehearse, sweep: Path, total: int | None, run: Callabl
 def _earlier(named: str) -> Sequence[Row]:
     folder = Path(named)
     return from_csv(folder / RESULTS if folder.is_dir() else folder)
-
-
-def write_answer(sweep: Path, answer: Answer, differences: Sequence[Difference]) -> None:
-    """Writes `results.csv` and `report.html`."""
-    write_private(sweep / RESULTS, to_csv(answer.rows))
 
 
 # ---------------------------------------------------------------- while it runs
@@ -164,80 +162,23 @@ def show_answer(console: Console, answer: Answer, differences: Sequence[Differen
     for line in said(answer):
         console.print(Text(clean(line)), soft_wrap=True)
     for difference in differences:
-        name = " ".join(difference.key.get(key, "") for key in answer.keys)
-        mark = "✗ worse" if difference.worse else "  changed"
-        line = f"{mark}: {name}: {difference.column} {difference.before:.4g} → {difference.after:.4g}"
-        console.print(Text(clean(line), style="red" if difference.worse else ""), soft_wrap=True)
+        style = "red" if difference.worse else ""
+        console.print(Text(clean(changed(answer, difference)), style=style), soft_wrap=True)
 
 
 def cells(answer: Answer, width: int) -> tuple[list[str], list[list[str]]]:
     """The names of the columns, and a line for each combination, for a terminal of this width."""
-    keys = [[key] for key in answer.keys] if width >= WIDE else [answer.keys]
     shown = NARROW_COLUMNS if width < WIDE else WIDE_COLUMNS
     columns = [column for column in answer.columns if width >= FULL or column.key in shown]
-    names = [" ".join(group) for group in keys]
-    names += [
-        "calls",
-        *(column.title for column in columns),
-        "ended by",
-        *(["phases"] if width >= FULL else []),
-        "failed",
-    ]
+    names = [" ".join(answer.keys), *map(heading, columns), "ended by"]
     lines = []
     for one in answer.combinations:
-        line = [" ".join(one.key.get(key, "") for key in group) for group in keys]
-        line += [str(len(one.held)), *(cell(one, column, answer) for column in columns), counted(one.endings)]
-        line += [counted(one.phases)] if width >= FULL else []
-        lines.append([clean(text) for text in [*line, str(one.failed) if one.failed else "–"]])
+        line = [name(one, answer), *(cell(one, column, answer) for column in columns), ended_by(one)]
+        if width >= FULL:
+            line[1:1], line[-1:] = [str(len(one.held))], [line[-1], counted(one.phases), str(one.failed or "–")]
+        elif one.failed and one.held:
+            line[-1] += f", {one.failed} failed"
+        lines.append(list(map(clean, line)))
+    if width >= FULL:
+        names[1:1], names[-1:] = ["calls"], [names[-1], "phases", "failed"]
     return names, lines
-
-
-def title(answer: Answer) -> str:
-    """What all combinations have in common."""
-    return ", ".join(f"{key}={value}" for key, value in answer.same.items() if key in NAMED)
-
-
-def cell(one: Combination, column: Column, answer: Answer) -> str:
-    """A column of one combination: the middle of its calls and how far they spread; `*` marks what is surely best."""
-    spread = one.spread(column)
-    if spread is None:
-        return "unknown" if column.key == "cost" and one.held else "–"
-    return shown(spread, column) + ("*" if answer.best(column) is one else "")
-
-
-def shown(spread: Spread, column: Column) -> str:
-    """`85 (80–100)`: the middle value, and the least and the most where they differ."""
-    low, high = min(spread.values), max(spread.values)
-    middle = _number(spread.mean if column.key in ("passed", "breaks") else spread.middle, column)
-    if column.key == "passed" or _number(low, column) == _number(high, column):
-        return middle
-    return f"{middle} ({_number(low, column)}–{_number(high, column)})"
-
-
-def _number(value: float, column: Column) -> str:
-    text = f"{value:.{column.digits}f}" if value else "0"
-    return f"${text}" if column.unit == "$" else f"{text}{column.unit if column.unit != 's' else ' s'}"
-
-
-def counted(counts: Sequence[tuple[str, int]]) -> str:
-    """`resolved 4, walked_out 1`."""
-    return ", ".join(name if len(counts) == 1 else f"{name} {count}" for name, count in counts)
-
-
-def said(answer: Answer) -> Iterator[str]:
-    """What the table says, in sentences: what is best in each column and how sure, what was skipped and what failed."""
-    for column in answer.columns if len(answer.combinations) > 1 else ():
-        if best := answer.best(column):
-            spread = best.spread(column)
-            assert spread
-            name = " ".join(best.key.get(key, "") for key in answer.keys)
-            margin = _number(spread.margin or 0, column)
-            yield f"best {column.title}: {name}, {_number(spread.mean, column)} ± {margin} on average (95 %)"
-    for reason, count in answer.skipped.items():
-        yield f"– {count} skipped: {reason}"
-    reasons: dict[str, list[Row]] = {}
-    for row in answer.failed:
-        reasons.setdefault(row.reason, []).append(row)
-    for reason, found in reasons.items():
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        yield f"✗ failed: {found[0].name}{more}: {reason}"

@@ -1,5 +1,6 @@
 """`-m`: each combination is rehearsed, whatever becomes of the others, and the answer is made from the folder."""
 
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -8,9 +9,13 @@ import pytest
 
 from runtime.config.groups import GROUPS
 from runtime.errors import SpecError
+from runtime.rehearse.answer import Answer
 from runtime.rehearse.combination import combination_of, command_of
-from runtime.rehearse.sweep import RESULTS, Outcome, from_csv, open_sweep, rows
+from runtime.rehearse.report import sweep_report
+from runtime.rehearse.sweep import RESULTS, Outcome, Row, from_csv, open_sweep, rows
 from tests.conftest import COMMAND, Run
+
+from .jobs import measured
 
 CHOICES = {group: group for group in (*GROUPS, "trainee")}
 PLAIN = "# Persona: Bill Jones\n\nYou are Bill Jones. Your parcel never came.\n"
@@ -36,7 +41,7 @@ def test_a_sweep_answers_and_one_failure_stops_nothing_else(run: Run, here: Path
     assert outcomes["deepgram_cartesia", "firm_male"] is Outcome.SKIPPED
     assert len([line for line in lines if "GOOGLE_API_KEY is not set" in line]) == 2
     assert [line for line in lines if line.startswith("– 2 skipped: voice=firm_male has no name for cartesia")]
-    assert "model\tvoice\tcalls\t" in result.out and f"{the_sweep(here).relative_to(here)}/report.html" in lines[-1]
+    assert "model voice\tcalls\t" in result.out and f"{the_sweep(here).relative_to(here)}/report.html" in lines[-1]
     assert from_csv(the_sweep(here) / RESULTS) == rows(the_sweep(here))
 
 
@@ -112,3 +117,19 @@ def test_a_folder_is_not_written_into_twice_nor_by_another_command(tmp_path: Pat
         open_sweep("sessions", folder, ["a=2"], resume=True)
     with pytest.raises(SpecError, match="no sweep of this command"):
         open_sweep(str(tmp_path), None, ["a=1"], resume=True)
+
+
+def test_the_report_gives_the_answer_first_and_escapes_what_a_call_said(tmp_path: Path) -> None:
+    """One file with no script, no address but those of the calls' own reports, and no text of a call's as markup."""
+    key = {"persona": "sarah", "model": "a"}
+    hostile = "</span><script>alert(1)</script> 0:41 gave account unasked: ${x} {{ y }}"
+    found = [
+        *(Row(key, i, f"calls/a b/{i}", measures=measured(score=80 + i, breaks=(hostile,))) for i in (1, 2, 3)),
+        *(Row(key | {"model": "b"}, i, f"calls/b/{i}", measures=measured(score=20 + i)) for i in (1, 2, 3)),
+        Row(key | {"model": "c"}, 1, "calls/c/1", Outcome.FAILED, "refused <b>"),
+    ]
+    page = sweep_report(tmp_path / "2026-11-26-045923", Answer(found))
+    assert page.index("best score: a, 82 ± 2 on average (95 %)") < page.index("<table>")
+    assert "<script" not in page and "refused <b>" not in page and "{{ y }}" in page
+    assert {link for link in re.findall(r'href="([^"]*)"', page) if "calls/" not in link} == set()
+    assert 'href="calls/a%20b/1/report.html"' in page and "Rehearsal of 2026-11-26 04:59" in page

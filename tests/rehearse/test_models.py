@@ -1,0 +1,68 @@
+"""Rehearsals with the providers' protocols, against servers on loopback with latency and failures of the test's own."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.rehearse.job import held, hold
+from runtime.rehearse.sweep import Outcome
+from runtime.spec.trainee import ScriptLine
+from tests.loopback import Refuse, Server, Stall
+from tests.loopback.gemini import GeminiServer
+from tests.loopback.openai_http import OpenAIHTTPServer
+from tests.loopback.openai_realtime import OpenAIRealtimeServer
+
+from .jobs import job
+
+LATE = 0.3
+SCRIPT = tuple(ScriptLine(say=text) for text in ("Hello?", "I understand.", "Goodbye."))
+
+
+def line(conversation: object, heard: str) -> str:
+    return "I see."
+
+
+SERVERS: list[tuple[str, type[Server], dict[str, Any]]] = [
+    ("openai_pipeline", OpenAIHTTPServer, {"on_chat": [Stall(LATE)] * 20}),
+    ("openai_realtime", OpenAIRealtimeServer, {"on_turn": [Stall(LATE)] * 20}),
+    ("gemini_realtime", GeminiServer, {"on_turn": [Stall(LATE)] * 20}),
+]
+
+
+@pytest.mark.parametrize(("model", "kind", "late"), SERVERS, ids=[name for name, *_ in SERVERS])
+async def test_a_models_latency_is_what_the_trainee_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, kind: type[Server], late: dict[str, Any]
+) -> None:
+    """From the end of a turn to her first word, of each turn of a typed call."""
+    async with kind(reply=line, **late) as server:
+        for name, value in server.environment.items():  # type: ignore[attr-defined]
+            monkeypatch.setenv(name, value)
+        row = await held(replace(job(tmp_path / "call", f"model={model}", "vad=none"), script=SCRIPT))
+    assert row.outcome is Outcome.DONE and row.measures, row
+    assert row.measures.latency and row.measures.latency >= LATE
+    assert row.measures.turns == 3 and row.measures.input_tokens
+
+
+async def test_a_model_that_refuses_is_a_failed_call_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that fails and recovers is a call that was held, with its failures counted."""
+    async with OpenAIHTTPServer(reply=line, on_chat=[Refuse(401)] * 50) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        row = await held(replace(job(tmp_path / "refused", "model=openai_pipeline"), script=SCRIPT))
+    assert row.outcome is Outcome.FAILED and "401" in row.reason
+    async with OpenAIHTTPServer(reply=line, on_chat=[None, Refuse(500)]) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        row = await held(replace(job(tmp_path / "recovered", "model=openai_pipeline"), script=SCRIPT))
+    assert row.outcome is Outcome.DONE and row.measures and row.measures.failures == 1
+
+
+def test_a_secret_that_is_not_set_is_a_failed_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says which, and where to get it."""
+    monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
+    row = hold(job(tmp_path / "call", "model=gemini_realtime"))
+    assert row.outcome is Outcome.FAILED and "GOOGLE_API_KEY is not set (get it from" in row.reason
