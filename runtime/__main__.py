@@ -249,6 +249,12 @@ def _serve(settings: Settings, spec: SessionSpec) -> int:
     return 0
 
 
+def _replay(settings: Settings) -> int:
+    from .terminal.preview import show_replay
+
+    return show_replay(settings, HydraConfig.get().runtime.choices["persona"])
+
+
 def _rehearse(settings: Settings, spec: Callable[[], SessionSpec]) -> int:
     """One combination, and its answer."""
     from .call.build import check_secrets
@@ -321,6 +327,7 @@ MODES = {
     **dict.fromkeys((Mode.NEW, Mode.SCHEMA), Way(_begin_persona, needs_spec=False, sweeps=False)),
     Mode.HISTORY: Way(_show_history, needs_spec=False, sweeps=False),
     Mode.REHEARSE: Way(_rehearse),
+    Mode.REPLAY: Way(_replay, needs_spec=False, sweeps=False),
 }
 """What each mode does; `auto` is one of the first two, and with -m `rehearse`."""
 

@@ -56,20 +56,12 @@ Hear = Callable[[str], asyncio.Task[None] | None]
 class Transcript:
     """Listens to a session and emits its lines.
 
-    `turns` counts the trainee's, which are `typed` or spoken. `spoke` is set by the persona's first word, `first_word`
-    is its time (`time.monotonic`).
+    `turns` counts the trainee's. `spoke` is set by the persona's first word, `first_word` is its time
+    (`time.monotonic`).
     """
 
     def __init__(
-        self,
-        spec: SessionSpec,
-        emit: Emit,
-        watchdog: Watchdog,
-        arc: ArcDriver,
-        listener: ModelListener,
-        hear: Hear,
-        *,
-        typed: bool,
+        self, spec: SessionSpec, emit: Emit, watchdog: Watchdog, arc: ArcDriver, listener: ModelListener, hear: Hear
     ) -> None:
         self._spec = spec
         self._emit = emit
@@ -79,7 +71,6 @@ class Transcript:
         self._hear = hear
         self._unjudged: list[tuple[ChatMessage, str, str]] = []
         self._waiting: asyncio.Task[None] | None = None
-        self._typed = typed
         self._asked: float | None = None
         """When the typed turn came that nobody has answered yet (Unix time)."""
         self._latest = ""
@@ -149,7 +140,7 @@ class Transcript:
         if not text:
             return
         if item.role == "user":
-            self._asked = item.created_at if self._typed else None
+            self._asked = None if self._session.input.audio else item.created_at
             self._unjudged.append((item, text, self._latest))
             self._judge()
         elif item.role == "assistant":

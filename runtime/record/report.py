@@ -127,13 +127,8 @@ def load_template() -> tuple[Template, dict[str, str]]:
 
 def html_templates(folder: Path) -> Environment:
     """Templates of pages, in which every text is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
+    environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters |= {"clock": clock, "lang": lang}
     return environment
 

@@ -70,6 +70,7 @@ class Sentences(StrEnum):
 
     FRESH = "fresh"
     CALL = "call"
+    REPLAY = "replay"
 
 
 class Log(StrEnum):
@@ -265,5 +266,6 @@ class Settings:
     record: Annotated[Record, BeforeValidator(_off)] = field(default_factory=Record)
     history: History = field(default_factory=History)
     worker: Worker | None = None
+    sessions: Count = 100
     rehearse: Rehearse = field(default_factory=Rehearse)
     trainee: Trainee = field(default_factory=Trainee)

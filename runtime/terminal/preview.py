@@ -1,8 +1,10 @@
-"""`mode=plan`: what reaches a call that is on, and how; and what a draft of a persona would change once it is saved."""
+"""`mode=plan` and `mode=replay`: what reaches a call that is on, and how; what a draft of a persona would change once
+it is saved, and what it would have changed in recorded calls."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -11,10 +13,14 @@ from rich.text import Text
 from ..arc.agreement import disagreements
 from ..call.plan import TABLE, Plan, Way, kind_of, plan
 from ..config.compose import compose, reread
-from ..config.groups import chosen
+from ..config.groups import chosen, options
 from ..config.persona_file import read_persona
+from ..errors import SpecError, shown_path
 from ..events import How
+from ..record.folder import Kept, folders, read_folder
+from ..record.upkeep import named
 from ..redaction import clean
+from ..rehearse.replay import flips, play
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Settings
 from .view import plain_rows, show_change, table
@@ -50,6 +56,7 @@ def show_plan(spec: SessionSpec, settings: Settings, overrides: Sequence[str]) -
     console.print(Text(f"\n{clean(settings.draft)}: {_summary(steps)}"), style="bold", soft_wrap=piped)
     for change in steps.changes:
         console.print(show_change(change), soft_wrap=piped)
+    console.print(Text("mode=replay plays recorded sessions against it"), soft_wrap=True)
 
 
 def _when(way: Way) -> str:
@@ -69,3 +76,51 @@ def _with_draft(spec: SessionSpec, draft: Path, overrides: Sequence[str]) -> Ses
     wishes = [f"{group}={option}" for group, option in chosen(persona).items() if group not in on_command_line]
     base = compose([*overrides, f"persona={spec.choices['persona']}", *wishes])
     return reread(base, draft) or base
+
+
+def show_replay(settings: Settings, name: str) -> int:
+    """Plays the latest recorded sessions of the persona of this name against the draft, and prints what flips; returns
+    the exit code, which is 0 whatever does.
+
+    Raises:
+        SpecError: the draft cannot be read or used, or there is nothing to play.
+    """
+    if settings.draft is None:
+        raise SpecError("mode=replay needs draft=FILE: the persona's file as it would be saved")
+    reread(compose([f"persona={name}"]), Path(settings.draft))
+    found = _sessions_of(settings, name)
+    if not found:
+        where = settings.folder or settings.record.dir
+        raise SpecError(f"no recorded session of persona={name} is in {shown_path(where)}")
+    specs: dict[tuple[str, ...], tuple[SessionSpec, SessionSpec]] = {}
+    flipped = 0
+    for folder, kept in found:
+        chosen_then = {group: kept.choices.get(group) for group in OF_A_CALL}
+        choices = tuple(f"{group}={option}" for group, option in chosen_then.items() if option in options(group))
+        if choices not in specs:
+            spec = compose([f"persona={name}", *choices])
+            specs[choices] = spec, _with_draft(spec, Path(settings.draft), choices)
+        before, after = (play(kept.log, spec) for spec in specs[choices])
+        if lines := flips(before, after):
+            flipped += 1
+            print(clean(shown_path(folder)), *(f"  {clean(line)}" for line in lines), sep="\n")
+    print(f"{flipped} of {len(found)} recorded session{'s' if len(found) != 1 else ''} would have gone otherwise")
+    return 0
+
+
+OF_A_CALL = ("language", "difficulty")
+"""Groups of a recorded call that a persona's arc follows from."""
+
+
+def _sessions_of(settings: Settings, name: str) -> list[tuple[Path, Kept]]:
+    """The persona's latest recorded sessions, in order; where one cannot be read it is passed over."""
+    known = named(settings.folder) if settings.folder else list(folders(settings.record))
+    found: list[tuple[Path, Kept]] = []
+    for folder in reversed(known):
+        if len(found) == settings.sessions:
+            break
+        with suppress(SpecError):
+            kept = read_folder(folder)
+            if kept.choices.get("persona") == name and kept.log.turns:
+                found.append((folder, kept))
+    return found[::-1]

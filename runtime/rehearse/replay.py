@@ -1,0 +1,131 @@
+"""A recorded call played against a persona as she is and as a draft would have her: which decisions flip. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ..arc.briefing import live_arc
+from ..arc.listener import Finding, listen
+from ..arc.machine import ArcMachine
+from ..events import (
+    ClockFired,
+    CueFound,
+    Ended,
+    EndingReached,
+    Event,
+    Found,
+    Heard,
+    MoodMoved,
+    PhaseMoved,
+    Said,
+    State,
+)
+from ..record.call_log import CallLog
+from ..record.score import Scorecard, score
+from ..spec.persona import Arc
+from ..spec.session_spec import SessionSpec
+
+DECIDED = (CueFound, MoodMoved, PhaseMoved, ClockFired, EndingReached)
+"""What the arc decides: decided anew in a replay."""
+GOES_ON = "none, the call goes on"
+"""The ending of a replayed call that came to none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A recorded call as this persona would have taken it."""
+
+    log: CallLog
+    card: Scorecard
+
+    @property
+    def cues(self) -> dict[tuple[int, str], CueFound]:
+        """What was found, by turn and name."""
+        return {(cue.turn, cue.name): cue for cue in self.log.of(CueFound)}
+
+    @property
+    def phases(self) -> list[str]:
+        """The phases that it came through."""
+        return [moved.after for moved in self.log.of(PhaseMoved)]
+
+
+def play(log: CallLog, spec: SessionSpec) -> Replayed:
+    """Plays the trainee's turns, at the times as recorded, against the arc of this spec, heard by phrases. What was
+    found otherwise then, by meaning or by a model, is found again where the persona still has the cue."""
+    arc = live_arc(spec)
+    if not log.spoken or not any(isinstance(event, Heard) and event.start for event in log.events):
+        timers = tuple(timer for timer in arc.front.timers if timer.after)  # nobody is silent who types
+        arc = replace(arc, front=replace(arc.front, timers=timers))
+    events = tuple(_decided_anew(log, arc))
+    replayed = CallLog(events)
+    return Replayed(replayed, score(replayed, spec.arc.front, spec.language.base))
+
+
+def _decided_anew(log: CallLog, arc: Arc) -> Iterator[Event]:
+    machine = ArcMachine(arc, log.zero)
+    otherwise: dict[int, list[Finding]] = {}
+    for cue in log.of(CueFound):
+        if cue.found in (Found.MEANING, Found.MODEL):
+            otherwise.setdefault(cue.turn, []).append(Finding(cue.name, cue.found, cue.words, cue.by, cue.nearness))
+    opened = over = False
+    for event in log.events:
+        while not over and (due := machine.next_deadline()) is not None and due <= event.at and opened:
+            decided = machine.tick(due)
+            yield from decided
+            if not decided:
+                break
+        if isinstance(event, DECIDED):
+            continue
+        if isinstance(event, Ended):
+            over = True
+            if log.of(EndingReached) and machine.state.ending is None:
+                event = replace(event, reason=GOES_ON, satisfied=None)
+        yield event
+        if isinstance(event, Said):
+            opened = True
+        elif isinstance(event, State) and opened:
+            (machine.said if event.state == "listening" else machine.speaking)(event.at)
+        elif isinstance(event, Heard):
+            yield from machine.heard(listen(arc.front, machine.state.told, event.text), event.at)
+            yield from machine.found(otherwise.get(event.turn, ()), machine.state.turns, event.at)
+
+
+def flips(before: Replayed, after: Replayed) -> list[str]:
+    """What another persona has made of the same call, and by which words: a line each; nothing where nothing flips."""
+    lines = []
+    for what, old, new in (
+        ("ending", before.log.ending[0], after.log.ending[0]),
+        ("score", _points(before.card), _points(after.card)),
+    ):
+        if old != new:
+            lines.append(f"{what} {old} → {new}")
+    if before.phases != after.phases:
+        lines.append(f"phases {_path(before.phases)} → {_path(after.phases)}")
+    old_cues, new_cues = before.cues, after.cues
+    lines += [_cue("no longer", cue, before.log) for key, cue in old_cues.items() if key not in new_cues]
+    lines += [_cue("now", cue, after.log) for key, cue in new_cues.items() if key not in old_cues]
+    for key in (key for key in old_cues if key in new_cues):
+        old_mood, cue = old_cues[key].mood, new_cues[key]
+        if old_mood != cue.mood:
+            lines.append(f"turn {cue.turn}: {cue.name} {old_mood:+} → {cue.mood:+} (“{_words(cue, after.log)}”)")
+    return lines
+
+
+def _cue(when: str, cue: CueFound, log: CallLog) -> str:
+    by = f", by {cue.by}" if cue.by else ""
+    return f"turn {cue.turn}: {when} {cue.name} {cue.mood:+} (“{_words(cue, log)}”{by})"
+
+
+def _words(cue: CueFound, log: CallLog) -> str:
+    line = log.turns.get(cue.turn)
+    return cue.words or (line.event.text if line else "")
+
+
+def _path(phases: list[str]) -> str:
+    return " > ".join(phases) or "none"
+
+
+def _points(card: Scorecard) -> str:
+    verdict = {True: "passed", False: "not passed", None: "not decided"}[card.passed]
+    return f"{card.score if card.score is not None else '–'} ({verdict})"

@@ -1,0 +1,84 @@
+"""Recorded sessions played against a draft: what would have flipped, by which words, and nothing else."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runtime.config.compose import compose, reread
+from runtime.events import CueFound, PhaseMoved
+from runtime.record.folder import read_folder
+from runtime.rehearse.job import hold
+from runtime.rehearse.replay import Replayed, flips, play
+from runtime.spec.session_spec import SessionSpec
+from runtime.spec.trainee import ScriptLine
+from tests.conftest import ROOT, Run
+
+from .jobs import job
+
+SARAH = ROOT / "personas" / "sarah_thompson.md"
+REST = ("I am refunding you now, within 3 business days.", "Your case number is 48213.")
+OWNS, OWNS_NOT = ("I am so sorry, this is our mistake.", *REST), ("Hello, what is it?", *REST)
+
+
+def held(folder: Path, lines: tuple[str, ...]) -> Path:
+    script = tuple(ScriptLine(say=line) for line in lines)
+    hold(replace(job(folder), script=script))
+    return folder
+
+
+def drafted(tmp_path: Path, old: str, new: str) -> tuple[Path, SessionSpec]:
+    text = SARAH.read_text()
+    assert old in text
+    draft = tmp_path / "draft.md"
+    draft.write_text(text.replace(old, new))
+    spec = reread(compose([]), draft)
+    assert spec
+    return draft, spec
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A call in which the trainee took ownership, and one in which not."""
+    folder = tmp_path_factory.mktemp("sessions")
+    return held(folder / "owns" / "1", OWNS), held(folder / "owns_not" / "1", OWNS_NOT)
+
+
+def played(folder: Path, spec: SessionSpec) -> Replayed:
+    return play(read_folder(folder).log, spec)
+
+
+def test_nothing_flips_when_nothing_changed(tmp_path: Path, recorded: tuple[Path, Path]) -> None:
+    """A draft with the same arc takes every call as the file did, and as the call itself went."""
+    _, same = drafted(tmp_path, "# Persona: Sarah Thompson", "# Persona: Sarah  Thompson")
+    for folder in recorded:
+        before = played(folder, compose([]))
+        assert flips(before, played(folder, same)) == []
+        log = read_folder(folder).log
+        assert before.log.ending == log.ending
+        assert before.phases == [moved.after for moved in log.of(PhaseMoved)]
+        assert [*before.cues] == [(cue.turn, cue.name) for cue in log.of(CueFound)]
+
+
+def test_a_changed_cue_flips_the_sessions_that_have_it_and_only_those(
+    tmp_path: Path, recorded: tuple[Path, Path], run: Run
+) -> None:
+    """With the words that made the difference; `mode=replay` names the folders and how many of how many."""
+    draft, changed = drafted(tmp_path, 'ขอโทษและรับผิดชอบ"}, mood: 20', 'ขอโทษและรับผิดชอบ"}, mood: -20')
+    owns, owns_not = recorded
+    lines = flips(played(owns, compose([])), played(owns, changed))
+    assert any(line.startswith("turn 1: ownership +20 → -20 (“") and "our mistake" in line for line in lines)
+    assert any(line.startswith("ending resolved → ") for line in lines)
+    assert flips(played(owns_not, compose([])), played(owns_not, changed)) == []
+    result = run("mode=replay", f"draft={draft}", f"folder={owns.parent.parent}")
+    assert result.code == 0 and str(owns) in result.out and str(owns_not) not in result.out
+    assert result.out.endswith("1 of 2 recorded sessions would have gone otherwise\n")
+    assert "1 of 1 recorded session would" in run("mode=replay", f"draft={draft}", f"folder={owns}").out
+
+
+def test_a_replay_says_what_it_needs(tmp_path: Path, run: Run) -> None:
+    """A draft, that can be read, and sessions of that persona."""
+    assert "mode=replay needs draft=FILE" in run("mode=replay").err
+    result = run("mode=replay", f"draft={SARAH}")
+    assert result.code == 2 and "no recorded session of persona=sarah_thompson is in sessions" in result.err
+    assert run("mode=replay", f"draft={tmp_path / 'none.md'}").code == 2
