@@ -5,9 +5,15 @@ from __future__ import annotations
 import asyncio
 import selectors
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import replace
+from typing import TypeVar, TypeVarTuple
 
 from ..events import Emit, Ended, Event, Heard, Interim, Said, Started
+
+Arguments = TypeVarTuple("Arguments")
+Returned = TypeVar("Returned")
 
 START = 946_684_800.0
 """When a call begins whose time is virtual: 2000-01-01 00:00 UTC."""
@@ -16,13 +22,15 @@ START = 946_684_800.0
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock jumps to the next timer whenever nothing else is to be done.
 
-    For work that is all in this thread: what another thread or a socket is still to bring is not waited for, unless
-    `real` is set; from then on time passes as usual.
+    What a thread of the loop's own executors is still to bring is waited for, and no time passes meanwhile; a socket is
+    not, unless `real` is set: from then on time passes as usual.
     """
 
     def __init__(self) -> None:
         self._passed = 0.0
         self._since: float | None = None
+        self.threads = 0
+        """How many calls of executors are not over yet."""
         super().__init__(_Selector(self))
 
     def time(self) -> float:
@@ -37,6 +45,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def real(self, real: bool) -> None:
         self._passed, self._since = self.time(), time.monotonic() if real else None
 
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Arguments], Returned], *args: *Arguments
+    ) -> asyncio.Future[Returned]:
+        future = super().run_in_executor(executor, func, *args)
+        self.threads += 1
+        future.add_done_callback(self._came)
+        return future
+
+    def _came(self, _: object) -> None:
+        self.threads -= 1
+
     def skip(self, seconds: float) -> None:
         """Lets so much time pass at once."""
         self._passed += seconds
@@ -50,8 +69,8 @@ class _Selector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if self._loop.real or timeout is None or timeout <= 0:
             return super().select(timeout)
-        ready = super().select(0)
-        if not ready:
+        ready = super().select(None if self._loop.threads else 0)
+        if not ready and not self._loop.threads:
             self._loop.skip(timeout)
         return ready
 

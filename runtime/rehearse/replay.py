@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ..arc.briefing import live_arc
 from ..arc.listener import Finding, listen
 from ..arc.machine import ArcMachine
+from ..arc.meaning import Meaning
 from ..events import (
     ClockFired,
     CueFound,
@@ -21,6 +22,7 @@ from ..events import (
     Said,
     State,
 )
+from ..offline.embedding import is_installed, meaning_of, vectors_of
 from ..record.call_log import CallLog
 from ..record.score import Scorecard, score
 from ..spec.persona import Arc
@@ -50,23 +52,31 @@ class Replayed:
         return [moved.after for moved in self.log.of(PhaseMoved)]
 
 
+async def understand(log: CallLog, spec: SessionSpec) -> None:
+    """Gets what hearing this call's turns by meaning needs, where the spec has an embedder that is installed."""
+    embedder = spec.arc.embedder
+    if embedder and is_installed(embedder):
+        for heard in log.of(Heard):
+            await vectors_of(embedder).understand(spec.arc, heard.text)
+
+
 def play(log: CallLog, spec: SessionSpec) -> Replayed:
-    """Plays the trainee's turns, at the times as recorded, against the arc of this spec, heard by phrases. What was
-    found otherwise then, by meaning or by a model, is found again where the persona still has the cue."""
+    """Plays the trainee's turns, at the times as recorded, against the arc of this spec, heard by phrases and, after
+    `understand`, by meaning. What was found otherwise then is found again where the persona still has the cue."""
     arc = live_arc(spec)
     if not log.spoken or not any(isinstance(event, Heard) and event.start for event in log.events):
         timers = tuple(timer for timer in arc.front.timers if timer.after)  # nobody is silent who types
         arc = replace(arc, front=replace(arc.front, timers=timers))
-    events = tuple(_decided_anew(log, arc))
+    events = tuple(_decided_anew(log, arc, meaning_of(spec.arc)))
     replayed = CallLog(events)
     return Replayed(replayed, score(replayed, spec.arc.front, spec.language.base))
 
 
-def _decided_anew(log: CallLog, arc: Arc) -> Iterator[Event]:
+def _decided_anew(log: CallLog, arc: Arc, meaning: Meaning | None) -> Iterator[Event]:
     machine = ArcMachine(arc, log.zero)
     otherwise: dict[int, list[Finding]] = {}
     for cue in log.of(CueFound):
-        if cue.found in (Found.MEANING, Found.MODEL):
+        if cue.found is Found.MODEL or (cue.found is Found.MEANING and meaning is None):
             otherwise.setdefault(cue.turn, []).append(Finding(cue.name, cue.found, cue.words, cue.by, cue.nearness))
     opened = over = False
     for event in log.events:
@@ -87,7 +97,7 @@ def _decided_anew(log: CallLog, arc: Arc) -> Iterator[Event]:
         elif isinstance(event, State) and opened:
             (machine.said if event.state == "listening" else machine.speaking)(event.at)
         elif isinstance(event, Heard):
-            yield from machine.heard(listen(arc.front, machine.state.told, event.text), event.at)
+            yield from machine.heard(listen(arc.front, machine.state.told, event.text, meaning), event.at)
             yield from machine.found(otherwise.get(event.turn, ()), machine.state.turns, event.at)
 
 

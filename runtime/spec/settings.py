@@ -60,6 +60,7 @@ class Mode(StrEnum):
     FORGET = "forget"
     HISTORY = "history"
     REHEARSE = "rehearse"
+    REPLAY = "replay"
     TRY = "try"
     NEW = "new"
     SCHEMA = "schema"
@@ -70,7 +71,6 @@ class Sentences(StrEnum):
 
     FRESH = "fresh"
     CALL = "call"
-    REPLAY = "replay"
 
 
 class Log(StrEnum):

@@ -3,6 +3,7 @@ it is saved, and what it would have changed in recorded calls."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ from ..events import How
 from ..record.folder import Kept, folders, read_folder
 from ..record.upkeep import named
 from ..redaction import clean
-from ..rehearse.replay import flips, play
+from ..rehearse.replay import flips, play, understand
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Settings
 from .view import plain_rows, show_change, table
@@ -100,6 +101,8 @@ def show_replay(settings: Settings, name: str) -> int:
         if choices not in specs:
             spec = compose([f"persona={name}", *choices])
             specs[choices] = spec, _with_draft(spec, Path(settings.draft), choices)
+        for spec in specs[choices]:
+            asyncio.run(understand(kept.log, spec))
         before, after = (play(kept.log, spec) for spec in specs[choices])
         if lines := flips(before, after):
             flipped += 1
@@ -108,7 +111,7 @@ def show_replay(settings: Settings, name: str) -> int:
     return 0
 
 
-OF_A_CALL = ("language", "difficulty")
+OF_A_CALL = ("language", "difficulty", "listening")
 """Groups of a recorded call that a persona's arc follows from."""
 
 
