@@ -258,23 +258,21 @@ def _replay(settings: Settings) -> int:
 def _rehearse(settings: Settings, spec: Callable[[], SessionSpec]) -> int:
     """One combination, and its answer."""
     from .call.build import check_secrets
-    from .rehearse.combination import command_of
-    from .rehearse.sweep import open_sweep
     from .terminal.rehearsal import show_rehearsal
 
     check_secrets(spec(), os.environ)
-    asked = settings.rehearse
-    folder = open_sweep(settings.record.dir, asked.dir, command_of(_overrides()), resume=asked.resume)
-    settings = replace(settings, rehearse=replace(asked, dir=str(folder)))
-    return show_rehearsal(asked, folder, asked.repeats, partial(_rehearse_one, settings, spec))
+
+    def run(folder: Path) -> None:
+        _rehearse_one(replace(settings, rehearse=replace(settings.rehearse, dir=str(folder))), spec)
+
+    return show_rehearsal(settings, _overrides(), settings.rehearse.repeats, run)
 
 
 def _rehearse_one(settings: Settings, spec: Callable[[], SessionSpec]) -> float:
     """One job of a sweep, in whatever process."""
     from .rehearse.combination import rehearse
 
-    choices = HydraConfig.get().runtime.choices
-    return rehearse(settings, choices, _overrides(), spec, Path(settings.rehearse.dir or ""))
+    return rehearse(settings, HydraConfig.get().runtime.choices, _overrides(), spec, Path(settings.rehearse.dir or ""))
 
 
 def _sweep(arguments: Namespace) -> int | None:
@@ -288,20 +286,19 @@ def _sweep(arguments: Namespace) -> int | None:
         GlobalHydra.instance().clear()  # `hydra.main` begins anew
         if _mode(settings.mode, swept=True) is not Mode.REHEARSE:
             return None
-        from .rehearse.combination import command_of
-        from .rehearse.sweep import open_sweep
         from .terminal.rehearsal import show_rehearsal
 
-        asked = settings.rehearse
-        command = command_of(arguments.overrides)
-        folder = open_sweep(settings.record.dir, asked.dir, command, resume=asked.resume)
-        more = [spelled(f"rehearse.dir='{folder}'")]
-        each = asked.repeat is None and not any(override.startswith("hydra/sweeper=") for override in first)
-        if each:  # each repeat a job of its own; to a sweeper that looks for the best they are one
-            more.append(f"rehearse.repeat={','.join(map(str, range(1, asked.repeats + 1)))}")
-        sys.argv[1:] = [*sys.argv[1:], *more]
+        # Each repeat is a job of its own; to a sweeper that looks for the best they are one.
+        each = settings.rehearse.repeat is None and not any(said.startswith("hydra/sweeper=") for said in first)
+        repeat = f"rehearse.repeat={','.join(map(str, range(1, settings.rehearse.repeats + 1)))}"
+
+        def swept(folder: Path) -> None:
+            sys.argv += [spelled(f"rehearse.dir='{folder}'"), *([repeat] if each else [])]
+            run()
+
         _take_interrupts()
-        return show_rehearsal(asked, folder, jobs * asked.repeats if each else None, run)
+        total = jobs * settings.rehearse.repeats if each else None
+        return show_rehearsal(settings, arguments.overrides, total, swept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,11 +370,6 @@ def _refused(error: BaseException) -> SpecError | None:
     return error if isinstance(error, SpecError) else None
 
 
-def _asks_hydra(arguments: Namespace) -> bool:
-    """Whether Hydra itself is to show something, and nothing is run."""
-    return bool(arguments.help or arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion)
-
-
 def main() -> None:
     """The program."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with a traceback
@@ -389,7 +381,8 @@ def main() -> None:
         if arguments.shell_completion and (known := complete(arguments.overrides)):
             print(known)
             return
-        if arguments.multirun and not _asks_hydra(arguments) and (code := _sweep(arguments)) is not None:
+        asks_hydra = arguments.help or arguments.hydra_help or arguments.cfg or arguments.info
+        if arguments.multirun and not asks_hydra and (code := _sweep(arguments)) is not None:
             raise SystemExit(code)
         with readable_errors(arguments.overrides):
             if sys.argv[1:] == arguments.overrides and not any(

@@ -17,10 +17,24 @@ from ..errors import shown_path
 from ..record.folder import write_private
 from ..redaction import clean
 from ..rehearse.answer import Answer, Difference, compare
+from ..rehearse.combination import command_of
 from ..rehearse.report import sweep_report
-from ..rehearse.sweep import CALLS, REPORT, RESULTS, ROW, Outcome, Row, from_csv, read_row, rows, running, to_csv
+from ..rehearse.sweep import (
+    CALLS,
+    REPORT,
+    RESULTS,
+    ROW,
+    Outcome,
+    Row,
+    from_csv,
+    open_sweep,
+    read_row,
+    rows,
+    running,
+    to_csv,
+)
 from ..rehearse.wording import cell, changed, counted, ended_by, heading, name, said, title
-from ..spec.settings import Rehearse
+from ..spec.settings import Settings
 from .view import table
 
 LOOK_SECONDS = 0.25
@@ -34,20 +48,24 @@ WIDE_COLUMNS = (*NARROW_COLUMNS, "passed", "first_audio", "breaks", "cost")
 MARKS = {Outcome.DONE: "✓", Outcome.FAILED: "✗", Outcome.SKIPPED: "–"}
 
 
-def show_rehearsal(asked: Rehearse, sweep: Path, total: int | None, run: Callable[[], object]) -> int:
+def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | None, run: Callable[[Path], None]) -> int:
     """Shows a sweep while it runs, and then its answer, which it writes into the folder too; returns the exit code: 1
     where a job failed or something is worse than `rehearse.compare` allows, 130 where the user stopped it.
 
     Args:
+        overrides: the command, by which a sweep is known that is to be resumed.
         total: how many jobs there are; None where only the sweeper knows.
+        run: holds all the calls; takes the sweep's folder.
     """
+    asked = settings.rehearse
     earlier = Answer(_earlier(asked.compare)) if asked.compare else None
+    sweep = open_sweep(settings.record.dir, asked.dir, command_of(overrides), resume=asked.resume)
     stopped = False
     console = Console(highlight=False)
     before = set() if not asked.resume else {row.folder for row in rows(sweep)}
     with _watching(console, sweep, total, before):
         try:
-            run()
+            run(sweep)
         except KeyboardInterrupt:
             stopped = True
     answer = Answer(rows(sweep))
