@@ -14,7 +14,7 @@ from ..events import Found
 from ..spec.persona import Cue, Fact, FrontMatter
 from .clauses import Clause, asks, clauses, is_denied_after
 from .meaning import Meaning
-from .phrases import Match, find_all, plain, words_at
+from .phrases import Match, Phrase, PhraseIndex, find_all, matches, plain, words_at
 
 ANSWERS = 3
 """Facts that a person answers in one breath; those asked beyond are neither answered nor counted as told."""
@@ -67,7 +67,7 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
     parts = clauses(text)
     if not parts:
         return Utterance(deeds(front, "silence"))
-    confirmed = tuple(name for name, fact in front.facts.items() if _read_back(fact, said))
+    confirmed = _confirmed(front, said)
     heard = [_Heard(front, clause, meaning) for clause in parts]
     wanted = list(dict.fromkeys(name for one in heard if (name := one.fact) and name not in confirmed))
     again = tuple(name for name in wanted if name in told)
@@ -89,7 +89,8 @@ class _Heard:
     def __init__(self, front: FrontMatter, clause: Clause, meaning: Meaning | None) -> None:
         self.clause = clause
         self.fact = _fact_asked(front, clause)
-        said = {name: match for name, cue in front.cues.items() if not cue.on and (match := _said(name, cue, clause))}
+        able = _phrases(front)[0].able(clause.said).items()
+        said = {name: match for name, phrases in able if (match := _said(front.cues[name], phrases, clause))}
         self.findings = [_by_phrase(name, match, clause) for name, match in _one_that_angers(front, said)]
         moving = [said[finding.name] for finding in self.findings if front.cues[finding.name].change]
         said_most = any(_is_most(match, clause) for match in moving)
@@ -103,14 +104,21 @@ class _Heard:
                 self.findings.append(Finding(near.name, Found.MEANING, clause.text, near.example, near.nearness))
 
 
+@lru_cache(maxsize=64)
+def _phrases(front: FrontMatter) -> tuple[PhraseIndex, PhraseIndex]:
+    """The phrases of what is said, not done: of the cues and of the facts."""
+    cues = {name: cue.hear for name, cue in front.cues.items() if not cue.on}
+    return PhraseIndex(cues), PhraseIndex({name: fact.hear for name, fact in front.facts.items()})
+
+
 def _is_most(match: Match, clause: Clause) -> bool:
     """Whether a phrase is at least half of its clause: then there is no more to be found in that."""
     return 2 * (match.end - match.start) >= len(clause.said.strip(",? "))
 
 
-def _said(name: str, cue: Cue, clause: Clause) -> Match | None:
-    """The phrase of a cue that a clause holds, and does not take back."""
-    for match in find_all(cue.hear, clause.said):
+def _said(cue: Cue, phrases: Iterable[Phrase], clause: Clause) -> Match | None:
+    """That of these phrases of a cue which a clause holds, and does not take back."""
+    for match in matches(phrases, clause.said):
         if not match.negated and is_denied_after(clause.said, match.end):
             continue
         if _counts(cue, clause):
@@ -202,12 +210,13 @@ def _fact_asked(front: FrontMatter, clause: Clause) -> str | None:
     """The one fact that a clause asks for: of those with a phrase in it the one whose phrase says most, closest."""
     if not _may_ask(clause):
         return None
-    matches = {name: match for name, fact in front.facts.items() for match in [_closest(fact, clause)] if match}
-    return max(matches, key=lambda name: _weight(matches[name], clause), default=None)
+    able = _phrases(front)[1].able(clause.said).items()
+    closest = {name: match for name, phrases in able if (match := _closest(phrases, clause))}
+    return max(closest, key=lambda name: _weight(closest[name], clause), default=None)
 
 
-def _closest(fact: Fact, clause: Clause) -> Match | None:
-    return max(find_all(fact.hear, clause.said), key=lambda match: _weight(match, clause), default=None)
+def _closest(phrases: Iterable[Phrase], clause: Clause) -> Match | None:
+    return max(matches(phrases, clause.said), key=lambda match: _weight(match, clause), default=None)
 
 
 def _weight(match: Match, clause: Clause) -> tuple[int, int]:
@@ -215,16 +224,31 @@ def _weight(match: Match, clause: Clause) -> tuple[int, int]:
     return match.words - max(0, gaps), match.end - match.start
 
 
-def _read_back(fact: Fact, said: str) -> bool:
-    """Whether the trainee says the answer's numbers: then it is confirmed, not asked for. Numbers that say little
-    by themselves ("3") count only in what sounds like a question for this fact."""
-    words = set(said.split())
-    for numbers in (_numbers(line) for lines in fact.say.values() for line in lines):
-        if numbers and numbers <= words and (sum(map(len, numbers)) > 2 or next(find_all(fact.hear, said), None)):
+def _confirmed(front: FrontMatter, said: str) -> tuple[str, ...]:
+    """The facts whose answer's numbers the trainee says: those are confirmed, not asked for. Numbers that say little by
+    themselves ("3") count only in what sounds like a question for this fact."""
+    words = frozenset(word for word in said.split() if any(map(str.isdecimal, word)))
+    if not words:
+        return ()
+    return tuple(name for name, numbers in _numbers(front) if _read_back(front.facts[name], numbers, words, said))
+
+
+def _read_back(fact: Fact, answers: Iterable[frozenset[str]], words: Set[str], said: str) -> bool:
+    for numbers in answers:
+        if numbers <= words and (sum(map(len, numbers)) > 2 or next(find_all(fact.hear, said), None)):
             return True
     return False
 
 
-@lru_cache(maxsize=4096)
-def _numbers(line: str) -> frozenset[str]:
+@lru_cache(maxsize=64)
+def _numbers(front: FrontMatter) -> tuple[tuple[str, tuple[frozenset[str], ...]], ...]:
+    """The numbers in each answer to a fact; of the facts that have any."""
+    found = (
+        (name, tuple(filter(None, (_numbers_in(line) for lines in fact.say.values() for line in lines))))
+        for name, fact in front.facts.items()
+    )
+    return tuple((name, answers) for name, answers in found if answers)
+
+
+def _numbers_in(line: str) -> frozenset[str]:
     return frozenset(word for word in plain(line).split() if any(map(str.isdecimal, word)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -48,16 +48,27 @@ def plain(text: str) -> str:
     text = unicodedata.normalize("NFKC", text[:TEXT_LIMIT])[:TEXT_LIMIT].casefold()
     text = re.sub(r"['’‘ʼ`´\u200b-\u200d\u2060\ufeff]", "", text)
     text = re.sub(r"(?<=\d)[.,](?=\d)", " ", text)
-    return " ".join(_SEAM.sub(" ", "".join(map(_plain_character, text))).split())
+    return " ".join(_SEAM.sub(" ", text.translate(_PLAIN)).split())
 
 
-def _plain_character(character: str) -> str:
-    kind = unicodedata.category(character)
-    if kind == "Nd":
-        return str(unicodedata.decimal(character))
-    if kind[0] in "LMN":
-        return character
-    return " ? " if character == "?" else " , " if character in ".,;:!()\n—–" else " "
+class _PlainCharacters(dict[int, str]):
+    """What `plain` makes of each character, found out when it first comes."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        kind = unicodedata.category(character)
+        if kind == "Nd":
+            made = str(unicodedata.decimal(character))
+        elif kind[0] in "LMN":
+            made = character
+        else:
+            made = " ? " if character == "?" else " , " if character in ".,;:!()\n—–" else " "
+        if code < 0x10000:
+            self[code] = made
+        return made
+
+
+_PLAIN = _PlainCharacters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +188,37 @@ def heard_any(hear: Mapping[str, tuple[str, ...]], said: str) -> bool:
 
 def find_all(hear: Mapping[str, tuple[str, ...]], said: str) -> Iterator[Match]:
     """The phrases that a text which went through `plain` holds, in the order in which they are written."""
-    words = _words(said)
-    for index in map(_by_opener, hear.values()):
-        able = {place: phrase for word in words & index.keys() for place, phrase in index[word]}
-        for place in sorted(able):
-            phrase = able[place]
-            if not any(map(words.isdisjoint, phrase.openers)) and (span := phrase.find_in(said)):
-                yield Match(phrase.written, *span, len(phrase.parts), phrase.negated)
+    for phrases in hear.values():
+        yield from matches(_able(_by_opener(phrases), said).values(), said)
+
+
+def matches(phrases: Iterable[Phrase], said: str) -> Iterator[Match]:
+    """Those of the phrases that a text which went through `plain` holds."""
+    for phrase in phrases:
+        if span := phrase.find_in(said):
+            yield Match(phrase.written, *span, len(phrase.parts), phrase.negated)
+
+
+class PhraseIndex:
+    """The phrases of many cues or facts, by the words that they can begin with: a persona listens for a thousand, of
+    which a turn can hold a few.
+
+    Args:
+        hear: each one's phrases by language.
+    """
+
+    def __init__(self, hear: Mapping[str, Mapping[str, tuple[str, ...]]]) -> None:
+        all_of_them = [(name, phrase) for name in hear for phrases in hear[name].values() for phrase in phrases]
+        self._names = [name for name, _ in all_of_them]
+        self._index = _indexed(phrase for _, phrase in all_of_them)
+
+    def able(self, said: str) -> dict[str, list[Phrase]]:
+        """The phrases that a text which went through `plain` may hold, by name, in the order in which they are
+        written."""
+        found: dict[str, list[Phrase]] = {}
+        for place, phrase in _able(self._index, said).items():
+            found.setdefault(self._names[place], []).append(phrase)
+        return found
 
 
 def words_at(text: str, start: int, end: int) -> str:
@@ -195,7 +230,7 @@ def words_at(text: str, start: int, end: int) -> str:
     for piece in _CLUSTER.finditer(text):
         if seen < last:
             stop = piece.end()
-        size = 0 if piece["separator"] else len(plain(piece[0]).replace(" ", ""))
+        size = 0 if piece["separator"] else _size(piece[0])
         if seen <= first and size:
             begin = piece.start()
         seen += size
@@ -203,6 +238,12 @@ def words_at(text: str, start: int, end: int) -> str:
             break
     found = text[begin:stop].strip()
     return found if plain(found).replace(" ", "") == said[start:end].replace(" ", "") else text.strip()
+
+
+@lru_cache(maxsize=1024)
+def _size(cluster: str) -> int:
+    """How many characters `plain` makes of one with its marks; its own cache is for whole texts."""
+    return len(plain.__wrapped__(cluster).replace(" ", ""))
 
 
 _CLUSTER = re.compile(r"(?P<separator>(?<=\d)[.,](?=\d))|.[\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*", re.DOTALL)
@@ -216,10 +257,20 @@ def _words(said: str) -> frozenset[str]:
 
 @lru_cache(maxsize=2048)
 def _by_opener(phrases: tuple[str, ...]) -> Mapping[str, list[tuple[int, Phrase]]]:
-    """The phrases, each with its place, by what they can begin with: a persona listens for a thousand, of which a turn
-    can hold a few."""
+    return _indexed(phrases)
+
+
+def _indexed(phrases: Iterable[str]) -> Mapping[str, list[tuple[int, Phrase]]]:
+    """The phrases, each with its place, by what they can begin with."""
     index: dict[str, list[tuple[int, Phrase]]] = {}
     for place, phrase in enumerate(map(phrase_pattern, phrases)):
         for opener in phrase.openers[0] if phrase.openers else ():
             index.setdefault(opener, []).append((place, phrase))
     return index
+
+
+def _able(index: Mapping[str, list[tuple[int, Phrase]]], said: str) -> dict[int, Phrase]:
+    """The phrases that a text may hold, in the order of their places: each part can begin with something in it."""
+    words = _words(said)
+    begun = {place: phrase for word in words & index.keys() for place, phrase in index[word]}
+    return {place: begun[place] for place in sorted(begun) if not any(map(words.isdisjoint, begun[place].openers))}

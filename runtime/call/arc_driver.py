@@ -58,6 +58,7 @@ class ArcDriver:
         self._timer: asyncio.TimerHandle | None = None
         self._quiet = False
         self._heard: set[str] = set()
+        self._listened: tuple[Arc, tuple[frozenset[str], str, bool], Utterance] | None = None
         self._told = ""
         self.replied: tuple[ArcState, bool] | None = None
         """The state that a pipeline's model replied in last, and whether it was told; None of a realtime model."""
@@ -84,7 +85,15 @@ class ArcDriver:
         return self._machine.heard(self._listen(text), self._now())
 
     def _listen(self, text: str) -> Utterance:
-        return listen(self._arc.front, self.state.told, text, self._hearing.meaning())
+        """What is found in a turn; before its reply and when it is heard, it is the same."""
+        meaning = self._hearing.meaning()
+        known, key = self._listened, (self.state.told, text, meaning is None)
+        if known and known[0] is self._arc and known[1] == key:
+            return known[2]
+        found = listen(self._arc.front, self.state.told, text, meaning)
+        if not (meaning and meaning.lacking):
+            self._listened = self._arc, key, found
+        return found
 
     def findable(self, turn: int) -> dict[str, str]:
         """The cues that a listener that takes longer may still find in a turn (from 1), each with what it means."""

@@ -29,7 +29,9 @@ def fan_out(*sinks: Emit, room: str = "", user: str = "") -> Emit:
     """
 
     def emit(event: Event) -> None:
-        event = shortened(replace(event, room=room or event.room, user=user or event.user))
+        if room or user:
+            event = replace(event, room=room or event.room, user=user or event.user)
+        event = shortened(event)
         for sink in sinks:
             try:
                 sink(event)

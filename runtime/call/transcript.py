@@ -32,6 +32,10 @@ from .watchdog import Watchdog
 HOLD_SECONDS = 2.0
 """How long an answer waits for the transcript of the turn that it answers."""
 
+INTERIM_SECONDS = 0.05
+"""Between two reports of how far a line is: a model writes some hundred words a second where no voice speaks them, and
+nobody can read them one by one."""
+
 SPEECHES_KEPT = 16
 """The latest lines: one that is cut short is reported when the next one has long begun."""
 
@@ -216,6 +220,7 @@ class Transcript:
     def _on_line_over(self) -> None:
         self._limit = TurnLimit(self._spec.model.turn_seconds)
         self._limited = 0
+        self._next_interim = 0.0
 
     def _limit_turn(self, said_so_far: str) -> None:
         """Cuts off a realtime model that goes on; of a pipeline's reply no more is taken in the first place."""
@@ -229,6 +234,13 @@ class Transcript:
                 self._session.interrupt(force=True)
 
     def _on_word(self, said_so_far: str) -> None:
+        now = time.monotonic()
+        if now >= self._next_interim or self._unheard:
+            self._next_interim = now + INTERIM_SECONDS
+            self._tell_so_far(said_so_far)
+        self._limit_turn(said_so_far)
+
+    def _tell_so_far(self, said_so_far: str) -> None:
         speech = self._current()
         if self._unheard and speech.revision == self._spec.revision:
             speech.since_save_ms = round((time.time() - self._unheard.at) * 1000)
@@ -237,7 +249,6 @@ class Transcript:
         self._emit(
             Interim(speaker="customer", text=said_so_far, emotion=self._arc.state.emotion.value, settled=settled)
         )
-        self._limit_turn(said_so_far)
 
 
 class Span(TypedDict):

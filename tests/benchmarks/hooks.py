@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from livekit.agents import Agent, AgentSession
 
+from runtime.call.arc_driver import ArcDriver
 from runtime.call.session import Call
 from runtime.call.voice import Words
 from runtime.config.compose import compose
@@ -48,7 +49,7 @@ def rows() -> list[Row]:
 async def turns(record: Callable[[Emit], Recording] | None = None) -> list[float]:
     """Milliseconds of CPU of our code in each turn of some calls, which are recorded where there is a recording."""
     spent = 0.0
-    on, capture_text = AgentSession.on, Words.capture_text
+    on, capture_text, before_reply = AgentSession.on, Words.capture_text, ArcDriver.before_reply
 
     def on_timed(session: Any, event: Any, listener: Any) -> Any:
         def timed(*arguments: Any) -> None:
@@ -65,8 +66,19 @@ async def turns(record: Callable[[Emit], Recording] | None = None) -> list[float
         await capture_text(*arguments)
         spent += time.thread_time() - began
 
+    async def before_reply_timed(*arguments: Any) -> str | None:
+        nonlocal spent
+        began = time.thread_time()
+        told = await before_reply(*arguments)
+        spent += time.thread_time() - began
+        return told
+
     results: list[float] = []
-    with patch.object(AgentSession, "on", on_timed), patch.object(Words, "capture_text", capture_timed):
+    with (
+        patch.object(AgentSession, "on", on_timed),
+        patch.object(Words, "capture_text", capture_timed),
+        patch.object(ArcDriver, "before_reply", before_reply_timed),
+    ):
         for _ in range(CALLS):
             async with _typed_call(record) as type_line:
                 for line in TURNS:
