@@ -14,6 +14,8 @@ from unicodedata import normalize
 import pytest
 
 from runtime.__main__ import MODES, exits
+from runtime.call.build import build
+from runtime.call.options import secret
 from runtime.config.command_line import load_dotenv
 from runtime.config.compose import compose
 from runtime.config.groups import options
@@ -155,6 +157,8 @@ NOT_AN_ADDRESS = [
     "ftp://x",
     "wss://<you>.example",
     " ",
+    "ws://\udcff127.0.0.1",
+    "ws://h\x00:80",
 ]
 
 
@@ -165,6 +169,19 @@ def test_a_livekit_url_that_is_no_address_is_known_as_such(url: str) -> None:
         livekit_url({"LIVEKIT_URL": url})
     for good in ("wss://me.livekit.cloud", "ws://127.0.0.1:7880", "ws://[::1]:7880", "https://ห้อง.example/path"):
         assert livekit_url({"LIVEKIT_URL": good}).geturl() == good
+
+
+@pytest.mark.parametrize("wrong", ["\udcff", "\n", " ", "\u200b", "ก", "\x00"])
+def test_a_key_that_no_server_could_be_sent_is_told_and_not_repeated(wrong: str) -> None:
+    """Bytes that are no text, what a copied key brings along, letters of another script: LiveKit's and a model's."""
+    env = {"LIVEKIT_URL": "ws://h", "LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": f"hunter{wrong}2"}
+    with pytest.raises(SpecError, match=r"LIVEKIT_API_SECRET holds .* at place 7 of 8: copy it again") as refused:
+        livekit_url(env)
+    assert "hunter" not in str(refused.value)
+    spec = compose(["model=openai_realtime"])
+    with pytest.raises(SpecError, match=r"^OPENAI_API_KEY holds .* at place 3 of 4"):
+        build(spec, audio=False, env={"OPENAI_API_KEY": f"sk{wrong}2"})
+    assert secret("x", "env:MY_KEY", {"MY_KEY": '{"type": "service_account"}'})
 
 
 def test_a_worker_refuses_a_livekit_url_that_is_no_address_at_the_start(run: Run) -> None:

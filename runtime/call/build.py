@@ -19,6 +19,7 @@ from livekit.agents.voice.turn import TurnHandlingOptions
 from ..errors import NotOffered, SpecError, extra_command, suggest
 from ..redaction import redacted
 from ..spec.session_spec import Part, SessionSpec
+from ..spec.settings import check_key
 from .detector import InlineExecutor, sharing
 from .options import converted, hints_of, resolved
 from .plugins import import_plugin
@@ -120,12 +121,14 @@ def inputs(spec: SessionSpec, place: str) -> dict[str, Any] | None:
 
 
 def check_secrets(spec: SessionSpec, env: Mapping[str, str]) -> None:
-    """Raises a SpecError that says which secrets of a group are not set, and where to get them."""
+    """Raises a SpecError that says which secrets of a group are not set, and where to get them; or which are none."""
     for group, secrets in spec.secrets.items():
         missing = [f"{name} is not set (get it from {source})" for name, source in secrets.items() if not env.get(name)]
         if missing:
             chosen = f"{group}={spec.choices[group]}"
             raise SpecError(f"{chosen}: {'; '.join(missing)}. Put it in the environment or in .env")
+        for name in secrets:
+            check_key(name, env[name])
 
 
 def check_audio(spec: SessionSpec) -> None:

@@ -12,16 +12,18 @@ from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserErro
 
 from ..errors import SpecError
 from ..redaction import note_secret
+from ..spec.settings import check_key
 
 
 def secret(where: str, value: str, env: Mapping[str, str]) -> str:
     """The value of `env:NAME`, or of `env:NAME:-default` as shells write it.
 
     Raises:
-        SpecError: NAME is not set and there is no default.
+        SpecError: NAME is not set and there is no default, or what it holds is no key.
     """
     name, has_default, default = value.removeprefix("env:").partition(":-")
     if found := env.get(name):
+        check_key(name, found)
         note_secret(name, found)
     found = found or default
     if not found and not has_default:

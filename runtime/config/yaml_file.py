@@ -237,6 +237,9 @@ def _in_words(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str]:
         return mark.line, f"a text cannot start with {character}: put it in quotes"
     if "directive" in context:
         return opened, "a line cannot start with %: put the text in quotes"
+    if "invalid Unicode" in problem:
+        half = r"\u and \U name a whole character each, and this is half of one, or none: write the character itself"
+        return mark.line, half
     if "quoted scalar" in context:
         if "escape" in problem or "hexdecimal" in problem:
             return mark.line, r"between double quotes, \ is written \\; between single quotes it stays as it is"

@@ -31,15 +31,26 @@ def livekit_url(env: Mapping[str, str]) -> SplitResult:
     """LIVEKIT_URL in its parts.
 
     Raises:
-        SpecError: it is no address of a LiveKit server.
+        SpecError: it is no address of a LiveKit server, or its key or secret is none.
     """
+    for name in LIVEKIT_VARIABLES[1:]:
+        check_key(name, env.get(name, ""))
     url = env["LIVEKIT_URL"]
     with suppress(ValueError):  # no port, or half of an IPv6 address
         parts = urlsplit(url)
         well_formed = parts.scheme in ("ws", "wss", "http", "https") and parts.hostname and parts.port != 0
-        if well_formed and not re.search(r"""[\s<>"'{}|\\^`]""", url):
+        if well_formed and not re.search(r"""[\s\x00-\x1f\ud800-\udfff<>"'{}|\\^`]""", url):
             return parts
     raise SpecError("LIVEKIT_URL is not an address: it is wss://HOST, or ws://HOST:PORT for a server without TLS")
+
+
+def check_key(name: str, value: str) -> None:
+    """Raises a SpecError for what no key, secret or token can hold, and no library could send; it is not repeated. Keys
+    that are an object or a certificate have lines and spaces."""
+    is_word = re.search("_(KEY|SECRET|TOKEN)$", name) and not value.startswith(("{", "-----BEGIN"))
+    if wrong := re.search("[^!-~]", value) if is_word else None:
+        kind = "a space or line end" if wrong[0].isspace() else "a letter or byte that no key has"
+        raise SpecError(f"{name} holds {kind} at place {wrong.start() + 1} of {len(value)}: copy it again")
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]

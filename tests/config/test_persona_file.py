@@ -406,6 +406,7 @@ IN_WORDS = [
     ("cues: {a: {mood: 3}\nmood: 3\n", 2, "the { that opens here is never closed"),
     ("cues: {a: {mood: 3}}}\nmood: 3\n", 2, "a } too many"),
     ("timers: [{after: 3} {after: 4}]\n", 2, "a comma is missing"),
+    ('opening: "a \\ud800"\n', 2, "is half of one, or none: write the character itself"),
     ('opening: "C:\\path"\n', 2, r"between double quotes, \ is written \\"),
     ("name: a\x07\n", 2, "the character U+0007 is not allowed here: delete it"),
     ("name: x\nname: y\n", 3, "the key 'name' is here twice, first in line 2"),
