@@ -16,7 +16,7 @@ import pytest
 from runtime.__main__ import MODES, exits
 from runtime.call.build import build
 from runtime.call.options import secret
-from runtime.config.command_line import load_dotenv
+from runtime.config.command_line import load_dotenv, read_arguments
 from runtime.config.compose import compose
 from runtime.config.groups import options
 from runtime.errors import SpecError
@@ -188,6 +188,13 @@ def test_a_worker_refuses_a_livekit_url_that_is_no_address_at_the_start(run: Run
     """It is one line, and is not tried for ever."""
     line = mistake(run(env={"LIVEKIT_URL": "wss//x", "LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": "hunter2"}))
     assert "LIVEKIT_URL is not an address" in line and "hunter2" not in line
+
+
+def test_a_hydra_whose_parser_is_elsewhere_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one private name of Hydra's that is used: where it goes, nobody reads a traceback."""
+    monkeypatch.setitem(sys.modules, "hydra._internal.utils", None)
+    with pytest.raises(SpecError, match="this is not the hydra-core that this program knows: install it by `uv sync`"):
+        read_arguments(["persona=sarah_thompson"])
 
 
 # ---------------------------------------------------------------- names of personas and their folder

@@ -174,6 +174,24 @@ async def test_a_pipe_in_the_place_of_the_persona_is_a_bad_edit_and_nothing_wait
         assert (await run.receipt())["how"] != "rejected"
 
 
+async def test_a_phrase_that_says_nothing_is_rejected_in_a_call_and_its_fact_is_told_as_before(
+    project: Path, running: Start
+) -> None:
+    """The receipt names the line and the phrase; she still tells what she is asked by the phrases that she had."""
+    file = project / "personas" / "sarah_thompson.md"
+    above = "  account:\n"
+    line = file.read_text().partition(above)[0].count("\n") + 2
+    async with running() as run:
+        replaced(file, above, above + '    hear: {en: ["…"]}\n')
+        receipt = await run.receipt()
+        assert receipt["how"] == "rejected"
+        assert f"sarah_thompson.md:{line}: " in receipt["reason"] and "there is no word in it" in receipt["reason"]
+        assert "CUST-2847" in await run.ask("What is your account number?")
+        replaced(file, '["…"]', '["which customer are you"]')
+        assert (await run.receipt())["how"] != "rejected"
+        assert "CUST-2847" in await run.ask("Which customer are you?")
+
+
 async def test_what_came_from_the_command_line_stays(project: Path, running: Start) -> None:
     """An edit of conf/ changes what the files say, and never what was typed."""
     async with running("language=en", "language.instructions=Whisper.") as run:
