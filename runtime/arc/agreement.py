@@ -71,16 +71,17 @@ def _disagreement(
             said, theirs = _lacking(says, _words(_digits(item.value))), _lacking(item.value, _words(says))
             if pair := next((s for s in said if any(s[-1].isdecimal() == t[-1].isdecimal() for t in theirs)), None):
                 return pair, item.row
-    said = _lacking(says, written)
-    if not said:
+    mine = _by_form(_lacking(says, written))
+    if not mine:
         return None
     asked = content_words(" ".join(chain.from_iterable(fact.hear.values())).replace("|", " "))
     for item in rows:
-        if not asked.isdisjoint(item.about) and (mine := _alike(said, item.strange)):
-            return mine, item.row
+        forms = set(map(_form, item.strange)) if not asked.isdisjoint(item.about) else set()
+        if alike := next((token for form, token in mine.items() if form in forms), None):
+            return alike, item.row
     for code in codes:
-        if mine := _alike(said, (code,)):
-            return mine, code
+        if alike := mine.get(_form(code)):
+            return alike, code
     return None
 
 
@@ -99,10 +100,13 @@ def _names(text: str) -> Iterator[str]:
         yield from found[begins:]
 
 
-def _alike(mine: tuple[str, ...], theirs: tuple[str, ...]) -> str | None:
-    """The first number or code of the one that has the form of any of the other."""
-    forms = set(map(_form, theirs))
-    return next((token for token in mine if token[-1].isdecimal() and _form(token) in forms), None)
+def _by_form(tokens: tuple[str, ...]) -> dict[str, str]:
+    """The first number or code of each form."""
+    found: dict[str, str] = {}
+    for token in tokens:
+        if token[-1].isdecimal():
+            found.setdefault(_form(token), token)
+    return found
 
 
 def _form(token: str) -> str:

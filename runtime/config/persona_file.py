@@ -100,6 +100,7 @@ _ANY_KEY = re.compile(r"[A-Za-z_]\w*[ \t]*:(?:\s|$)")
 _CLOSED = re.compile(r"^---[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
 _RULE = re.compile(r"---|[-–—]*[–—][-–—]*")
 """Three hyphens, and what word processors make of them."""
+_RULE_STARTS = frozenset("-–—\ufeff \t")
 
 
 def _split(text: str, file: Path) -> tuple[str | None, str]:
@@ -126,14 +127,17 @@ def _is_heading(row: str) -> bool:
     return row.startswith("#") and section_kind(row.lstrip("# \t")) != "other"
 
 
+def _is_rule(row: str) -> bool:
+    return row[:1] in _RULE_STARTS and bool(_RULE.fullmatch(row.strip("\ufeff \t")))
+
+
 def _refuse_unopened(text: str, file: Path) -> None:
     """Raises a SpecError for front matter that no `---` opens in the first line: the model would be told it."""
     rows = text.splitlines()
-    bare = [row.strip("\ufeff \t") for row in rows]
-    start = next((i for i, row in enumerate(bare) if row and row[0] != "#"), len(rows))
-    ruled = start < len(rows) and bool(_RULE.fullmatch(bare[start]))
-    end = next((i for i in range(start + 1, len(rows)) if _RULE.fullmatch(bare[i])), None)
-    if end is None or not (ruled or not any(map(_is_heading, bare[:start]))):
+    start = next((i for i, row in enumerate(rows) if (bare := row.strip("\ufeff \t")) and bare[0] != "#"), len(rows))
+    ruled = start < len(rows) and _is_rule(rows[start])
+    end = next((i for i in range(start + 1, len(rows)) if _is_rule(rows[i])), None)
+    if end is None or not (ruled or not any(_is_heading(row.strip("\ufeff \t")) for row in rows[:start])):
         return
     keys = [row for row in rows[start + ruled : end] if row[:1].strip("\ufeff #-]}")]
     known = sum(bool(_KEY.match(row)) for row in keys)

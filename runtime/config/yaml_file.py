@@ -144,13 +144,13 @@ class _Builder:
             raise _mistake(f"more than {VALUE_LIMIT} values are too many", event)
         if depth > _DEPTH_LIMIT:
             raise _mistake("nested too deep", event)
+        if isinstance(event, yaml.ScalarEvent) and event.tag in _UNTAGGED:  # most of them
+            return _scalar(event), Node(self._line(event), _NOTHING)
         if isinstance(event, yaml.AliasEvent):
             raise _mistake("aliases (*name) are not allowed; a text that starts with * goes in quotes", event)
-        if getattr(event, "tag", None) not in (None, "!"):
+        if getattr(event, "tag", None) not in _UNTAGGED:
             raise _mistake("tags (!name) are not allowed; a text that starts with ! goes in quotes", event)
         line = self._line(event)
-        if isinstance(event, yaml.ScalarEvent):
-            return _scalar(event), Node(line, _NOTHING)
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(line, depth)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -182,6 +182,7 @@ class _Builder:
         return values, Node(line, nodes)
 
 
+_UNTAGGED = (None, "!")
 _NOTHING: Mapping[int | str, Node] = types.MappingProxyType({})
 _PLAIN: list[tuple[re.Pattern[str], Callable[[str], object]]] = [
     (re.compile(r"|~|null|Null|NULL"), lambda text: None),

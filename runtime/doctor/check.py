@@ -78,6 +78,7 @@ def check_personas(found: dict[str, Persona]) -> Iterator[Row]:
     can be read are added to `found`."""
     tags = {str(read_conf(CONF / "language" / f"{name}.yaml")[0].get("base")) for name in options("language")}
     specs: dict[tuple[tuple[str, str], ...], tuple[str, str, str]] = {}
+    overridden = any(group in read_conf(CONF / "config.yaml")[0] for group in GROUPS)
     for other, why in misnamed().items():
         yield "✗", str(SpecError(f"persona={Path(other).stem}")), str(SpecError(f"{other}: {why}"))
     for file in sorted(personas_folder().glob("*.md")):
@@ -99,7 +100,7 @@ def check_personas(found: dict[str, Persona]) -> Iterator[Row]:
             yield from (("✗", what, line) for line in unknown)
             continue
         if choices not in specs:  # what a persona does not choose is the same for all
-            specs[choices] = _spec(name)
+            specs[choices] = _spec(name, dict(choices) if specs and not overridden else None)
         mark, how, base = specs[choices]
         wrong = [*_foreign_keys(persona, reading, tags), *_uneven(persona.front.phases, reading, file)]
         if mark != "✓":
@@ -114,19 +115,26 @@ def check_personas(found: dict[str, Persona]) -> Iterator[Row]:
         yield "✗", "personas", f"no persona in {personas_folder()} can be used"
 
 
-def _spec(name: str) -> tuple[str, str, str]:
-    """Whether what a persona chooses makes a spec, as a mark and why not, and the language of its calls."""
+def _spec(name: str, choices: dict[str, str] | None) -> tuple[str, str, str]:
+    """Whether what a persona chooses makes a spec, as a mark and why not, and the language of its calls. Without
+    `choices` Hydra composes it: that is done for one, as it takes long."""
     base = ""
 
     def examine() -> str:
         nonlocal base
-        spec = compose([f"persona={name}"])
+        spec = compose([f"persona={name}"]) if choices is None else combine(_usual() | choices | {"persona": name})
         base = spec.language.base
         build.check(spec)
         return ""
 
     mark, _, how = _row("", examine)
     return mark, how, base
+
+
+def _usual() -> dict[str, str]:
+    """The option of each group that a call has where nobody chooses one."""
+    defaults = [default for default in read_conf(CONF / "config.yaml")[0]["defaults"] if isinstance(default, dict)]
+    return {group: str(default[group]) for default in defaults for group in GROUPS if group in default}
 
 
 def _summary(persona: Persona) -> str:
@@ -221,7 +229,9 @@ _SAMPLE = 4000
 
 def _foreign_prompt(persona: Persona, base: str, reading: Reading) -> Iterator[str]:
     """A prompt in letters that the call's language does not have."""
-    letters = Counter(unicodedata.name(c, "").partition(" ")[0] for c in persona.prose[:_SAMPLE] if c.isalpha())
+    letters: Counter[str] = Counter()
+    for letter, times in Counter(filter(str.isalpha, persona.prose[:_SAMPLE])).items():
+        letters[unicodedata.name(letter, "").partition(" ")[0]] += times
     script, most = letters.most_common(1)[0] if letters else ("", 0)
     if base and most > 0.8 * letters.total() and script not in _SCRIPTS.get(base, {"LATIN"}):
         what = f"the prompt is in {script.title()} letters, and the call's language is {base}"
@@ -267,9 +277,7 @@ def _models(personas: Mapping[str, Persona]) -> Iterator[Row]:
     persona = min(personas, key=lambda name: len(personas[name].prose), default=None)
     if persona is None:
         return
-    defaults = [default for default in read_conf(CONF / "config.yaml")[0]["defaults"] if isinstance(default, dict)]
-    usual = {group: str(default[group]) for default in defaults for group in GROUPS if group in default}
-    usual["persona"] = persona
+    usual = _usual() | {"persona": persona}
     for model in options("model"):
         good = 0
         unoffered: dict[str, None] = {}
