@@ -605,8 +605,8 @@ def test_dotenv_is_read_as_python_dotenv_reads_it_and_a_dollar_stays(
         (b"sk-secret B=1\n", ".env:1: not understood: a line is NAME=value"),
         (b"=sk-secret\n", ".env:1: not understood"),
         (b"'sk-secret=1'=2\n", ".env:1: not understood"),
-        ("KEY=sk-secret\n".encode("utf-16"), ".env: not UTF-8 text: save the file as UTF-8"),
-        (b"KEY=sk-secret\xff\n", ".env: not UTF-8 text"),
+        ("KEY=sk-secret\n".encode("utf-16"), ".env:1: not UTF-8 text: save the file as UTF-8"),
+        (b"A=1\nKEY=sk-secret\xff\n", ".env:2: not UTF-8 text"),
     ],
 )
 def test_a_dotenv_that_cannot_be_read_is_one_line_without_what_it_says(
@@ -619,10 +619,13 @@ def test_a_dotenv_that_cannot_be_read_is_one_line_without_what_it_says(
 
 
 def test_a_dotenv_that_is_no_file_is_one_line(run: Run, here: Path) -> None:
-    """A folder, or a link to nowhere but itself, is named with the system's own reason."""
+    """A folder, a pipe that nobody may ever write to and that is not waited for, a link to nowhere but itself."""
     (here / ".env").mkdir()
-    assert mistake(run("mode=prompt")) == "error: .env: cannot read this file: Is a directory"
+    assert mistake(run("mode=prompt")) == "error: .env: this is a folder, not a file"
     (here / ".env").rmdir()
+    os.mkfifo(here / ".env")
+    assert mistake(run("mode=prompt")) == "error: .env: this is a pipe, not a file"
+    (here / ".env").unlink()
     (here / ".env").symlink_to(".env")
     assert "error: .env: cannot read this file: Too many levels" in mistake(run("mode=prompt"))
 

@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ..errors import SpecError, suggest
 from ..spec.settings import Settings
 from .groups import CONF, GROUPS, PROGRAM_GROUPS, REHEARSAL_GROUPS, ROOT, is_left_out, options, read_conf, use_folder
+from .yaml_file import decoded, read_bytes
 
 KEYS = tuple({*GROUPS, *PROGRAM_GROUPS, *REHEARSAL_GROUPS, *get_type_hints(Settings)})
 ELSEWHERE = ("config_path", "config_name", "config_dir", "experimental_rerun")
@@ -207,14 +208,9 @@ def load_dotenv(file: Path) -> None:
     Raises:
         SpecError: the file cannot be read, or a line is not understood; its content is not repeated.
     """
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
+    if not os.path.lexists(file):
         return
-    except OSError as error:
-        raise SpecError(f"cannot read this file: {error.strerror}", file=file) from None
-    except UnicodeDecodeError:
-        raise SpecError("not UTF-8 text: save the file as UTF-8", file=file) from None
+    text = decoded(read_bytes(file), file)
     found: dict[str, str] = {}
     for binding in parse_stream(io.StringIO(text)):
         key, value, (line, first) = binding.key, binding.value, binding.original

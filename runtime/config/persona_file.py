@@ -134,7 +134,9 @@ def _is_rule(row: str) -> bool:
 def _refuse_unopened(text: str, file: Path) -> None:
     """Raises a SpecError for front matter that no `---` opens in the first line: the model would be told it."""
     rows = text.splitlines()
-    start = next((i for i, row in enumerate(rows) if (bare := row.strip("\ufeff \t")) and bare[0] != "#"), len(rows))
+    start = next(
+        (i for i, row in enumerate(rows) if (bare := row.strip("\ufeff \t")) and bare[0] not in "#`"), len(rows)
+    )
     ruled = start < len(rows) and _is_rule(rows[start])
     end = next((i for i in range(start + 1, len(rows)) if _is_rule(rows[i])), None)
     if end is None or not (ruled or not any(_is_heading(row.strip("\ufeff \t")) for row in rows[:start])):
@@ -143,7 +145,9 @@ def _refuse_unopened(text: str, file: Path) -> None:
     known = sum(bool(_KEY.match(row)) for row in keys)
     if not known or known * 2 < len(keys) or not all(map(_ANY_KEY.match, keys)):
         return
-    if ruled:
+    if ruled and "-" * 3 not in rows[start]:
+        what = "the front matter opens with three hyphens: write --- here, and below it where it ends"
+    elif ruled:
         what = "the --- that opens the front matter must be the first line of the file, with nothing before it"
     else:
         what = "this is front matter, but no --- stands in the line above it, which must be the first of the file"

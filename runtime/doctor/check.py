@@ -204,7 +204,7 @@ def _uneven(phases: Sequence[Phase], reading: Reading, file: Path) -> Iterator[s
         low, high = phases[i].mood
         reached = phases[top].mood[1]
         if low <= reached:
-            both = f"{shown(phases[top].name)} and {shown(phases[i].name)}"
+            both = " and ".join(shown(worded_in(phases[each].name, "en")) for each in (top, i))
             yield at(i, f"{both} are both for mood {_stretch(low, min(high, reached))}")
         elif low > reached + 1:
             yield at(i, f"no phase is for mood {_stretch(reached + 1, low - 1)}")

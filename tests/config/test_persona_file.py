@@ -442,7 +442,9 @@ UNOPENED = [
     ("# Persona: a heading\n---\nname: Bill\n---\nYou are Bill.\n", 2, "must be the first line of the file"),
     ("\ufeff\ufeff---\nname: Bill\n---\nYou are Bill.\n", 1, "must be the first line of the file"),
     (" ---\nname: Bill\n---\nYou are Bill.\n", 1, "must be the first line of the file"),
-    ("—\nname: Bill\n—\nYou are Bill.\n", 1, "must be the first line of the file"),
+    ("—\nname: Bill\n—\nYou are Bill.\n", 1, "opens with three hyphens: write --- here"),
+    ("—--\nname: Bill\n—-\nYou are Bill.\n", 1, "opens with three hyphens: write --- here"),
+    ("```yaml\n---\nname: Bill\n---\n```\nYou are Bill.\n", 2, "must be the first line of the file"),
 ]
 
 

@@ -59,7 +59,9 @@ def test_check_tells_all_that_is_wrong_with_personas_and_what_is_only_doubtful(r
         in found["keys"][0]
     )
     for line, said in zip(
-        found["phases"], ["runs backwards", "both for mood 25-30", "mood 61-69", "mood 91-100"], strict=True
+        found["phases"],
+        ["runs backwards", "'low' and 'middle' are both for mood 25-30", "mood 61-69", "mood 91-100"],
+        strict=True,
     ):
         assert said in line
     assert "Thai letters" in found["thai"][1] and "language is en" in found["thai"][1]
