@@ -51,6 +51,8 @@ _THAI_ASKS = re.compile(
     r"(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่|หรือยัง|รึยัง|เหรอ|เมื่อไหร่|เมื่อไร|เท่าไหร่|เท่าไร|เท่าใด|ยังไง|อย่างไร|ทำไม|อะไร|ใคร|ไหน|กี่\S{0,8})"
     r"(?:บ้าง|ดี|ก็ได้|นะ|คะ|ค่ะ|ครับ|คับ|ฮะ|หรือ|เหรอ|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)คะ[\s,?]*$|^(?:ทำไม|เมื่อไหร่|ใคร)"
 )
+_THAI_DENIES = re.compile(r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะไร|ไหน)(?:ทั้งนั้น|ทั้งสิ้น|เลย|อีก|หรอก|นะคะ|ค่ะ|ครับ|[\s,])*$")
+"""Nobody and nothing, which are who and what with a negator before them."""
 _NOTHING = frozenset("nothing nobody none".split())
 _THAI_FORBIDS = re.compile("อย่า(?!ง)")
 _HEDGED = re.compile(
@@ -99,7 +101,7 @@ def _clause(text: str, said: str, sentence: int) -> Clause:
         sentence=sentence,
         asks=_asks(bare, said),
         negated=is_negated(said),
-        hedged=bool(_HEDGED.search(said)),
+        hedged=is_hedged(said),
         offers=bool(re.match(r"would you\b|do you (?:want|wish)\b|if you (?:want|like|wish|prefer)\b", bare)),
     )
 
@@ -111,7 +113,7 @@ def asks(text: str) -> bool:
 
 def _asks(bare: str, said: str) -> bool:
     if _THAI_ASKS.search(said):
-        return True
+        return not _THAI_DENIES.search(said)
     if _STATES.match(bare):
         return False
     if _OPENS.match(bare) or _OPENS_MAYBE.match(bare):
@@ -124,6 +126,11 @@ def is_negated(said: str) -> bool:
     """Whether a text that went through `plain` holds a negator, wherever it stands."""
     words = said.replace(",", " ").split()
     return negates(words, said) or bool(_NOTHING & set(words)) or bool(_THAI_FORBIDS.search(said))
+
+
+def is_hedged(said: str) -> bool:
+    """Whether a text that went through `plain` promises nothing for certain: "I can't guarantee"."""
+    return bool(_HEDGED.search(said))
 
 
 _AUXILIARY = "is|are|was|were|will|would|can|could|has|have|be|been|unfortunately|sadly|to|for|you|it|that|today|here"

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from ..events import Found
 from ..spec.persona import Cue, Fact, FrontMatter
-from .clauses import Clause, asks, clauses, is_denied_after
+from .clauses import Clause, asks, clauses, is_denied_after, is_hedged
 from .meaning import Meaning
 from .phrases import Match, Phrase, PhraseIndex, find_all, matches, plain, words_at
 
@@ -94,10 +94,10 @@ class _Heard:
         self.findings = [_by_phrase(name, match, clause) for name, match in _one_that_angers(front, said)]
         moving = [said[finding.name] for finding in self.findings if front.cues[finding.name].change]
         said_most = any(_is_most(match, clause) for match in moving)
-        if meaning is None or self.fact or said_most or (near := meaning.of(clause)) is None:
+        if meaning is None or self.fact or said_most or (near := meaning.of(clause, _may_ask(clause))) is None:
             return
         if near.fact:
-            self.fact = near.name if _may_ask(clause) else None
+            self.fact = near.name
         elif near.name not in said and _counts(cue := front.cues[near.name], clause):
             angered = any(front.cues[finding.name].change < 0 for finding in self.findings)
             if not moving or (cue.change > 0 and not angered):
@@ -121,17 +121,17 @@ def _said(cue: Cue, phrases: Iterable[Phrase], clause: Clause) -> Match | None:
     for match in matches(phrases, clause.said):
         if not match.negated and is_denied_after(clause.said, match.end):
             continue
-        if _counts(cue, clause):
+        if _counts(cue, clause, denies=match.negated and not is_hedged(clause.said[: match.start])):
             return match
     return None
 
 
-def _counts(cue: Cue, clause: Clause) -> bool:
+def _counts(cue: Cue, clause: Clause, denies: bool = False) -> bool:
     """Whether a clause of its kind can show this cue: what is asked about is not promised, what the persona is asked
-    whether she would like is not done to her."""
+    whether she would like is not done to her. What `denies` by itself ("I can't tell you") is not taken back by it."""
     if not cue.change or _is_question(cue):
         return True
-    return not (clause.offers or clause.hedged or (clause.asks and cue.change > 0))
+    return not (clause.offers or (clause.hedged and not denies) or (clause.asks and cue.change > 0))
 
 
 def _is_question(cue: Cue) -> bool:
@@ -140,7 +140,7 @@ def _is_question(cue: Cue) -> bool:
 
 @lru_cache(maxsize=1024)
 def _are_questions(examples: tuple[str, ...]) -> bool:
-    return 2 * sum(map(asks, examples)) > len(examples)
+    return bool(examples) and 3 * sum(map(asks, examples)) >= len(examples)
 
 
 def _one_that_angers(front: FrontMatter, said: dict[str, Match]) -> Iterator[tuple[str, Match]]:
@@ -193,11 +193,12 @@ def _on_nothing(front: FrontMatter, name: str, said: str, text: str) -> Finding 
 
 _STATED = re.compile(
     r"(?:i|im|ill|ive|we|were|well|weve|it|its|that|thats|this|there|they|he|she|thanks|thank)\b|"
-    r"(?:your|the|our)(?: \w+){1,4} (?:is|are|was|were|has|have|had|will|shows|looks|says|ends|begins)\b"
+    r"(?:your|the|our)(?: \w+){1,4} (?:is|are|was|were|has|have|had|will|shows|looks|says|ends|begins)\b|"
+    "(?:ดิฉัน|ผม|ทางเรา|เรา|เดี๋ยว|จะ|กำลัง)"
 )
 _WANTED = re.compile(
     r"\b(?:need|needs|like|ask|get|give|confirm|know|tell|verify|provide|please|may|can|could|state|spell|"
-    r"looking for|what|which|who|how|when|where)\b"
+    r"looking for|what|which|who|how|when|where)\b|ขอ(?!โทษ|อภัย)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยากทราบ"
 )
 
 

@@ -83,6 +83,7 @@ class Bank:
     denies: NDArray[np.bool_]
     asks: NDArray[np.bool_]
     neutral: NDArray[np.bool_]
+    facts: NDArray[np.bool_]
 
 
 def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | None:
@@ -101,13 +102,17 @@ def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | Non
         np.array([is_negated(plain(text)) for text in texts]),
         np.array([asks(text) for text in texts]),
         np.array([not example.name for example, _ in known]),
+        np.array([example.fact for example, _ in known]),
     )
 
 
-def nearest(bank: Bank, clause: Clause, vector: Vector) -> Nearest | None:
-    """The cue or fact that a clause means; None where it is near to none, or nearer to what is none."""
+def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> Nearest | None:
+    """The cue, or with `facts` the fact, that a clause means; None where it is near to none, or nearer to what is
+    none."""
     cosines = bank.rows @ vector
     scores = cosines - DENIES * (bank.denies != clause.negated) - ASKS * (bank.asks != clause.asks)
+    if not facts:
+        scores[bank.facts] = -1.0
     best = int(scores.argmax())
     example = bank.examples[best]
     if not example.name or example.idle or scores[best] < NEAR:
@@ -128,10 +133,10 @@ class Meaning:
         self._vectors = vectors
         self.lacking: list[str] = []
 
-    def of(self, clause: Clause) -> Nearest | None:
-        """What a clause means; None where that is nothing, or not known."""
+    def of(self, clause: Clause, facts: bool = True) -> Nearest | None:
+        """What a clause means, a fact that it asks for only with `facts`; None where that is nothing, or not known."""
         vector = self._vector(clause.text)
-        return None if vector is None else nearest(self._bank, clause, vector)
+        return None if vector is None else nearest(self._bank, clause, vector, facts)
 
     def nearly(self, clause: Clause, found: Set[str]) -> Nearest | None:
         """The cue or fact that a clause comes nearest to of those that were not found, however far that is."""

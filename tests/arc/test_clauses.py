@@ -81,6 +81,24 @@ def test_phrases_do_not_lie(text: str, cues: set[str]) -> None:
     assert heard(text) == cues
 
 
+@pytest.mark.parametrize("text", ["I cannot tell you whose letter that is.", "ดิฉันบอกไม่ได้ค่ะว่าเป็นของใคร"])
+def test_a_cue_that_denies_is_shown_by_a_denial(text: str) -> None:
+    """What is to be kept to oneself is not taken back by the words that say so."""
+    hear: dict[str, tuple[str, ...]] = {"": ("cannot tell whose", "บอกไม่ได้ ของใคร")}
+    front = FrontMatter(cues={"discreet": Cue(hear=hear, mood=5), "nothing": Cue(on="nothing")})
+    assert listen(front, set(), text).cues == ("discreet",)
+    assert listen(front, set(), f"{'I cannot promise that ' if text.isascii() else 'ไม่แน่ใจ'}{text}").cues == (
+        "nothing",
+    )
+
+
+def test_nobody_and_nothing_are_no_question_in_thai() -> None:
+    """They are who and what with a negator before them; a polite question has one too."""
+    assert not any(clause.asks for clause in clauses("เรื่องนี้ผมจะไม่บอกใครครับ"))
+    for question in ("ไม่ทราบว่าเรียนสายกับใครครับ", "ไม่บอกใครคะ", "ให้ใครครับ"):
+        assert any(clause.asks for clause in clauses(question))
+
+
 @pytest.mark.parametrize(
     ("text", "asked"),
     [
@@ -90,11 +108,14 @@ def test_phrases_do_not_lie(text: str, cues: set[str]) -> None:
         ("Your account number is on the bill.", ()),
         ("And your account number, please", ("account",)),
         ("I need your account number", ("account",)),
+        ("ขออีเมลด้วยครับ", ("email",)),
+        ("อีเมลอะไรคะ", ("email",)),
+        ("เดี๋ยวผมส่งอีเมลให้ครับ", ()),
     ],
 )
 def test_a_fact_is_told_when_it_is_asked_for(text: str, asked: tuple[str, ...]) -> None:
     """One question gets one fact, the one whose phrase fits best; a statement gets none."""
-    assert fold(SARAH["en"], [text]).last.asked == asked
+    assert fold(SARAH["en" if text.isascii() else "th"], [text]).last.asked == asked
 
 
 PLACES = {"kind words": (1, 0, 0), "cruel words": (0, 1, 0), "plain words": (0, 0, 1), "your number": (0.6, 0.6, 0.53)}
@@ -133,6 +154,14 @@ def test_a_clause_is_heard_by_what_it_means() -> None:
     for text in ("C.", "D"):
         assert listen(FRONT, set(), text, meaning).cues == ("nothing",)
     assert listen(FRONT, set(), "E", meaning).asked == ("number",)
+
+
+def test_a_statement_is_no_question_for_a_fact() -> None:
+    """However near it comes to one; it is heard as the cue that it comes nearest to."""
+    near = (0.8, 0.2, 0.3)
+    assert listen(FRONT, set(), "x", meant(**{"x": near, "your number": near})).asked == ("number",)
+    heard = listen(FRONT, set(), "it is x", meant(**{"it is x": near, "your number": near}))
+    assert (heard.asked, heard.cues) == ((), ("kind",))
 
 
 def test_a_clause_that_denies_is_not_what_it_denies() -> None:
