@@ -145,14 +145,16 @@ async def held(job: Job) -> Row:
     sink: Emit = Retimed(recording.take) if virtual else recording.take
     emit = fan_out(sink, line.take)
     call = Call(_once(job.spec), emit, audio=False, seed=job.seed)
+    caller = _caller(job)
     try:
         async with http_context.open(), asyncio.timeout(job.seconds), asyncio.TaskGroup() as tasks:
-            talking = tasks.create_task(_talk(call, _caller(job), line, job.turns, speaks=virtual))
+            talking = tasks.create_task(_talk(call, caller, line, job.turns, speaks=virtual))
             await call.run(_joined)
             talking.cancel()
     except TimeoutError:
         raise SpecError(f"not over after {job.seconds / 60:g} minutes") from None
     finally:
+        await caller.aclose()
         if isinstance(loop, VirtualLoop):
             loop.real = True  # the folder is finished by a thread
         await recording.close()

@@ -20,6 +20,9 @@ class Caller(Protocol):
     async def say(self, heard: str) -> str | None:
         """What is said to what was `heard` since the last turn; None hangs up."""
 
+    async def aclose(self) -> None:
+        """The call is over."""
+
 
 class ScriptedCaller:
     """Says the lines of a script, each once. A line that waits for what the persona says comes as soon as she has said
@@ -36,6 +39,9 @@ class ScriptedCaller:
             return None
         self._left.remove(line)
         return line.say
+
+    async def aclose(self) -> None:
+        pass
 
 
 class SimulatedCaller:
@@ -59,3 +65,6 @@ class SimulatedCaller:
         self._history.add_message(role="assistant", content=said)
         words = said.replace(HANGS_UP, "").strip()
         return words or None
+
+    async def aclose(self) -> None:
+        await self._llm.aclose()

@@ -20,7 +20,7 @@ def job(folder: Path, *overrides: str, trainee: str = "good", repeat: int = 1, p
     return Job(
         spec=spec,
         trainee=who,
-        script=script_for(who, trainee, spec.choices["persona"], spec.language.base),
+        script=() if who.llm else script_for(who, trainee, spec.choices["persona"], spec.language.base),
         record=Record(),
         prices=prices or {},
         seed=repeat - 1,

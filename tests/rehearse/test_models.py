@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from runtime.events import Heard
+from runtime.record.folder import read_folder
 from runtime.rehearse.job import held, hold
 from runtime.rehearse.sweep import Outcome
+from runtime.rehearse.trainee import HANGS_UP
 from runtime.spec.trainee import ScriptLine
 from tests.loopback import Refuse, Server, Stall
 from tests.loopback.gemini import GeminiServer
@@ -66,3 +69,17 @@ def test_a_secret_that_is_not_set_is_a_failed_call(tmp_path: Path, monkeypatch: 
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
     row = hold(job(tmp_path / "call", "model=gemini_realtime"))
     assert row.outcome is Outcome.FAILED and "GOOGLE_API_KEY is not set (get it from" in row.reason
+
+
+async def test_a_language_model_may_be_the_trainee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told who it is and what was said, says one turn after the other, and hangs up with a word of its own."""
+    said = iter(["I am sorry, this is our mistake.", "I am refunding you.", f"Goodbye. {HANGS_UP}", HANGS_UP])
+    async with OpenAIHTTPServer(reply=lambda conversation, heard: next(said)) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        row = await held(job(tmp_path / "call", trainee="simulated"))
+    assert row.outcome is Outcome.DONE and row.measures and row.measures.turns == 3, row
+    first = server.chats[0]
+    assert "three weeks" in first.instruction and "in English" in first.instruction and "billed twice" in first.heard
+    turns = [heard.text for heard in read_folder(tmp_path / "call").log.of(Heard)]
+    assert turns == ["I am sorry, this is our mistake.", "I am refunding you.", "Goodbye."]

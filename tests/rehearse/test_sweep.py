@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from runtime.config.compose import compose
 from runtime.config.groups import GROUPS
 from runtime.errors import SpecError
 from runtime.rehearse.answer import Answer
-from runtime.rehearse.combination import combination_of, command_of
+from runtime.rehearse.combination import combination_of, command_of, rehearse
 from runtime.rehearse.report import sweep_report
 from runtime.rehearse.sweep import RESULTS, Outcome, Row, from_csv, open_sweep, rows
+from runtime.spec.settings import Record, Rehearse, Settings
+from runtime.spec.trainee import Trainee
 from tests.conftest import COMMAND, Run
 
 from .jobs import measured
@@ -133,3 +136,14 @@ def test_the_report_gives_the_answer_first_and_escapes_what_a_call_said(tmp_path
     assert "<script" not in page and "refused <b>" not in page and "{{ y }}" in page
     assert {link for link in re.findall(r'href="([^"]*)"', page) if "calls/" not in link} == set()
     assert 'href="calls/a%20b/1/report.html"' in page and "Rehearsal of 2026-11-26 04:59" in page
+
+
+def test_a_sweeper_is_told_the_score_of_all_repeats(tmp_path: Path) -> None:
+    """Their mean, for sweepers that look for the best; a call that was not held counts as none."""
+    settings = Settings(record=Record(dir=str(tmp_path)), rehearse=Rehearse(repeats=2), trainee=Trainee())
+    spec = compose([])
+    assert rehearse(settings, {**spec.choices, "trainee": "good"}, [], lambda: spec, tmp_path) == 100
+    poor = rehearse(settings, {**spec.choices, "trainee": "poor"}, [], lambda: spec, tmp_path)
+    assert 0 <= poor < 50
+    nobody = rehearse(settings, {**spec.choices, "trainee": "nobody"}, [], lambda: spec, tmp_path)
+    assert nobody == 0 and {row.outcome for row in rows(tmp_path)} == {Outcome.DONE, Outcome.SKIPPED}
