@@ -77,15 +77,13 @@ class _Selector(selectors.DefaultSelector):
 
 class Retimed:
     """A sink that gives events on with the loop's time in place of the machine's: all of a call then follows from its
-    files alone. Of the persona's lines it is when the first word came, and how long after the turn before."""
+    files alone. How long an answer took is not told, as it took no time."""
 
     def __init__(self, sink: Emit) -> None:
         self._sink = sink
         self._loop = asyncio.get_running_loop()
         self._started: float | None = None
-        self._first_word: float | None = None
         self._line: float | None = None
-        self._asked: float | None = None
 
     def __call__(self, event: Event) -> None:
         now = START + self._loop.time()
@@ -95,16 +93,12 @@ class Retimed:
                 self._started = now
             case Interim(speaker="customer"):
                 self._line = self._line or now
-                self._first_word = self._first_word or now
             case Heard():
-                self._asked = now
                 event = replace(event, start=None, seconds=None)
             case Said():
-                start, asked = self._line or now, self._asked
-                latency = None if asked is None else max(0.0, round(start - asked, 6))
-                event = replace(event, start=start, seconds=round(now - start, 6), latency=latency)
-                self._line = self._asked = None
+                start = self._line or now
+                event = replace(event, start=start, seconds=round(now - start, 6), latency=None)
+                self._line = None
             case Ended():
-                first = self._first_word and round(self._first_word - (self._started or now), 6)
-                event = replace(event, seconds=round(now - (self._started or now), 6), first_word=first)
+                event = replace(event, seconds=round(now - (self._started or now), 6), first_word=None)
         self._sink(event)
