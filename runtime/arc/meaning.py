@@ -7,7 +7,7 @@ your fault" from "this is not your fault", so a clause that denies or asks is ne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -31,6 +31,9 @@ DENIES = 0.06
 """How much further away an example is that denies where the clause does not, or the other way round."""
 ASKS = 0.03
 """The same for questions."""
+
+JUDGED = 1000
+"""Clauses of which a bank remembers what they mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class Bank:
     asks: NDArray[np.bool_]
     neutral: NDArray[np.bool_]
     facts: NDArray[np.bool_]
+    judged: dict[tuple[Clause, bool], Nearest | None] = field(default_factory=dict)
+    """What clauses were found to mean: each is asked for several times a turn."""
 
 
 def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | None:
@@ -135,8 +140,12 @@ class Meaning:
 
     def of(self, clause: Clause, facts: bool = True) -> Nearest | None:
         """What a clause means, a fact that it asks for only with `facts`; None where that is nothing, or not known."""
-        vector = self._vector(clause.text)
-        return None if vector is None else nearest(self._bank, clause, vector, facts)
+        judged, key = self._bank.judged, (clause, facts)
+        if key not in judged and (vector := self._vector(clause.text)) is not None:
+            if len(judged) >= JUDGED:
+                judged.clear()
+            judged[key] = nearest(self._bank, clause, vector, facts)
+        return judged.get(key)
 
     def nearly(self, clause: Clause, found: Set[str]) -> Nearest | None:
         """The cue or fact that a clause comes nearest to of those that were not found, however far that is."""

@@ -29,6 +29,9 @@ KEPT = 20_000
 """Texts whose vectors are kept, in the process of the model and in that of a call: 15 MB."""
 SHIPPED = Path(__file__).with_name("examples.npz")
 """Made by `python -m tests.benchmarks.vectors`."""
+BANKS = 32
+"""Banks that are kept, a megabyte or two each: every edit of a persona's examples makes another one, and a call whose
+bank is gone has it made again."""
 ROUNDS = 3
 """How often a turn is looked at to see which vectors it needs."""
 AT_ONCE = 8
@@ -104,9 +107,9 @@ def is_installed(embedder: str) -> bool:
     return find_spec(embedder) is not None
 
 
-def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
+def _keep(kept: dict[Any, Any], key: Any, value: Any, most: int = KEPT) -> None:
     kept[key] = value
-    if len(kept) > KEPT:
+    if len(kept) > most:
         del kept[next(iter(kept))]
 
 
@@ -170,7 +173,7 @@ class SentenceVectors:
                         _keep(self._kept, text, row)
             await self.load(texts)
             if bank := await asyncio.to_thread(make_bank, *key, self.get):
-                _keep(self._banks, key, bank)
+                _keep(self._banks, key, bank, BANKS)
 
     def meaning(self, arc: Arc) -> Meaning | None:
         """What the clauses of a trainee mean in this arc; None before it is `ready`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from statistics import median
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +13,13 @@ from unittest.mock import patch
 
 from livekit.agents import Agent, AgentSession
 
-from runtime.call.arc_driver import ArcDriver
+from runtime.arc.listener import listen
+from runtime.call import arc_driver, hearing
 from runtime.call.session import Call
 from runtime.call.voice import Words
 from runtime.config.compose import compose
 from runtime.events import Emit, Event, to_json
+from runtime.offline import embedding
 from runtime.record.recording import Recording
 from runtime.rooms.screen import Screen
 from runtime.spec.session_spec import Edit
@@ -48,17 +50,25 @@ def rows() -> list[Row]:
 
 async def turns(record: Callable[[Emit], Recording] | None = None) -> list[float]:
     """Milliseconds of CPU of our code in each turn of some calls, which are recorded where there is a recording."""
-    spent = 0.0
-    on, capture_text, before_reply = AgentSession.on, Words.capture_text, ArcDriver.before_reply
+    spent, inside = 0.0, False
+    on, capture_text = AgentSession.on, Words.capture_text
+
+    def timed(work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            nonlocal spent, inside
+            if inside:
+                return work(*arguments)
+            inside, began = True, time.thread_time()  # not of the clock: the machine has other things to do as well
+            try:
+                return work(*arguments)
+            finally:
+                spent += time.thread_time() - began
+                inside = False
+
+        return run
 
     def on_timed(session: Any, event: Any, listener: Any) -> Any:
-        def timed(*arguments: Any) -> None:
-            nonlocal spent
-            began = time.thread_time()  # not of the clock: the machine has other things to do as well
-            listener(*arguments)
-            spent += time.thread_time() - began
-
-        return on(session, event, timed if listener.__module__.startswith("runtime") else listener)
+        return on(session, event, timed(listener) if listener.__module__.startswith("runtime") else listener)
 
     async def capture_timed(*arguments: Any) -> None:
         nonlocal spent
@@ -66,19 +76,14 @@ async def turns(record: Callable[[Emit], Recording] | None = None) -> list[float
         await capture_text(*arguments)
         spent += time.thread_time() - began
 
-    async def before_reply_timed(*arguments: Any) -> str | None:
-        nonlocal spent
-        began = time.thread_time()
-        told = await before_reply(*arguments)
-        spent += time.thread_time() - began
-        return told
-
     results: list[float] = []
     with (
         patch.object(AgentSession, "on", on_timed),
         patch.object(Words, "capture_text", capture_timed),
-        patch.object(ArcDriver, "before_reply", before_reply_timed),
+        ExitStack() as patches,
     ):
+        for module in (arc_driver, hearing, embedding):  # a turn is listened to before its reply too
+            patches.enter_context(patch.object(module, "listen", timed(listen)))
         for _ in range(CALLS):
             async with _typed_call(record) as type_line:
                 for line in TURNS:
