@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -30,6 +31,9 @@ WARNINGS = [
 ]
 COMMAND = [sys.executable, *WARNINGS, "-m", "runtime"]
 """The command as a user types it, with every warning an error."""
+
+POSTGRES = "POSTGRES_TEST_URL"
+"""The environment variable that names a Postgres server to test with; `.ci/run` starts one."""
 
 LOOPBACK_ONLY = """
 import sys
@@ -169,6 +173,21 @@ def run(command: list[str], environment: dict[str, str], here: Path) -> Run:
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """An empty database of its own."""
+    import psycopg
+
+    server = os.environ.get(POSTGRES)
+    if not server:
+        pytest.skip(f"no Postgres server: {POSTGRES} is not set")
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield f"{server.rpartition('/')[0]}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture

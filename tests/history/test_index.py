@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
 
 from runtime.config.compose import compose
@@ -30,22 +28,7 @@ from runtime.record.writer import SessionFolder
 from runtime.spec.settings import History, Record, Settings
 from tests.record.calls import good, poor
 
-POSTGRES = "POSTGRES_TEST_URL"
-"""The environment variable that names a server to test with; `.ci/run` starts one."""
 AT = 1_795_000_000.0
-
-
-@pytest.fixture
-def postgres() -> Iterator[str]:
-    """An empty database of its own."""
-    server = os.environ.get(POSTGRES)
-    if not server:
-        pytest.skip(f"no Postgres server: {POSTGRES} is not set")
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        yield f"{server.rpartition('/')[0]}/{name}"
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -1,0 +1,122 @@
+"""What is left of calls in rooms: of one that was killed, of one that a model judges, and in a shared index."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from runtime.events import AudioStarted, Said, from_json
+from runtime.history.index import Index
+from runtime.record.folder import AUDIO, EVENTS, REPORT, SCORECARD
+from runtime.record.score import from_json as card_from_json
+from runtime.record.taps import RATE
+from runtime.spec.settings import History, Record, Settings
+from tests.caller import Caller, calling, room_of
+from tests.loopback import Conversation, Stall, ToolCall
+from tests.loopback.openai_http import OpenAIHTTPServer
+from tests.record.test_audio import sides, sounds
+from tests.worker import empty, kill_one_job, serving
+
+INSULT = "You are an idiot."
+
+
+def session_of(environment: dict[str, str]) -> Path:
+    """The folder of the one call that was held."""
+    (events,) = Path(environment["HOME"]).glob(f"sessions/*/*/{EVENTS}")
+    return events.parent
+
+
+async def insult(caller: Caller) -> None:
+    """Types a line for which she hangs up when it comes again."""
+    turns = len(caller.texts)
+    await caller.room.local_participant.send_text(INSULT, topic="lk.chat")
+    await caller.reads(turns + 2)
+
+
+async def test_a_call_whose_process_is_killed_has_lost_no_line_and_a_second_of_sound(
+    livekit_url: str, environment: dict[str, str]
+) -> None:
+    """kill -9 while she speaks: each line that was read is in the file, whole; both voices are there up to the last
+    second; and the worker's next start makes what the call no longer could."""
+    async with serving(livekit_url, environment) as worker:
+        async with calling(livekit_url, room_of()) as caller:
+            await caller.hears(40)
+            await caller.reads_to("What are you going to do about it?")
+            await caller.room.local_participant.send_text("I am so sorry.", topic="lk.chat")
+            await caller.reads(3)
+            killed = time.time()
+            await kill_one_job(worker.process.pid)
+            await worker.until("Call ended: lost")
+            read = caller.texts[0].removeprefix("customer: ")
+    folder = session_of(environment)
+    data = (folder / EVENTS).read_bytes()
+    assert data.endswith(b"\n")
+    events = [from_json(line) for line in data.decode().splitlines()]
+    assert [event.text for event in events if isinstance(event, Said)][:1] == [read]
+    (zero,) = [event.at for event in events if isinstance(event, AudioStarted)]
+    trainee, customer = sides(folder / AUDIO)
+    assert len(trainee) == len(customer) > (killed - zero - 1) * RATE
+    assert sounds(customer)
+    assert not (folder / REPORT).exists()
+    async with serving(livekit_url, environment) as worker:
+        await worker.until("finished from its events")
+    assert (folder / REPORT).exists() and (folder / SCORECARD).exists()
+
+
+def convinced(_: Conversation, __: str) -> ToolCall:
+    """A judge who finds every objective met, by words of the first turn."""
+    quotes = [{"turn": 1, "text": INSULT}]
+    return ToolCall("submit_verdict", {"reason": "said so", "verdict": "met", "quotes": quotes})
+
+
+async def test_a_trainee_who_stays_reads_the_judges_score(livekit_url: str, environment: dict[str, str]) -> None:
+    """She has hung up, and a model judges: its score is on the screen before the room is left, and in the folder."""
+    room = room_of()
+    async with OpenAIHTTPServer(reply=convinced) as server:
+        async with serving(livekit_url, environment | server.environment, "judge=model") as worker:
+            async with calling(livekit_url, room) as caller:
+                await caller.hears(40)
+                await insult(caller)
+                await insult(caller)
+                await caller.until(lambda: caller.scorecard is not None, 40)
+                await empty(livekit_url, room)
+            await worker.until("Score: 100 of 100")
+    assert caller.scorecard is not None
+    assert (caller.scorecard["score"], caller.scorecard["passed"]) == (100, False)  # by cues: 0
+    card = card_from_json((session_of(environment) / SCORECARD).read_bytes())
+    assert (card.score, card.judge) == (100, "gpt-4.1")
+
+
+async def test_a_trainee_who_hangs_up_waits_for_no_judge(livekit_url: str, environment: dict[str, str]) -> None:
+    """A judge that does not answer keeps neither the room nor the folder: that is whole by its cues."""
+    room = room_of()
+    async with OpenAIHTTPServer(on_chat=[Stall()] * 40) as server:
+        async with serving(livekit_url, environment | server.environment, "judge=model") as worker:
+            async with calling(livekit_url, room) as caller:
+                await caller.hears(40)
+                await insult(caller)
+            await empty(livekit_url, room)
+            await worker.until("Call ended: trainee_left")
+            await worker.until("judge=model reads the call")
+            folder = session_of(environment)
+            assert card_from_json((folder / SCORECARD).read_bytes()).judge == ""
+            assert (folder / REPORT).exists()
+
+
+async def test_a_worker_puts_its_calls_into_a_shared_index(
+    livekit_url: str, environment: dict[str, str], postgres: str, tmp_path: Path
+) -> None:
+    """A call that was held in a room is in the Postgres index by the worker's next start at the latest, for whoever
+    asks for it without its folder."""
+    options = "history.url=env:HISTORY_URL"
+    environment = environment | {"HISTORY_URL": postgres}
+    async with serving(livekit_url, environment, options) as worker:
+        async with calling(livekit_url, room_of("ann77")) as caller:
+            await caller.hears(40)
+            await insult(caller)
+        await worker.until("Call ended: trainee_left")
+    elsewhere = Index(Settings(record=Record(dir=str(tmp_path / "none")), history=History(postgres)))
+    async with serving(livekit_url, environment, options), asyncio.timeout(60):
+        while not (held := await asyncio.to_thread(elsewhere.sessions)):
+            pass
+    (session,) = held
+    assert (session.user, session.persona, session.passed) == ("ann77", "sarah_thompson", False)
