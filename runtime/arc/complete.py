@@ -7,13 +7,11 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from functools import lru_cache
 from itertools import islice
-from math import copysign
 from typing import Any
 
 from ..spec.persona import (
     Arc,
     Cue,
-    Difficulty,
     Emotion,
     Ending,
     Fact,
@@ -24,8 +22,9 @@ from ..spec.persona import (
     said_in,
     worded_in,
 )
-from . import prose
+from . import identity, prose
 from .machine import comes_about
+from .markup import plain_sections
 from .phrases import heard_any, phrase_pattern, plain
 from .prose import STOP_WORDS, content_words
 
@@ -48,14 +47,13 @@ slow, as each is compared with what is known already."""
 @lru_cache(maxsize=64)
 def make_arc(persona: Persona, customer: FrontMatter, language: str) -> Arc:
     """The arc of this persona in this language (a base tag), where any customer says what `customer` holds."""
+    persona = replace(persona, sections=plain_sections(persona.prose))
     common = _named(customer, persona, language)
     if not prose.is_native(persona, language) and not _speaks(persona.front, language):
         if language == "en" or not common.cues:
             return _foreign(persona, common, language)
         return _arc(merged(persona.front, common), common, (), language)
     front = merged(persona.front, common)
-    if not persona.front.cues and not persona.front.phases:
-        front = replace(front, mood=common.mood)
     front = _with_profile(front, persona, language)
     front, topics = _with_lines(front, persona, language)
     front, topics = _with_scenario(front, topics, persona, language)
@@ -94,6 +92,7 @@ def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
     return replace(
         own,
         opening=own.opening or common.opening,
+        mood=own.start_mood if own.cues or own.phases or own.mood is not None else common.start_mood,
         facts={name: _as_asked(fact, common.facts.get(name)) for name, fact in (common.facts | own.facts).items()},
         cues=cues,
         named_cues={name: cue for name, cue in common.named_cues.items() if name not in cues},
@@ -124,60 +123,19 @@ def _as_asked(own: Fact, common: Fact | None) -> Fact:
     return replace(own, like=common.like, hear=common.hear) if common and not (own.like or own.hear) else own
 
 
-def at_difficulty(arc: Arc, difficulty: Difficulty, own: Difficulty | None = None) -> Arc:
-    """The arc of a persona that is so hard to win over; what her `own` front matter says of this difficulty wins."""
-    if own:
-        said = {field.name: value for field in fields(own) if (value := getattr(own, field.name)) not in (None, ())}
-        difficulty = replace(difficulty, **said)
-    front = arc.front
-
-    def felt(change: int) -> int:
-        factor = (difficulty.gains if change > 0 else difficulty.losses) or 1
-        return change and int(copysign(max(1, min(100, round(abs(change) * factor))), change))
-
-    def wait(seconds: float | None) -> float | None:
-        return seconds and seconds * (difficulty.patience or 1)
-
-    def asking(ending: Ending) -> Ending:
-        if not ending.passed:
-            return replace(ending, after=wait(ending.after))
-        more = (name for name in difficulty.owed if name in front.cues and name not in ending.when)
-        when = (*(name for name in ending.when if name not in difficulty.waived), *more)
-        demand = (difficulty.demand or 0) if ending.mood else 0
-        return replace(ending, after=wait(ending.after), when=when, mood=_points(ending.mood + demand))
-
-    return replace(
-        arc,
-        front=replace(
-            front,
-            mood=_points(front.mood + (difficulty.mood or 0)),
-            cues={name: replace(cue, mood=felt(cue.change)) for name, cue in front.cues.items()},
-            timers=tuple(
-                replace(timer, after=wait(timer.after), silence=wait(timer.silence), mood=felt(timer.mood))
-                for timer in front.timers
-            ),
-            endings=tuple(map(asking, front.endings)),
-        ),
-    )
-
-
-def _points(mood: int) -> int:
-    return max(0, min(100, mood))
-
-
 def _speaks(front: FrontMatter, base: str) -> bool:
     return base in front.opening or "" in front.opening
 
 
 def _named(customer: FrontMatter, persona: Persona, base: str) -> FrontMatter:
     """The customer under the persona's name, which one who is called opens with; in Thai with a man's particles."""
-    if fact := customer.facts.get("name"):
+    if (fact := customer.facts.get("name")) and identity.is_named(persona):
         parts = "|".join(part for part in persona.name.split() if part.isalpha())
         hear = {**fact.hear, "": (f"is this|that|it {parts}",)} if parts else fact.hear
         named = replace(fact, hear=hear, say={base: (prose.spoken(persona.name, base),)})
         opening = customer.opening if persona.front.calls else named.say
         customer = replace(customer, opening=opening, facts={**customer.facts, "name": named})
-    return _by_a_man(customer) if base == "th" and prose.is_man(persona) else customer
+    return _by_a_man(customer) if base == "th" and identity.is_man(persona) else customer
 
 
 def _by_a_man(customer: FrontMatter) -> FrontMatter:
@@ -201,20 +159,22 @@ def _by_a_man(customer: FrontMatter) -> FrontMatter:
     )
 
 
-def _with_profile(front: FrontMatter, persona: Persona, base: str) -> FrontMatter:
-    """Items of the profile become facts; one that the persona's own front matter listens for is known already."""
+def _with_profile(front: FrontMatter, persona: Persona, base: str, foreign: bool = False) -> FrontMatter:
+    """Items of the profile become facts; one that the persona's own front matter listens for is known already. In a
+    `foreign` language, whose ways to ask are not known, a key asks by itself."""
     facts = dict(front.facts)
-    man = prose.is_man(persona)
+    man = identity.is_man(persona)
     kinds = ("profile", "persona", "scenario", "other")
-    items = (item for section in persona.sections if section.kind in kinds for item in prose.items(section))
+    sections = (one for one in persona.sections if one.kind in kinds and not identity.is_direction(one.title))
+    items = (item for section in sections for item in prose.items(section))
     for key, value in islice(items, ITEMS):
-        if _CONDITION.search(key) or len(key.split()) > 5:
+        if _CONDITION.search(key) or len(key.split()) > 5 or not identity.is_of_hers(key, value):
             continue
         known = next((name for name, fact in facts.items() if _is_about(key, name, fact)), None)
-        if known in persona.front.facts or plain(key) in ("customer", "caller", "client"):
+        if known in persona.front.facts or plain(key) in ("customer", "caller", "client", *plain(persona.name).split()):
             continue
         hear = facts[known].hear if known else {}
-        words = tuple(way for way in _ways_to_ask(key) if way not in hear.get("", ()))
+        words = tuple(way for way in _ways_to_ask(key, alone=foreign) if way not in hear.get("", ()))
         if words or known:
             say: dict[str, tuple[str, ...]] = {base: (prose.spoken(value, base, man),)}
             facts[known or key] = Fact(hear={**hear, "": (*hear.get("", ()), *words)}, say=say)
@@ -235,12 +195,14 @@ def _words(phrase: str) -> frozenset[str]:
     return frozenset(plain(phrase.replace("|", " ")).split())
 
 
-def _ways_to_ask(key: str) -> tuple[str, ...]:
+def _ways_to_ask(key: str, alone: bool = False) -> tuple[str, ...]:
     """Phrases that ask for the value of a key; a key of one word alone is too easily said in passing."""
     words = [word for word in plain(re.sub(r"\(.*", "", key)).split() if word not in STOP_WORDS and len(word) > 1]
     phrase = " ".join(words)
     if not words or phrase_pattern(phrase).negated:
         return ()
+    if alone:
+        return (phrase,)
     if phrase.isascii() or not _THAI.search(phrase):
         asking = "what|whats|which|give|confirm|provide|tell|need|know|verify|state"
         short = (f"{asking} {phrase}", f"i have|get {phrase}", f"and your {phrase}", f"{phrase} please")
@@ -250,14 +212,18 @@ def _ways_to_ask(key: str) -> tuple[str, ...]:
     )
 
 
-def _with_lines(front: FrontMatter, persona: Persona, base: str) -> tuple[FrontMatter, tuple[Topic, ...]]:
+def _with_lines(
+    front: FrontMatter, persona: Persona, base: str, foreign: bool = False
+) -> tuple[FrontMatter, tuple[Topic, ...]]:
     """Lines in quotes: in a phase they are said in its stretch of mood, after a condition when that is met, in a
-    closing section at the end."""
+    closing section at the end; where there are no phases, they say what the problem is (in a `foreign` language, which
+    has nothing else to say, at any time)."""
     topics: list[Topic] = []
     cues, facts = dict(front.cues), dict(front.facts)
     phases: list[tuple[str, list[str]]] = []
     solved: list[str] = []
     unsolved: list[str] = []
+    loose: list[str] = []
     closing = False
     left = LINES
     for section in persona.sections:
@@ -269,10 +235,16 @@ def _with_lines(front: FrontMatter, persona: Persona, base: str) -> tuple[FrontM
         for line in lines:
             if closing:
                 (unsolved if ended_badly or _UNSOLVED.search(f"{line.before} ") else solved).append(line.text)
-            elif line.trigger or _CONDITION.search(line.before):
+            elif line.asked:
+                topics.append(Topic(content_words(line.asked), (line.text,)))
+            elif line.trigger or line.in_table or _CONDITION.search(line.before):
                 _on_condition(cues, facts, topics, line, base)
-            elif phases and section.kind not in ("objectives", "constraints", "profile"):
+            elif section.kind in ("objectives", "constraints", "profile"):
+                continue
+            elif phases:
                 phases[-1][1].append(line.text)
+            elif not identity.is_direction(section.title):
+                loose.append(line.text)
         said = list(islice(prose.items(section), left)) if closing and not lines else []
         for key, value in said:
             (unsolved if ended_badly or _UNSOLVED.search(f"{key} ") else solved).append(value)
@@ -282,10 +254,18 @@ def _with_lines(front: FrontMatter, persona: Persona, base: str) -> tuple[FrontM
     )
     own = [(title, tuple(texts)) for title, texts in phases[:PHASES]]
     texts = [text for _, texts in own for text in texts]
-    if texts and not persona.front.opening:
-        front = replace(front, opening={base: (own[0][1] or tuple(texts))[:1]})
+    if loose and foreign and not texts:
+        own, texts = [(persona.name, tuple(loose))], loose
+    first = identity.opening_line(persona.sections) or next(iter([*(own[0][1] if own else ()), *texts, *loose]), "")
+    if first and not persona.front.opening:
+        front = replace(front, opening={base: (first,)})
     if texts and not persona.front.phases:
-        front = _phased(front, own, base)
+        front = _phased(front, own, persona.front.mood, base)
+    elif loose and "problem" in front.cues and "problem" not in persona.front.cues and not persona.front.phases:
+        problem = front.cues["problem"]
+        says = {**problem.say, base: (*loose, *said_in(problem.say, base))}
+        front = replace(front, cues={**front.cues, "problem": replace(problem, say=says)})
+        topics += [Topic(content_words(text), (text,)) for text in loose]
     return front, tuple(topics)
 
 
@@ -326,8 +306,9 @@ def _ended(
     )
 
 
-def _phased(front: FrontMatter, own: list[tuple[str, tuple[str, ...]]], base: str) -> FrontMatter:
-    """Phases in the order of their mood: one that is about escalation lies below the opening, whatever its number."""
+def _phased(front: FrontMatter, own: list[tuple[str, tuple[str, ...]]], mood: int | None, base: str) -> FrontMatter:
+    """Phases in the order of their mood: one that is about escalation lies below the opening, whatever its number. The
+    call starts in `mood`, or else in the first phase."""
     ordered = sorted(own, key=lambda phase: 0 if _CROWDED.search(phase[0]) and "de-esc" not in phase[0].lower() else 1)
     share = 100 / len(ordered)
     emotions = [Emotion.ANGRY, Emotion.FRUSTRATED, Emotion.NEUTRAL, Emotion.SATISFIED]
@@ -335,13 +316,15 @@ def _phased(front: FrontMatter, own: list[tuple[str, tuple[str, ...]]], base: st
         Phase(
             name={base: title},
             mood=(round(k * share), round((k + 1) * share) - (k + 1 < len(ordered))),
-            emotion=emotions[k * len(emotions) // len(ordered)],
+            emotion=emotions[k * len(emotions) // len(ordered)] if len(ordered) > 1 else Emotion.NEUTRAL,
             say={base: lines},
         )
         for k, (title, lines) in enumerate(ordered)
     )
     first = phases[[id(phase) for phase in ordered].index(id(own[0]))]
-    return replace(front, phases=phases, mood=min(first.mood[0] + 12, first.mood[1], 35) or 1)
+    return replace(
+        front, phases=phases, mood=mood if mood is not None else min(first.mood[0] + 12, first.mood[1], 35) or 1
+    )
 
 
 def _with_scenario(
@@ -349,8 +332,9 @@ def _with_scenario(
 ) -> tuple[FrontMatter, tuple[Topic, ...]]:
     """Sentences of the scenario, told as "I": the first say what the problem is, each answers questions about it."""
     kinds = ("scenario", "other", "persona") if not persona.front.facts else ()
-    sentences = (s for section in persona.sections if section.kind in kinds for s in prose.sentences(section))
-    man = base == "th" and prose.is_man(persona)
+    sections = (one for one in persona.sections if one.kind in kinds and not identity.is_direction(one.title))
+    sentences = (sentence for section in sections for sentence in prose.sentences(section))
+    man = base == "th" and identity.is_man(persona)
     told = [line for s in islice(sentences, SENTENCES) if (line := _told(s, persona.name, base, man))]
     problem = front.cues.get("problem")
     if told and problem and "problem" not in persona.front.cues:
@@ -380,9 +364,10 @@ def _foreign(persona: Persona, common: FrontMatter, base: str) -> Arc:
         ),
         phases=tuple(replace(phase, say={}) for phase in common.phases),
     )
-    lines = sum(1 for section in persona.sections if section.kind == "phase" for _ in prose.quoted(section))
+    kinds = [section.kind for section in persona.sections for _ in prose.quoted(section)]
+    lines = kinds.count("phase") or len(kinds)
     step = Cue(on="nothing", mood=max(9, 60 // max(1, lines - 1)), repeats=True)
     mute = replace(mute, cues={**mute.cues, "next": step})
-    front = _with_profile(merged(persona.front, mute), persona, base)
-    front, topics = _with_lines(front, persona, base)
+    front = _with_profile(merged(persona.front, mute), persona, base, foreign=True)
+    front, topics = _with_lines(front, persona, base, foreign=True)
     return _arc(front, FrontMatter(), topics, base)

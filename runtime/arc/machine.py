@@ -48,8 +48,8 @@ class Lack:
 
 def start(front: FrontMatter) -> ArcState:
     """The state before anything is said."""
-    phase = phase_at(front.phases, front.mood)
-    return ArcState(front.mood, emotion_at(phase, front.mood), phase)
+    phase = phase_at(front.phases, front.start_mood)
+    return ArcState(front.start_mood, emotion_at(phase, front.start_mood), phase)
 
 
 def fold(front: FrontMatter, turns: Iterable[str], meaning: Meaning | None = None) -> ArcState:

@@ -12,27 +12,32 @@ from functools import lru_cache
 
 from ..spec.persona import Persona
 from ..spec.sections import Section
+from .markup import ANSWER
 from .phrases import plain
 
 _QUOTED = re.compile(
     r'"([^"\n]{2,300}+)"|“([^”\n]{2,300}+)”|«([^»\n]{2,300}+)»|„([^“”\n]{2,300}+)[“”]|「([^」\n]{2,300}+)」'
     r"|‘([^’\n]{2,200}+)’(?!\w)"
 )
-_ITEM = re.compile(r"[\s>*+•–-]*+(?:\d++[.)]\s*+)?([^:：|\n]{2,60}+)[:：]\s*+(\S.*)$")
+_ITEM = re.compile(r"[\s>*+•・–-]*+(?:\d++[.)]\s*+)?([^:：|\n]{2,60}+)[:：]\s*+(\S.*)$")
 _CELLS = re.compile(r"\|?+([^|\n]{2,60}+)\|([^|\n]++)\|?+\s*+$")
-_MARKUP = re.compile(r"\*\*|__|`|(?<!\w)\*(?!\s)|(?<=\S)\*(?!\w)|^#+\s*")
-_BULLET = re.compile(r"(?:[\s>]*+[-*+•–]\s++|[\s>]*+\d++[.)]\s++|\s++)")
+_MARKUP = re.compile(r"\*\*|__|`|(?<!\w)[*_](?!\s)|(?<=\S)[*_](?!\w)|^#+\s*")
+_BULLET = re.compile(r"(?:[\s>]*+[-*+•–]\s++|[\s>]*+[・●○◦▪]\s*+|[\s>]*+\d++[.)]\s++|\s++)")
+_STARRED = re.compile(r"(?<![\w*])\*(?![\s*])([^*\n]{1,120})\*(?![\w*])")
+_DIRECTED = re.compile(r"\[[^\]\n]{0,200}\]|【[^】\n]{0,200}】|\([^)\d\n]{0,200}\)|（[^）\d\n]{0,200}）")
+_UNSPEAKABLE = re.compile(r"[<>{}|*`\\\[\]]|\\n")
+"""What is left of markup, of code, or of a place that somebody is to fill in."""
 _BRACKETS = re.compile(r"(?<!\s)\s*+[(（\[]([^)）\]]*+)[)）\]]")
 _SECRET = re.compile(
     r"\b(?:do not|don't|never|not|only|if|ask|reveal|volunteer|secret)\b|ห้าม|อย่า|ไม่|เฉพาะ|ถ้า|หาก|ถาม", re.I
 )
 """What makes words in brackets a note on how to play the persona, and no part of what she says."""
-_TRAINEE = (
+TRAINEE = (
     r"agent|trainee|representative|rep|advisor|adviser|operator|support|csr|they|staff|employee|you|asesor|agente|"
     r"พนักงาน|เจ้าหน้าที่|ผู้เข้าอบรม|ผู้ฝึก|เทรนนี|agente"
 )
-_SAID_BY_TRAINEE = re.compile(
-    rf"(?:{_TRAINEE})\W*(?:\w+\W+){{0,4}}?(?:say|says|said|uses?|tells?|asks?|answers?|dice)\W*"
+_SAID_BYTRAINEE = re.compile(
+    rf"(?:{TRAINEE})\W*(?:\w+\W+){{0,4}}?(?:say|says|said|uses?|tells?|asks?|answers?|dice)\W*"
     r"(?:(?:that|the|her|him|you|to|words?|phrases?|terms?|things|something|like|such|as)\W+){0,4}$|"
     r"(?:พนักงาน|เจ้าหน้าที่)\S*(?:พูด|บอก|ถาม|ใช้)(?:คำ)?(?:ว่า)?[\s::]*$|"
     r"\b(?:words?|phrases?|terms?|told|like|such as|hears?|being told)\s*[:(]?\s*$",
@@ -55,6 +60,16 @@ class Line:
     before: str
     trigger: str = ""
 
+    @property
+    def asked(self) -> str:
+        """What the operator of an example dialogue says, to whom it is the answer; "" outside of one."""
+        return self.before.removeprefix(ANSWER) if self.before.startswith(ANSWER) else ""
+
+    @property
+    def in_table(self) -> bool:
+        """Whether it stands in a row of a table, after what it is for."""
+        return any(map(str.isalnum, self.before.rpartition("|")[0]))
+
 
 def bare(text: str) -> str:
     """A line without its Markdown."""
@@ -69,15 +84,31 @@ def quoted(section: Section) -> tuple[Line, ...]:
 
 
 def _quoted(section: Section) -> Iterator[Line]:
-    for row in map(bare, section.text.splitlines()):
+    for row in section.text.splitlines():
         trigger, end = "", 0
         for found in _QUOTED.finditer(row):
-            text = next(filter(None, found.groups())).strip()
-            between, end = row[end : found.start()].strip(), found.end()
-            if _SAID_BY_TRAINEE.search(between[-NEAR:]):
+            text = undirected(next(filter(None, found.groups())))
+            between, end = bare(row[end : found.start()]), found.end()
+            if _SAID_BYTRAINEE.search(between[-NEAR:]):
                 trigger = text
-            elif _is_speech(text) and not _is_forbidden(between):
-                yield Line(text, row[max(0, found.start() - BEFORE) : found.start()].strip(), trigger)
+            elif text and _is_speech(text) and not _is_forbidden(between):
+                yield Line(text, bare(row[max(0, found.start() - BEFORE) : found.start()]), trigger)
+
+
+def undirected(text: str) -> str:
+    """What is spoken of a line, without its Markdown and the stage directions in it; "" for one that cannot be."""
+    text = _DIRECTED.sub(" ", _STARRED.sub(_emphasis, text))
+    text = re.sub(r"\s+([,.!?…])", r"\1", " ".join(_MARKUP.sub("", text).split())).lstrip(",.;:–— ")
+    return "" if _UNSPEAKABLE.search(text) else text.replace("--", "–")
+
+
+def _emphasis(starred: re.Match[str]) -> str:
+    """Words between stars, where they are only stressed: one or two in the middle of a line, and no verb that tells
+    what somebody does."""
+    words = starred[1].split()
+    told = bool(_THAI.search(starred[1]) or re.search(r"(?:s|ing|ly|ed)$", words[0]))
+    stressed = starred.start() > 0 and starred.string[: starred.start()].strip()[-1:].isalpha()
+    return starred[1] if len(words) <= 2 and (stressed or not told) else " "
 
 
 def _is_forbidden(between: str) -> bool:
@@ -87,7 +118,9 @@ def _is_forbidden(between: str) -> bool:
 
 
 def _is_speech(text: str) -> bool:
-    return len(text) >= 8 if _THAI.search(text) else len(text.split()) >= 3 or text[-1:] in "!?…."
+    if unspaced := re.search("[\u0e01-\u0e2e\u3040-\u30ff\u3400-\u9fff]", text):
+        return len(text) >= (8 if _THAI.match(unspaced[0]) else 5)
+    return len(text.split()) >= 3 or text[-1:] in "!?…."
 
 
 @lru_cache(maxsize=512)
@@ -102,10 +135,21 @@ def _items(section: Section) -> Iterator[tuple[str, str]]:
             continue
         row = bare(row)
         found = _CELLS.match(row) or _ITEM.match(row)
-        if found and not re.match(r"https?$", found[1]):
-            key, value = found[1].strip().strip(" |"), _without_notes(found[2]).strip(' |"“”')
-            if value and len(value) <= 200:
+        if found and not re.match(r'https?$|["“«「]', found[1].lstrip(" |")):
+            key, value = _key(found[1]), _without_notes(found[2]).strip(' |"“”')
+            if value and len(value) <= 200 and not _UNSPEAKABLE.search(value):
                 yield key, value
+
+
+def _key(written: str) -> str:
+    """A key in words: `account_number` and `accountNumber` are an account number."""
+    text = _CAMEL.sub(" ", written.replace("_", " ").strip(" |\"'"))
+    return _NUMBER_OF.sub("number", _ACCOUNT.sub("account", text).strip())
+
+
+_CAMEL = re.compile("(?<=[a-z])(?=[A-Z][a-z])")
+_ACCOUNT = re.compile(r"\bacct\b\.?", re.I)
+_NUMBER_OF = re.compile(r"(?:\b(?:no|nr|num)\.?|#)$", re.I)
 
 
 def _without_notes(value: str) -> str:
@@ -114,12 +158,32 @@ def _without_notes(value: str) -> str:
 
 
 def sentences(section: Section) -> Iterator[str]:
-    """The sentences of a section's text. Thai ends them with the row, since it marks them by nothing else."""
-    rows = (bare(row) for row in section.text.splitlines())
-    text = " ".join(f"{row}\n" if not row or _THAI.search(row) else row for row in rows)
+    """The sentences of a section's text, but for lines in quotes and items. Thai ends them with the row, since it marks
+    them by nothing else, and an item in a list is none of the next."""
+    text = " ".join(map(_running, section.text.splitlines()))
     for sentence in re.split(r"(?<=[.!?。])\s+|\n", text):
-        if 12 <= len(sentence := sentence.strip()) <= 240:
+        if 12 <= len(sentence := sentence.strip()) <= 240 and not _UNSPEAKABLE.search(sentence):
             yield sentence
+
+
+STORY = re.compile(
+    r"(?:back ?ground|backstory|story|context|situation|scenario|problem|issue|reason|complaint|description|"
+    r"สถานการณ์|ปัญหา|เรื่องราว|เรื่อง|บริบท|situación|contexto|problema|状況|背景)\b",
+    re.I,
+)
+"""Keys under which the story is told."""
+
+
+def _running(row: str) -> str:
+    """What a row adds to the running text."""
+    text = bare(row)
+    if _QUOTED.search(row) or "|" in row or '"' in row:
+        return "\n"
+    if found := _ITEM.match(text):
+        return f"\n{found[2]}\n" if STORY.match(_key(found[1])) else "\n"
+    is_listed = (bullet := _BULLET.match(row)) is not None and bool(bullet[0].strip())
+    text = _DIRECTED.sub(" ", text) if _DIRECTED.match(text) else text
+    return f"\n{text}\n" if is_listed else f"{text}\n" if not text or _THAI.search(text) else text
 
 
 _THAI = re.compile("[\u0e01-\u0e2e]")
@@ -135,9 +199,21 @@ _OPENERS = frozenset("and but because that when while since so which what who if
 _UNSAYABLE = re.compile(
     r"\b(?:she|he|her|his|him|hers|herself|himself|customer|caller|persona|trainee|agent|representative|role|scenario|"
     r"simulat\w*|training|test\w*|evaluat\w*|phase|should|must|escalat\w*|de-escalat\w*|tone|emotion\w*|realistic\w*|"
-    r"conversation|reveal|volunteer|personality|angry|furious|you are|your)\b",
+    r"conversation|reveal|volunteer|personality|angry|furious|you are|your|in character|emojis?|repl(?:y|ies)|"
+    r"respon(?:d|ses?)|sentences?|prompt|AI|language model|end_call|scene|mood)\b",
     re.I,
 )
+
+
+_ORDERS = re.compile(
+    r"(?:accept|act|always|answer|ask|assume|avoid|be|become|begin|complain|continue|demand|do|don't|don’t|end|ensure|"
+    r"escalate|express|follow|get|give|greet|hang|hide|if|ignore|imagine|include|insist|interrupt|keep|let|limit|"
+    r"maintain|make|mention|never|note|only|open|output|play|please|pretend|provide|push|react|refuse|reject|remain|"
+    r"remember|repeat|reply|require|respond|say|share|show|sound|speak|start|stay|stick|stop|talk|tell|threaten|try|use|"
+    r"wait|when|write)\b",
+    re.I,
+)
+"""What a sentence begins with that tells whoever plays the persona what to do."""
 
 
 def in_first_person(sentence: str, name: str) -> str | None:
@@ -177,7 +253,7 @@ def in_first_person(sentence: str, name: str) -> str | None:
             out.append(word)
         previous = low if low.strip() else previous
     text = "".join(out).strip()
-    if not re.search(r"\b(?:I|my|me)\b", text) or _UNSAYABLE.search(text):
+    if not re.search(r"\b(?:I|my|me)\b", text) or _UNSAYABLE.search(text) or _ORDERS.match(text):
         return None
     return text[0].upper() + text[1:]
 
@@ -209,12 +285,15 @@ def _conjugated(verb: str) -> str:
     return verb[:-2] if low.endswith(("shes", "ches", "sses", "xes", "zzes")) else verb[:-1]
 
 
-_THAI_UNSAYABLE = re.compile("เธอ|เขา|ผู้ฝึก|ผู้เรียน|ผู้เข้าอบรม|บทบาท|จำลอง|ทดสอบ|ห้าม|ควร|ลูกค้า|พนักงาน|trainee|agent|อารมณ์")
+_THAI_UNSAYABLE = re.compile(
+    "เธอ|เขา|ผู้ฝึก|ผู้เรียน|ผู้เข้าอบรม|บทบาท|จำลอง|ทดสอบ|ห้าม|ควร|ลูกค้า|พนักงาน|trainee|agent|อารมณ์|สวมบท|ตัวละคร|"
+    "ประโยค|ตอบสั้น|เอไอ|หลุดจาก|น้ำเสียง|อย่าบอก|อย่าพูด|สนทนา"
+)
 
 
 def in_first_person_thai(sentence: str, name: str, i: str) -> str | None:
     """A Thai sentence about the persona as she says it herself (Thai verbs do not change), or None."""
-    if names := _names(name, 2):
+    if names := _names(re.sub("^(?:นางสาว|นาง|นาย|คุณ)(?=[\u0e01-\u0e4e])", "", name), 2):
         sentence = re.sub(rf"(?:คุณ|นางสาว|นาง|นาย)?\s?(?:{names})", i, sentence)
     sentence = re.sub("(?<!บริการ)(?<!รหัส)ลูกค้า(?!สัมพันธ์)|เธอ|(?<!พวก)เขา", i, sentence)
     sentence = re.sub(f"(?:{i}\\s*)+", i, re.sub("คุณ(?!ภาพ|สมบัติ)", i, sentence)).strip(" .")
@@ -245,11 +324,6 @@ def is_native(persona: Persona, language: str) -> bool:
 _COMMON = frozenset(
     "the and is of to she her he his you your with not for has was are when if it that this from".split()
 )
-
-
-def is_man(persona: Persona) -> bool:
-    """Whether a Thai persona speaks as a man does."""
-    return bool(re.search(r"ครับ|นาย(?!จ้าง|หน้า)|เพศ\s*+[:：]?+\s*+ชาย|\bMr\b|\bmale\b", persona.prose))
 
 
 def spoken(value: str, base: str, man: bool = False) -> str:

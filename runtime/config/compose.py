@@ -19,7 +19,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from ..arc.complete import at_difficulty, make_arc
+from ..arc.complete import make_arc
+from ..arc.difficulty import at_difficulty
 from ..errors import NotOffered, SpecError, suggest
 from ..spec.persona import FrontMatter, Persona, is_name
 from ..spec.session_spec import Language, SessionSpec

@@ -14,6 +14,8 @@ from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
 
+from ..arc.identity import name_in
+from ..arc.markup import plain_sections
 from ..errors import SpecError, suggest
 from ..spec.fields import name_of
 from ..spec.persona import FrontMatter, Persona
@@ -89,7 +91,7 @@ def examine_persona(data: bytes, file: Path) -> Reading:
     if mistakes:
         return Reading(None, mistakes, node, line)
     sections = find_sections(prose)
-    name = front.name or _name(sections, file)
+    name = front.name or _name(sections, prose, file)
     return Reading(Persona(file.stem, name, str(file), prose, sections, front), (), node, line)
 
 
@@ -154,18 +156,12 @@ def _refuse_unopened(text: str, file: Path) -> None:
     raise SpecError(what, file=file, line=start + 1)
 
 
-_NAMED = re.compile(r"[-*\s]*(?:\*\*)?(?:full )?name(?:\*\*)?:(?:\*\*)?\s*(\S.*)$", re.IGNORECASE)
-
-
-def _name(sections: tuple[Section, ...], file: Path) -> str:
-    """`# Persona: NAME`, else `Name: NAME` in the profile, else the file's name in words."""
+def _name(sections: tuple[Section, ...], prose: str, file: Path) -> str:
+    """`# Persona: NAME`, else `Name: NAME` or `You are NAME` in the prose, else the file's name in words."""
     for section in sections:
         if section.kind == "persona" and (name := section.title.replace("：", ":").partition(":")[2].strip()):
             return name
-    for section in sections:
-        for found in filter(None, map(_NAMED.match, section.text.splitlines())):
-            return found[1].strip("* \t")
-    return file.stem.replace("_", " ").replace("-", " ").title()
+    return name_in(plain_sections(prose)) or file.stem.replace("_", " ").replace("-", " ").title()
 
 
 @lru_cache(maxsize=16)  # parsing it takes nine tenths of the time, and most edits are of the prose

@@ -10,7 +10,7 @@ from ..arc.meaning import Meaning
 from ..arc.prose import content_words
 from ..spec.persona import Arc
 
-LAST_RESORT = ("…", "Hello?")
+LAST_RESORT = ("…", "Hm?")
 """For a persona that has nothing to say at all."""
 
 

@@ -204,7 +204,7 @@ class FrontMatter:
     not_for_model: Names = ()
     calls: bool = True
     opening: Lines = field(default_factory=dict)
-    mood: Mood = 20
+    mood: Mood | None = None
     facts: dict[Id, Fact] = field(default_factory=dict)
     cues: dict[Id, _Listed] = field(default_factory=dict)
     named_cues: dict[Id, Cue] = field(default_factory=dict)
@@ -214,6 +214,11 @@ class FrontMatter:
     endings: tuple[Ending, ...] = ()
     objectives: tuple[Objective, ...] = ()
     pass_mark: Mood = 70
+
+    @property
+    def start_mood(self) -> int:
+        """The mood that the call starts in."""
+        return 20 if self.mood is None else self.mood
 
     def __hash__(self) -> int:
         return hash((self.name, self.mood, *self.cues, *self.facts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.arc.complete import at_difficulty
+from runtime.arc.difficulty import at_difficulty
 from runtime.arc.machine import ArcMachine, fold
 from runtime.config.compose import compose
 from runtime.events import EndingReached

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runtime.arc import complete, phrases, prose
+from runtime.arc import complete, identity, markup, phrases, prose
 from runtime.config.persona_file import read_persona
 from runtime.spec import sections
 from runtime.spec.persona import Cue, FrontMatter, Persona
@@ -60,6 +60,21 @@ UNITS = [
         "\u0e49",
     ),
     '- If the agent says "word %d": "Well, I told you."\n',
+    *(
+        "<!--",
+        "/*",
+        "<a>",
+        "<a b",
+        "</a>",
+        "<a>b</a>",
+        "Agent: ",
+        "Agent: a\n",
+        "Agent: a\nAnn: b\n",
+        '{"a": "b", ',
+        "[",
+        "{",
+    ),
+    *('"[a', '"*a', "You are Ann ", "Your name is ", "gender: ", "【", "「"),
 ]
 """What a hostile file repeats; %d is another number each time."""
 SPACES = [
@@ -74,6 +89,11 @@ SPACES = [
     "เพศ",
     '"Well, you" then',
     "- key: (",
+    "Agent",
+    "Agent:",
+    "<a",
+    "```",
+    '"*a',
 ]
 """What is followed by spaces without end, and then by something else."""
 
@@ -117,7 +137,7 @@ def test_reading_prose_takes_steps_in_step_with_its_length(build: Callable[[str,
     base = "th" if any("\u0e00" <= character <= "\u0eff" for character in what) else "en"
 
     def count(size: int) -> int:
-        with counted(prose, complete, sections) as steps:
+        with counted(prose, complete, identity, markup, sections) as steps:
             persona = build(what, size)
             find_sections(persona.prose)
             made(persona, base)

@@ -45,8 +45,8 @@ def test_a_persona_is_as_hard_as_it_says(use_personas: Write) -> None:
         "---\nmood: 50\ncues: {sorry: {hear: sorry, mood: 5}}\ndifficulty: hard\nlevels: {easy: {mood: 30}}\n---\nhi",
     )
     assert compose(["persona=ann"]).choices["difficulty"] == "hard"
-    assert compose(["persona=ann"]).arc.front.mood < 50
-    assert compose(["persona=ann", "difficulty=easy"]).arc.front.mood == 80
+    assert compose(["persona=ann"]).arc.front.start_mood < 50
+    assert compose(["persona=ann", "difficulty=easy"]).arc.front.start_mood == 80
     use_personas("ann", "---\ndifficulty: heard\n---\nhi")
     with pytest.raises(SpecError, match=r"no difficulty 'heard'; did you mean hard\?"):
         compose(["persona=ann"])

@@ -1,0 +1,94 @@
+"""Who a persona is, as her prose says for certain: her name, whether she is a man, her first line, what she knows."""
+
+from __future__ import annotations
+
+import re
+
+from ..spec.persona import Persona
+from ..spec.sections import Section
+from .phrases import plain
+from .prose import NAME_LIMIT, STORY, TRAINEE, items, quoted, undirected
+
+_PLAY = re.compile(
+    r"\b(?:instruct|guideline|constraint|evaluat|rubric|personalit|temperament|emotion|attitude|behavi|objective|"
+    r"motivation|instrucci|(?:rules?|output|format|scor(?:e|ing)|grading|success|tone|style|voice|mood|goals?|tools?|"
+    r"difficulty|triggers?|responses?|secrets?|hidden|notes?|todo|end call|system prompt|opening|greeting|"
+    r"first (?:message|line)|reglas?|formato|tono|estilo|personalidad|objetivos?|notas?|actitud|ánimo)\b)|"
+    r"คำสั่ง(?!ซื้อ)|กฎ|ข้อห้าม|คำแนะนำ|เกณฑ์|รูปแบบ|น้ำเสียง|อารมณ์|บุคลิก|นิสัย|เป้าหมาย|หมายเหตุ|ความลับ|"
+    r"指示|ルール|出力|注意|口調|性格|感情|目的|備考",
+    re.I,
+)
+"""What a heading or a key is about that is for whoever plays the persona."""
+_OPENING = re.compile(
+    r"\b(?:opening(?: line| message| statement)?|first (?:message|line)|opens with|starts with)\b|"
+    r"ประโยคแรก|เปิดสาย|frase inicial|primera frase|第一声",
+    re.I,
+)
+
+
+_OF_TRAINEE = re.compile(rf"\b(?:{TRAINEE})\b", re.I)
+_ROLE = re.compile("(?:role?|rol)$|บทบาท|役割", re.I)
+_OF_PLAY = re.compile(r"\b(?:trainee|persona|role-?play|the agent)\b", re.I)
+
+
+def is_direction(key: str) -> bool:
+    """Whether a heading or the key of an item is about how to play the persona."""
+    return bool(_PLAY.search(key))
+
+
+def is_of_hers(key: str, value: str) -> bool:
+    """Whether an item is something that she knows and can say."""
+    about = bool(_OF_TRAINEE.search(key) or STORY.match(key) or is_direction(key))
+    return not about and not _ROLE.match(key) and not _OF_PLAY.search(value)
+
+
+def opening_line(sections: tuple[Section, ...]) -> str:
+    """The line that the prose says she opens with; "" for none."""
+    for section in sections:
+        for key, value in items(section):
+            if _OPENING.search(key) and (text := undirected(value.strip('"“”'))):
+                return text
+        for line in quoted(section):
+            if _OPENING.search(line.before):
+                return line.text
+    return ""
+
+
+def is_man(persona: Persona) -> bool:
+    """Whether the persona is a man: as her voice says, else as the prose does."""
+    if voice := _VOICE.search(persona.front.voice or ""):
+        return not voice[1]
+    text = "\n".join(f"{section.title}\n{section.text}" for section in persona.sections)
+    if said := _GENDER.search(text):
+        return not said[1]
+    return bool(_MANLY.search(text))
+
+
+_VOICE = re.compile("(?:^|_)(fe)?male(?:_|$)")
+_GENDER = re.compile(r"(?:เพศ|gender|sex)\W{0,8}(?:(หญิง|female|woman)|ชาย|male|man\b)", re.I)
+_MANLY = re.compile(r"ครับ|นาย(?!จ้าง|หน้า)|\bMr\b|\bmale\b")
+
+
+def is_named(persona: Persona) -> bool:
+    """Whether the persona's name is known, and not only that of the file."""
+    return bool(persona.front.name) or persona.name.casefold() in persona.prose.casefold()
+
+
+_NAMES = ("name", "full name", "customer name", "customers name", "persona name", "nombre", "nombre completo")
+_NAME_KEYS = frozenset((*_NAMES, "ชื่อ", "ชื่อ นามสกุล", "氏名", "名前", "お名前"))
+_YOU_ARE = re.compile(
+    r"\b(?:[Yy]our name is|[Yy]ou are(?: (?:now|playing|called|named))?|[Pp]lay(?:ing)?|[Aa]ct as|[Nn]ame is|[Rr]ole:)"
+    r"\s((?:[A-Z][\w'’-]{1,30})(?: [A-Z][\w'’-]{1,30}){1,2})"
+)
+
+
+def name_in(sections: tuple[Section, ...]) -> str | None:
+    """The persona's name as her prose has it: an item, else `You are NAME SURNAME`; None for no name."""
+    for section in sections:
+        for key, value in items(section):
+            if plain(key) in _NAME_KEYS and len(value) <= NAME_LIMIT:
+                return value
+    for section in sections:
+        if found := _YOU_ARE.search(f"{section.title}\n{section.text}"):
+            return found[1]
+    return None
