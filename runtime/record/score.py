@@ -258,8 +258,14 @@ def sentence_of(text: str, words: str) -> str:
 def how_found(cue: CueFound) -> str:
     """`ownership (phrase: my mistake)`: a cue, and what it was found by."""
     near = f", {cue.nearness:.2f}" if cue.nearness is not None else ""
-    by = f": {cue.by.replace('|', '/')}" if cue.by else ""
+    by = f": {' '.join(map(_few, cue.by.split()))}" if cue.by else ""
     return cue.name if cue.found is Found.DEED else f"{cue.name} ({cue.found}{by}{near})"
+
+
+def _few(word: str) -> str:
+    """A word of a phrase with its alternatives, of many the first two: `will/shall/…`."""
+    either = word.split("|")
+    return "/".join(either if len(either) <= 3 else [*either[:2], "…"])
 
 
 def _told_of(objective: Objective, cue: CueFound, log: CallLog, persona: FrontMatter, language: str) -> str:

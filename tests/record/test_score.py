@@ -13,7 +13,7 @@ from runtime.config.compose import compose
 from runtime.events import CueFound, Ended, Event, Found, Heard, Said, Started
 from runtime.record.call_log import CallLog
 from runtime.record.rescore import changes, listened
-from runtime.record.score import Quote, Result, Verdict, score, sentence_of, to_json, verbatim
+from runtime.record.score import Quote, Result, Verdict, how_found, score, sentence_of, to_json, verbatim
 from runtime.record.texts import clock
 from runtime.spec.persona import Cue, Ending, FrontMatter, Objective
 from tests.record.calls import ZERO, good, poor
@@ -50,6 +50,12 @@ def test_a_good_call_passes_with_the_trainee_s_own_words_as_evidence() -> None:
     sentence = "That is our mistake, Ms Thompson, and I will see it through myself."
     assert card.objectives[0].evidence == (Quote(1, sentence, 7.5, "our mistake"),)
     assert card.objectives[0].by == "ownership (phrase: our mistake)"
+
+
+def test_a_phrase_with_many_words_for_one_is_told_in_few() -> None:
+    """Who reads a report wants to know what was heard, not each word that would have done."""
+    cue = CueFound(name="refund", turn=1, found=Found.PHRASE, by="ill|will|shall|going refund|refunded to you|them")
+    assert how_found(cue) == "refund (phrase: ill/will/… refund/refunded to you/them)"
 
 
 def test_a_poor_call_says_what_was_said_and_what_was_not() -> None:
