@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -43,7 +44,7 @@ class NotAccepted(Exception):
 
 def refuses_history(error: BaseException) -> bool:
     """Whether this is how Gemini says that a conversation is too long for it, or not to its liking: close code 1007."""
-    return getattr(error, "code", None) == 1007 or "1007" in str(error)
+    return getattr(error, "code", None) == 1007 or re.search(r"\b1007\b", str(error)) is not None
 
 
 class PreparedModel(RealtimeModel):

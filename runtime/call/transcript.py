@@ -146,6 +146,9 @@ class Transcript:
         if item.role == "user":
             self._asked = None if self._session.input.audio else item.created_at
             self._unjudged.append((item, text, self._latest))
+            self._order.came()
+            if self._session.agent_state != "speaking":
+                self._watchdog.expect()  # now, as she may have answered by the time that the turn is judged
             self._judge()
         elif item.role == "assistant":
             self._latest = text
@@ -189,8 +192,6 @@ class Transcript:
         self._order.heard(heard)
         self._arc.carry_out(decisions)
         self._listener.heard(text, before)
-        if self._session.agent_state != "speaking":
-            self._watchdog.expect()
 
     def _since_typed(self, line: ChatMessage) -> float | None:
         """How long after the typed turn a line began, of which LiveKit has no latency."""
@@ -272,41 +273,56 @@ class Order:
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._heard = 0
+        self._came = 0
         self.turn = 0
         """The trainee's latest turn: what the persona begins to say now answers it."""
         self._transcribed = 0
-        self._held: list[Said] = []
+        self._held: list[tuple[int, Said]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def turn_ended(self) -> None:
         """The trainee stopped speaking: a transcript is due."""
         self.turn += 1
 
+    def came(self) -> None:
+        """A transcript has come, and is heard in a moment: what is said from now on waits for it."""
+        self._came += 1
+
     def heard(self, event: Heard) -> None:
         """A transcript, and with it what waited for it."""
         self._heard = event.turn
         self._emit(event)
-        self.release()
+        self._pass_on(self._heard)
 
     def is_settled(self, answers: int) -> bool:
         """Whether all that was said before a line that answers that turn has been passed on."""
-        return answers <= self._transcribed and not self._held
+        return answers <= self._transcribed and self._came <= self._heard and not self._held
 
     def said(self, event: Said, answers: int) -> None:
         """A line of the persona that answers that turn."""
         if self.is_settled(answers):
             self._emit(replace(event, turn=self._heard))
             return
-        self._held.append(event)
+        self._held.append((self._came, event))
+        self._wait()
+
+    def _wait(self) -> None:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self.release)
 
     def release(self) -> None:
         """Passes on what waits: no transcript of the turns so far is to be expected any more."""
+        self._pass_on(self._came)
+
+    def _pass_on(self, heard: int) -> None:
+        """Passes on what waits for no later transcript than that one."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
         self._transcribed = self.turn
-        held, self._held = self._held, []
-        for event in held:
-            self._emit(replace(event, turn=self._heard))
+        held, self._held = self._held, [waiting for waiting in self._held if waiting[0] > heard]
+        for came, event in held:
+            if came <= heard:
+                self._emit(replace(event, turn=self._heard))
+        if self._held:
+            self._wait()

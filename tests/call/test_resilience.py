@@ -1,9 +1,11 @@
 """Providers that fail while a call is on: real plugins, servers on loopback, time that can be skipped."""
 
+import asyncio
 import re
 
 import pytest
 
+from runtime.call.realtime import refuses_history
 from runtime.call.watchdog import Watchdog
 from runtime.events import Ended, Event, Failure, Heard, Recovered, Said, to_json
 from tests.caller import RATE, speech
@@ -19,8 +21,11 @@ REALTIME = {"gemini_realtime": GeminiServer, "openai_realtime": OpenAIRealtimeSe
 
 
 @pytest.mark.parametrize("model", REALTIME)
-async def test_a_spoken_turn_is_heard_before_it_is_answered(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trainee's line stands before the answer to it, once, however late its transcript comes."""
+async def test_a_spoken_turn_is_heard_before_it_is_answered(
+    model: str, monkeypatch: pytest.MonkeyPatch, skip: Skip
+) -> None:
+    """The trainee's line stands before the answer to it, once, however late its transcript comes or it is judged; and
+    no second answer is waited for."""
     async with REALTIME[model](reply=lambda c, h: f"reply to {h[-20:]}", hears=["I am so sorry"]) as server:
         async with held(model, server, monkeypatch) as line:
             line.microphone.say()
@@ -28,6 +33,10 @@ async def test_a_spoken_turn_is_heard_before_it_is_answered(model: str, monkeypa
             lines = [event for event in line.events if isinstance(event, Heard | Said)]
             assert [type(event) for event in lines] == [Said, Heard, Said]
             assert [event.text for event in lines[1:]] == ["I am so sorry", "reply to I am so sorry"]
+            skip(12.1)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not line.of(Failure)
 
 
 @pytest.mark.parametrize("model", REALTIME)
@@ -201,3 +210,9 @@ def test_nothing_that_fails_once_the_call_is_over_is_told() -> None:
     watchdog.hear()
     watchdog.fail_for_good("LLM (openai)", "overloaded")
     assert len(events) == before
+
+
+def test_a_port_is_no_close_code() -> None:
+    """Gemini refuses a history with 1007; a server that is away at a port of such digits refuses nothing."""
+    assert refuses_history(RuntimeError("received 1007 (invalid frame payload data)"))
+    assert not refuses_history(OSError("Connect call failed ('127.0.0.1', 51007)"))
