@@ -128,7 +128,7 @@ async def held(
         yield
 
     async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
-        line.call = Call(edits(), line.emit, audio=audio, reload=reload)
+        line.call = Call(edits(), line.emit, audio=audio, reload=reload, seed=0)
         tasks.create_task(line.call.run(join))
         if opened:
             await line.until(lambda: bool(line.of(Said)), timeout=20)
