@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
@@ -22,15 +22,15 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from ..arc.complete import make_arc
 from ..arc.difficulty import at_difficulty
 from ..errors import NotOffered, SpecError, suggest
-from ..spec.persona import FrontMatter, Persona, is_name
+from ..spec.persona import Cue, FrontMatter, Persona, is_name
 from ..spec.session_spec import Language, SessionSpec
 from ..spec.settings import Settings
 from .command_line import spelled
 from .groups import CONF, GROUPS, SHAPES, check_choices, chosen, file_of, options, read_conf
 from .mistakes import check_persona, readable_errors
-from .persona_file import read_persona, revision_of
+from .persona_file import examine_persona, read_persona, revision_of
 from .validation import validated
-from .yaml_file import Node, line_of
+from .yaml_file import Node, line_of, read_bytes
 
 T = TypeVar("T")
 
@@ -103,6 +103,9 @@ def _spec(
 
 def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices: dict[str, str]) -> SessionSpec:
     language: Language = groups["language"]
+    for path, what in empty_keys(persona, language.customer):
+        node = examine_persona(read_bytes(Path(persona.file)), Path(persona.file)).node
+        raise SpecError(what, file=persona.file, line=line_of(node, path) if node else None)
     hashed = groups | {"language": replace(language, customer=FrontMatter())}
     content: dict[str, Any] = {group: asdict(value) for group, value in hashed.items()}
     content |= {"persona": [choices["persona"], revision], "customer": _revision(language.customer)}
@@ -111,6 +114,27 @@ def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices:
     arc = at_difficulty(arc, groups["difficulty"], persona.front.levels.get(choices["difficulty"]))
     arc = replace(arc, embedder=groups["listening"].embedder)
     return SessionSpec(persona=persona, arc=arc, choices=choices, revision=digest, **groups)
+
+
+def empty_keys(persona: Persona, customer: FrontMatter | None = None) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Keys of the front matter that nothing comes of, each with what is wrong: a cue with nothing to it that is common
+    in no language (`customer` is that of the call's own), and what is a language's alone."""
+    if persona.front.named_cues:
+        what = "only a language's customer has this key; a persona lists a common cue among its `cues`"
+        yield ("named_cues",), f"named_cues: {what}"
+    known = {*customer.cues, *customer.named_cues} if customer else set()
+    bare = [name for name, cue in persona.front.cues.items() if cue == Cue() and name not in known]
+    if not bare:
+        return
+    for option in options("language"):
+        value, node = read_conf(file := CONF / "language" / f"{option}.yaml")
+        if isinstance(name := value.get("customer"), str):
+            common = _customer(name, "customer", file, node)
+            known |= {*common.cues, *common.named_cues}
+    for name in bare:
+        if name not in known:
+            what = f"nothing stands here, and no common cue has this name{suggest(name, known)}"
+            yield ("cues", name), f"cues.{name}: {what}"
 
 
 @lru_cache(maxsize=16)

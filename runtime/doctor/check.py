@@ -15,7 +15,7 @@ from rich.console import Console
 
 from ..arc.agreement import disagreements
 from ..call import build
-from ..config.compose import combine, compose
+from ..config.compose import combine, compose, empty_keys
 from ..config.groups import CONF, GROUPS, chosen, file_of, misnamed, options, personas_folder, read_conf
 from ..config.persona_file import Reading, examine_persona
 from ..config.trainee_file import own_scripts
@@ -96,7 +96,8 @@ def check_personas(found: dict[str, Persona]) -> Iterator[Row]:
             continue
         found[name] = persona
         choices = tuple(sorted(chosen(persona).items()))
-        if unknown := [*_unknown_choices(choices, persona, reading)]:
+        empty = (_at(reading, persona, path, line) for path, line in empty_keys(persona))
+        if unknown := [*_unknown_choices(choices, persona, reading), *empty]:
             yield from (("✗", what, line) for line in unknown)
             continue
         if choices not in specs:  # what a persona does not choose is the same for all

@@ -58,6 +58,23 @@ def test_a_persona_is_as_hard_as_it_says(use_personas: Write) -> None:
         compose(["persona=ann"])
 
 
+@pytest.mark.parametrize(
+    ("front", "line"),
+    [
+        ("cues:\n  blame:\n  refnd:", r"ann\.md:4: cues\.refnd: nothing stands here, .*; did you mean refund\?"),
+        ("cues:\n  refnd: {}", r"ann\.md:3: cues\.refnd: nothing stands here"),
+        ("named_cues: {blame: {hear: blame}}", r"ann\.md:2: named_cues: only a language's customer has this key"),
+        ("timers: [{after: 5s, unless: refund}]", r"timers\.0\.unless: no cue is called 'refund'"),
+        ("cues: {blame: }\nlevels: {hard: {owed: refund}}", r"levels\.hard\.owed: no cue is called 'refund'"),
+    ],
+)
+def test_a_key_that_nothing_comes_of_is_a_mistake(use_personas: Write, front: str, line: str) -> None:
+    """A cue with nothing to it is one of the common ones, and what is waited for is among the persona's cues."""
+    use_personas("ann", f"---\n{front}\n---\nhi")
+    with pytest.raises(SpecError, match=line):
+        compose(["persona=ann"])
+
+
 def test_a_persona_in_thai_speaks_thai(use_personas: Write) -> None:
     """Prose in Thai script needs no language key."""
     use_personas("somsri", "#Persona: สมศรี\nโดนเก็บเงินซ้ำสองรอบ โกรธมาก")

@@ -19,6 +19,7 @@ FILES = {
     "chosen": f"---\nmodel: openai_realtime\n---\n{THAI}",
     "choices": "---\nvoice: brite\nlanguage: xx\n---\nYou are Bill.\n",
     "many": '---\nname: "Bill\nmood: high\nfoo: 3\n---\nYou are Bill.\n',
+    "empty": "---\ncues:\n  refund:\n  refnd:\nnamed_cues:\n  blame: {hear: blame}\n---\nYou are Bill.\n",
     "unopened": "name: Bill\nmood: 3\n---\nYou are Bill.\n",
     "bad name": "You are Bill.\n",
 }
@@ -50,10 +51,12 @@ def test_check_tells_all_that_is_wrong_with_personas_and_what_is_only_doubtful(r
         "chosen": ["✓ Chosen"],
         "choices": ["✗ choices.md:3", "✗ choices.md:2"],
         "many": ["✗ many.md:2", "✗ many.md:3", "✗ many.md:4"],
+        "empty": ["✗ empty.md:5", "✗ empty.md:4"],
         "unopened": ["✗ unopened.md:1"],
         "pipe": ["✗ pipe.md"],
     }
     assert "the fact says CUST-2847, and the prose says `Account number: CUST-9999`" in found["forgotten"][1]
+    assert "cues.refnd: nothing stands here, and no common cue has this name; did you mean refund?" in found["empty"][1]
     assert (
         "opening.eng: no language is called 'eng'; did you mean en? (choices: en, th), here and in 1 more"
         in found["keys"][0]
@@ -65,7 +68,7 @@ def test_check_tells_all_that_is_wrong_with_personas_and_what_is_only_doubtful(r
     ):
         assert said in line
     assert "Thai letters" in found["thai"][1] and "language is en" in found["thai"][1]
-    assert result.out.splitlines()[-1].endswith(" 3 to look at, 13 not fine")
+    assert result.out.splitlines()[-1].endswith(" 3 to look at, 15 not fine")
 
 
 def test_doubts_alone_do_not_fail_a_check(run: Run, personas: Path) -> None:
