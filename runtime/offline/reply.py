@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ..arc.clauses import clauses
 from ..arc.machine import ArcState, fold, start, step
 from ..arc.meaning import Meaning
 from ..arc.prose import content_words
@@ -60,7 +62,7 @@ class _Speaker:
             parts = [*parts, ask]
         if parts and " ".join(parts) not in self.said[-1:]:
             return " ".join(parts)
-        question = self._heard_lines(on_nothing=True)
+        question = self._heard_lines(on_nothing=True) if _asks_for_a_fact(text) else ()
         return self.line_of([self._on_topic(text) if question else (), question])
 
     def line_of(self, pools: Iterable[Sequence[str]]) -> str:
@@ -191,3 +193,18 @@ class _Speaker:
                 if ask := self._fresh(self.arc.said(front.cues[name].ask)):
                     return ask
         return None
+
+
+_CONSENT = re.compile(
+    r"(?:and|so|but|ok|okay|well|,| )*(?:(?:may|can|could|shall|should) (?:i|we)|(?:would|could|can|will|wont) you|"
+    r"do you (?:mind|agree|understand|accept|want|see)|(?:is|are|does|do|would|will) (?:that|this|it|you|these) "
+    r"(?:ok|okay|all right|alright|fine|clear|acceptable|work|suit|sound|help|be|make|good|happy|ready|sure|with)|"
+    r"(?:how|what) about|why dont|how does (?:that|this) sound)\b|"
+    r".*(?:ได้|โอเค|ดี|สะดวก|เข้าใจ|ตกลง|ยอม|พอใจ|รับ|ไหว)(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่)"
+)
+"""What a question begins with that asks for leave, for agreement or for a favour."""
+
+
+def _asks_for_a_fact(text: str) -> bool:
+    """Whether a turn asks for something that one knows or not."""
+    return any(clause.asks and not clause.offers and not _CONSENT.match(clause.said) for clause in clauses(text))

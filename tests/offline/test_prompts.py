@@ -395,3 +395,30 @@ def test_the_mood_that_a_file_says_is_where_the_call_starts(front: str, prose: s
     """Only one that is not said is what any customer has."""
     who = parse_persona(f"---\n{front}\n---\n{prose}".encode(), Path("ann.md"))
     assert make_arc(who, LANGUAGES["en"].customer, "en").front.start_mood == mood
+
+
+UNKNOWN = {
+    "en": r"something I'd know|can't tell you that|No idea|Why are you asking",
+    "th": "ไม่ทราบ|ตอบไม่ได้|ไม่รู้|ถามเรื่องนี้ทำไม",
+}
+
+
+@pytest.mark.parametrize(
+    ("base", "turn", "unknown"),
+    [
+        ("en", "Which branch did you visit?", True),
+        ("en", "Who sold it to you?", True),
+        ("en", "It really was a colleague who typed it wrong.", False),
+        ("en", "Does that work for you?", False),
+        ("en", "Is that okay with you?", False),
+        ("en", "May I suggest something?", False),
+        ("en", "Would you be happy with that?", False),
+        ("th", "คุณซื้อมาจากที่ไหนคะ", True),
+        ("th", "แบบนี้โอเคไหมคะ", False),
+    ],
+)
+def test_what_she_does_not_know_is_said_of_questions_of_fact_alone(base: str, turn: str, unknown: bool) -> None:
+    """A statement, and a question for leave or agreement, gets another answer."""
+    told = {"en": "You are Ann Lee, and you want your money.", "th": "# ตัวละคร: นิด\nนิดโดนเก็บเงินซ้ำ"}[base]
+    answer = played(Prompt(told, base, (turn,)))[-1]
+    assert bool(re.search(UNKNOWN[base], answer)) is unknown, answer
