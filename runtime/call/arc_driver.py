@@ -12,13 +12,18 @@ from livekit.agents.llm import ChatContext
 from ..arc.briefing import briefing, is_briefed, live_arc, refusal
 from ..arc.listener import Finding, Utterance, listen
 from ..arc.machine import ArcMachine, ArcState, take
-from ..events import ClockFired, Emit, EndingReached, Event
+from ..events import ClockFired, Emit, EndingReached, Event, Notice
 from ..spec.persona import Arc, said_in
 from ..spec.session_spec import SessionSpec
 from .hearing import Hearing
 
 LAST_WORDS = "The call is over for you. Say your last words now, in a sentence or two."
 """What a model is told whose ending has no line of its own."""
+
+FOREIGN = (
+    "this prompt is in a language in which no customer's lines are written (conf/language/): the offline model says"
+    " only what stands in quotes in it"
+)
 
 
 class ArcDriver:
@@ -54,6 +59,8 @@ class ArcDriver:
         # Unix time by the loop's clock, which never goes back.
         self._offset = time.time() - self._loop.time()
         self._adopt(spec)
+        if self._arc.is_foreign and spec.model.llm and spec.model.llm.plugin == "offline":
+            emit(Notice(text=FOREIGN))
         self._machine = ArcMachine(self._arc, self._now())
         self._timer: asyncio.TimerHandle | None = None
         self._quiet = False

@@ -251,6 +251,11 @@ class Arc:
     seed: int = 0
     embedder: str | None = None
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the persona speaks a language in which no customer's lines are written: only her own are said."""
+        return not self.phases and not self.afterwards
+
     def said(self, lines: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """The texts for the call's language, in the order of the seed."""
         texts = said_in(lines, self.language)

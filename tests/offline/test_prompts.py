@@ -5,6 +5,7 @@ customer says."""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from runtime.config.compose import compose
 from runtime.config.persona_file import parse_persona
 from runtime.offline.llm import next_line
 from runtime.spec.session_spec import Language
+from tests.conftest import Run
 
 LANGUAGES: dict[str, Language] = {base: compose([f"language={base}"]).language for base in ("en", "th")}
 
@@ -422,3 +424,14 @@ def test_what_she_does_not_know_is_said_of_questions_of_fact_alone(base: str, tu
     told = {"en": "You are Ann Lee, and you want your money.", "th": "# ตัวละคร: นิด\nนิดโดนเก็บเงินซ้ำ"}[base]
     answer = played(Prompt(told, base, (turn,)))[-1]
     assert bool(re.search(UNKNOWN[base], answer)) is unknown, answer
+
+
+@pytest.mark.parametrize("name", ["Spanish", "Japanese", "JSON"])
+def test_a_language_that_nobody_wrote_lines_for_is_told_before_the_call(name: str, run: Run, personas: Path) -> None:
+    """One line, before the call has begun, and none where there are lines."""
+    (personas / "someone.md").write_text(PROMPTS[name].text)
+    options = ("persona=someone", f"personas_dir={personas}", "lines=json", "language=en")
+    events = [json.loads(line) for line in run(*options, stdin="Hola\n").out.splitlines()]
+    before = events[: [event["kind"] for event in events].index("started")]
+    told = [event["text"] for event in before if "no customer's lines are written" in event.get("text", "")]
+    assert len(told) == (name != "JSON")
