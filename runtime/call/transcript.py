@@ -83,6 +83,8 @@ class Transcript:
         self.first_word: float | None = None
         self._speeches: dict[str, Speech] = {}
         self._unheard: Edit | None = None
+        self._so_far = self._reported = ""
+        """The line that is being said so far, and the whole of it where it is reported already."""
         self._order = Order(emit)
         self._on_line_over()
 
@@ -152,6 +154,8 @@ class Transcript:
             self._judge()
         elif item.role == "assistant":
             self._latest = text
+            if self._so_far and _is_begun_as(self._so_far, text):
+                self._reported = text
             speech = self._current()
             state, told = speech.state, speech.told
             if told is not None and self._arc.replied:  # a pipeline's model, which is told with each reply
@@ -222,6 +226,7 @@ class Transcript:
         self._limit = TurnLimit(self._spec.model.turn_seconds)
         self._limited = 0
         self._next_interim = 0.0
+        self._so_far = self._reported = ""
 
     def _limit_turn(self, said_so_far: str) -> None:
         """Cuts off a realtime model that goes on; of a pipeline's reply no more is taken in the first place."""
@@ -236,7 +241,9 @@ class Transcript:
 
     def _on_word(self, said_so_far: str) -> None:
         now = time.monotonic()
-        if now >= self._next_interim or self._unheard:
+        self._so_far = said_so_far
+        reported = self._reported and _is_begun_as(said_so_far, self._reported)  # words that come after their line
+        if not reported and (now >= self._next_interim or self._unheard):
             self._next_interim = now + INTERIM_SECONDS
             self._tell_so_far(said_so_far)
         self._limit_turn(said_so_far)
@@ -250,6 +257,12 @@ class Transcript:
         self._emit(
             Interim(speaker="customer", text=said_so_far, emotion=self._arc.state.emotion.value, settled=settled)
         )
+
+
+def _is_begun_as(one: str, other: str) -> bool:
+    """Whether the one line goes on as the other does as far as both are known, whatever their spaces."""
+    one, other = "".join(one.split()), "".join(other.split())
+    return one.startswith(other) or other.startswith(one)
 
 
 class Span(TypedDict):
