@@ -18,7 +18,7 @@ from .link import JobConnection, JobSettings, OnEvent
 from .names import RoomName, parse_room
 from .routing import route
 from .screen import IDENTITY, customer_line, remove_customer
-from .trainee import ROOM_TAKEN
+from .trainee import ROOM_MADE, ROOM_TAKEN
 
 READY_SECONDS = 60.0
 """A job process imports for 3 to 5 s alone on a core; many at once take their time."""
@@ -68,7 +68,8 @@ class Dispatcher:
             return
         self._accepted[request.id] = accepted
         asyncio.get_running_loop().call_later(READY_SECONDS, self._forget, request.id)
-        await request.accept(name=accepted.spec.persona.name, identity=IDENTITY + request.id)
+        made = {ROOM_MADE: str(request.room.creation_time_ms or request.room.creation_time * 1000)}
+        await request.accept(name=accepted.spec.persona.name, identity=IDENTITY + request.id, attributes=made)
 
     async def _accept(self, room: str, name: RoomName, metadata: str) -> AcceptedJob | None:
         tell = fan_out(self._emit, room=room, user=name.user)

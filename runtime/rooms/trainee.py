@@ -46,6 +46,9 @@ CLOSE_SECONDS = 0.7
 NEVER = datetime.max.replace(tzinfo=UTC)
 """When a participant joined of whom the server does not tell it."""
 
+ROOM_MADE = "customer.room_made"
+"""Attribute of a customer: when the room was made that it was called to (Unix time of the server, in ms)."""
+
 TYPED_LIMIT = 4_000
 """Characters of a typed turn."""
 
@@ -101,6 +104,7 @@ class Trainee:
     async def _connect(self) -> None:
         self._room.on("participant_connected", self._on_connected)
         self._room.on("participant_disconnected", self._on_gone)
+        self._room.on("reconnected", self._give_way)
         self._room.on("track_published", self._on_published)
         self._room.on("track_subscribed", self._on_track)
         self._room.on("disconnected", self._on_cut_off)
@@ -118,8 +122,9 @@ class Trainee:
         await self._somebody()
 
     def _give_way(self) -> None:
-        """Leaves the room to another customer who joined it first. Of two who come at the same moment each may find
-        the other there, or nobody yet: so whoever joins later is looked at too, and both go by the server's clock."""
+        """Leaves the room to another customer who was there first. Of two who come at the same moment each may find
+        the other there, or nobody yet: so whoever joins later is looked at too, and both go by the server's clock.
+        One who lost the connection to a server that began anew may come back to find another in the place."""
         own = self._room.local_participant
         others = [
             p
@@ -308,8 +313,14 @@ class Trainee:
 
 
 def _came_before(one: rtc.Participant, other: rtc.Participant) -> bool:
-    """Whether the one joined before the other; both see it alike, also of the same millisecond."""
-    return (one.joined_at or NEVER, one.identity) < (other.joined_at or NEVER, other.identity)
+    """Whether the one was there before the other; both see it alike, also of the same millisecond. A server that began
+    anew makes the room anew: the customer of the earlier room was there first, though it joined this one later."""
+    return _place(one) < _place(other)
+
+
+def _place(customer: rtc.Participant) -> tuple[int, datetime, str]:
+    made = customer.attributes.get(ROOM_MADE, "")
+    return int(made) if made.isdecimal() else 0, customer.joined_at or NEVER, customer.identity
 
 
 def _has_microphone(participant: rtc.RemoteParticipant) -> bool:

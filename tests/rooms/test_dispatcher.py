@@ -26,7 +26,7 @@ class Request:
     id = "AJ_1"
 
     def __init__(self, room: str, metadata: str = "") -> None:
-        self.room = SimpleNamespace(name=room)
+        self.room = SimpleNamespace(name=room, creation_time_ms=0, creation_time=1)
         self.job = SimpleNamespace(metadata=metadata)
         self.answer = ""
 

@@ -10,7 +10,7 @@ import pytest
 from livekit import api, rtc
 
 from runtime.events import Event, Notice
-from runtime.rooms.trainee import ROOM_TAKEN, RoomTaken, Trainee
+from runtime.rooms.trainee import ROOM_MADE, ROOM_TAKEN, RoomTaken, Trainee
 from runtime.spec.settings import Rooms
 from tests.caller import calling, room_of
 from tests.worker import Worker, agents, server_api
@@ -98,7 +98,7 @@ async def test_of_two_customers_at_the_same_moment_one_stays(livekit: str, worke
 class Customer:
     """One of several customers, with the part of a room that it sees."""
 
-    def __init__(self, job: str, joined: int) -> None:
+    def __init__(self, job: str, joined: int, made: int = 1) -> None:
         self.participant = cast(
             Any,
             SimpleNamespace(
@@ -106,6 +106,7 @@ class Customer:
                 joined_at=datetime.fromtimestamp(joined, UTC),
                 kind=rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
                 track_publications={},
+                attributes={ROOM_MADE: str(made)},
             ),
         )
         self.handlers: dict[str, Any] = {}
@@ -163,6 +164,32 @@ async def test_of_two_customers_exactly_one_stays_whichever_sees_the_other_first
     assert [event.text for event in gone.told if isinstance(event, Notice)] == [
         f"the room has a customer already, {stayed[0].participant.identity}; this one leaves"
     ]
+
+
+async def test_a_customer_who_comes_back_to_a_server_that_began_anew_goes_on_and_the_new_one_leaves() -> None:
+    """The call that is on is the trainee's, though its customer has joined the new room after the other."""
+    old, new = Customer("AJ_b", 1, made=1), Customer("AJ_a", 5, made=5)
+    for customer in (old, new):
+        async with customer.trainee.connecting():
+            pass
+    old.participant.joined_at = datetime.fromtimestamp(9, UTC)
+    old.room.remote_participants[new.participant.identity] = new.participant
+    old.handlers["reconnected"]()
+    assert not old.hung_up
+    new.sees(old.participant)
+    assert new.hung_up == [ROOM_TAKEN]
+    new.handlers["reconnected"]()
+    assert new.hung_up == [ROOM_TAKEN], "once"
+
+
+async def test_a_customer_who_comes_back_and_finds_an_earlier_one_leaves() -> None:
+    """Nothing but its own return tells it."""
+    late, early = Customer("AJ_b", 9), Customer("AJ_a", 5)
+    async with late.trainee.connecting():
+        pass
+    late.room.remote_participants[early.participant.identity] = early.participant
+    late.handlers["reconnected"]()
+    assert late.hung_up == [ROOM_TAKEN]
 
 
 async def test_a_turn_that_is_typed_is_answered(livekit: str, worker: Worker) -> None:
