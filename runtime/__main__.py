@@ -31,7 +31,7 @@ from .config.command_line import complete, first_of, load_dotenv, read_arguments
 from .config.compose import compose, compose_config, read_settings, resolve
 from .config.groups import CONF, options
 from .config.mistakes import readable_errors
-from .errors import SpecError, shown_path
+from .errors import SpecError, shown_path, suggest
 from .redaction import Formatter, clean
 from .spec.session_spec import SessionSpec
 from .spec.settings import LIVEKIT_VARIABLES, Log, Mode, Settings, livekit_url, missing_variables
@@ -179,11 +179,14 @@ def _score_again(settings: Settings) -> int:
 
 def _forget(settings: Settings) -> int:
     from .history.index import Index
-    from .record.upkeep import forget
+    from .record.upkeep import forget, users
 
-    gone, held = forget(settings.record, settings.user or "")
+    user = settings.user or ""
+    gone, held = forget(settings.record, user)
+    indexed = Index(settings).forget(user)
+    if not gone and not held and not indexed:
+        raise SpecError(f"user={user}: nothing is kept of this user{suggest(user, users(settings.record))}")
     print(f"{len(gone)} session folder{'s' if len(gone) != 1 else ''} deleted")
-    Index(settings).forget(settings.user or "")
     for folder in held:
         print(clean(f"{shown_path(folder)}: not deleted, as its call is on"))
     return 1 if held else 0
@@ -199,7 +202,7 @@ def _show_history(settings: Settings) -> int:
 
 
 def _call(settings: Settings, spec: SessionSpec) -> int:
-    from .events import Notice
+    from .events import FAILED, Notice
     from .terminal.keyboard import one_by_one
     from .terminal.view import view
 
@@ -218,7 +221,7 @@ def _call(settings: Settings, spec: SessionSpec) -> int:
 
         gc.freeze()  # what is imported stays: to look through it takes a tenth of a second of a call
         store = SpecStore(_overrides(), settings, audio=settings.console.audio, since=STARTED)
-        return 1 if call_here(spec, store, shown).reason == "error" else 0
+        return 1 if call_here(spec, store, shown).reason in FAILED else 0
 
 
 def _serve(settings: Settings, spec: SessionSpec) -> int:

@@ -318,6 +318,10 @@ class Reload(Event):
         _redact(self, "reason")
 
 
+FAILED = ("error", "no_answer", "lost")
+"""Reasons of a call that ended by a failure."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended(Event):
     """The call is over. `reason` is one of the persona's endings, or why the call ended without one; `satisfied` says

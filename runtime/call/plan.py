@@ -200,9 +200,16 @@ def plan(old: SessionSpec, edited: SessionSpec, *, audio: bool, begun: bool = Tr
 
 
 def _row_of_place(place: str, old: SessionSpec, new: SessionSpec) -> str:
+    if place == "stt" and _differing_inputs(place, old, new) == {"vocabulary"}:
+        return "lines"  # it is told what to expect, from the next utterance on
     if place == "detector" and (old.vad.detector is None) != (new.vad.detector is None):
         return "turn_handling"  # whether there is one decides who detects turns
     return "model" if place in ("realtime", "llm") else place
+
+
+def _differing_inputs(place: str, old: SessionSpec, new: SessionSpec) -> set[str]:
+    before, after = inputs(old, place) or {}, inputs(new, place) or {}
+    return {name for name in before | after if before.get(name) != after.get(name)}
 
 
 def _endings(spec: SessionSpec) -> list[str]:

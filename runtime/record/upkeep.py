@@ -24,6 +24,7 @@ from .folder import (
     LOCAL,
     REPORT,
     SCORECARD,
+    SPEC,
     finish,
     folders,
     locked,
@@ -101,7 +102,13 @@ def delete_old(record: Record, today: date | None = None) -> int:
     if record.retention_days is None:
         return 0
     first_kept = ((today or date.today()) - timedelta(days=record.retention_days)).isoformat()
-    return sum(_delete(folder) for folder in folders(record) if folder.parent.name < first_kept)
+    old = (folder for folder in folders(record) if folder.parent.name < first_kept)
+    return sum(_delete(folder) for folder in old if _is_ours(folder))
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether it is a call's: what else lies in the record's folder is never deleted."""
+    return any((folder / name).is_file() for name in (EVENTS, SPEC)) or not any(folder.iterdir())
 
 
 def forget(record: Record, user: str) -> tuple[list[Path], list[Path]]:
@@ -112,9 +119,15 @@ def forget(record: Record, user: str) -> tuple[list[Path], list[Path]]:
     """
     if not user.strip():
         raise SpecError("mode=forget needs user=NAME: whose session folders are to be deleted")
-    theirs = [folder for folder in folders(record) if _is_of(folder, user)]
+    owners = {folder: _owner(folder) for folder in folders(record) if _is_ours(folder)}
+    theirs = [folder for folder, owner in owners.items() if _is_of(folder, owner, user)]
     gone = [folder for folder in theirs if _delete(folder)]
     return gone, [folder for folder in theirs if folder not in gone]
+
+
+def users(record: Record) -> set[str]:
+    """Whose session folders there are."""
+    return {owner for owner in map(_owner, folders(record)) if owner is not None}
 
 
 async def score_again(folder: Path, persona: FrontMatter | None = None, spec: SessionSpec | None = None) -> list[str]:
@@ -141,15 +154,19 @@ async def score_again(folder: Path, persona: FrontMatter | None = None, spec: Se
     return failed + (changes(before, card) or ["nothing has changed"])
 
 
-def _is_of(folder: Path, user: str) -> bool:
-    """Whether a folder is this user's, by its first line; where that cannot be read, by its name."""
-    try:
-        with open(folder / EVENTS, encoding="utf-8", errors="replace") as lines:
-            header = events.from_json(lines.readline())
+def _owner(folder: Path) -> str | None:
+    """Whose call it was, by its first line; None where that cannot be read."""
+    with suppress(OSError, ValueError), open(folder / EVENTS, encoding="utf-8", errors="replace") as lines:
+        header = events.from_json(lines.readline())
         if isinstance(header, Header):
-            return (header.user or LOCAL) == user
-    except (OSError, ValueError):
-        pass
+            return header.user or LOCAL
+    return None
+
+
+def _is_of(folder: Path, owner: str | None, user: str) -> bool:
+    """Whether a folder is this user's; where its owner is not known, by its name."""
+    if owner is not None:
+        return owner == user
     return re.search(rf"-{re.escape(safe_name(user))}(\.\d+)?$", folder.name) is not None
 
 

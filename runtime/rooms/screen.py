@@ -14,7 +14,7 @@ from livekit import api, rtc
 from livekit.agents.tokenize.blingfire import SentenceTokenizer
 from livekit.agents.types import ATTRIBUTE_TRANSCRIPTION_FINAL, TOPIC_TRANSCRIPTION
 
-from ..events import Ended, Event, Heard, Interim, Said, Scored
+from ..events import FAILED, Ended, Event, Heard, Interim, Said, Scored
 from ..spec.settings import Transcripts
 
 IDENTITY = "customer-"
@@ -26,7 +26,7 @@ SENTENCES, SENTENCE_CHARACTERS = 10, 400
 """Of a scorecard: how many sentences for what was missed, and of each."""
 SEND_SECONDS = 1.0
 """For what is left to send at the end of a call."""
-CANNOT_GO_ON = ("error", "no_answer", "lost", "shutdown")
+CANNOT_GO_ON = (*FAILED, "shutdown")
 """Reasons of a call that ends without the persona or the trainee wanting it to."""
 
 

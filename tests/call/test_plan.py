@@ -11,6 +11,7 @@ from runtime.arc.machine import start
 from runtime.call.plan import VALUE_CHARACTERS, plan
 from runtime.config.compose import compose
 from runtime.events import How
+from runtime.spec.persona import Fact
 from runtime.spec.session_spec import SessionSpec
 
 Write = Callable[[str, str], Path]
@@ -102,3 +103,14 @@ def test_a_long_line_of_prose_is_shown_around_the_place_that_differs() -> None:
     gone, come = change.new.splitlines()
     assert gone.startswith("-…") and gone.endswith("Rex.")
     assert come.startswith("+…") and come.endswith("Biscuit.")
+
+
+def test_a_number_that_is_edited_while_she_speaks_waits_for_nobody() -> None:
+    """The recogniser is told to expect it; what was half heard is not lost, so the next reply has it."""
+    old = compose(["model=offline"])
+    account = Fact(hear={"": ("account number",)}, say={"": ("CUST-9999.",)})
+    steps = plan(old, with_front(old, facts={**old.arc.front.facts, "account": account}), audio=True)
+    assert "stt" in steps.parts
+    assert (steps.how, steps.waits) == (How.IN_PLACE, False)
+    other = compose(["model=offline", "model.stt.options.model=base.en"])
+    assert plan(old, other, audio=True).waits

@@ -333,12 +333,16 @@ def test_folders_older_than_the_retention_are_deleted(record: Record, spec: Sess
     old = write_call(root / "2026-01-01" / "100000-sarah_thompson-ann", spec, good())
     new = write_call(root / "2026-01-30" / "100000-sarah_thompson-ann", spec, good())
     (root / "notes").mkdir()
+    dump = root / "2025-01-01/db/dump"  # what lies there beside calls is somebody's
+    dump.parent.mkdir(parents=True)
+    dump.write_text("b")
     kept = replace(record, retention_days=10)
     assert delete_old(record, today=date(2026, 2, 1)) == 0
     assert delete_old(kept, today=date(2026, 2, 1)) == 1
     assert not old.parent.exists()
     assert new.exists()
     assert (root / "notes").exists()
+    assert dump.exists()
 
 
 def test_a_trainee_is_forgotten_by_their_own_name_alone(record: Record, spec: SessionSpec) -> None:

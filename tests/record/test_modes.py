@@ -18,6 +18,8 @@ def test_a_call_is_rendered_scored_and_forgotten(run: Run, here: Path) -> None:
     done = run("mode=score", f"folder={folder.relative_to(here)}")
     assert (done.code, done.out, done.err) == (0, f"{folder.relative_to(here)}: nothing has changed\n", "")
     assert (folder / "scorecard.json").read_bytes() == card
+    done = run("mode=forget", "user=locl")
+    assert (done.code, done.out) == (2, "") and "nothing is kept of this user; did you mean local?" in done.err
     assert run("mode=forget", "user=local").out == "1 session folder deleted\n"
     assert not folder.exists()
 
