@@ -21,7 +21,7 @@ from ..errors import NotOffered, SpecError
 from ..rooms.names import PREFIX
 from ..rooms.routing import check_claims, readable_personas
 from ..spec.session_spec import SessionSpec
-from ..spec.settings import Settings, Unmatched
+from ..spec.settings import Settings, Unmatched, missing_variables
 from . import machine
 from .check import Row, report
 from .providers import Provider, ask, providers
@@ -44,8 +44,10 @@ def examine(settings: Settings, spec: SessionSpec, overrides: Sequence[str]) -> 
 
 async def _rows(settings: Settings, spec: SessionSpec, overrides: Sequence[str]) -> list[Row]:
     asyncio.get_running_loop().set_default_executor(_Threads())
+    spoken = settings.console.audio or not missing_variables(os.environ)
     measured = [
-        await _examined("spec", partial(_spec, spec, overrides)),
+        await _examined("spec", partial(_spec, spec, overrides, spoken=spoken)),
+        *([] if spoken else [await _examined("speech", partial(_speech, spec))]),
         await _examined("offline voice", partial(machine.offline_voice, spec)),
         await _examined("offline hearing", partial(machine.offline_hearing, spec)),
     ]
@@ -110,16 +112,25 @@ class _Threads(ThreadPoolExecutor):
 # ---------------------------------------------------------------- what is installed and chosen
 
 
-async def _spec(spec: SessionSpec, overrides: Sequence[str]) -> str:
+async def _spec(spec: SessionSpec, overrides: Sequence[str], *, spoken: bool) -> str:
     """The spec as a call would get it, and how long a room waits for such a one."""
     try:
-        build.check(spec)
+        build.check(spec, audio=spoken)
     except NotOffered as error:
         raise SpecError(str(error)) from None
     began = time.monotonic()
     await asyncio.to_thread(compose, overrides)
     ms = (time.monotonic() - began) * 1000
     return f"{', '.join(f'{group}={name}' for group, name in spec.choices.items())}: composed in {ms:.0f} ms"
+
+
+async def _speech(spec: SessionSpec) -> str:
+    """What a spoken call would need beside a typed one."""
+    try:
+        build.check(spec, audio=True)
+    except SpecError as error:
+        raise NotOffered(str(error)) from None
+    return f"model={spec.choices['model']} hears and speaks"
 
 
 async def _providers(spec: SessionSpec, env: Mapping[str, str]) -> list[Row]:

@@ -88,7 +88,7 @@ class Composer:
         """Raises a SpecError for a spec that cannot be used here."""
         build.check_secrets(spec, os.environ)
         if self._audio:
-            build.check(spec)
+            build.check(spec, audio=True)
 
     def _with(self, choices: Mapping[str, str]) -> list[str]:
         kept = [override for override in self._overrides if override.partition("=")[0] not in choices]

@@ -56,14 +56,14 @@ def test_a_typed_call_builds_nothing_that_hears_or_speaks() -> None:
 def test_what_cannot_be_built_is_said(overrides: list[str], message: str) -> None:
     """A plugin, an option or a part that is wrong is named with what would do."""
     with pytest.raises(SpecError, match=message.replace("(", r"\(").replace(".", r"\.")):
-        check(compose(overrides))
+        check(compose(overrides), audio=True)
 
 
 def test_a_config_names_livekit_plugins_and_nothing_else() -> None:
     """A module outside LiveKit's plugins cannot be reached by any plugin name."""
     for name in ("subprocess", "os.path", "google.genai", "openai.types"):
         with pytest.raises(SpecError):
-            check(compose([f"model.llm.plugin={name}"]))
+            check(compose([f"model.llm.plugin={name}"]), audio=True)
 
 
 def test_a_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
