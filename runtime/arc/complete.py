@@ -276,8 +276,9 @@ def _on_condition(
     condition = line.trigger or line.before
     about = content_words(condition)
     if re.search(r"\bask|ถาม|ขอ", condition):
+        asked = about - {"number"} or about
         for name, fact in facts.items():
-            if any(content_words(phrase.replace("|", " ")) & about for phrase in fact.hear.get(base, ())):
+            if any(content_words(phrase.replace("|", " ")) & asked for phrase in fact.hear.get(base, ())):
                 facts[name] = replace(fact, say={**fact.say, base: (line.text,)})
                 return
     for name, cue in cues.items():

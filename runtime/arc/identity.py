@@ -7,7 +7,7 @@ import re
 from ..spec.persona import Persona
 from ..spec.sections import Section
 from .phrases import plain
-from .prose import NAME_LIMIT, STORY, TRAINEE, items, quoted, undirected
+from .prose import NAME_LIMIT, STORY, TRAINEE, bare, items, quoted, undirected
 
 _PLAY = re.compile(
     r"\b(?:instruct|guideline|constraint|evaluat|rubric|personalit|temperament|emotion|attitude|behavi|objective|"
@@ -89,6 +89,6 @@ def name_in(sections: tuple[Section, ...]) -> str | None:
             if plain(key) in _NAME_KEYS and len(value) <= NAME_LIMIT:
                 return value
     for section in sections:
-        if found := _YOU_ARE.search(f"{section.title}\n{section.text}"):
+        if found := _YOU_ARE.search("\n".join(map(bare, (section.title, *section.text.splitlines())))):
             return found[1]
     return None

@@ -106,7 +106,7 @@ def _emphasis(starred: re.Match[str]) -> str:
     """Words between stars, where they are only stressed: one or two in the middle of a line, and no verb that tells
     what somebody does."""
     words = starred[1].split()
-    told = bool(_THAI.search(starred[1]) or re.search(r"(?:s|ing|ly|ed)$", words[0]))
+    told = bool(starred[1][:1].islower() or _THAI.search(starred[1]) or re.search(r"(?:s|ing|ly|ed)$", words[0]))
     stressed = starred.start() > 0 and starred.string[: starred.start()].strip()[-1:].isalpha()
     return starred[1] if len(words) <= 2 and (stressed or not told) else " "
 
@@ -195,11 +195,14 @@ _AFTER_AND = {"is": "am", "has": "have", "does": "do", "were": "was", "wants": "
 _ADVERBS = frozenset(
     "also already never just recently now then still always only really simply finally not first".split()
 )
-_OPENERS = frozenset("and but because that when while since so which what who if as after before until where".split())
+_OPENERS = frozenset(
+    "and but because although though that when while since so which what who if as after before until where".split()
+)
 _UNSAYABLE = re.compile(
     r"\b(?:she|he|her|his|him|hers|herself|himself|customer|caller|persona|trainee|agent|representative|role|scenario|"
     r"simulat\w*|training|test\w*|evaluat\w*|phase|should|must|escalat\w*|de-escalat\w*|tone|emotion\w*|realistic\w*|"
-    r"conversation|reveal|volunteer|personality|angry|furious|you are|your|in character|emojis?|repl(?:y|ies)|"
+    r"conversation|reveal|volunteer|personality|angry|furious|you are|your|in character|emojis?|"
+    r"polite|rude|impatient|upset|frustrated|confused|demanding|(?:man|woman|person) who|repl(?:y|ies)|"
     r"respon(?:d|ses?)|sentences?|prompt|AI|language model|end_call|scene|mood)\b",
     re.I,
 )

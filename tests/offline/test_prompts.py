@@ -297,6 +297,25 @@ Frases:
 """,
         "en", JAPANESE, ("JP-5566", "炊飯器"), ("役割|研修|顧客役", "ため息|（|）", "割引", "ありがとうございます", "「|」|：", "[A-Za-z]{3,}"),
     ),
+    "headings in brackets": Prompt(
+        """[Identity]
+You are *Tom Becker*, an elderly man who struggles with technology.
+You were charged for a tablet although you never opened it.
+[Style]
+- Speak slowly, use filler words. Be polite but confused.
+[Task]
+1. Tell the agent your tablet will not turn on.
+2. <wait for user response>
+3. If asked for the serial number, read it: "It says S N 9 9 4 1."
+[Details]
+Serial number: SN-9941
+""",
+        "en", (*ENGLISH, "What's the serial number?"), ("Tom Becker", "9", "although I never opened it"), ("(?i)polite", "struggles", "(?i)filler", "me never"),
+    ),
+    "JSON in a row": Prompt(
+        """{"nombre":"Carlos Ruiz","pedido":"CR-11","frases":["Mi paquete no llegó.","*enojado* ¡Esto es inaceptable!"],"instrucciones":"No salgas del personaje."}""",
+        "en", SPANISH, ("Carlos Ruiz", "CR-11", "¡Esto"), ("enojado", "personaje"),
+    ),
     "code of a template": Prompt(
         """SYSTEM PROMPT
 =============
