@@ -22,7 +22,7 @@ from livekit.agents.voice import (
 )
 
 from ..errors import SpecError
-from ..events import ClockFired, Emit, Ended, EndingReached, Started, State, ToolCalled
+from ..events import ClockFired, Emit, Ended, EndingReached, Notice, Started, State, ToolCalled
 from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import ReloadMode
 from .agent import LiveAgent, close, make_session
@@ -37,7 +37,7 @@ from .realtime import NotAccepted
 from .reload import Reloader
 from .sinks import fan_out
 from .transcript import Transcript
-from .turn import whole
+from .turn import TYPED_LIMIT, whole
 from .watchdog import RECONNECT_SECONDS, Watchdog, explained
 
 logger = logging.getLogger(__name__)
@@ -160,6 +160,9 @@ class Call:
 
     async def begin_turn(self, text: str) -> SpeechHandle | None:
         """The trainee's typed turn: cuts the persona short, as speaking would. None once the call is over."""
+        if len(text) > TYPED_LIMIT:
+            self._emit(Notice(text=f"a typed turn of {len(text):,} characters is cut after {TYPED_LIMIT:,}"))
+            text = text[:TYPED_LIMIT]
         await self._joined.wait()
         await self._transcript.spoke_or(self._opened)  # what was typed sooner does not come before her first word
         if self.over:

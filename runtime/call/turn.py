@@ -15,6 +15,9 @@ REPEATED = range(12, 120)
 """Characters of what is said three times over without a break, which nobody does but a model that is caught in it. What
 is shorter ("No. No. No.") is how people speak."""
 
+TYPED_LIMIT = 4_000
+"""Characters of a typed turn: some five minutes of speech."""
+
 
 class TurnLimit:
     """Lets so many `seconds` of speech through, up to the end of a sentence; 0 is no limit.

@@ -49,9 +49,6 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 ROOM_MADE = "customer.room_made"
 """Attribute of a customer: when the room was made that it was called to (Unix time of the server, in ms)."""
 
-TYPED_LIMIT = 4_000
-"""Characters of a typed turn."""
-
 
 class NobodyCame(Exception):
     """No trainee joined the room in time."""
@@ -150,6 +147,11 @@ class Trainee:
     async def alone(self) -> None:
         """Waits until nobody who could be a trainee is in the room."""
         await self._until(lambda: self._cut_off or not self.others_there())
+
+    @property
+    def identity(self) -> str:
+        """Who the trainee is, by what their page calls them in the room; empty while nobody is there."""
+        return self._who
 
     def others_there(self) -> bool:
         """Whether anybody who could be a trainee is in the room."""
@@ -294,7 +296,7 @@ class Trainee:
         if not self._typed and self._rooms.transcripts is Transcripts.DATA:
             self._typed = True
             self._emit(Notice(text="the trainee types; LiveKit's own pages show lines with rooms.transcripts=stream"))
-        if text := event.text.strip()[:TYPED_LIMIT]:
+        if text := event.text.strip():
             await self._call.begin_turn(text)
 
     def _on_cut_off(self, reason: rtc.DisconnectReason.ValueType) -> None:

@@ -11,6 +11,7 @@ from livekit.agents import Agent, AgentSession
 
 from runtime.arc.machine import fold
 from runtime.call.session import Call
+from runtime.call.turn import TYPED_LIMIT
 from runtime.config.compose import compose
 from runtime.events import (
     KINDS,
@@ -255,6 +256,14 @@ def test_lines_of_an_earlier_and_of_a_later_version_are_read() -> None:
     )
     with pytest.raises(ValueError, match="not an event"):
         from_json('{"kind": "said", "text": "Hello?"}')
+
+
+async def test_a_typed_turn_without_end_is_cut_and_a_line_says_so() -> None:
+    """As in a room, so in the terminal."""
+    told: list[Event] = []
+    await talk(["Hello. " * 1_000], told.append)
+    assert [len(event.text) for event in told if isinstance(event, Heard)] == [TYPED_LIMIT]
+    assert "a typed turn of 7,000 characters is cut after 4,000" in [e.text for e in told if isinstance(e, Notice)]
 
 
 async def test_lines_say_which_turn_they_are_or_answer() -> None:
