@@ -59,7 +59,8 @@ def make_folder(record: Record, persona: str, user: str, now: float | None = Non
     """
     when = time.localtime(now)
     day = Path(record.dir) / time.strftime("%Y-%m-%d", when)
-    day.mkdir(mode=0o700, parents=True, exist_ok=True)
+    day.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # of what is made as a parent the mode is another
+    day.mkdir(mode=0o700, exist_ok=True)
     name = f"{time.strftime('%H%M%S', when)}-{safe_name(persona)}-{safe_name(user or LOCAL)}"
     number = 1
     while True:

@@ -26,7 +26,7 @@ class Recording:
 
     Args:
         record: whether, where and what.
-        user: the trainee's user id; empty where nobody knows.
+        user: the trainee's user id; empty where nobody knows yet: see `belong_to`.
         emit: where the call's events go; takes those of the recording too.
         place: as of `SessionFolder`.
     """
@@ -50,6 +50,10 @@ class Recording:
             self._folder.adopt(spec)
         else:
             self._spec = spec
+
+    def belong_to(self, user: str) -> None:
+        """The trainee is known: whose a folder is that has not been made yet."""
+        self._user = user
 
     def take(self, event: Event) -> None:
         """A sink: takes one event; never waits, never raises."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 
-from livekit.agents import JobContext, JobProcess
+from livekit.agents import AgentSession, JobContext, JobProcess
 
 from ..call import private
 from ..call.session import Call
 from ..call.sinks import fan_out
 from ..errors import SpecError
-from ..events import Ended, Failure, Notice
+from ..events import Ended, Event, Failure, Notice
 from ..record.recording import Recording
 from ..record.report import load_template
+from ..spec.fields import name_of
 from ..spec.session_spec import AnyEdit, Edit
 from .link import Connect
 from .screen import Screen
@@ -38,7 +40,17 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
         screen = Screen(context.room, rooms.transcripts)
         user = worker.settings.user
         recording = Recording(worker.settings.record, user, lambda event: emit(event))
-        emit = fan_out(recording.take, worker.emit, screen.show, room=context.job.room.name, user=user)
+        tell = fan_out(recording.take, worker.emit, screen.show, room=context.job.room.name)
+
+        def emit(event: Event) -> None:
+            tell(replace(event, user=user))
+
+        def attach(session: AgentSession[None]) -> None:
+            nonlocal user
+            if not user:  # the room's name tells none
+                user = name_of(trainee.identity)
+                recording.belong_to(user)
+            recording.attach(session)
 
         async def edits() -> AsyncIterator[AnyEdit]:
             async for edit in worker.edits():
@@ -60,7 +72,7 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
             reload=worker.settings.reload,
             seed=worker.settings.seed,
         )
-        trainee = Trainee(context, call, rooms, emit, recording.attach)
+        trainee = Trainee(context, call, rooms, emit, attach)
         ended = Ended(reason="error")
         try:
             async with screen.sending(), trainee.connecting(), asyncio.TaskGroup() as tasks:

@@ -77,7 +77,7 @@ async def test_a_call_leaves_a_folder_that_only_its_owner_can_read(record: Recor
     names = {"events.jsonl", "spec.yaml", "transcript.md", "scorecard.json", "report.html"}
     assert {file.name for file in folder.iterdir()} == names
     assert {mode(file) for file in folder.iterdir()} == {0o600}
-    assert {mode(path) for path in (folder, folder.parent)} == {0o700}
+    assert {mode(path) for path in (folder, folder.parent, folder.parent.parent)} == {0o700}
 
 
 async def test_every_event_is_kept_in_its_order_behind_the_version(record: Record, spec: SessionSpec) -> None:

@@ -9,6 +9,7 @@ from runtime.history.index import Index
 from runtime.record.folder import AUDIO, EVENTS, REPORT, SCORECARD
 from runtime.record.score import from_json as card_from_json
 from runtime.record.taps import RATE
+from runtime.record.upkeep import forget
 from runtime.spec.settings import History, Record, Settings
 from tests.caller import Caller, calling, room_of
 from tests.loopback import Conversation, Stall, ToolCall
@@ -66,6 +67,23 @@ def convinced(_: Conversation, __: str) -> ToolCall:
     """A judge who finds every objective met, by words of the first turn."""
     quotes = [{"turn": 1, "text": INSULT}]
     return ToolCall("submit_verdict", {"reason": "said so", "verdict": "met", "quotes": quotes})
+
+
+async def test_a_call_in_a_room_that_names_no_user_is_the_one_s_who_was_in_it(
+    livekit_url: str, environment: dict[str, str]
+) -> None:
+    """By the identity that they join with: the history finds it, and so does who deletes it."""
+    async with serving(livekit_url, environment, "rooms.transcripts=data") as worker:
+        async with calling(livekit_url, "axtra-test", "Ann") as caller:
+            await caller.hears(40)
+        await worker.until("[Ann] axtra-test", "Call ended")
+    folder = session_of(environment)
+    record = Record(dir=str(folder.parent.parent))
+    assert folder.name.endswith("-sarah_thompson-Ann")
+    index = Index(Settings(record=record))
+    index.sync()
+    assert [session.user for session in index.sessions()] == ["Ann"]
+    assert forget(record, "Ann") == ([folder], [])
 
 
 async def test_a_trainee_who_stays_reads_the_judges_score(livekit_url: str, environment: dict[str, str]) -> None:
