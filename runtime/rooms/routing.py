@@ -43,9 +43,10 @@ def route(room: RoomName, metadata: str, routing: Routing, default_persona: str)
     if "persona" not in asked:
         found = _persona_for(room.scenario, routing) if room.scenario else None
         if found is None:
-            warnings.append(unmatched_line(room.scenario))
+            unmatched = unmatched_line(room.scenario)
             if routing.unmatched is Unmatched.REJECT:
-                return Route(None, warnings=tuple(warnings))
+                return Route(None, warnings=(*warnings, unmatched))
+            warnings.append(f"{unmatched}; {default_persona} takes it")
         asked["persona"] = found or default_persona
     return Route(asked, reload, tuple(warnings))
 
