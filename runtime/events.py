@@ -348,7 +348,7 @@ class Scored(Event):
     """The call's score, once it is over.
 
     `score` (0-100) is None where the persona has no objectives. `missed` holds a sentence for each objective missed, in
-    the call's language (`language`, a base tag), `folder` where everything about the call lies.
+    the call's language (`language`, a base tag), `why` what decided it beside the score, `folder` where all of it lies.
     """
 
     kind = "scored"
@@ -358,6 +358,7 @@ class Scored(Event):
     missed: tuple[str, ...] = ()
     folder: str = ""
     language: str = "en"
+    why: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "missed", tuple(self.missed))  # a list when it comes from JSON

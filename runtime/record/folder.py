@@ -265,6 +265,7 @@ def scored(card: Scorecard, folder: str) -> Scored:
         pass_mark=card.pass_mark,
         passed=card.passed,
         missed=told,
+        why="" if card.passed or card.why == "score" else card.reason,
         folder=folder,
         language=card.language,
     )

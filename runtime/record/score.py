@@ -4,28 +4,21 @@ the same events and the same persona give the same scorecard."""
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from statistics import quantiles
 
 from pydantic import TypeAdapter
 
 from ..arc.quotes import is_verbatim
 from ..events import CueFound, Found, Said
-from ..spec.persona import Emotion, FrontMatter, Objective, said_in, worded_in
-from .call_log import CallLog, Line
+from ..spec.persona import Ending, FrontMatter, Objective, said_in, worded_in
+from .call_log import CallLog
+from .conduct import Conduct, conduct
 from .texts import clock, texts_in
 
 VERSION = 1
 """The version of `scorecard.json`, whose `language` is the base tag of what its texts are in."""
-SILENCE_SECONDS = 3.0
-"""A pause that is longer is a silence."""
-CALM = (Emotion.NEUTRAL, Emotion.SATISFIED, Emotion.HAPPY)
-APOLOGIES = ("apology", "ownership")
-"""The cues of any customer by which a trainee says sorry."""
-_THAI = re.compile("[\u0e00-\u0e7f]")
 _SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"”’)]*(?=\s)|\n|$)", re.DOTALL)
 """Thai ends no sentence with a sign: there it is the whole turn."""
 
@@ -74,39 +67,10 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
-    """A pause of more than three seconds, and whose turn it was to speak."""
-
-    at: float
-    seconds: float
-    whose: str
-
-
-@dataclass(frozen=True, slots=True)
-class Conduct:
-    """How the call was held. Seconds into the call and shares (0-1); None where it did not come to that, or nobody
-    knows. `talk_by` says whether the share is of `time` or of `characters`, `pace_in` whether `words` or `characters` a
-    minute are counted, as Thai has no spaces between words."""
-
-    seconds: float
-    turns: int
-    talk_share: float | None
-    talk_by: str
-    interrupted_her: int
-    interrupted_by_her: int
-    silences: tuple[Silence, ...]
-    pace: int | None
-    pace_in: str
-    to_apology: float | None
-    to_calm: float | None
-    latency_p50: float | None
-    latency_p95: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Scorecard:
     """`score` (0-100) is None where the persona has no objectives. `passed` is None where that cannot be said: the call
-    was cut off, or objectives that are unclear decide. `why` is a key of the report's texts."""
+    was cut off, or objectives that are unclear decide. `why` is a key of the report's texts, `reason` the sentence for
+    it in the call's language."""
 
     persona: str
     revision: str
@@ -120,6 +84,7 @@ class Scorecard:
     judge: str = ""
     version: int = field(default=VERSION)
     language: str = "en"
+    reason: str = ""
 
     @property
     def missed(self) -> tuple[Judged, ...]:
@@ -172,8 +137,9 @@ def score(
     most = round(100 * (met + unclear) / total) if total else None
     passed, why = _outcome(log, persona, judged, points, most)
     started = log.started
+    name = started.persona if started else persona.name or ""
     return Scorecard(
-        persona=started.persona if started else persona.name or "",
+        persona=name,
         revision=started.revision if started else "",
         score=points,
         pass_mark=persona.pass_mark,
@@ -184,7 +150,32 @@ def score(
         conduct=conduct(log),
         judge=judge if verdicts is not None else "",
         language=language,
+        reason=_reason(why, name, log, persona, judged, language),
     )
+
+
+def _reason(why: str, name: str, log: CallLog, persona: FrontMatter, judged: Sequence[Judged], language: str) -> str:
+    """The sentence that says why a call passed or not: which blockers failed, or what the nearest ending that passes
+    still waited for."""
+    words = texts_in(language)
+    blockers = "”, “".join(one.name for one in judged if one.blocker and one.result is Result.NOT_MET)
+    if why == "ending" and (waited := min((_waited(e, log, persona, language) for e in _passing(persona)), key=len)):
+        return words["waited"].format(name=name, missing="; ".join(waited))
+    return words[why].format(name=name, blocker=blockers)
+
+
+def _passing(persona: FrontMatter) -> list[Ending]:
+    return [ending for ending in persona.endings if ending.passed]
+
+
+def _waited(ending: Ending, log: CallLog, persona: FrontMatter, language: str) -> list[str]:
+    """What an ending still waited for when the call was over: its cues in words, and the mood."""
+    found = {cue.name for cue in log.of(CueFound)}
+    missing = [meaning(persona, name, language) for name in ending.when if name not in found]
+    moods = [moved.after for _, moved in log.mood] or [said.mood for said in log.of(Said) if said.mood is not None]
+    if moods and (mood := moods[-1]) < ending.mood:
+        missing.append(texts_in(language)["mood_waited"].format(mood=mood, needed=ending.mood))
+    return missing
 
 
 def _outcome(
@@ -197,7 +188,7 @@ def _outcome(
     blockers = {one.result for one in judged if one.blocker}
     if Result.NOT_MET in blockers:
         return False, "blocker"
-    if any(ending.passed for ending in persona.endings) and not satisfied:
+    if _passing(persona) and not satisfied:
         return False, "ending"
     if points is None or most is None:
         return (satisfied, "passed" if satisfied else "ending") if satisfied is not None else (None, "no_objectives")
@@ -318,67 +309,3 @@ def verbatim(quote: Quote, log: CallLog) -> Quote | None:
     if line is None or not is_verbatim(quote.text, line.event.text):
         return None
     return Quote(quote.turn, " ".join(quote.text.split()), round(line.at, 1))
-
-
-def conduct(log: CallLog) -> Conduct:
-    """How the call was held."""
-    trainee = [line for line in log.lines if line.speaker == "operator"]
-    hers = [line for line in log.lines if line.speaker == "customer"]
-    share, by = _talk_share(trainee, hers)
-    pace, pace_in = _pace(trainee)
-    latencies = sorted(
-        line.event.latency for line in hers if isinstance(line.event, Said) and line.event.latency is not None
-    )
-    cuts = quantiles(latencies, n=20, method="inclusive") if len(latencies) > 1 else latencies * 19
-    return Conduct(
-        seconds=round(log.length, 1),
-        turns=len(trainee),
-        talk_share=share,
-        talk_by=by,
-        interrupted_her=sum(line.event.interrupted for line in hers if isinstance(line.event, Said)),
-        interrupted_by_her=sum(any(her.at < line.end - 0.3 and her.at > line.at for her in hers) for line in trainee),
-        silences=tuple(silences(log)),
-        pace=pace,
-        pace_in=pace_in,
-        to_apology=_first([log.at(cue, cue.turn) for cue in log.of(CueFound) if cue.name in APOLOGIES]),
-        to_calm=_first([at for at, moved in log.mood if moved.emotion in CALM]),
-        latency_p50=round(cuts[9], 2) if cuts else None,
-        latency_p95=round(cuts[18], 2) if cuts else None,
-    )
-
-
-def _first(times: Sequence[float]) -> float | None:
-    return round(min(times), 1) if times else None
-
-
-def _talk_share(trainee: Sequence[Line], hers: Sequence[Line]) -> tuple[float | None, str]:
-    both = [*trainee, *hers]
-    if both and all(line.seconds is not None for line in both):
-        mine, total, by = sum(line.seconds or 0 for line in trainee), sum(line.seconds or 0 for line in both), "time"
-    else:
-        mine = sum(len(line.event.text) for line in trainee)
-        total, by = sum(len(line.event.text) for line in both), "characters"
-    return (round(mine / total, 2) if total else None), by
-
-
-def _pace(trainee: Sequence[Line]) -> tuple[int | None, str]:
-    timed = [line for line in trainee if line.seconds]
-    text = " ".join(line.event.text for line in timed)
-    thai = len(_THAI.findall(text)) > len(text.replace(" ", "")) / 2
-    letters = [c for c in text if c.isalnum() or _THAI.match(c)]
-    count = sum(not unicodedata.combining(c) and unicodedata.category(c) != "Mn" for c in letters)
-    minutes = sum(line.seconds or 0 for line in timed) / 60
-    unit = "characters" if thai else "words"
-    return (round((count if thai else len(text.split())) / minutes) if minutes else None), unit
-
-
-def silences(log: CallLog) -> list[Silence]:
-    """The pauses of a spoken call, between one line and the next."""
-    if not log.spoken:
-        return []
-    found = []
-    for before, after in zip(log.lines, log.lines[1:], strict=False):
-        seconds = after.at - before.end
-        if before.seconds is not None and after.event.start is not None and seconds > SILENCE_SECONDS:
-            found.append(Silence(round(before.end, 1), round(seconds, 1), after.speaker))
-    return found

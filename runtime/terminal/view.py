@@ -339,5 +339,6 @@ def _score(event: Scored) -> list[Text]:
     if event.score is not None:
         score = clean(words["score_line"].format(score=event.score, mark=event.pass_mark))
         lines.append(Text.assemble((score, "bold"), (words.get(f"score_{event.passed}", ""), style), "."))
+    lines += [Text(f"  {clean(event.why)}")] if event.why else []
     lines += [Text(f"  – {clean(line)}") for line in event.missed]
     return [*lines, Text(f"Report: {clean(event.folder)}/report.html", style="dim")]

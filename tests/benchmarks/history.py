@@ -14,8 +14,9 @@ from pathlib import Path
 
 from runtime.events import Header, Started, to_json
 from runtime.history.index import FILE, Index, progress
+from runtime.record.conduct import Conduct
 from runtime.record.folder import EVENTS, SCORECARD
-from runtime.record.score import Conduct, Judged, Result, Scorecard
+from runtime.record.score import Judged, Result, Scorecard
 from runtime.record.score import to_json as card_to_json
 from runtime.spec.settings import Record, Settings
 

@@ -20,8 +20,9 @@ from runtime.events import Event, Header, Notice, Started, to_json
 from runtime.history import index as module
 from runtime.history.folders import PastSession, Scanned, read
 from runtime.history.index import FILE, Index, keep_up, progress
+from runtime.record.conduct import Conduct
 from runtime.record.folder import EVENTS, SCORECARD, make_folder
-from runtime.record.score import Conduct, Judged, Result, Scorecard
+from runtime.record.score import Judged, Result, Scorecard
 from runtime.record.score import to_json as card_to_json
 from runtime.record.upkeep import forget
 from runtime.record.writer import SessionFolder

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.config.compose import compose
-from runtime.events import CueFound, Ended, Event, Found, Heard, Said, Started
+from runtime.events import CueFound, Ended, EndingReached, Event, Found, Heard, MoodMoved, Said, Started
 from runtime.record.call_log import CallLog
+from runtime.record.folder import scored
+from runtime.record.report import report
 from runtime.record.rescore import changes, listened
 from runtime.record.score import Quote, Result, Verdict, how_found, score, sentence_of, to_json, verbatim
-from runtime.record.texts import clock
+from runtime.record.texts import clock, texts_in
 from runtime.spec.persona import Cue, Ending, FrontMatter, Objective
 from tests.record.calls import ZERO, good, poor
 
@@ -290,3 +292,37 @@ def test_a_call_is_listened_to_again_with_the_phrases_of_now() -> None:
         ("action", Found.MEANING, "on it"),
     ]
     assert [moved.after for _, moved in again.mood] == [30, 35]
+
+
+@pytest.mark.parametrize(
+    ("language", "why"),
+    [
+        ("en", "still missing: says when the money will be there; a better mood (60, and it takes 68)."),
+        ("th", "ยังขาด: บอกว่าเงินจะเข้าเมื่อไร; อารมณ์ที่ดีกว่านี้ (60 ต้องถึง 68)"),
+    ],
+)
+def test_a_customer_who_was_not_satisfied_is_told_what_she_still_waited_for(language: str, why: str) -> None:
+    """With every objective met: the cues of her ending that never came, by what they mean, and her mood."""
+    events = [event for event in good() if not isinstance(event, CueFound) or event.name != "deadline"]
+    events = [event for event in events if not isinstance(event, EndingReached | Ended | MoodMoved)]
+    events += [
+        MoodMoved(at=ZERO + 60, before=50, after=60, emotion="neutral", why=("refund",)),
+        CueFound(at=ZERO + 60, name="case_number", turn=4, found=Found.PHRASE),
+        Ended(at=ZERO + 61, reason="trainee_left", satisfied=None),
+    ]
+    card = score(CallLog(events), SARAH, language)
+    assert (card.passed, card.score, card.missed) == (False, 100, ())
+    assert card.reason.endswith(why)
+    assert scored(card, "x").why == card.reason
+    html = report(CallLog(events), card, SARAH, language, {})
+    assert texts_in(language)["well_done"] not in html and html.count(why) == 2
+
+
+def test_every_blocker_that_failed_is_named() -> None:
+    """Whoever is told that a call failed whatever its score is told by which."""
+    one, two = (
+        Objective(name={"": "Verified"}, met=("ask",), blocker=True),
+        Objective(name={"": "Kind"}, met=("x",), blocker=True),
+    )
+    card = score(call("hello"), persona(one, two, Objective(name={"": "Thanks"}, ruled_out=("rude",))), "en")
+    assert card.reason == "Not met, which fails a call whatever the score: “Verified”, “Kind”."

@@ -1,0 +1,114 @@
+"""How a call was held: who talked how much, interruptions, silences, pace and latency. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import quantiles
+
+from ..events import CueFound, Said
+from ..spec.persona import Emotion
+from .call_log import CallLog, Line
+
+SILENCE_SECONDS = 3.0
+"""A pause that is longer is a silence."""
+CALM = (Emotion.NEUTRAL, Emotion.SATISFIED, Emotion.HAPPY)
+APOLOGIES = ("apology", "ownership")
+"""The cues of any customer by which a trainee says sorry."""
+_THAI = re.compile("[\u0e00-\u0e7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A pause of more than three seconds, and whose turn it was to speak."""
+
+    at: float
+    seconds: float
+    whose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How the call was held. Seconds into the call and shares (0-1); None where it did not come to that, or nobody
+    knows. `talk_by` says whether the share is of `time` or of `characters`, `pace_in` whether `words` or `characters` a
+    minute are counted, as Thai has no spaces between words."""
+
+    seconds: float
+    turns: int
+    talk_share: float | None
+    talk_by: str
+    interrupted_her: int
+    interrupted_by_her: int
+    silences: tuple[Silence, ...]
+    pace: int | None
+    pace_in: str
+    to_apology: float | None
+    to_calm: float | None
+    latency_p50: float | None
+    latency_p95: float | None
+
+
+def conduct(log: CallLog) -> Conduct:
+    """How the call was held."""
+    trainee = [line for line in log.lines if line.speaker == "operator"]
+    hers = [line for line in log.lines if line.speaker == "customer"]
+    share, by = _talk_share(trainee, hers)
+    pace, pace_in = _pace(trainee)
+    latencies = sorted(
+        line.event.latency for line in hers if isinstance(line.event, Said) and line.event.latency is not None
+    )
+    cuts = quantiles(latencies, n=20, method="inclusive") if len(latencies) > 1 else latencies * 19
+    return Conduct(
+        seconds=round(log.length, 1),
+        turns=len(trainee),
+        talk_share=share,
+        talk_by=by,
+        interrupted_her=sum(line.event.interrupted for line in hers if isinstance(line.event, Said)),
+        interrupted_by_her=sum(any(her.at < line.end - 0.3 and her.at > line.at for her in hers) for line in trainee),
+        silences=tuple(silences(log)),
+        pace=pace,
+        pace_in=pace_in,
+        to_apology=_first([log.at(cue, cue.turn) for cue in log.of(CueFound) if cue.name in APOLOGIES]),
+        to_calm=_first([at for at, moved in log.mood if moved.emotion in CALM]),
+        latency_p50=round(cuts[9], 2) if cuts else None,
+        latency_p95=round(cuts[18], 2) if cuts else None,
+    )
+
+
+def _first(times: Sequence[float]) -> float | None:
+    return round(min(times), 1) if times else None
+
+
+def _talk_share(trainee: Sequence[Line], hers: Sequence[Line]) -> tuple[float | None, str]:
+    both = [*trainee, *hers]
+    if both and all(line.seconds is not None for line in both):
+        mine, total, by = sum(line.seconds or 0 for line in trainee), sum(line.seconds or 0 for line in both), "time"
+    else:
+        mine = sum(len(line.event.text) for line in trainee)
+        total, by = sum(len(line.event.text) for line in both), "characters"
+    return (round(mine / total, 2) if total else None), by
+
+
+def _pace(trainee: Sequence[Line]) -> tuple[int | None, str]:
+    timed = [line for line in trainee if line.seconds]
+    text = " ".join(line.event.text for line in timed)
+    thai = len(_THAI.findall(text)) > len(text.replace(" ", "")) / 2
+    letters = [c for c in text if c.isalnum() or _THAI.match(c)]
+    count = sum(not unicodedata.combining(c) and unicodedata.category(c) != "Mn" for c in letters)
+    minutes = sum(line.seconds or 0 for line in timed) / 60
+    unit = "characters" if thai else "words"
+    return (round((count if thai else len(text.split())) / minutes) if minutes else None), unit
+
+
+def silences(log: CallLog) -> list[Silence]:
+    """The pauses of a spoken call, between one line and the next."""
+    if not log.spoken:
+        return []
+    found = []
+    for before, after in zip(log.lines, log.lines[1:], strict=False):
+        seconds = after.at - before.end
+        if before.seconds is not None and after.event.start is not None and seconds > SILENCE_SECONDS:
+            found.append(Silence(round(before.end, 1), round(seconds, 1), after.speaker))
+    return found
