@@ -242,7 +242,7 @@ def _serve(settings: Settings, spec: SessionSpec) -> int:
 
     gc.freeze()
     gc.enable()
-    with view(settings.lines) as shown:
+    with view(settings.lines, timed=True) as shown:
         if why := _why(settings):
             shown.show(Notice(text=why))
         store = SpecStore(_overrides(), settings, audio=True, since=STARTED)

@@ -69,14 +69,14 @@ class Moving:
     phase: str = ""
 
 
-def view(lines: Lines) -> View | JsonLines:
-    """What shows calls on standard output."""
+def view(lines: Lines, *, timed: bool = False) -> View | JsonLines:
+    """What shows calls on standard output; `timed` as of `View`."""
     out = sys.stdout
     assert isinstance(out, Output)
     if lines is Lines.JSON:
         return JsonLines(out)
     console = Console(file=out, highlight=False)
-    return View(console, live=console.is_terminal and not console.is_dumb_terminal, out=out)
+    return View(console, live=console.is_terminal and not console.is_dumb_terminal, out=out, timed=timed)
 
 
 class JsonLines:
@@ -111,13 +111,15 @@ class View:
     """Calls on a terminal. With `live`, words show as they are said; without (a pipe), whole lines alone do.
 
     Lines of calls in rooms say whose they are: the user id stands in front, and in a pipe the room too. `out` is what
-    the console writes to, where that is the program's standard output.
+    the console writes to, where that is the program's standard output. With `timed`, notices of no
+    call have the time too.
     """
 
-    def __init__(self, console: Console, *, live: bool, out: Output | None = None) -> None:
+    def __init__(self, console: Console, *, live: bool, out: Output | None = None, timed: bool = False) -> None:
         self.live = live
         self.out = out
         self._console = console
+        self._timed = timed
         self._calls: dict[str, Moving] = {}
         self._typed: tuple[str, int] | None = None
         self._shown = ""
@@ -183,9 +185,8 @@ class View:
                 told = "  the model wanted to hang up; it was told what is still owed"
                 self._print(event, Text(told, style="dim"))
             case Notice():
-                self._print(
-                    event, Text(clean(event.text), style="yellow" if event.room else "dim"), timed=bool(event.room)
-                )
+                notice = Text(clean(event.text), style="yellow" if event.room else "dim")
+                self._print(event, notice, timed=self._timed or bool(event.room))
             case Failure():
                 told = clean(event.reason) if event.times == 1 else f"{event.times} times so far"
                 self._print(event, Text(f"! {clean(event.source)}: {told}", style="yellow"), timed=bool(event.room))

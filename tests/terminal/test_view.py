@@ -1,6 +1,7 @@
 """What a call shows on a terminal."""
 
 import re
+import time
 from dataclasses import MISSING, fields, replace
 from io import StringIO
 from typing import Any
@@ -103,6 +104,16 @@ def test_each_line_of_a_room_says_whose_it_is() -> None:
     ).splitlines()
     assert [line.split("]")[0].split("[")[1] for line in screen] == ["ann", "ann", "bob", "bob"]
     assert "Trainee: Sorry." in screen[-1]
+
+
+def test_a_worker_s_own_lines_have_the_time_as_its_calls_have() -> None:
+    """A call in the terminal has them without."""
+    out = StringIO()
+    for timed in (True, False):
+        with View(Console(file=out, width=100), live=False, timed=timed) as view:
+            view.show(Notice(at=AT, text="waiting for rooms"))
+    clock = time.strftime("%H:%M:%S", time.localtime(AT))
+    assert out.getvalue().splitlines() == [f"{clock} waiting for rooms", "waiting for rooms"]
 
 
 def test_only_calls_that_are_on_have_a_row() -> None:
