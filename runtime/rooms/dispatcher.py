@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from livekit.agents import JobRequest
@@ -17,11 +18,16 @@ from . import metrics
 from .link import JobConnection, JobSettings, OnEvent
 from .names import RoomName, parse_room
 from .routing import route
-from .screen import IDENTITY, customer_line, remove_customer
+from .screen import IDENTITY, customer_line, remove_customer, rooms_without_customer
 from .trainee import ROOM_MADE, ROOM_TAKEN
 
 READY_SECONDS = 60.0
 """A job process imports for 3 to 5 s alone on a core; many at once take their time."""
+
+ASK_SECONDS = 5.0
+"""For the server to tell which rooms there are."""
+ROOMS_TOLD = 5
+"""Of the rooms without a customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,18 @@ class Dispatcher:
         while self.calls or self._accepted:
             self._fewer.clear()
             await self._fewer.wait()
+
+    async def tell_unserved(self) -> None:
+        """Says in one line which of our rooms have people and no customer: LiveKit sends a room to a worker once, when
+        it is made. What the server does not tell in time is left unsaid."""
+        with suppress(Exception):  # LiveKit and aiohttp have many
+            async with asyncio.timeout(ASK_SECONDS):
+                unserved = await rooms_without_customer()
+            taken = {job.room for job in self._accepted.values()} | {call.room for call in self.calls.values()}
+            if unserved := [room for room in unserved if parse_room(room) and room not in taken]:
+                named = ", ".join(unserved[:ROOMS_TOLD]) + (" and others" if len(unserved) > ROOMS_TOLD else "")
+                what_to_do = "leave, and join again half a minute later"
+                self._emit(Notice(text=f"no customer is in {named}, and none comes any more: {what_to_do}"))
 
     def _forget(self, job: str) -> None:
         """Says that a job that was accepted has not begun: it went to another worker, or failed to start."""

@@ -16,6 +16,7 @@ from livekit.agents.types import ATTRIBUTE_TRANSCRIPTION_FINAL, TOPIC_TRANSCRIPT
 
 from ..events import FAILED, Ended, Event, Heard, Interim, Said, Scored
 from ..spec.settings import Transcripts
+from .names import PREFIX
 
 IDENTITY = "customer-"
 """How the identity of each customer in a room begins; the job's id follows."""
@@ -169,6 +170,22 @@ async def remove_customer(room: str, identity: str, line: bytes | None) -> None:
                     api.SendDataRequest(room=room, data=line, kind=api.DataPacket.Kind.RELIABLE, topic=TOPIC)
                 )
             await server.room.remove_participant(api.RoomParticipantIdentity(room=room, identity=identity))
+
+
+async def rooms_without_customer() -> list[str]:
+    """The names of rooms on the server that somebody is in, and no customer.
+
+    Raises:
+        Exception: as LiveKit and aiohttp have them.
+    """
+    found = []
+    async with api.LiveKitAPI() as server:
+        for room in (await server.room.list_rooms(api.ListRoomsRequest())).rooms:
+            if room.num_participants and room.name.startswith(PREFIX):
+                there = await server.room.list_participants(api.ListParticipantsRequest(room=room.name))
+                if not any(one.identity.startswith(IDENTITY) for one in there.participants):
+                    found.append(room.name)
+    return found
 
 
 def customer_line(text: str, emotion: str = "neutral") -> bytes:

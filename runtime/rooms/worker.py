@@ -40,6 +40,11 @@ logger = logging.getLogger(__name__)
 END_SECONDS = 20.0
 """For LiveKit to end what is left once the worker is told to. It waits without a limit for some of it."""
 
+UNSERVED_SECONDS = 3.0
+"""From a registration until the rooms are looked at: those that LiveKit sends at once have their customers by then."""
+TRIES_TOLD = 30
+"""Every so many tries to reach LiveKit are told, which takes some five minutes."""
+
 
 async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit) -> None:
     """Serves rooms until SIGTERM or Ctrl-C: the first lets the calls that are on finish, the second ends them.
@@ -81,14 +86,21 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
         server.rtc_session(partial(run_job, link=link), on_request=dispatcher.on_request, agent_name="")
         where = urlsplit(os.environ["LIVEKIT_URL"])
         address = f"{where.scheme}://{where.hostname}:{where.port or ''}".rstrip(":")
-        server.on("worker_registered", lambda *_: emit(Notice(text=f"registered with {address}; waiting for rooms")))
         theirs = logging.getLogger("livekit.agents")
         log = _AwayHandler(emit, address)
+        registered = asyncio.Event()
+
+        def on_registered(*_: object) -> None:
+            log.back()
+            registered.set()
+
+        server.on("worker_registered", on_registered)
         theirs.addHandler(log)
         theirs.setLevel(min(logging.INFO, theirs.getEffectiveLevel()))
         watching = tasks.create_task(_watch_files(store, emit))
         looking = tasks.create_task(look_after(store.settings.record, emit))
         indexing = tasks.create_task(_keep_up_index(store.settings, emit))
+        seeking = tasks.create_task(_tell_unserved(registered, dispatcher))
         try:
             with stop_signals(END_SECONDS) as told:
                 await _run(server, dispatcher, load, worker.drain_seconds, told, emit)
@@ -96,6 +108,7 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
             watching.cancel()
             looking.cancel()
             indexing.cancel()
+            seeking.cancel()
             theirs.removeHandler(log)
 
 
@@ -139,6 +152,15 @@ async def _keep_up_index(settings: Settings, emit: Emit) -> None:
         from ..history.index import keep_up  # SQLAlchemy takes its time to load, and few need it
 
         await keep_up(settings, emit)
+
+
+async def _tell_unserved(registered: asyncio.Event, dispatcher: Dispatcher) -> None:
+    """After each registration, once what LiveKit sends now has come: which rooms it sends to nobody any more."""
+    while True:
+        await registered.wait()
+        registered.clear()
+        await asyncio.sleep(UNSERVED_SECONDS)
+        await dispatcher.tell_unserved()
 
 
 async def _run(
@@ -226,13 +248,23 @@ def _claims(settings: Settings) -> list[str]:
 
 
 class _AwayHandler(logging.Handler):
-    """What LiveKit only logs, and a training lead must know: the server is away."""
+    """What LiveKit only logs, and a training lead must know: the server is away. Told at the first try that fails and
+    then every so many, with their number; and so is that it is back (`back`)."""
 
     def __init__(self, emit: Emit, where: str) -> None:
         super().__init__(level=logging.INFO)
         self._emit, self._where = emit, where
+        self._tries = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if text.startswith("failed to connect to livekit"):
-            self._emit(Notice(text=f"cannot reach LiveKit at {self._where}; trying again"))
+        if record.getMessage().startswith("failed to connect to livekit"):
+            self._tries += 1
+            if self._tries % TRIES_TOLD == 1:
+                so_far = f" ({self._tries} tries so far)" if self._tries > 1 else ""
+                self._emit(Notice(text=f"cannot reach LiveKit at {self._where}; trying again{so_far}"))
+
+    def back(self) -> None:
+        """The worker is registered."""
+        after = f", after {self._tries} tries that failed" if self._tries > 1 else ""
+        self._emit(Notice(text=f"registered with {self._where}; waiting for rooms{after}"))
+        self._tries = 0

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from runtime.events import Event, Notice
-from runtime.rooms.worker import _AwayHandler
+from runtime.rooms.worker import TRIES_TOLD, _AwayHandler
 from tests.caller import Caller, calling, room_of
 from tests.livekit_server import CONFIG, KEY, SECRET, free_port, livekit_binary
 from tests.worker import Worker, empty, kill_one_job, serving, started
@@ -134,6 +134,17 @@ async def test_a_server_that_is_away_is_waited_for(livekit_url: str, environment
                 await caller.hears(40)
 
 
+async def test_a_room_that_was_made_before_the_worker_came_is_told(
+    livekit_url: str, environment: dict[str, str]
+) -> None:
+    """LiveKit sends it to nobody any more; rooms of others are none of ours."""
+    room = room_of("early")
+    async with calling(livekit_url, room), calling(livekit_url, "meeting-7"):
+        async with serving(livekit_url, environment) as worker:
+            line = await worker.until("no customer is in")
+            assert room in line and "meeting-7" not in line and "join again" in line
+
+
 @pytest.mark.parametrize("options", [["worker.idle_processes=8"], ["worker.executor=thread"]], ids=lambda o: o[0])
 async def test_eight_trainees_within_a_second_are_all_heard(
     options: list[str], livekit_url: str, environment: dict[str, str]
@@ -167,13 +178,22 @@ async def test_a_worker_over_its_load_threshold_says_so(livekit_url: str, enviro
 
 
 def test_what_livekit_only_logs_is_an_event() -> None:
-    """The line that a training lead must know of is still one of LiveKit's, and becomes a notice."""
+    """The line that a training lead must know of is still one of LiveKit's, and becomes a notice; one that comes
+    again and again is told with its number."""
     told: list[Event] = []
     line = "failed to connect to livekit"
     assert line in inspect.getsource(livekit.agents.worker)
-    _AwayHandler(told.append, "ws://127.0.0.1").handle(logging.LogRecord("livekit.agents", 20, "", 0, line, None, None))
+    handler = _AwayHandler(told.append, "ws://127.0.0.1")
+    for tries in (TRIES_TOLD + 2, 1):
+        for _ in range(tries):
+            handler.handle(logging.LogRecord("livekit.agents", 20, "", 0, line, None, None))
+        handler.back()
     assert [event.text for event in told if isinstance(event, Notice)] == [
-        "cannot reach LiveKit at ws://127.0.0.1; trying again"
+        "cannot reach LiveKit at ws://127.0.0.1; trying again",
+        "cannot reach LiveKit at ws://127.0.0.1; trying again (31 tries so far)",
+        "registered with ws://127.0.0.1; waiting for rooms, after 32 tries that failed",
+        "cannot reach LiveKit at ws://127.0.0.1; trying again",
+        "registered with ws://127.0.0.1; waiting for rooms",
     ]
 
 
