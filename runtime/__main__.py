@@ -11,7 +11,6 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_
 
 import asyncio
 import gc
-import logging
 import sys
 import time
 from argparse import Namespace
@@ -32,10 +31,10 @@ from .config.compose import compose, compose_config, read_settings, resolve
 from .config.groups import CONF, options
 from .config.mistakes import readable_errors
 from .errors import SpecError, shown_path, suggest
-from .redaction import Formatter, clean
+from .redaction import clean
 from .spec.session_spec import SessionSpec
-from .spec.settings import LIVEKIT_VARIABLES, Log, Mode, Settings, livekit_url, missing_variables
-from .terminal.output import standard_output
+from .spec.settings import LIVEKIT_VARIABLES, Mode, Settings, livekit_url, missing_variables
+from .terminal.output import set_up_logging, standard_output
 
 BRIEFED = "--- and before each reply where the call stands (Gemini Live is not told); at its start:"
 """What stands between the prompt and the briefing in `mode=prompt`."""
@@ -54,7 +53,7 @@ def run(cfg: DictConfig) -> float | None:
 def do(cfg: DictConfig) -> float | None:
     """Does what `mode` says; the score of a job of a sweep."""
     settings = read_settings(cfg)
-    _set_up_logging(settings.log)
+    set_up_logging(settings.log)
     swept = HydraConfig.get().mode is RunMode.MULTIRUN
     way = MODES[_mode(settings.mode, swept)]
     spec = partial(resolve, cfg)
@@ -142,8 +141,7 @@ def _try(settings: Settings, spec: SessionSpec) -> int:
 def _begin_persona(settings: Settings) -> int:
     from .config import scaffold
 
-    wanted = HydraConfig.get().runtime.choices["persona"] if settings.mode is Mode.NEW else None
-    print(clean(shown_path(scaffold.write_persona(wanted))) if wanted else scaffold.schema())
+    print(clean(shown_path(scaffold.write_persona(_named()))) if settings.mode is Mode.NEW else scaffold.schema())
     return 0
 
 
@@ -196,8 +194,7 @@ def _show_history(settings: Settings) -> int:
     from .terminal.history import show_history
 
     gc.disable()  # it looks through all sessions, again and again, in vain: a fifth of the time that many take
-    named = any(override.startswith("persona=") for override in _overrides())
-    show_history(settings, HydraConfig.get().runtime.choices["persona"] if named else None)
+    show_history(settings, _named())
     return 0
 
 
@@ -337,13 +334,10 @@ def _overrides() -> list[str]:
     return [str(override) for override in HydraConfig.get().overrides.task]
 
 
-def _set_up_logging(log: Log) -> None:
-    handler = logging.NullHandler() if log is Log.QUIET else logging.StreamHandler()
-    handler.setFormatter(Formatter("%(name)s: %(message)s"))
-    level = "CRITICAL" if log is Log.QUIET else log.upper()
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    if log is Log.QUIET:
-        os.environ.setdefault("RUST_LOG", "off")  # LiveKit's native library
+def _named() -> str | None:
+    """The persona, where the command line names one."""
+    named = any(override.startswith("persona=") for override in _overrides())
+    return HydraConfig.get().runtime.choices["persona"] if named else None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -47,7 +48,10 @@ def suggest(wrong: object, choices: Iterable[str]) -> str:
     """'; did you mean X? choices: A, B, C': the tail of every message about a name that is not known."""
     known = sorted(choices)
     names = [name[:_LENGTH] for name in known[:_NAMES]]
-    close = difflib.get_close_matches(str(wrong)[:_LENGTH], names, n=1, cutoff=0.5)
+    said = str(wrong)[:_LENGTH]
+    words = {word: name for name in names for word in re.split(r"[\W_]+", name)}
+    close = difflib.get_close_matches(said, names, n=1, cutoff=0.5)
+    close = close or [words[word] for word in difflib.get_close_matches(said, words, n=1, cutoff=0.7)]
     meant = f"; did you mean {close[0]}?" if close else ""
     more = f" and {len(known) - _NAMES} more" if len(known) > _NAMES else ""
     return f"{meant} (choices: {', '.join(names) or 'none'}{more})"

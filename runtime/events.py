@@ -367,7 +367,6 @@ class Scored(Event):
 Emit = Callable[[Event], None]
 """A sink: where a call's events go. It returns at once and never raises into the call."""
 
-
 _SPOKEN = (Interim, Heard, Said, State)
 _DECIDED = (CueFound, MoodMoved, PhaseMoved, ClockFired, EndingReached, ToolCalled)
 _HELD = (Header, Started, AudioStarted, Notice, Failure, Recovered, Reload, Ended, Scored)
@@ -383,17 +382,12 @@ def to_json(event: Event) -> str:
 
 _NOT_RAW = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 """What JSON leaves as it is, and some reader takes for the end of a line, obeys, or cannot encode."""
-
-
 _encode = json.JSONEncoder(ensure_ascii=False, default=asdict).encode
 
 
 def from_json(line: str) -> Event:
     """The event that `to_json` wrote, now or by an earlier version: what it did not have yet is left at its default,
-    what there is no more is skipped.
-
-    Raises:
-        ValueError: the line is none.
+    what there is no more is skipped. Raises ValueError for a line that is none.
     """
     fields = json.loads(line)
     try:

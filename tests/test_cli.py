@@ -672,3 +672,18 @@ def test_what_a_library_makes_of_ctrl_c_is_still_ctrl_c() -> None:
         finally:
             raise AttributeError("half done")
     assert stopped.value.code == 130
+
+
+def test_a_new_persona_needs_a_name(run: Run) -> None:
+    """The default persona is not what `mode=new` is about."""
+    result = run("mode=new")
+    assert (result.code, result.err) == (2, "error: mode=new: persona=NAME is missing, the name of the new persona\n")
+
+
+def test_a_persona_is_known_by_part_of_her_name_and_a_dangling_link_by_what_it_is(run: Run, personas: Path) -> None:
+    """Who types half a name is told the whole; a link to nothing is no misspelt name."""
+    assert "did you mean sarah_thompson?" in run("persona=sara").err
+    (personas / "bin.md").write_text("You are Bill.\n")
+    (personas / "link.md").symlink_to(personas / "nowhere.md")
+    result = run("persona=link", f"personas_dir={personas}")
+    assert result.code == 2 and "link.md: cannot read this file: it is a link to a file that is not there" in result.err

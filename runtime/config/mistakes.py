@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -71,7 +72,7 @@ def _check_option(group: str, name: str) -> None:
 
 def check_persona(name: str) -> None:
     """Raises a `SpecError` for a name that no persona has, with the files that are none because of their name."""
-    if not is_name(name) or not file_of(name).exists():
+    if not is_name(name) or not os.path.lexists(file_of(name)):  # why a dangling link is none, its reader says
         names = options("persona")
         unread = ""
         for file, why in misnamed().items():

@@ -27,12 +27,14 @@ def schema() -> str:
     return json.dumps(made, indent=2, ensure_ascii=False)
 
 
-def write_persona(name: str) -> Path:
+def write_persona(name: str | None) -> Path:
     """Writes a persona file with a comment for each key, and the schema beside it.
 
     Raises:
-        SpecError: the name is none, there is a persona of this name, or the folder cannot be written to.
+        SpecError: there is no name or it is none, a persona of this name is there, or the folder cannot be written to.
     """
+    if name is None:
+        raise SpecError("mode=new: persona=NAME is missing, the name of the new persona")
     if not is_name(name):
         raise SpecError(f"persona={name}: this is not a name: letters, digits, _ and -")
     file = file_of(name)

@@ -99,6 +99,9 @@ async def _trainee(call: Call, shown: View | JsonLines) -> None:
         text = line.strip()
         if text == END:
             break
+        if text.startswith("/"):
+            shown.show(Notice(text=f"{text.split()[0][:40]}: no such command, and nothing was said; {END} hangs up"))
+            continue
         if text and not await (call.begin_turn(text) if typing else call.type(text)):
             return
     call.hang_up()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from ..errors import SpecError
+from ..redaction import Formatter
+from ..spec.settings import Log
 
 _PLAIN = {"—": "-", "–": "-", "…": "...", "·": "-", "→": "->", "↻": "~", "↔": "<->", "≤": "<=", "’": "'", "‘": "'"}
 _PLAIN |= {"“": '"', "”": '"', "\u00a0": " ", "✓": "+", "✗": "x"}
@@ -110,3 +113,13 @@ def standard_output() -> Iterator[Output]:
             output.discard()
     if output.lost:
         raise SystemExit(1)
+
+
+def set_up_logging(log: Log) -> None:
+    """Where the libraries' own lines go: to stderr from this level on, without secrets, or nowhere."""
+    handler = logging.NullHandler() if log is Log.QUIET else logging.StreamHandler()
+    handler.setFormatter(Formatter("%(name)s: %(message)s"))
+    level = "CRITICAL" if log is Log.QUIET else log.upper()
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    if log is Log.QUIET:
+        os.environ.setdefault("RUST_LOG", "off")  # LiveKit's native library

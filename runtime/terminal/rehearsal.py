@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -68,6 +69,10 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
             run(sweep)
         except KeyboardInterrupt:
             stopped = True
+        except SystemExit as error:  # what Hydra's job makes of Ctrl-C
+            if error.code != 130:
+                raise
+            stopped = True
     answer = Answer(rows(sweep))
     differences = compare(earlier, answer, asked.limits) if earlier else []
     write_private(sweep / RESULTS, to_csv(answer.rows))
@@ -75,10 +80,21 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
     show_answer(console, answer, differences)
     print(f"\n{clean(shown_path(sweep / REPORT))}")
     if stopped:
-        print("stopped: the same command with rehearse.resume=true goes on", file=sys.stderr)
+        print(
+            clean(f"stopped: {answer.done} of {total or '?'} done; go on with {_resumed(overrides, sweep)}"),
+            file=sys.stderr,
+        )
         return 130
     worse = any(difference.worse for difference in differences)
     return 1 if answer.failed or worse or not answer.done else 0
+
+
+def _resumed(overrides: Sequence[str], sweep: Path) -> str:
+    """The command that goes on with a sweep that was stopped."""
+    flags = [flag for flag in sys.argv[1:] if flag in ("-m", "--multirun")]
+    kept = [said for said in overrides if not said.startswith(("rehearse.resume=", "rehearse.dir="))]
+    more = ["rehearse.resume=true", f"rehearse.dir={shown_path(sweep)}"]
+    return shlex.join(["python", "-m", "runtime", *flags, *kept, *more])
 
 
 def _earlier(named: str) -> Sequence[Row]:

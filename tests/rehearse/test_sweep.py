@@ -66,17 +66,24 @@ def test_a_sweep_that_was_stopped_goes_on_where_it_was(
     """`rehearse.resume=true` does what is missing and nothing again; what had failed counts as missing."""
     command = ["-m", "trainee=good,poor", "rehearse.repeats=4"]
     process = subprocess.Popen(
-        [*COMMAND, *command], cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [*COMMAND, *command], cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout
     for _ in range(2):
         process.stdout.readline()
     process.send_signal(stop)
-    process.communicate(timeout=60)
+    out, told = process.communicate(timeout=60)
     assert process.returncode == (130 if stop == signal.SIGINT else -stop)
     before = {row.folder: (the_sweep(here) / row.folder).stat().st_ino for row in rows(the_sweep(here))}
     assert 1 <= len(before) < 8
-    result = run(*command, "rehearse.resume=true")
+    more = ["rehearse.resume=true"]
+    if stop == signal.SIGINT:  # with the table of what is there
+        assert b"ended by" in out
+        line = told.decode().splitlines()[-1]
+        assert line.startswith(f"stopped: {len(before)} of 8 done; go on with python -m runtime -m trainee=good,poor")
+        program, more = line.partition("go on with ")[2].split()[:3], line.split()[-2:]
+        assert program == ["python", "-m", "runtime"] and more[0] == "rehearse.resume=true"
+    result = run(*command, *more)
     assert result.code == 0, result
     found = rows(the_sweep(here))
     assert len(found) == 8 and all(row.outcome is Outcome.DONE for row in found)

@@ -303,3 +303,10 @@ def test_speaking_without_a_device_says_what_to_do(run: Run) -> None:
     assert done.code == 2
     assert done.err.startswith("error: console.audio=true")
     assert done.err.count("\n") == 1
+
+
+def test_a_line_that_looks_like_a_command_is_not_said_to_her(run: Run) -> None:
+    """It is told with the command that there is."""
+    out = run(stdin="/help me\nhello\n/end\n").out
+    assert "/help: no such command, and nothing was said; /end hangs up" in out
+    assert "You: /help" not in out and "You: hello" in out
