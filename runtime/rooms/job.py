@@ -13,7 +13,7 @@ from ..call import private
 from ..call.session import Call
 from ..call.sinks import fan_out
 from ..errors import SpecError
-from ..events import Ended, Event, Failure, Notice
+from ..events import Ended, Event, Failure, Notice, Scored
 from ..record.recording import Recording
 from ..record.report import load_template
 from ..spec.fields import name_of
@@ -43,7 +43,8 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
         tell = fan_out(recording.take, worker.emit, screen.show, room=context.job.room.name)
 
         def emit(event: Event) -> None:
-            tell(replace(event, user=user))
+            if not (isinstance(event, Scored) and ended.reason == ROOM_TAKEN):  # the room's call goes on
+                tell(replace(event, user=user))
 
         def attach(session: AgentSession[None]) -> None:
             nonlocal user
@@ -90,7 +91,8 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
                 except* NobodyCame:
                     emit(ended := Ended(reason="nobody_came"))
                 await recording.close()  # before the room is left: the trainee reads the score
-                if recording.to_judge:  # the judge's, if the trainee stays; else the room is left at once
+                # The judge's score is waited for if the trainee stays; else the room is left at once.
+                if recording.to_judge and ended.reason != ROOM_TAKEN:
                     judging = afterwards.create_task(recording.judge())
                     left = tasks.create_task(trainee.alone())
                     await asyncio.wait((judging, left), return_when=asyncio.FIRST_COMPLETED)
