@@ -145,6 +145,8 @@ _ENGLISH = {
     "worst": "{at}: “{words}” ({means}) moved {name} by {mood}.",
     "source_edit": "{files}: {how}, after {ms} ms",
     "difficulty": "Mood at the start",
+    "English": "English",
+    "Thai": "Thai",
 }
 
 _THAI = {
@@ -283,6 +285,8 @@ _THAI = {
     "worst": "{at}: “{words}” ({means}) ทำให้อารมณ์ของ {name} เปลี่ยน {mood}",
     "source_edit": "{files}: {how} หลัง {ms} มิลลิวินาที",
     "difficulty": "อารมณ์ตอนเริ่ม",
+    "English": "อังกฤษ",
+    "Thai": "ไทย",
 }
 
 _TEXTS = {"en": _ENGLISH, "th": _THAI}

@@ -101,7 +101,10 @@ class SweepPage:
     def plots(self) -> Iterator[Plot]:
         """The spread of each combination."""
         for column in self.answer.columns:
-            if column.key in PLOTTED and len(self.answer.combinations) > 1:
+            told = column.key == "score" or any(
+                any(s.values) for one in self.answer.combinations if (s := one.spread(column))
+            )
+            if column.key in PLOTTED and told and len(self.answer.combinations) > 1:
                 yield self._plot(column)
 
     def _plot(self, column: Column) -> Plot:

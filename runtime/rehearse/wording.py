@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from .answer import Answer, Column, Combination, Difference, Spread
 from .sweep import NAMED, Row
@@ -77,10 +78,12 @@ def said(answer: Answer) -> Iterator[str]:
             assert spread
             mean, margin = number(spread.mean, column), number(spread.margin or 0, column)
             yield f"best {column.title}: {name(best, answer)}, {mean} ± {margin} on average (95 %)"
+    grouped = list(_of_groups(answer))
+    yield from grouped
     held = [one for one in answer.combinations if one.held]
     if len(held) > 1 and all(len(one.held) < 2 for one in held):
         yield "one call a combination: which is best takes more, such as rehearse.repeats=5"
-    elif len(held) > 1 and not any(map(answer.best, answer.columns)):
+    elif len(held) > 1 and not grouped and not any(map(answer.best, answer.columns)):
         yield "none is surely the best in any column: their bounds overlap, or all are alike"
     for reason, count in answer.skipped.items():
         yield f"– {count} skipped: {reason}"
@@ -90,3 +93,13 @@ def said(answer: Answer) -> Iterator[str]:
     for reason, found in reasons.items():
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         yield f"✗ failed: {found[0].name}{more}: {reason}"
+
+
+def _of_groups(answer: Answer) -> Iterator[str]:
+    """What is surely best of each group that was swept, over all that the others were."""
+    for key in answer.keys if len(answer.keys) > 1 else ():
+        alone = Answer([replace(row, combination={key: row.combination.get(key, "")}) for row in answer.rows])
+        for column in alone.columns:
+            if (best := alone.best(column)) and (spread := best.spread(column)):
+                mean, margin = number(spread.mean, column), number(spread.margin or 0, column)
+                yield f"best {column.title} of {key}: {best.key[key]}, {mean} ± {margin} on average (95 %)"

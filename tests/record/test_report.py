@@ -156,3 +156,10 @@ def test_each_moment_of_the_call_is_a_mark_that_says_what_it_is() -> None:
 def test_a_call_of_which_little_is_known_has_a_report_all_the_same(events: list[Event]) -> None:
     """Killed before the first word, or in the middle."""
     assert "Not decided" in made(events)
+
+
+def test_a_thai_report_names_its_language_in_thai() -> None:
+    """As all else that the report itself says."""
+    log = CallLog(good("th"))
+    html = report(log, score(log, SARAH, "th"), SARAH, "th", {})
+    assert "<dd>ไทย</dd>" in html and "<dd>Thai</dd>" not in html

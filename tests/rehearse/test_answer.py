@@ -6,7 +6,9 @@ import pytest
 
 from runtime.errors import SpecError
 from runtime.rehearse.answer import COLUMNS, Answer, Spread, compare
+from runtime.rehearse.report import SweepPage
 from runtime.rehearse.sweep import Outcome, Row, from_csv, to_csv
+from runtime.rehearse.wording import said
 from runtime.spec.settings import Limits
 
 from .jobs import measured
@@ -92,3 +94,23 @@ def test_more_failures_than_before_are_a_regression() -> None:
     (difference,) = compare(before, after, Limits())
     assert difference.worse and (difference.before, difference.after) == (0, 0.5)
     assert not compare(before, after, Limits(failures=0.5))[0].worse
+
+
+def test_what_surely_differs_is_said_of_each_group_that_was_swept() -> None:
+    """Good trainees always do better than poor ones, whoever calls: no one combination is best, one trainee is."""
+    found = [
+        Row(
+            {"persona": who, "trainee": trainee},
+            n,
+            f"calls/{who}-{trainee}/{n}",
+            measures=measured(score=value, latency=0),
+        )
+        for who in ("sarah", "david")
+        for trainee, value in (("good", 90), ("poor", 20))
+        for n in (1, 2)
+    ]
+    lines = list(said(Answer(found)))
+    assert "best score of trainee: good, 90 ± 0 on average (95 %)" in lines
+    assert not any("of persona" in line or "none is surely" in line for line in lines)
+    titles = [plot.title for plot in SweepPage(Path("2026-01-01-000000"), Answer(found), ()).plots]
+    assert titles == ["score"]  # a latency that took no time is not drawn
