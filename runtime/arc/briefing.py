@@ -28,7 +28,7 @@ def briefing(arc: Arc, state: ArcState) -> str:
     phase = f", phase: {worded_in(state.phase.name, arc.language)}" if state.phase else ""
     lines = [f"[Where the call stands, for you alone] Your mood is {state.mood} of 100 ({state.emotion.value}){phase}."]
     known = arc.front.cues  # an edit may have taken away one that was met
-    done = [_means(arc, name) for name in state.met if name in known and known[name].change]
+    done = [_means(arc, name) for name, times in state.met.items() if times and name in known and known[name].change]
     if done:
         lines.append(f"The other side has so far: {'; '.join(done)}.")
     lines += [_still(arc, ending, owed) for ending, owed in _open_endings(arc, state)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from .phrases import NEGATORS, TEXT_LIMIT, negates, plain
+from .phrases import NEGATORS, TEXT_LIMIT, negates, pattern, plain
 
 CLAUSES = 40
 """Of one turn. What comes after is one more."""
@@ -14,7 +15,7 @@ CLAUSES = 40
 _SUBJECT = (
     r"i|im|i'm|ill|i'll|ive|i've|id|i'd|we|we're|we'll|we've|you|you're|you'll|you've|it|it's|he|she|they|there|that|"
     r"that's|this|let|let's|please|can|could|may|would|will|do|did|does|have|is|are|what|how|when|who|where|why|which|"
-    r"your|our|my|somebody|someone|nobody|the|since when"
+    r"your|our|my|somebody|someone|nobody|nothing|the|since when"
 )
 _BREAK = re.compile(
     r"(?<=[.!?;…])\s+|\s*\n\s*|"  # sentences
@@ -49,23 +50,50 @@ _TAG = re.compile(
 )
 _THAI_ASKS = re.compile(
     r"(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่|หรือยัง|รึยัง|เหรอ|เมื่อไหร่|เมื่อไร|เท่าไหร่|เท่าไร|เท่าใด|ยังไง|อย่างไร|ทำไม|อะไร|ใคร|ไหน|กี่\S{0,8})"
-    r"(?:บ้าง|ดี|ก็ได้|นะ|คะ|ค่ะ|ครับ|คับ|ฮะ|หรือ|เหรอ|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)คะ[\s,?]*$|^(?:ทำไม|เมื่อไหร่|ใคร)"
+    r"(?:ขึ้น|บ้าง|ดี|ก็ได้|นะ|คะ|ค่ะ|ครับ|คับ|ฮะ|หรือ|เหรอ|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)คะ[\s,?]*$|^(?:ทำไม|เมื่อไหร่|ใคร)"
 )
-_THAI_DENIES = re.compile(r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะไร|ไหน)(?:ทั้งนั้น|ทั้งสิ้น|เลย|อีก|หรอก|นะคะ|ค่ะ|ครับ|[\s,])*$")
+_THAI_DENIES = pattern(r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะไร|ไหน)(?:ทั้งนั้น|ทั้งสิ้น|เลย|อีก|หรอก|นะคะ|ค่ะ|ครับ|[\s,])*$")
 """Nobody and nothing, which are who and what with a negator before them."""
 _NOTHING = frozenset("nothing nobody none".split())
 _THAI_FORBIDS = re.compile("อย่า(?!ง)")
-_HEDGED = re.compile(
+_HEDGED = pattern(
     r"\b(?:cant|cannot|wont|not|never|dont|couldnt) (?:\w+ ){0,2}(?:promise|guarantee|say|tell|know|think|believe|sure|"
-    r"certain|entitled)\b|\bif (?:i|we) could\b|\bwish (?:i|we)\b|"
+    r"certain|entitled)\b|"
     "(?:รับปาก|รับประกัน|การันตี|สัญญา)\\S{0,8}ไม่ได้|ไม่แน่ใจ|ไม่กล้ารับปาก"
+)
+_SUPPOSED = pattern(
+    r"\bif (?:only )?(?:i|we) (?:could(?! (?:just )?(?:have|get|ask|take))|had|were)\b|\bif it (?:was|were)\b|"
+    r"\bwish (?:i|we|it|that)\b|\b(?:but )?only if you\b|\bif you sign\b|\bon (?:the )?condition that\b|"
+    "(?:ถ้า|หาก)(?:เป็นไปได้|ทำได้|เลือกได้|ดิฉันทำได้|ผมทำได้|เรา(?:ทำ|เลือก)ได้)|"
+    "ก็ต่อเมื่อคุณ|(?:ถ้า|หาก)(?:คุณ|ลูกค้า)?(?:ยอม)?(?:เซ็น|ต่อสัญญา)"
+)
+"""What would be done if things were other than they are, or is done only if the persona does something first."""
+_WISHED = pattern(
+    r"\b(?:id|wed|i would|we would|want|wanted|meant|hoped)(?: \w+)?"
+    r"(?: (?:love|like|happy|glad|prefer))? (?:to|have)\b|"
+    "อยาก(?!ทราบ|รู้|ได้)"
+)
+_IMPOSSIBLE = pattern(
+    r"but(?: (?:unfortunately|sadly|i|we|im|its|that|thats|is|just|really|simply|am))*"
+    r" (?:cant|cannot|couldnt|not able|unable|impossible|not possible)(?: do (?:it|that|this))?[ ,]*$|"
+    r"but(?: \w+){0,4} (?:wont|doesnt|dont|not|didnt|cant) (?:let|allow|allowed|permit|permitted)\b|"
+    "แต่(?:ก็|คง|ระบบ|เรา|ดิฉัน|ผม|ทาง|บริษัท|ตอนนี้)*(?:ทำ|ช่วย)?(?:ให้)?ไม่ได้(?:จริง|หรอก|เลย|ค่ะ|ครับ|นะ|[ ,ๆ]|$)|"
+    "แต่\\S{0,20}ไม่(?:อนุญาต|ยอม|ให้ทำ)"
+)
+"""What takes back the promise before it."""
+_UNDONE = pattern(
+    r"\b(?:i|we|weve|ive|they) (?:still )?(?:havent|have not|didnt|did not|cant|cannot|couldnt)\b|"
+    r"\b(?:isnt|arent|hasnt|is not|not) (?:\w+ ){0,2}yet\b|"
+    r"\b(?:isnt|arent|hasnt|havent) (?:been )?(?!need|requir)\w+ed\b|\b(?:im|were|i am|we are) not able\b|"
+    "ยังไม่(?:ได้|มี(?!ใคร|เงิน|รายการ|อะไร)|เสร็จ)|ไม่ได้(?:จริง ?ๆ ?|หรอก|เลย)*(?:ค่ะ|คะ|ครับ|นะคะ|นะครับ|[ ,]|$)|^ไม่สามารถ"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
     """A part of a turn that says one thing. `text` is the trainee's own, to the letter, `said` what phrases are looked
-    for in; `sentence` is its sentence's number; `offers` that it asks whether the persona would like something."""
+    for in; `sentence` is its sentence's number; `hedged` that it promises nothing for certain; `undone` that what it
+    speaks of was not done, or cannot be; `offers` that it asks whether the persona would like something."""
 
     text: str
     said: str
@@ -73,6 +101,7 @@ class Clause:
     asks: bool
     negated: bool
     hedged: bool
+    undone: bool
     offers: bool
 
 
@@ -88,9 +117,24 @@ def clauses(text: str) -> tuple[Clause, ...]:
         said = plain(part)
         if said.strip(",? "):
             found.append(_clause(part, said, sentence))
-        sentence += bool(_SENTENCE_END.search(part))
+        # A particle ends no sentence where what follows takes it back.
+        sentence += bool(_SENTENCE_END.search(part)) and not text.startswith("แต่", following)
         start = following
-    return tuple(found)
+    return tuple(_taken_back(found))
+
+
+def _taken_back(found: list[Clause]) -> Iterator[Clause]:
+    """The clauses; hedged is also what hangs on a condition before it in its sentence, or is taken back there."""
+    for place, clause in enumerate(found):
+        before = [one for one in found[:place] if one.sentence == clause.sentence]
+        after = [one for one in found[place + 1 :] if one.sentence == clause.sentence]
+        turn = clause.said.startswith(("but ", "แต่"))
+        hangs = not turn and any(_SUPPOSED.search(one.said) for one in before)
+        dropped = any(_IMPOSSIBLE.match(one.said) for one in after)
+        wished = _WISHED.search(clause.said) and any(
+            one.negated and one.said.startswith(("but ", "แต่")) for one in after
+        )
+        yield replace(clause, hedged=True) if hangs or dropped or wished else clause
 
 
 def _clause(text: str, said: str, sentence: int) -> Clause:
@@ -102,6 +146,7 @@ def _clause(text: str, said: str, sentence: int) -> Clause:
         asks=_asks(bare, said),
         negated=is_negated(said),
         hedged=is_hedged(said),
+        undone=is_undone(said),
         offers=bool(re.match(r"would you\b|do you (?:want|wish)\b|if you (?:want|like|wish|prefer)\b", bare)),
     )
 
@@ -130,11 +175,16 @@ def is_negated(said: str) -> bool:
 
 def is_hedged(said: str) -> bool:
     """Whether a text that went through `plain` promises nothing for certain: "I can't guarantee"."""
-    return bool(_HEDGED.search(said))
+    return bool(_HEDGED.search(said) or _SUPPOSED.search(said))
+
+
+def is_undone(said: str) -> bool:
+    """Whether a text that went through `plain` says that something was not done, or cannot be: "we haven't … yet"."""
+    return bool(_UNDONE.search(said))
 
 
 _AUXILIARY = "is|are|was|were|will|would|can|could|has|have|be|been|unfortunately|sadly|to|for|you|it|that|today|here"
-_DENIED_AFTER = re.compile(
+_DENIED_AFTER = pattern(
     rf"(?: (?:{_AUXILIARY})){{0,3}} (?:{'|'.join(NEGATORS - {'no', 'without', 'unable'})})\b|"
     r"(?: \w+){0,3} (?:refused|declined|rejected|denied|impossible|out of the question)\b|"
     r"[^ ,]{0,24}? ?ไม่(?:ได้|ไหว|ทัน|สำเร็จ)(?=ค่ะ|คะ|ครับ|นะ|จริง|แล้ว|หรอก|เลย|อยู่|[ ,?]|$)"

@@ -5,16 +5,15 @@ Phrases come first; where none is found, and there are examples with vectors, a 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..events import Found
 from ..spec.persona import Cue, Fact, FrontMatter
 from .clauses import Clause, asks, clauses, is_denied_after, is_hedged
 from .meaning import Meaning
-from .phrases import Match, Phrase, PhraseIndex, find_all, matches, plain, words_at
+from .phrases import Match, Phrase, PhraseIndex, find_all, matches, pattern, plain, words_at
 
 ANSWERS = 3
 """Facts that a person answers in one breath; those asked beyond are neither answered nor counted as told."""
@@ -37,12 +36,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What one turn of the trainee held: cues, and facts asked for, asked for again or read back for confirmation."""
+    """What one turn of the trainee held: cues, facts asked for, asked for again or read back for confirmation, and cues
+    whose promise is taken back."""
 
     findings: tuple[Finding, ...] = ()
     asked: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
     confirmed: tuple[str, ...] = ()
+    taken_back: tuple[str, ...] = ()
 
     @property
     def cues(self) -> tuple[str, ...]:
@@ -80,7 +81,9 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
         nothing.sort(key=lambda name: not front.cues[name].hear)
         fits = (_on_nothing(front, name, said, text) for name in nothing)
         found |= {finding.name: finding for finding in [next(filter(None, fits), None)] if finding}
-    return Utterance(tuple(finding for name in front.cues if (finding := found.get(name))), asked, again, confirmed)
+    findings = tuple(finding for name in front.cues if (finding := found.get(name)))
+    taken_back = dict.fromkeys(name for one in heard for name in one.taken_back)
+    return Utterance(findings, asked, again, confirmed, tuple(taken_back))
 
 
 class _Heard:
@@ -92,13 +95,19 @@ class _Heard:
         able = _phrases(front)[0].able(clause.said).items()
         said = {name: match for name, phrases in able if (match := _said(front.cues[name], phrases, clause))}
         self.findings = [_by_phrase(name, match, clause) for name, match in _one_that_angers(front, said)]
+        self._hear_meaning(front, said, meaning)
+        refuses = clause.negated and any(front.cues[finding.name].is_refused for finding in self.findings)
+        self.taken_back = [name for name, phrases in able if refuses and _refuses(front.cues[name], phrases, clause)]
+
+    def _hear_meaning(self, front: FrontMatter, said: dict[str, Match], meaning: Meaning | None) -> None:
+        clause = self.clause
         moving = [said[finding.name] for finding in self.findings if front.cues[finding.name].change]
         said_most = any(_is_most(match, clause) for match in moving)
         if meaning is None or self.fact or said_most or (near := meaning.of(clause, _may_ask(clause))) is None:
             return
         if near.fact:
             self.fact = near.name
-        elif near.name not in said and _counts(cue := front.cues[near.name], clause):
+        elif near.name not in said and _counts(cue := front.cues[near.name], clause, is_hedged(plain(near.example))):
             angered = any(front.cues[finding.name].change < 0 for finding in self.findings)
             if not moving or (cue.change > 0 and not angered):
                 self.findings.append(Finding(near.name, Found.MEANING, clause.text, near.example, near.nearness))
@@ -124,6 +133,12 @@ def _said(cue: Cue, phrases: Iterable[Phrase], clause: Clause) -> Match | None:
         if _counts(cue, clause, denies=match.negated and not is_hedged(clause.said[: match.start])):
             return match
     return None
+
+
+def _refuses(cue: Cue, phrases: Iterable[Phrase], clause: Clause) -> bool:
+    """Whether a clause that denies holds a phrase of what calms: "I can't refund you"."""
+    denied = (replace(phrase, negated=True) for phrase in phrases if not phrase.negated)
+    return cue.change > 0 and next(matches(denied, clause.said), None) is not None
 
 
 def _counts(cue: Cue, clause: Clause, denies: bool = False) -> bool:
@@ -155,12 +170,16 @@ def _by_phrase(name: str, match: Match, clause: Clause) -> Finding:
 
 
 def _agreed(front: FrontMatter, heard: Iterable[_Heard]) -> Iterator[Finding]:
-    """The findings of a turn, without what is promised in the same sentence as something that the persona refuses."""
+    """The findings of a turn, without what is promised in the same sentence as something that the persona refuses, or
+    is refused later."""
     heard = list(heard)
     refused = {one.clause.sentence for one in heard for finding in one.findings if front.cues[finding.name].is_refused}
-    for one in heard:
+    for place, one in enumerate(heard):
+        later = {name for other in heard[place + 1 :] for name in other.taken_back}
         for finding in one.findings:
-            if one.clause.sentence not in refused or front.cues[finding.name].change <= 0:
+            if front.cues[finding.name].change <= 0 or (
+                one.clause.sentence not in refused and finding.name not in later
+            ):
                 yield finding
 
 
@@ -191,12 +210,12 @@ def _on_nothing(front: FrontMatter, name: str, said: str, text: str) -> Finding 
     return None
 
 
-_STATED = re.compile(
+_STATED = pattern(
     r"(?:i|im|ill|ive|we|were|well|weve|it|its|that|thats|this|there|they|he|she|thanks|thank)\b|"
     r"(?:your|the|our)(?: \w+){1,4} (?:is|are|was|were|has|have|had|will|shows|looks|says|ends|begins)\b|"
     "(?:ดิฉัน|ผม|ทางเรา|เรา|เดี๋ยว|จะ|กำลัง)"
 )
-_WANTED = re.compile(
+_WANTED = pattern(
     r"\b(?:need|needs|like|ask|get|give|confirm|know|tell|verify|provide|please|may|can|could|state|spell|"
     r"looking for|what|which|who|how|when|where)\b|ขอ(?!โทษ|อภัย)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยากทราบ"
 )

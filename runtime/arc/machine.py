@@ -20,8 +20,8 @@ from .meaning import Meaning
 class ArcState:
     """Where a call stands after some turns.
 
-    `met` counts each cue; `last` is what the last turn held, of cues those that counted; `seconds` is how long the
-    call had lasted.
+    `met` counts each cue (0: it was taken back); `last` is what the last turn held, of cues those that counted;
+    `seconds` is how long the call had lasted.
     """
 
     mood: int
@@ -70,6 +70,8 @@ def take(front: FrontMatter, state: ArcState, heard: Utterance) -> ArcState:
     state = replace(
         state,
         told=state.told | told,
+        # Still there, so that the same promise does not calm twice.
+        met=MappingProxyType({name: 0 if name in heard.taken_back else times for name, times in state.met.items()}),
         asked_again=state.asked_again + len(heard.again),
         last=replace(heard, findings=tuple(finding for finding, _ in counted)),
         turns=state.turns + 1,

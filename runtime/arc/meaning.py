@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..spec.persona import FrontMatter
-from .clauses import Clause, asks, is_negated
+from .clauses import Clause, asks, is_negated, is_undone
 from .phrases import plain
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ class Bank:
     asks: NDArray[np.bool_]
     neutral: NDArray[np.bool_]
     facts: NDArray[np.bool_]
+    done: NDArray[np.bool_]
+    """Something is done that calms: no clause means it that says that it was not done."""
     judged: dict[tuple[Clause, bool], Nearest | None] = field(default_factory=dict)
     """What clauses were found to mean: each is asked for several times a turn."""
 
@@ -108,7 +110,13 @@ def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | Non
         np.array([asks(text) for text in texts]),
         np.array([not example.name for example, _ in known]),
         np.array([example.fact for example, _ in known]),
+        np.array([_calms(front, example) and not is_undone(plain(example.text)) for example, _ in known]),
     )
+
+
+def _calms(front: FrontMatter, example: Example) -> bool:
+    cue = None if example.fact or example.idle else front.cues.get(example.name)
+    return cue is not None and cue.change > 0
 
 
 def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> Nearest | None:
@@ -118,6 +126,8 @@ def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> N
     scores = cosines - DENIES * (bank.denies != clause.negated) - ASKS * (bank.asks != clause.asks)
     if not facts:
         scores[bank.facts] = -1.0
+    if clause.undone:
+        scores[bank.done] = -1.0
     best = int(scores.argmax())
     example = bank.examples[best]
     if not example.name or example.idle or scores[best] < NEAR:

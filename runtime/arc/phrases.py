@@ -51,6 +51,11 @@ def plain(text: str) -> str:
     return " ".join(_SEAM.sub(" ", text.translate(_PLAIN)).split())
 
 
+def pattern(written: str) -> re.Pattern[str]:
+    """A pattern for what went through `plain`, whose Thai vowels are written in other characters (ำ as two)."""
+    return re.compile(unicodedata.normalize("NFKC", written))
+
+
 class _PlainCharacters(dict[int, str]):
     """What `plain` makes of each character, found out when it first comes."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from runtime.arc.clauses import CLAUSES, clauses
 from runtime.arc.listener import listen
-from runtime.arc.machine import fold
+from runtime.arc.machine import fold, lack
 from runtime.arc.meaning import Meaning, Vector, make_bank
 from runtime.config.compose import compose
 from runtime.events import Found
@@ -73,12 +73,67 @@ def test_what_we_will_do_is_no_question() -> None:
         ("จะให้คืนเงินไหมคะ", set()),
         ("คืนเงินให้ได้แน่นอนครับ ไม่ต้องห่วง", {"refund"}),
         ("พรุ่งนี้เดี๋ยวโทรกลับนะครับ", {"transfer"}),
+        ("If I had my way I'd refund you by Friday, but the system won't let me.", {"jargon"}),
+        ("If I could, I'd refund you by Friday.", set()),
+        ("I'd love to refund you by Friday, but I can't.", set()),
+        ("I wish I could refund you today.", set()),
+        ("I'll refund you only if you sign a new contract.", set()),
+        ("ถ้าเป็นไปได้ก็อยากคืนเงินให้ภายในวันศุกร์นะคะ แต่ทำไม่ได้ค่ะ", {"refusal"}),
+        ("ถ้าทำได้ก็อยากคืนเงินให้ภายในวันศุกร์ค่ะ", set()),
+        ("I'd be happy to refund you by Friday.", {"refund", "deadline"}),
+        ("I'll refund you by Friday, but I can't say at what hour.", {"refund", "deadline"}),
+        ("If I could just have your account number, I'll refund you by Friday.", {"refund", "deadline"}),
+        ("คืนเงินให้ภายในวันศุกร์ค่ะ แต่ไม่ได้ก่อนเที่ยงนะคะ", {"refund", "deadline"}),
+        ("Your refund was rejected on Friday.", {"refusal"}),
+        ("We don't refund.", {"refusal"}),
+        ("ไม่มีการคืนเงินค่ะ", {"refusal"}),
+        ("I'm putting that back on your card right now", {"refund", "deadline"}),
+        ("The incident number is DP-3390.", {"case_number"}),
+        ("หมายเลขยืนยัน BV-9001 ค่ะ", {"case_number"}),
+        ("There's no need to be sorry.", {"apology"}),
+        ("จะส่งช่างที่ใจเย็นไปนะคะ", set()),
+        ("วันอังคารเกิดอะไรขึ้น", set()),
     ],
 )
 def test_phrases_do_not_lie(text: str, cues: set[str]) -> None:
     """A question promises nothing, a denial counts wherever it stands, what she is asked whether she would like is not
-    done to her, one clause angers once, and what she refuses brings her nothing."""
+    done to her, one clause angers once, and what she refuses brings her nothing; nor does what hangs on a condition, or
+    is taken back in the same sentence."""
     assert heard(text) == cues
+
+
+@pytest.mark.parametrize(
+    ("turns", "owed"),
+    [
+        (("I'll refund you by Friday.", "I can't refund you after all."), {"refund"}),
+        (("I'll refund you by Friday.", "I'll refund you. No, I can't refund you after all."), {"refund"}),
+        (("คืนเงินให้ภายในวันศุกร์ค่ะ", "คืนเงินไม่ได้หรอกค่ะ"), {"refund"}),
+        (("I'll refund you by Friday.", "I can't refund you in cash. I'll refund you to your card."), set()),
+        (("I'll refund you by Friday.", "I can't help you with the weather."), set()),
+    ],
+)
+def test_what_is_refused_later_is_owed_again(turns: tuple[str, ...], owed: set[str]) -> None:
+    """An ending waits for it once more; promised again it counts, and calms no second time."""
+    front = SARAH["en" if turns[0].isascii() else "th"]
+    state = fold(front, turns)
+    lacks = lack(state, next(ending for ending in front.endings if ending.name == "resolved"))
+    assert lacks and set(lacks.cues) - {"case_number"} == owed
+    again = fold(front, [*turns, "I'll refund you." if turns[0].isascii() else "คืนเงินให้ค่ะ"])
+    assert again.met["refund"] and again.mood == state.mood
+
+
+@pytest.mark.parametrize(
+    ("text", "verified"),
+    [
+        ("Could I have your name, please?", True),
+        ("your membership number please?", True),
+        ("ขอเลขที่บัญชีลูกค้าหน่อยได้ไหมคะ", True),
+        ("I see two charges under your name.", False),
+    ],
+)
+def test_who_was_told_who_she_is_has_checked_it(text: str, verified: bool) -> None:
+    """Whatever the question's words were; her name in another sense is no question."""
+    assert ("verification" in fold(SARAH["en" if text.isascii() else "th"], [text]).last.cues) is verified
 
 
 @pytest.mark.parametrize("text", ["I cannot tell you whose letter that is.", "ดิฉันบอกไม่ได้ค่ะว่าเป็นของใคร"])
@@ -170,6 +225,18 @@ def test_a_clause_that_denies_is_not_what_it_denies() -> None:
     assert listen(FRONT, set(), "x", meant(x=near)).cues == ("kind",)
     assert listen(FRONT, set(), "not x", meant(**{"not x": near})).cues == ("nothing",)
     assert listen(FRONT, set(), "is it x", meant(**{"is it x": near})).cues == ("nothing",)
+
+
+def test_what_was_not_done_is_no_cue_that_calms() -> None:
+    """However near it comes to an example, and though that denies something too."""
+    known = {"I've blocked it, nobody can use it.": vector(1, 0), "You won't get it.": vector(0, 1)}
+    spoken = ("I haven't blocked it yet.", "It isn't blocked.", "บล็อกไม่ได้ค่ะ", "ยังไม่ได้บล็อกค่ะ", "I have blocked it.")
+    known |= dict.fromkeys(spoken, vector(1, 0.01))
+    like = tuple(known)[:2]
+    front = FrontMatter(cues={"block": Cue(like={"": like[:1]}, mood=5), "refusal": Cue(like={"": like[1:]}, mood=-5)})
+    bank = make_bank(front, "en", known.get)
+    assert bank
+    assert [listen(front, set(), text, Meaning(bank, known.get)).cues for text in spoken] == [*[()] * 4, ("block",)]
 
 
 def test_phrases_come_first_and_meaning_says_what_it_lacks() -> None:
