@@ -61,7 +61,7 @@ class Cue:
     the persona asks for it while an ending waits for it.
     A cue that calms works once, one that angers works every time, unless `repeats` says otherwise.
     What the trainee offers by a `refused` cue that angers, the persona does not take: what else its sentence promises
-    does not count.
+    does not count, and what it denies ("I can't refund you after all") is owed again.
     Whatever a persona's cue leaves open (None or empty) is as in the language's common cue of the same name.
     """
 
