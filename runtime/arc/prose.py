@@ -321,9 +321,11 @@ def is_native(persona: Persona, language: str) -> bool:
         return not thai
     words = re.findall(r"[^\W\d_]+", text.casefold())
     common = sum(word in _COMMON for word in words)
-    return len(words) < 5 or (not thai and common / len(words) > 0.06)
+    return not thai and (len(words) < FEW_WORDS or common / len(words) > 0.06)
 
 
+FEW_WORDS = 10
+"""So few words, in letters that may be English, tell nothing of their language."""
 _COMMON = frozenset(
     "the and is of to she her he his you your with not for has was are when if it that this from".split()
 )

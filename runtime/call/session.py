@@ -22,7 +22,7 @@ from livekit.agents.voice import (
 )
 
 from ..errors import SpecError
-from ..events import ClockFired, Emit, Ended, EndingReached, Notice, Started, State, ToolCalled
+from ..events import ClockFired, Emit, Ended, EndingReached, Started, State, ToolCalled
 from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import ReloadMode
 from .agent import LiveAgent, close, make_session
@@ -37,7 +37,7 @@ from .realtime import NotAccepted
 from .reload import Reloader
 from .sinks import fan_out
 from .transcript import Transcript
-from .turn import TYPED_LIMIT, whole
+from .turn import typed
 from .watchdog import RECONNECT_SECONDS, Watchdog, explained
 
 logger = logging.getLogger(__name__)
@@ -107,16 +107,8 @@ class Call:
         self._live = LiveAgent(spec, parts, self._end_call, self._arc.before_reply, self._emit)
         self._session = self._listen(make_session(parts))
         self._idle = IdleMonitor(self._session, lambda: self._watchdog.expecting)
-        self._reloader = Reloader(
-            first.spec,
-            self._live,
-            self._idle,
-            self._emit,
-            self._adopt,
-            self._close,
-            mode=self._reload,
-            audio=self._audio,
-        )
+        told = self._emit, self._adopt, self._close
+        self._reloader = Reloader(first.spec, self._live, self._idle, *told, mode=self._reload, audio=self._audio)
         self._began = time.monotonic()
         self._emit(
             Started(
@@ -160,16 +152,14 @@ class Call:
 
     async def begin_turn(self, text: str) -> SpeechHandle | None:
         """The trainee's typed turn: cuts the persona short, as speaking would. None once the call is over."""
-        if len(text) > TYPED_LIMIT:
-            self._emit(Notice(text=f"a typed turn of {len(text):,} characters is cut after {TYPED_LIMIT:,}"))
-            text = text[:TYPED_LIMIT]
+        text = typed(text, self._emit)
         await self._joined.wait()
         await self._transcript.spoke_or(self._opened)  # what was typed sooner does not come before her first word
         if self.over:
             return None
         async with self._idle.turn():
             await self._cut_short()
-            return self._start_turn(lambda: self._session.generate_reply(user_input=whole(text)))
+            return self._start_turn(lambda: self._session.generate_reply(user_input=text))
 
     async def type(self, text: str) -> bool:
         """The trainee's typed turn; returns when the persona has answered it. False once the call is over."""

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from livekit.agents.llm import ChatItem, FunctionCall
 
+from ..events import Emit, Notice
+
 CHARACTERS_PER_SECOND = 15
 """Of speech: 150 words a minute, of six characters with their space; Thai is as fast, counted in its characters."""
 REPEATED = range(12, 120)
@@ -93,6 +95,13 @@ def whole(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def typed(text: str, emit: Emit) -> str:
+    """A typed turn as it is taken: whole characters, of a length that could have been spoken; what is cut is told."""
+    if len(text) > TYPED_LIMIT:
+        emit(Notice(text=f"a typed turn of {len(text):,} characters is cut after {TYPED_LIMIT:,}"))
+    return whole(text[:TYPED_LIMIT])
 
 
 def mend(history: Iterable[ChatItem]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from .tts import TTS
 
 __all__ = ["LLM", "STT", "TTS"]
+
+# ONNX Runtime, which speech and hearing run on, sends usage data to its maker unless it is told not to beforehand.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str) -> Any:

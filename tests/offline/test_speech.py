@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from importlib.util import find_spec
@@ -510,3 +511,9 @@ async def test_a_whole_call_between_the_parts() -> None:
     assert answer.sample_rate == RATE
     assert 2 < answer.duration < 6
     assert measure_loudness(answer) > 500
+
+
+def test_onnx_runtime_tells_its_maker_nothing() -> None:
+    """Its usage data is switched off before anything of ours can load it."""
+    code = "import os, runtime.offline; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"
