@@ -87,7 +87,7 @@ def shell(line: str, environment: dict[str, str], cwd: Path) -> subprocess.Compl
 
 
 def prompted(text: str) -> bool:
-    return "What are you going to do about it?" in text.replace("\n", " ") and "\n>" in text
+    return "Sarah Thompson (angry): " in text and "\n>" in text
 
 
 def test_a_typed_call_on_a_terminal(environment: dict[str, str], here: Path) -> None:
@@ -287,7 +287,7 @@ def test_sigterm_hangs_up(environment: dict[str, str], here: Path) -> None:
     process = subprocess.Popen(COMMAND, stdin=-1, stdout=-1, stderr=-1, env=environment, cwd=here)
     assert process.stdout is not None
     for line in process.stdout:
-        if b"What are you going to do" in line:
+        if b"Sarah Thompson (angry)" in line:
             process.send_signal(signal.SIGTERM)
             break
     out, err = process.communicate(timeout=DEADLINE)
