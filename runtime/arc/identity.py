@@ -82,6 +82,10 @@ _YOU_ARE = re.compile(
 )
 
 
+NAME_WITHIN = 16_384
+"""Characters of the prose in which a name is looked for: it stands at its beginning."""
+
+
 def name_in(sections: tuple[Section, ...]) -> str | None:
     """The persona's name as her prose has it: an item, else `You are NAME SURNAME`; None for no name."""
     for section in sections:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
 
-from ..arc.identity import name_in
+from ..arc.identity import NAME_WITHIN, name_in
 from ..arc.markup import plain_sections
 from ..errors import SpecError, suggest
 from ..spec.fields import name_of
@@ -161,7 +161,7 @@ def _name(sections: tuple[Section, ...], prose: str, file: Path) -> str:
     for section in sections:
         if section.kind == "persona" and (name := section.title.replace("：", ":").partition(":")[2].strip()):
             return name
-    return name_in(plain_sections(prose)) or file.stem.replace("_", " ").replace("-", " ").title()
+    return name_in(plain_sections(prose[:NAME_WITHIN])) or file.stem.replace("_", " ").replace("-", " ").title()
 
 
 @lru_cache(maxsize=16)  # parsing it takes nine tenths of the time, and most edits are of the prose
