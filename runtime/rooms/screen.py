@@ -25,8 +25,10 @@ MESSAGE_CHARACTERS = 4_000
 """Of one message: LiveKit takes 15 KiB, and a Thai letter has three bytes."""
 SENTENCES, SENTENCE_CHARACTERS = 10, 400
 """Of a scorecard: how many sentences for what was missed, and of each."""
-SEND_SECONDS = 1.0
+SEND_SECONDS = 3.0
 """For what is left to send at the end of a call."""
+ARRIVE_SECONDS = 0.5
+"""For the score to arrive before the room is left: LiveKit says when a message is sent, not when it is there."""
 CANNOT_GO_ON = (*FAILED, "shutdown")
 """Reasons of a call that ends without the persona or the trainee wanting it to."""
 
@@ -43,6 +45,7 @@ class Screen:
         self._room = room
         self._transcripts = transcripts
         self._sentences = Sentences()
+        self._told_score = False
         self._lines: asyncio.Queue[bytes | str | None] = asyncio.Queue()
 
     def show(self, event: Event) -> None:
@@ -60,6 +63,7 @@ class Screen:
                     _encoded({"type": "transcript", "speaker": "operator", "text": _cut(text, MESSAGE_CHARACTERS)})
                 )
             case Scored():
+                self._told_score = True
                 self._put(_encoded(scorecard(event)))
             case Ended(reason=reason) if reason in CANNOT_GO_ON:
                 self.show_went_dead()
@@ -87,6 +91,8 @@ class Screen:
                         async with asyncio.timeout(SEND_SECONDS):
                             await self._send()
                 sender.cancel()
+                if self._told_score:
+                    await asyncio.sleep(ARRIVE_SECONDS)
 
     def _put(self, message: bytes) -> None:
         if self._transcripts is not Transcripts.STREAM:

@@ -379,7 +379,7 @@ async def test_any_rate_and_channels_are_heard_and_utterances_at_once() -> None:
     other = asyncio.ensure_future(hear(stt, pad(await say(PHRASES[7], voice=HEART))))
     await utils.aio.cancel_and_wait(cancelled)
     first, second = await asyncio.gather(hear(stt, stereo), other)
-    assert (first.lower().strip("."), second.lower().strip(".")) == (PHRASES[0], PHRASES[7])
+    assert (first.lower().strip(".,!"), second.lower().strip(".,!")) == (PHRASES[0], PHRASES[7])
 
 
 def test_a_model_of_english_alone_refuses_other_languages_and_says_what_to_set(tmp_path: Path) -> None:
