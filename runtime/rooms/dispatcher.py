@@ -120,11 +120,14 @@ class Dispatcher:
         def on_event(event: Event | None) -> None:
             nonlocal over
             if event is not None:
-                over = over or isinstance(event, Ended)
+                if isinstance(event, Ended) and not over:
+                    over = True
+                    unsubscribe()  # what is saved from now on is told as of no call
                 if not (isinstance(event, Ended) and event.reason == ROOM_TAKEN):  # the room's call goes on
                     emit(event)
                 return
-            unsubscribe()
+            if not over:
+                unsubscribe()
             del self.calls[job]
             self._fewer.set()
             metrics.CALLS.dec()

@@ -191,6 +191,11 @@ from runtime.record.writer import SessionFolder
 from runtime.spec.settings import Record
 from tests.record.calls import poor
 
+def last_of(file):
+    with open(file, "rb") as events:
+        events.seek(-min(200, events.seek(0, 2)), 2)
+        return events.read()
+
 async def main():
     folder = SessionFolder(Record(dir=sys.argv[1]), compose([]), "ann", print)
     await asyncio.wrap_future(folder.path)
@@ -200,7 +205,7 @@ async def main():
     while True:
         number += 1
         folder.write(Notice(text=str(number)))
-        while folder._waiting.qsize():
+        while f'"{number}"'.encode() not in last_of(folder.path.result() / "events.jsonl"):
             pass
         print(number, flush=True)
 

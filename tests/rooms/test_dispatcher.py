@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from runtime.config.compose import compose
-from runtime.events import Event, Notice
+from runtime.events import Ended, Event, Notice
 from runtime.files.store import SpecStore
+from runtime.files.watch import SavedFiles
 from runtime.rooms import dispatcher
 from runtime.rooms.dispatcher import Dispatcher
 from runtime.rooms.names import parse_room
@@ -92,6 +93,25 @@ async def test_a_call_that_does_not_begin_says_so(
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert [event.user for event in told if isinstance(event, Notice)] == ["ann"]
+
+
+async def test_an_edit_after_a_calls_end_is_none_of_its_own(use_personas: Write) -> None:
+    """Its job may take a while to go: meanwhile what is saved is told as of files that no call has."""
+    file = use_personas("ann", "---\nscenarios: [x]\n---\nHi.")
+    sent: list[object] = []
+    connection: Any = SimpleNamespace(open=lambda settings: None, send=sent.append)
+    request: Any = Request("axtra-x-ann-1")
+    store = SpecStore(["persona=ann"], Settings(), audio=True, since=time.time())
+    async with asyncio.TaskGroup() as tasks:
+        calls = Dispatcher(store, "ann", lambda event: None, tasks)
+        await calls.on_request(request)
+        on_event = await calls.on_job(request.id, connection)
+        assert len(sent) == 1
+        on_event(Ended(reason="trainee_left"))
+        await store._publish(SavedFiles(time.time(), frozenset({file}), frozenset()))
+        assert len(sent) == 1
+        on_event(None)
+        assert calls.calls == {}
 
 
 @pytest.mark.parametrize(
