@@ -318,8 +318,8 @@ class Reload(Event):
         _redact(self, "reason")
 
 
-FAILED = ("error", "no_answer", "lost")
-"""Reasons of a call that ended by a failure."""
+FAILED = ("error", "no_answer", "lost", "shutdown")
+"""Reasons of a call that ended without the persona or the trainee wanting it to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

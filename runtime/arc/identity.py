@@ -24,8 +24,6 @@ _OPENING = re.compile(
     r"ประโยคแรก|เปิดสาย|frase inicial|primera frase|第一声",
     re.I,
 )
-
-
 _OF_TRAINEE = re.compile(rf"\b(?:{TRAINEE})\b", re.I)
 _ROLE = re.compile("(?:role?|rol)$|บทบาท|役割", re.I)
 _OF_PLAY = re.compile(r"\b(?:trainee|persona|role-?play|the agent)\b", re.I)
@@ -80,8 +78,6 @@ _YOU_ARE = re.compile(
     r"\b(?:[Yy]our name is|[Yy]ou are(?: (?:now|playing|called|named))?|[Pp]lay(?:ing)?|[Aa]ct as|[Nn]ame is|[Rr]ole:)"
     r"\s((?:[A-Z][\w'’-]{1,30})(?: [A-Z][\w'’-]{1,30}){1,2})"
 )
-
-
 NAME_WITHIN = 16_384
 """Characters of the prose in which a name is looked for: it stands at its beginning."""
 

@@ -94,7 +94,7 @@ class _Heard:
         self.fact = _fact_asked(front, clause)
         able = _phrases(front)[0].able(clause.said).items()
         said = {name: match for name, phrases in able if (match := _said(front.cues[name], phrases, clause))}
-        self.findings = [_by_phrase(name, match, clause) for name, match in _one_that_angers(front, said)]
+        self.findings = [_by_phrase(name, match, clause.text) for name, match in _one_that_angers(front, said)]
         self._hear_meaning(front, said, meaning)
         refuses = clause.negated and any(front.cues[finding.name].is_refused for finding in self.findings)
         self.taken_back = [name for name, phrases in able if refuses and _refuses(front.cues[name], phrases, clause)]
@@ -165,8 +165,9 @@ def _one_that_angers(front: FrontMatter, said: dict[str, Match]) -> Iterator[tup
     yield from ((name, match) for name, match in said.items() if name not in angering or name == first)
 
 
-def _by_phrase(name: str, match: Match, clause: Clause) -> Finding:
-    return Finding(name, Found.PHRASE, words_at(clause.text, match.start, match.end), match.phrase)
+def _by_phrase(name: str, match: Match, text: str) -> Finding:
+    """What a phrase shows that this text of the trainee's holds."""
+    return Finding(name, Found.PHRASE, words_at(text, match.start, match.end), match.phrase)
 
 
 def _agreed(front: FrontMatter, heard: Iterable[_Heard]) -> Iterator[Finding]:
@@ -195,7 +196,7 @@ def _stood_in(
             if cue is None or other in found or cue.change > 0:
                 continue
             if match := next(find_all(cue.hear, said), None):
-                found[other] = Finding(other, Found.PHRASE, words_at(text, match.start, match.end), match.phrase)
+                found[other] = _by_phrase(other, match, text)
             elif meaning and len(whole) > 1 and (near := meaning.rather(text, other, name)):
                 found[other] = Finding(other, Found.MEANING, text.strip(), near.example, near.nearness)
     return found
@@ -205,9 +206,8 @@ def _on_nothing(front: FrontMatter, name: str, said: str, text: str) -> Finding 
     hear = front.cues[name].hear
     if not hear:
         return Finding(name, Found.DEED)
-    for match in find_all(hear, said):
-        return Finding(name, Found.PHRASE, words_at(text, match.start, match.end), match.phrase)
-    return None
+    match = next(find_all(hear, said), None)
+    return _by_phrase(name, match, text) if match else None
 
 
 _STATED = pattern(

@@ -36,7 +36,7 @@ TRAINEE = (
     r"agent|trainee|representative|rep|advisor|adviser|operator|support|csr|they|staff|employee|you|asesor|agente|"
     r"พนักงาน|เจ้าหน้าที่|ผู้เข้าอบรม|ผู้ฝึก|เทรนนี|agente"
 )
-_SAID_BYTRAINEE = re.compile(
+_SAID_BY_TRAINEE = re.compile(
     rf"(?:{TRAINEE})\W*(?:\w+\W+){{0,4}}?(?:say|says|said|uses?|tells?|asks?|answers?|dice)\W*"
     r"(?:(?:that|the|her|him|you|to|words?|phrases?|terms?|things|something|like|such|as)\W+){0,4}$|"
     r"(?:พนักงาน|เจ้าหน้าที่)\S*(?:พูด|บอก|ถาม|ใช้)(?:คำ)?(?:ว่า)?[\s::]*$|"
@@ -89,7 +89,7 @@ def _quoted(section: Section) -> Iterator[Line]:
         for found in _QUOTED.finditer(row):
             text = undirected(next(filter(None, found.groups())))
             between, end = bare(row[end : found.start()]), found.end()
-            if _SAID_BYTRAINEE.search(between[-NEAR:]):
+            if _SAID_BY_TRAINEE.search(between[-NEAR:]):
                 trigger = text
             elif text and _is_speech(text) and not _is_forbidden(between):
                 yield Line(text, bare(row[max(0, found.start() - BEFORE) : found.start()]), trigger)

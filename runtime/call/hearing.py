@@ -66,12 +66,14 @@ class Hearing:
 
     def begin(self, text: str) -> asyncio.Task[None] | None:
         """What a turn has to wait for before it is judged, if for anything."""
-        return self._start(self.understand(text)) if self.waits(text) else None
+        return self._start(self._await(text)) if self.waits(text) else None
 
     async def understand(self, text: str) -> None:
         """Gets the vectors that a turn needs, or gives up; whoever asks for the same turn waits for the same answer."""
-        if not self.waits(text):
-            return
+        if self.waits(text):
+            await self._await(text)
+
+    async def _await(self, text: str) -> None:
         key = (id(self._arc), text)
         task = self._getting.get(key)
         if task is None:

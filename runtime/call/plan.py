@@ -79,7 +79,7 @@ TABLE: dict[str, Row] = {
     "listener": _each("the model that listens", AT_ONCE, AT_ONCE, AT_ONCE),
     # One call is judged by the model that it began with.
     "judge": _each("the model that judges", NEXT_CALL, NEXT_CALL, NEXT_CALL),
-    "lines": _each("cues, facts, phases, timers, turn_seconds", AT_ONCE, AT_ONCE, AT_ONCE),
+    "lines": _each("cues, facts, phases, timers, difficulty, turn_seconds", AT_ONCE, AT_ONCE, AT_ONCE),
     # These have happened, unless the trainee has not joined yet.
     "start": _each("name, scenarios, opening line, first mood", NEXT_CALL, NEXT_CALL, NEXT_CALL),
     "unused": _each("what this call does not use", NOTHING, NOTHING, NOTHING),

@@ -197,6 +197,17 @@ def vectors_of(embedder: str) -> SentenceVectors:
     return SentenceVectors(embedder)
 
 
+async def understood(arc: Arc, *turns: str) -> Meaning | None:
+    """What clauses mean in calls of this arc, once all is there that listening to these turns needs; None without an
+    embedder that is installed. Raises what `SentenceVectors.load` does."""
+    if arc.embedder is None or not is_installed(arc.embedder):
+        return None
+    vectors = vectors_of(arc.embedder)
+    for turn in turns:
+        await vectors.understand(arc, turn)
+    return vectors.meaning(arc)
+
+
 def meaning_of(arc: Arc) -> Meaning | None:
     """What the clauses of a trainee mean in a call of this arc, as far as that is known in this process by now."""
     return vectors_of(arc.embedder).meaning(arc) if arc.embedder else None

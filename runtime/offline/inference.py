@@ -51,11 +51,17 @@ async def infer(model: type[SharedModel], data: bytes) -> bytes:
     """
     job = get_job_context(required=False)
     async with asyncio.timeout(SECONDS):
-        if job is not None:
-            answer = await job.inference_executor.do_inference(model.INFERENCE_METHOD, data)
-        else:
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(_THREADS, _here(model).run, data)
+        if job is None:
+            return await _infer_here(model, data)
+        answer = await job.inference_executor.do_inference(model.INFERENCE_METHOD, data)
+        return _checked(model, answer)
+
+
+async def _infer_here(model: type[SharedModel], data: bytes) -> bytes:
+    return _checked(model, await asyncio.get_running_loop().run_in_executor(_THREADS, _here(model).run, data))
+
+
+def _checked(model: type[SharedModel], answer: bytes | None) -> bytes:
     if answer is None:
         raise RuntimeError(f"inference of {model.INFERENCE_METHOD} gave nothing")
     return answer
@@ -71,10 +77,7 @@ async def infer_or_here(model: type[SharedModel], data: bytes) -> bytes:
             return await infer(model, data)
         except (RuntimeError, TimeoutError, OSError) as error:
             logger.warning("%s does not answer (%s): this process goes on by itself", model.INFERENCE_METHOD, error)
-    answer = await asyncio.get_running_loop().run_in_executor(_THREADS, _here(model).run, data)
-    if answer is None:
-        raise RuntimeError(f"inference of {model.INFERENCE_METHOD} gave nothing")
-    return answer
+    return await _infer_here(model, data)
 
 
 def infer_ahead(model: type[SharedModel], data: bytes) -> None:

@@ -58,19 +58,37 @@ def make_folder(record: Record, persona: str, user: str, now: float | None = Non
         OSError: it cannot be made.
     """
     when = time.localtime(now)
-    day = Path(record.dir) / time.strftime("%Y-%m-%d", when)
-    day.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # of what is made as a parent the mode is another
-    day.mkdir(mode=0o700, exist_ok=True)
     name = f"{time.strftime('%H%M%S', when)}-{safe_name(persona)}-{safe_name(user or LOCAL)}"
+    return new_folder(Path(record.dir) / time.strftime("%Y-%m-%d", when), name)
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    """A new private folder; where there is one of this name, its name gets a number.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    make_private(parent)
     number = 1
     while True:
-        folder = day / (name if number == 1 else f"{name}.{number}")
+        folder = parent / (name if number == 1 else f"{name}.{number}")
         try:
             folder.mkdir(mode=0o700)
         except FileExistsError:
             number += 1
             continue
         return folder
+
+
+def make_private(folder: Path) -> None:
+    """Makes a folder, and what is missing above it, that only this user of the machine can read.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for one in (*reversed(folder.parents), folder):
+        if not one.exists():
+            one.mkdir(mode=0o700, exist_ok=True)
 
 
 def folders(record: Record) -> Iterator[Path]:

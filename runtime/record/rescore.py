@@ -8,6 +8,7 @@ from ..events import CueFound, EndingReached, Event, Found, Heard, MoodMoved, Ph
 from ..spec.persona import Arc, FrontMatter
 from .call_log import CallLog
 from .score import Judged, Scorecard
+from .texts import points
 
 
 def listened(log: CallLog, persona: FrontMatter, language: str) -> CallLog:
@@ -35,7 +36,7 @@ def changes(before: Scorecard, after: Scorecard) -> list[str]:
     """What another scoring of the same call has changed, and why: a line each."""
     lines = []
     if before.score != after.score or before.passed != after.passed:
-        lines.append(f"score {_points(before)} → {_points(after)}")
+        lines.append(f"score {points(before.score, before.passed)} → {points(after.score, after.passed)}")
     if before.pass_mark != after.pass_mark:
         lines.append(f"pass mark {before.pass_mark} → {after.pass_mark}")
     old = {one.name: one for one in before.objectives}
@@ -50,11 +51,6 @@ def changes(before: Scorecard, after: Scorecard) -> list[str]:
             lines.append(f"{one.name}: {was.result} → {one.result} ({one.reason or one.by or one.told})")
     lines += [f"{name}: no objective any more (was {was.result})" for name, was in old.items()]
     return lines
-
-
-def _points(card: Scorecard) -> str:
-    verdict = {True: "passed", False: "not passed", None: "not decided"}[card.passed]
-    return f"{card.score if card.score is not None else '–'} ({verdict})"
 
 
 def _weight(judged: Judged) -> str:

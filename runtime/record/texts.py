@@ -297,6 +297,16 @@ def texts_in(language: str) -> Mapping[str, str]:
     return _TEXTS.get(language, _ENGLISH)
 
 
+def verdict(passed: bool | None, language: str = "en") -> str:
+    """Whether a call passed, in a word or two."""
+    return texts_in(language)[f"score_{passed}"]
+
+
+def points(score: int | None, passed: bool | None) -> str:
+    """`85 (passed)`."""
+    return f"{'–' if score is None else score} ({verdict(passed)})"
+
+
 def clock(seconds: float) -> str:
     """`1:02`: minutes and seconds. Moments are known to a tenth: 59.96 s is 1:00 wherever it is told."""
     whole = int(round(seconds, 1))

@@ -22,7 +22,7 @@ from ..events import Event, Header, Interim, Notice, to_json
 from ..redaction import redacted
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
-from .folder import EVENTS, SPEC, adapter, finish, locked, make_folder, write_private
+from .folder import EVENTS, SPEC, adapter, finish, locked, make_folder, make_private, write_private
 from .score import Scorecard
 
 logger = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class SessionFolder:
         if self._place is None:
             persona = self._spec.choices.get("persona", self._spec.persona.id)
             return make_folder(self._record, persona, self._user), time.time()
-        self._place[0].mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._place[0])
         return self._place
 
     def _write(self, folder: Path, events: IO[bytes]) -> None:

@@ -62,11 +62,10 @@ COLUMNS = (
     Column("latency", "latency", lambda m: m.latency, False, 2, "s"),
     Column("latency_high", "p95", lambda m: m.latency_high, False, 2, "s"),
     Column("breaks", "breaks", lambda m: len(m.breaks), False, 1),
-    Column("pace", "words/min", lambda m: m.pace, False),
     Column("tokens", "tokens", lambda m: (m.input_tokens or 0) + (m.output_tokens or 0) or None, False),
     Column("cost", "cost", lambda m: m.cost, False, 4, "$"),
 )
-NO_BEST = ("pace", "tokens")
+NO_BEST = ("tokens",)
 """Columns in which neither more nor less is better."""
 
 

@@ -9,6 +9,7 @@ from statistics import fmean
 from ..config.groups import CONF, GROUPS, REHEARSAL_GROUPS, read_conf
 from ..config.trainee_file import script_for
 from ..errors import NotOffered, SpecError
+from ..record.folder import make_private
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Settings
 from .job import Job, hold
@@ -92,7 +93,7 @@ def _held(settings: Settings, row: Row, resolve: Callable[[], SessionSpec], fold
     except SpecError as error:
         outcome = Outcome.SKIPPED if isinstance(error, NotOffered) else Outcome.FAILED
         row = Row(row.combination, row.repeat, row.folder, outcome, str(error))
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         write_row(folder, row)
         return row
     return hold(job)

@@ -18,10 +18,10 @@ from ..call.build import check_secrets, make
 from ..call.session import Call
 from ..call.sinks import fan_out
 from ..errors import NotOffered, SpecError
-from ..events import Emit, Ended, Event, Failure, Said
-from ..offline.embedding import is_installed, vectors_of
+from ..events import FAILED, Emit, Ended, Event, Failure, Said
+from ..offline.embedding import understood
 from ..offline.llm import split_for_streaming
-from ..record.folder import SCORECARD, read_folder
+from ..record.folder import SCORECARD, make_private, read_folder
 from ..record.recording import Recording
 from ..record.score import from_json
 from ..redaction import redacted
@@ -33,8 +33,6 @@ from .measures import Prices, measures
 from .sweep import Outcome, Row, write_row
 from .trainee import Caller, ScriptedCaller, SimulatedCaller
 
-FAILED = ("error", "no_answer", "lost", "shutdown")
-"""Reasons for a call's end that are nobody's wish."""
 WORD_SECONDS, PAUSE_SECONDS = 0.4, 1.0
 """How long a word is spoken, and how long the trainee thinks, where time is virtual."""
 
@@ -74,7 +72,7 @@ def paced(spec: SessionSpec) -> SessionSpec:
 def hold(job: Job) -> Row:
     """Holds the call and writes its row. Whatever goes wrong is in the row, and raises nothing."""
     shutil.rmtree(job.folder, ignore_errors=True)  # of a call that was cut off
-    job.folder.mkdir(mode=0o700, parents=True)
+    make_private(job.folder)
     if job.virtual:
         job = replace(job, spec=paced(job.spec))
         asyncio.run(_understand(job))
@@ -93,11 +91,8 @@ def hold(job: Job) -> Row:
 async def _understand(job: Job) -> None:
     """Gets what listening by meaning needs of this script: in virtual time no turn could wait for it. Where that fails,
     the call says so itself."""
-    arc = job.spec.arc
-    if arc.embedder and is_installed(arc.embedder):
-        with suppress(Exception):
-            for line in job.script:
-                await vectors_of(arc.embedder).understand(arc, line.say)
+    with suppress(Exception):
+        await understood(job.spec.arc, *(line.say for line in job.script))
 
 
 def _said(error: BaseException) -> str:
@@ -163,7 +158,7 @@ async def held(job: Job) -> Row:
         reason = line.failure or (line.ended.reason if line.ended else "it was cut off")
         return replace(job.row, outcome=Outcome.FAILED, reason=reason)
     card = from_json((job.folder / SCORECARD).read_bytes())
-    found = measures(read_folder(job.folder).log, card, job.spec.arc, job.prices, spoken=False)
+    found = measures(read_folder(job.folder).log, card, job.spec.arc, job.prices)
     return replace(job.row, outcome=Outcome.DONE, measures=found)
 
 

@@ -55,8 +55,8 @@ class Break:
 class Measures:
     """What one call shows. Seconds; None where it did not come to that, or nobody knows.
 
-    `latency` is the middle of its turns', `latency_high` the largest but for one in twenty. `pace` is the persona's, in
-    words a minute (in Thai, characters), of a spoken call. `input_tokens` and `output_tokens` are of all models.
+    `latency` is the middle of its turns', `latency_high` the largest but for one in twenty. `input_tokens` and
+    `output_tokens` are of all models.
     """
 
     score: int | None
@@ -69,14 +69,13 @@ class Measures:
     latency_high: float | None
     phases: tuple[str, ...]
     breaks: tuple[str, ...]
-    pace: int | None
     input_tokens: int | None
     output_tokens: int | None
     cost: float | None
     failures: int
 
 
-def measures(log: CallLog, card: Scorecard, arc: Arc, prices: Prices, *, spoken: bool) -> Measures:
+def measures(log: CallLog, card: Scorecard, arc: Arc, prices: Prices) -> Measures:
     """What this call shows."""
     latencies = sorted(said.latency for said in log.of(Said) if said.latency is not None)
     usage = log.ended.usage if log.ended else ()
@@ -91,7 +90,6 @@ def measures(log: CallLog, card: Scorecard, arc: Arc, prices: Prices, *, spoken:
         latency_high=_rounded(latencies[min(len(latencies) - 1, int(len(latencies) * 0.95))] if latencies else None),
         phases=phases(log, arc),
         breaks=tuple(map(str, breaks(log, arc))),
-        pace=_pace(log) if spoken else None,
         input_tokens=_sum(usage, "input_tokens"),
         output_tokens=_sum(usage, "output_tokens"),
         cost=cost(usage, prices),
@@ -148,16 +146,6 @@ def _billed(counts: Mapping[str, float], price: Mapping[str, float]) -> dict[str
         "audio_output": audio_out,
     }
     return {kind: max(0.0, count) / 1e6 for kind, count in tokens.items()}
-
-
-def _pace(log: CallLog) -> int | None:
-    """The persona's words a minute; in Thai, which has no spaces between words, characters."""
-    timed = [said for said in log.of(Said) if said.seconds]
-    minutes = sum(said.seconds or 0 for said in timed) / 60
-    text = " ".join(said.text for said in timed)
-    thai = len(_THAI.findall(text)) > len(text.replace(" ", "")) / 2
-    count = sum(c.isalnum() for c in text) if thai else len(text.split())
-    return round(count / minutes) if minutes else None
 
 
 # ---------------------------------------------------------------- breaks

@@ -22,9 +22,10 @@ from ..events import (
     Said,
     State,
 )
-from ..offline.embedding import is_installed, meaning_of, vectors_of
+from ..offline.embedding import meaning_of, understood
 from ..record.call_log import CallLog
 from ..record.score import Scorecard, score
+from ..record.texts import points
 from ..spec.persona import Arc
 from ..spec.session_spec import SessionSpec
 
@@ -54,10 +55,7 @@ class Replayed:
 
 async def understand(log: CallLog, spec: SessionSpec) -> None:
     """Gets what hearing this call's turns by meaning needs, where the spec has an embedder that is installed."""
-    embedder = spec.arc.embedder
-    if embedder and is_installed(embedder):
-        for heard in log.of(Heard):
-            await vectors_of(embedder).understand(spec.arc, heard.text)
+    await understood(spec.arc, *(heard.text for heard in log.of(Heard)))
 
 
 def play(log: CallLog, spec: SessionSpec) -> Replayed:
@@ -106,7 +104,7 @@ def flips(before: Replayed, after: Replayed) -> list[str]:
     lines = []
     for what, old, new in (
         ("ending", before.log.ending[0], after.log.ending[0]),
-        ("score", _points(before.card), _points(after.card)),
+        ("score", *(points(one.card.score, one.card.passed) for one in (before, after))),
     ):
         if old != new:
             lines.append(f"{what} {old} → {new}")
@@ -134,8 +132,3 @@ def _words(cue: CueFound, log: CallLog) -> str:
 
 def _path(phases: list[str]) -> str:
     return " > ".join(phases) or "none"
-
-
-def _points(card: Scorecard) -> str:
-    verdict = {True: "passed", False: "not passed", None: "not decided"}[card.passed]
-    return f"{card.score if card.score is not None else '–'} ({verdict})"

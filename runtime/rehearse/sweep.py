@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import SpecError, shown_path
-from ..record.folder import EVENTS, safe_name, write_private
+from ..record.folder import EVENTS, make_private, new_folder, safe_name, write_private
 from .measures import Measures
 
 ROW, CALLS, COMMAND = "rehearsal.json", "calls", "sweep.json"
@@ -114,16 +114,10 @@ def open_sweep(record_dir: str, given: str | None, command: Sequence[str], *, re
             raise SpecError(f"rehearse.resume=true: no sweep of this command is in {shown_path(sweeps)}")
         folder = same[-1]
     else:
-        folder = _new(sweeps)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = new_folder(sweeps, time.strftime("%Y-%m-%d-%H%M%S"))
+    make_private(folder)
     write_private(folder / COMMAND, json.dumps({"command": list(command)}, ensure_ascii=False) + "\n")
     return folder.absolute()
-
-
-def _new(sweeps: Path) -> Path:
-    name = time.strftime("%Y-%m-%d-%H%M%S")
-    names = [name, *(f"{name}.{number}" for number in range(2, 1000))]
-    return next(sweeps / name for name in names if not (sweeps / name).exists())
 
 
 def _command(folder: Path) -> list[str]:

@@ -29,8 +29,6 @@ SEND_SECONDS = 3.0
 """For what is left to send at the end of a call."""
 ARRIVE_SECONDS = 0.5
 """For the score to arrive before the room is left: LiveKit says when a message is sent, not when it is there."""
-CANNOT_GO_ON = (*FAILED, "shutdown")
-"""Reasons of a call that ends without the persona or the trainee wanting it to."""
 
 
 class Screen:
@@ -65,7 +63,7 @@ class Screen:
             case Scored():
                 self._told_score = True
                 self._put(_encoded(scorecard(event)))
-            case Ended(reason=reason) if reason in CANNOT_GO_ON:
+            case Ended(reason=reason) if reason in FAILED:
                 self.show_went_dead()
 
     def show_went_dead(self) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from ..errors import SpecError
 from ..history.folders import PastSession
 from ..history.index import Index, Progress, progress
-from ..record.texts import clock
+from ..record.texts import clock, verdict
 from ..redaction import clean
 from ..spec.settings import Lines, Settings
 from .view import table
@@ -24,7 +24,6 @@ SHOWN = 40
 TREND = "▁▂▃▄▅▆▇█"
 FOLDER_WIDTH = 120
 """Columns of a terminal from which on the folders are shown too."""
-_RESULTS = {True: "passed", False: "not passed", None: "not decided"}
 
 
 def show_history(settings: Settings, persona: str | None) -> None:
@@ -79,7 +78,7 @@ def _cells(session: PastSession, root: str) -> list[str]:
         session.user or "(not readable)",
         session.persona or "–",
         "–" if session.score is None else str(session.score),
-        _RESULTS[session.passed] if session.ending else "no score yet",
+        verdict(session.passed) if session.ending else "no score yet",
         "–" if session.seconds is None else clock(session.seconds),
         session.ending or "–",
         root + session.path,

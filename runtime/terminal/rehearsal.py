@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ..errors import shown_path
 from ..record.folder import write_private
+from ..record.texts import points
 from ..redaction import clean
 from ..rehearse.answer import Answer, Difference, compare
 from ..rehearse.combination import command_of
@@ -179,8 +180,7 @@ def _outcome(row: Row) -> str:
     if row.measures is None:
         return f"{row.outcome}: {row.reason}"
     shown = row.measures
-    verdict = {True: "passed", False: "not passed", None: "not decided"}[shown.passed]
-    return f"{shown.ending}, {'–' if shown.score is None else shown.score} ({verdict}), {shown.turns} turns"
+    return f"{shown.ending}, {points(shown.score, shown.passed)}, {shown.turns} turns"
 
 
 # ---------------------------------------------------------------- the answer

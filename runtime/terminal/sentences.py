@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from ..arc.clauses import clauses
 from ..arc.machine import ArcState, count, start, step
 from ..arc.meaning import Meaning, Nearest
-from ..offline.embedding import is_installed, vectors_of
+from ..offline.embedding import is_installed, understood
 from ..offline.reply import opening, reply
 from ..redaction import clean
 from ..spec.persona import Arc
@@ -60,7 +60,7 @@ def try_sentences(spec: SessionSpec, settings: Settings) -> int:
             if settings.sentences is Sentences.FRESH:
                 turns, said, state = [], [first], start(spec.arc.front)
             turns.append(text)
-            meaning = runner.run(_understood(spec.arc, text))
+            meaning = runner.run(understood(spec.arc, text))
             tried, state = _tried(spec.arc, state, turns, said, meaning)
             said.append(tried.answer)
             print(json.dumps(asdict(tried), ensure_ascii=False) if settings.lines is Lines.JSON else _shown(tried))
@@ -78,14 +78,6 @@ def _typed() -> Iterator[str]:
             return
         if text := line.strip():
             yield text
-
-
-async def _understood(arc: Arc, text: str) -> Meaning | None:
-    if arc.embedder is None or not is_installed(arc.embedder):
-        return None
-    vectors = vectors_of(arc.embedder)
-    await vectors.understand(arc, text)
-    return vectors.meaning(arc)
 
 
 def _tried(

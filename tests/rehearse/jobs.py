@@ -44,7 +44,6 @@ def measured(**shown: object) -> Measures:
         "latency_high": 1.5,
         "phases": ("Opening", "Calm"),
         "breaks": (),
-        "pace": None,
         "input_tokens": 100,
         "output_tokens": 20,
         "cost": 0.01,
