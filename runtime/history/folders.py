@@ -55,15 +55,18 @@ class Scanned(NamedTuple):
     stamp: int
 
 
-def scan(record: Record) -> Iterator[Scanned]:
-    """Every session folder there is, in the order of their names, with its stamp; nothing in it is read."""
+def scan(record: Record, known: dict[str, int]) -> Iterator[Scanned]:
+    """The session folders whose stamp is not the known one, in the order of their names; nothing in them is read. What
+    is there is taken out of `known`: what is left is gone."""
     start = len(os.path.join(record.dir, ""))
     for entry in session_entries(record):
         try:
             stamp = entry.stat(follow_symlinks=False).st_mtime_ns
         except OSError:  # it is gone
             continue
-        yield Scanned(_key(entry.path[start:]), entry.path, stamp)
+        path = _key(entry.path[start:])
+        if known.pop(path, None) != stamp:
+            yield Scanned(path, entry.path, stamp)
 
 
 def _key(path: str) -> str:

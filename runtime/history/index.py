@@ -106,7 +106,7 @@ class Index:
         known_stamps = select(_COLUMNS.path, _COLUMNS.stamp).where(_COLUMNS.origin == origin)
         with self._engine.connect() as connection:
             known = {path: stamp for path, stamp in connection.execute(known_stamps).all()}  # noqa: C416 - a Row is no pair to mypy
-        changed = (scanned for scanned in scan(self._record) if known.pop(scanned.path, None) != scanned.stamp)
+        changed = scan(self._record, known)
         count = 0
         while batch := list(islice(changed, BATCH)):
             self._write(origin, batch)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -110,7 +111,7 @@ def _folders_in(folder: str) -> list[os.DirEntry[str]]:
             found = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
-    return sorted(found, key=lambda entry: entry.name)
+    return sorted(found, key=attrgetter("name"))
 
 
 def safe_name(name: str) -> str:

@@ -9,15 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from rich.console import Console
-
 from ..errors import SpecError
 from ..history.folders import PastSession
 from ..history.index import Index, Progress, progress
 from ..record.texts import clock, verdict
 from ..redaction import clean
 from ..spec.settings import Lines, Settings
-from .view import table
 
 SHOWN = 40
 """Sessions, and trainees, that a terminal shows. A pipe gets all."""
@@ -56,6 +53,10 @@ def show_history(settings: Settings, persona: str | None) -> None:
 
 
 def _print_tables(sessions: Sequence[PastSession], trainees: Sequence[Progress], root: str) -> None:
+    from rich.console import Console  # a pipe has no use for it
+
+    from .view import table
+
     console = Console(highlight=False)
     columns = ["when", "trainee", "persona", "score", "result", "length", "ended by", "folder"]
     if console.width < FOLDER_WIDTH:
