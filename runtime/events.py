@@ -157,6 +157,17 @@ class CueFound(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CueTakenBack(Event):
+    """The trainee has denied in this `turn` what had counted before ("I can't refund you after all"): it counts no
+    longer, for an ending as for the score, until it is found again. `words` are the trainee's own."""
+
+    kind = "taken_back"
+    name: str
+    turn: int
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MoodMoved(Event):
     """The persona's mood (0-100) has changed. `why` names the cues or the clock that moved it."""
 
@@ -368,9 +379,10 @@ Emit = Callable[[Event], None]
 """A sink: where a call's events go. It returns at once and never raises into the call."""
 
 _SPOKEN = (Interim, Heard, Said, State)
-_DECIDED = (CueFound, MoodMoved, PhaseMoved, ClockFired, EndingReached, ToolCalled)
-_HELD = (Header, Started, AudioStarted, Notice, Failure, Recovered, Reload, Ended, Scored)
-KINDS: dict[str, type[Event]] = {shape.kind: shape for shape in (*_SPOKEN, *_DECIDED, *_HELD)}
+DECIDED = (CueFound, CueTakenBack, MoodMoved, PhaseMoved, ClockFired, EndingReached)
+"""What the arc decides."""
+_HELD = (Header, Started, AudioStarted, ToolCalled, Notice, Failure, Recovered, Reload, Ended, Scored)
+KINDS: dict[str, type[Event]] = {shape.kind: shape for shape in (*_SPOKEN, *DECIDED, *_HELD)}
 
 
 def to_json(event: Event) -> str:

@@ -36,14 +36,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What one turn of the trainee held: cues, facts asked for, asked for again or read back for confirmation, and cues
-    whose promise is taken back."""
+    """What one turn of the trainee held: cues, facts asked for, asked for again or read back for confirmation, and what
+    denies cues that may have been found before."""
 
     findings: tuple[Finding, ...] = ()
     asked: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
     confirmed: tuple[str, ...] = ()
-    taken_back: tuple[str, ...] = ()
+    taken_back: tuple[Finding, ...] = ()
 
     @property
     def cues(self) -> tuple[str, ...]:
@@ -82,8 +82,8 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
         fits = (_on_nothing(front, name, said, text) for name in nothing)
         found |= {finding.name: finding for finding in [next(filter(None, fits), None)] if finding}
     findings = tuple(finding for name in front.cues if (finding := found.get(name)))
-    taken_back = dict.fromkeys(name for one in heard for name in one.taken_back)
-    return Utterance(findings, asked, again, confirmed, tuple(taken_back))
+    taken_back = {denial.name: denial for one in heard for denial in one.taken_back}
+    return Utterance(findings, asked, again, confirmed, tuple(taken_back.values()))
 
 
 class _Heard:
@@ -97,7 +97,8 @@ class _Heard:
         self.findings = [_by_phrase(name, match, clause.text) for name, match in _one_that_angers(front, said)]
         self._hear_meaning(front, said, meaning)
         refuses = clause.negated and any(front.cues[finding.name].is_refused for finding in self.findings)
-        self.taken_back = [name for name, phrases in able if refuses and _refuses(front.cues[name], phrases, clause)]
+        denied = [name for name, phrases in able if refuses and _refuses(front.cues[name], phrases, clause)]
+        self.taken_back = [Finding(name, Found.PHRASE, clause.text) for name in denied]
 
     def _hear_meaning(self, front: FrontMatter, said: dict[str, Match], meaning: Meaning | None) -> None:
         clause = self.clause
@@ -176,7 +177,7 @@ def _agreed(front: FrontMatter, heard: Iterable[_Heard]) -> Iterator[Finding]:
     heard = list(heard)
     refused = {one.clause.sentence for one in heard for finding in one.findings if front.cues[finding.name].is_refused}
     for place, one in enumerate(heard):
-        later = {name for other in heard[place + 1 :] for name in other.taken_back}
+        later = {denial.name for other in heard[place + 1 :] for denial in other.taken_back}
         for finding in one.findings:
             if front.cues[finding.name].change <= 0 or (
                 one.clause.sentence not in refused and finding.name not in later

@@ -10,7 +10,7 @@ from functools import reduce
 from types import MappingProxyType
 from typing import Literal
 
-from ..events import ClockFired, CueFound, EndingReached, Event, Found, MoodMoved, PhaseMoved
+from ..events import ClockFired, CueFound, CueTakenBack, EndingReached, Event, Found, MoodMoved, PhaseMoved
 from ..spec.persona import Arc, Cue, Emotion, Ending, FrontMatter, Phase, Timer, worded_in
 from .listener import Finding, Utterance, deeds, listen
 from .meaning import Meaning
@@ -67,11 +67,12 @@ def take(front: FrontMatter, state: ArcState, heard: Utterance) -> ArcState:
     if state.ending:
         return replace(state, last=Utterance(), turns=state.turns + 1)
     counted, told = weigh(front, state, heard)
+    denied = {denial.name for denial in heard.taken_back}
     state = replace(
         state,
         told=state.told | told,
         # Still there, so that the same promise does not calm twice.
-        met=MappingProxyType({name: 0 if name in heard.taken_back else times for name, times in state.met.items()}),
+        met=MappingProxyType({name: 0 if name in denied else times for name, times in state.met.items()}),
         asked_again=state.asked_again + len(heard.again),
         last=replace(heard, findings=tuple(finding for finding, _ in counted)),
         turns=state.turns + 1,
@@ -205,6 +206,8 @@ class ArcMachine:
         """Since the trainee's last turn."""
         self._found: dict[int, set[str]] = {}
         """The names of cues that counted, by turn."""
+        self._denied: dict[str, int] = {}
+        """The turn in which a cue was last denied."""
 
     def speaking(self, now: float) -> None:
         """Somebody begins to speak, the persona or the trainee: no silence runs, and clocks wait."""
@@ -222,19 +225,28 @@ class ArcMachine:
         self._fired_in_silence.clear()
         if self._silent_since is not None:
             self._silent_since = self._now
-        counted = [] if self.state.ending else weigh(self.arc.front, self.state, utterance)[0]
-        state = take(self.arc.front, self.state, utterance)
+        before = self.state
+        counted = [] if before.ending else weigh(self.arc.front, before, utterance)[0]
+        state = take(self.arc.front, before, utterance)
         self._found[state.turns] = {finding.name for finding, _ in counted}
-        return (*self._cues(counted, state.turns), *self._become(state, _why(counted)))
+        denials = () if before.ending else utterance.taken_back
+        self._denied |= {denial.name: state.turns for denial in denials}
+        taken_back = (
+            CueTakenBack(at=self._now, name=denial.name, turn=state.turns, words=denial.words)
+            for denial in denials
+            if before.met.get(denial.name)
+        )
+        return (*taken_back, *self._cues(counted, state.turns), *self._become(state, _why(counted)))
 
     def found(self, findings: Iterable[Finding], turn: int, now: float) -> tuple[Event, ...]:
         """What a listener that takes longer has found in a turn (from 1) that was heard before. Cues that were found
-        there already do not count again."""
+        there already do not count again, and what was denied since does not count."""
         self._pass(now)
         before = self._found.get(turn)
         if before is None or self.state.ending:
             return ()
-        counted = count(self.arc.front, self.state, findings, before)
+        standing = (finding for finding in findings if self._denied.get(finding.name, 0) <= turn)
+        counted = count(self.arc.front, self.state, standing, before)
         before |= {finding.name for finding, _ in counted}
         return (*self._cues(counted, turn), *self._become(meet(self.arc.front, self.state, counted), _why(counted)))
 
@@ -253,7 +265,7 @@ class ArcMachine:
             and not cue.on
             and (cue.change or name in awaited)
             and name not in before
-            and works(self.state, name, cue)
+            and (works(self.state, name, cue) or not self.state.met[name])
         }
 
     def tick(self, now: float) -> tuple[Event, ...]:
@@ -324,7 +336,8 @@ class ArcMachine:
         return None if clock in self._fired_in_silence and clock is not longest else self._silent_since + clock.seconds
 
     def _is_off(self, clock: Clock) -> bool:
-        return clock.seconds == float("inf") or clock.timer.unless in self.state.met
+        unless = clock.timer.unless
+        return clock.seconds == float("inf") or bool(unless and self.state.met.get(unless))
 
     def _fire(self, clock: Clock) -> tuple[Event, ...]:
         counted = []

@@ -10,6 +10,7 @@ from typing import TypeVar
 from ..events import (
     AudioStarted,
     CueFound,
+    CueTakenBack,
     Ended,
     EndingReached,
     Event,
@@ -23,19 +24,21 @@ from ..events import (
 )
 
 E = TypeVar("E", bound=Event)
+C = TypeVar("C", CueFound, CueTakenBack)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """Something that was said. `at` is seconds into the call, `seconds` how long it took (None: typed, or not known).
 
-    `cues` are what counted in a line of the trainee's.
+    `cues` are what counted in a line of the trainee's, `taken_back` what had counted before and was denied there.
     """
 
     event: Heard | Said
     at: float
     seconds: float | None
     cues: tuple[CueFound, ...] = ()
+    taken_back: tuple[CueTakenBack, ...] = ()
 
     @property
     def speaker(self) -> Speaker:
@@ -78,21 +81,30 @@ class CallLog:
     @cached_property
     def lines(self) -> list[Line]:
         """What was said, in the order in which it was begun."""
-        by_turn: dict[int, list[CueFound]] = {}
-        for cue in self.of(CueFound):
-            by_turn.setdefault(cue.turn, []).append(cue)
+        cues, denials = _by_turn(self.of(CueFound)), _by_turn(self.of(CueTakenBack))
         lines = []
         for event in self.events:
             if isinstance(event, Heard | Said):
                 at = max(0.0, (event.start or event.at) - self.zero)
-                cues = tuple(by_turn.get(event.turn, ())) if isinstance(event, Heard) and event.turn else ()
-                lines.append(Line(event, at, event.seconds, cues))
+                turn = event.turn if isinstance(event, Heard) else 0
+                lines.append(Line(event, at, event.seconds, tuple(cues.get(turn, ())), tuple(denials.get(turn, ()))))
         return sorted(lines, key=lambda line: line.at)
 
     @cached_property
     def turns(self) -> dict[int, Line]:
         """The trainee's lines by their number."""
         return {line.event.turn: line for line in self.lines if line.speaker == "operator" and line.event.turn}
+
+    @cached_property
+    def taken_back(self) -> dict[str, CueTakenBack]:
+        """The cues that had counted and were denied after that, by their names."""
+        denied: dict[str, CueTakenBack] = {}
+        for event in self.events:
+            if isinstance(event, CueTakenBack):
+                denied[event.name] = event
+            elif isinstance(event, CueFound):
+                denied.pop(event.name, None)
+        return denied
 
     @property
     def spoken(self) -> bool:
@@ -136,6 +148,14 @@ class CallLog:
     def header(self) -> Header:
         """The versions that the call ran on."""
         return self.first(Header) or Header(version=0)
+
+
+def _by_turn(events: Iterable[C]) -> dict[int, list[C]]:
+    found: dict[int, list[C]] = {}
+    for event in events:
+        if event.turn:
+            found.setdefault(event.turn, []).append(event)
+    return found
 
 
 def parse(lines: Iterable[str]) -> CallLog:

@@ -27,7 +27,7 @@ from ..spec.persona import FrontMatter
 from ..spec.settings import Record
 from .call_log import CallLog, parse
 from .rescore import listened
-from .score import Scorecard, Verdict, from_json, score
+from .score import Scorecard, Verdict, from_json, how_found, named, score
 from .score import to_json as card_to_json
 from .texts import clock, texts_in
 
@@ -265,8 +265,9 @@ def transcript(kept: Kept) -> str:
     lines = [f"# {_plain(words['title'].format(name=kept.name, date=date))}", ""]
     for line in kept.log.lines:
         who = user if line.speaker == "operator" else kept.name
-        emotion = f" ({line.event.emotion})" if line.speaker == "customer" else ""
-        cues = "".join(f" [{cue.name} {cue.mood:+}]" for cue in line.cues)
+        emotion = f" ({words.get(line.event.emotion, line.event.emotion)})" if line.speaker == "customer" else ""
+        cues = "".join(f" [{named(cue.name, kept.front, kept.language)} {cue.mood:+}]" for cue in line.cues)
+        cues += "".join(f" [{how_found(denial, kept.front, kept.language)}]" for denial in line.taken_back)
         lines += [f"**{clock(line.at)} {_plain(who)}**{_plain(emotion)}: {_plain(line.event.text)}{cues}", ""]
     return "\n".join(lines)
 

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from ..events import (
     ClockFired,
     CueFound,
+    CueTakenBack,
     EndingReached,
     Event,
     Failure,
@@ -65,7 +66,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some words of a line, and what they did where they made a cue."""
+    """Some words of a line, and what they did where they made a cue: -1 where they took one back."""
 
     text: str
     cue: str = ""
@@ -208,6 +209,9 @@ class Page:
     def _means(self, cue: CueFound) -> str:
         return meaning(self.persona, cue.name, self.call_language)
 
+    def _found(self, cue: CueFound | CueTakenBack) -> str:
+        return how_found(cue, self.persona, self.call_language)
+
     @property
     def sum(self) -> tuple[str, int, int]:
         """`25 + 0 + 20`, what was met, and the whole."""
@@ -262,7 +266,9 @@ class Page:
             for cue in line.cues:
                 kind = "up" if cue.mood > 0 else "down" if cue.mood < 0 else "flat"
                 words = f": “{cue.words}”" if cue.words else ""
-                yield Mark(line.end, kind, f"{how_found(cue)} {cue.mood:+}{words}", number)
+                yield Mark(line.end, kind, f"{self._found(cue)} {cue.mood:+}{words}", number)
+            for denial in line.taken_back:
+                yield Mark(line.end, "back", f"{self._found(denial)}: “{denial.words}”", number)
             if isinstance(line.event, Said) and line.event.interrupted:
                 yield Mark(line.end, "cut", f"{self.say('interruption')}: {self.say('interrupted_her', n=1)}", number)
         for silence in self.card.conduct.silences:
@@ -315,7 +321,8 @@ class Page:
 
     def _row(self, number: int, line: Line) -> Row:
         event = line.event
-        notes = [f"{self.say('cue')}: {how_found(cue)} {cue.mood:+}" for cue in line.cues]
+        notes = [f"{self.say('cue')}: {self._found(cue)} {cue.mood:+}" for cue in line.cues]
+        notes += [f"{self.say('cue')}: {self._found(denial)}" for denial in line.taken_back]
         if isinstance(event, Said) and event.told and event.mood is not None:
             notes.append(self.say(event.told, mood=event.mood, phase=event.phase))
         return Row(
@@ -324,9 +331,9 @@ class Page:
             end=line.end,
             speaker=line.speaker,
             emotion=self.words.get(event.emotion, event.emotion),
-            pieces=tuple(pieces(event.text, line.cues)),
+            pieces=tuple(pieces(event.text, (*line.cues, *line.taken_back))),
             notes=tuple(notes),
-            moved=any(cue.mood for cue in line.cues),
+            moved=any(cue.mood for cue in line.cues) or bool(line.taken_back),
             cut=isinstance(event, Said) and event.interrupted,
         )
 
@@ -381,9 +388,9 @@ class Page:
         return lines
 
 
-def pieces(text: str, cues: Sequence[CueFound]) -> Iterable[Piece]:
-    """A line cut where words made a cue; of cues that share words the first has them."""
-    spans: list[tuple[int, int, CueFound]] = []
+def pieces(text: str, cues: Sequence[CueFound | CueTakenBack]) -> Iterable[Piece]:
+    """A line cut where words made a cue or took one back; of those that share words the first has them."""
+    spans: list[tuple[int, int, CueFound | CueTakenBack]] = []
     for cue in cues:
         start = text.find(cue.words) if cue.words else -1
         if start >= 0 and all(start >= end or start + len(cue.words) <= begin for begin, end, _ in spans):
@@ -392,7 +399,7 @@ def pieces(text: str, cues: Sequence[CueFound]) -> Iterable[Piece]:
     for start, end, cue in sorted(spans, key=lambda span: span[0]):
         if start > at:
             yield Piece(text[at:start])
-        yield Piece(text[start:end], cue.name, cue.mood)
+        yield Piece(text[start:end], cue.name, cue.mood if isinstance(cue, CueFound) else -1)
         at = end
     if at < len(text) or not text:
         yield Piece(text[at:])

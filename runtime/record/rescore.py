@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..arc.listener import Finding, listen
 from ..arc.machine import ArcMachine
-from ..events import CueFound, EndingReached, Event, Found, Heard, MoodMoved, PhaseMoved
+from ..events import CueFound, CueTakenBack, EndingReached, Event, Found, Heard, MoodMoved, PhaseMoved
 from ..spec.persona import Arc, FrontMatter
 from .call_log import CallLog
 from .score import Judged, Scorecard
@@ -22,7 +22,7 @@ def listened(log: CallLog, persona: FrontMatter, language: str) -> CallLog:
             otherwise.setdefault(cue.turn, []).append(finding)
     events: list[Event] = []
     for event in log.events:
-        if isinstance(event, CueFound | MoodMoved | PhaseMoved):
+        if isinstance(event, CueFound | CueTakenBack | MoodMoved | PhaseMoved):
             continue
         events.append(event)
         if isinstance(event, Heard):

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pydantic import TypeAdapter
 
 from ..arc.quotes import is_verbatim
-from ..events import CueFound, Found, Said
+from ..events import CueFound, CueTakenBack, Found, Said
 from ..spec.persona import Ending, FrontMatter, Objective, said_in, worded_in
 from .call_log import CallLog
 from .conduct import Conduct, conduct
@@ -170,7 +170,7 @@ def _passing(persona: FrontMatter) -> list[Ending]:
 
 def _waited(ending: Ending, log: CallLog, persona: FrontMatter, language: str) -> list[str]:
     """What an ending still waited for when the call was over: its cues in words, and the mood."""
-    found = {cue.name for cue in log.of(CueFound)}
+    found = {cue.name for cue in log.of(CueFound)} - log.taken_back.keys()
     missing = [meaning(persona, name, language) for name in ending.when if name not in found]
     moods = [moved.after for _, moved in log.mood] or [said.mood for said in log.of(Said) if said.mood is not None]
     if moods and (mood := moods[-1]) < ending.mood:
@@ -200,29 +200,34 @@ def _outcome(
 
 
 def _by_cues(objective: Objective, log: CallLog, persona: FrontMatter, language: str) -> Judged:
-    """An objective by what the listener found: ruled out by one cue, else met by one. One that no cue can meet is met
-    where nothing rules it out."""
-    against = _found(log, objective.ruled_out)
-    in_favour = _found(log, objective.met)
-    if against:
-        return _judged(
-            objective, Result.NOT_MET, against, log, language, _told_of(objective, against[0], log, persona, language)
-        )
-    if in_favour:
-        return _judged(objective, Result.MET, in_favour, log, language)
+    """An objective by what the listener found: ruled out by one cue, else met by one that was not taken back. One that
+    no cue can meet is met where nothing rules it out."""
+    cues = log.of(CueFound)
+    against: Sequence[CueFound | CueTakenBack]
+    if against := [cue for cue in cues if cue.name in objective.ruled_out]:
+        told = _told_of("ruled_out", objective, against[0], log, persona, language)
+        return _judged(objective, Result.NOT_MET, against, log, persona, language, told)
+    if in_favour := [cue for cue in cues if cue.name in objective.met and cue.name not in log.taken_back]:
+        return _judged(objective, Result.MET, in_favour, log, persona, language)
+    if against := [denial for name, denial in log.taken_back.items() if name in objective.met]:
+        told = _told_of("took_back", objective, against[0], log, persona, language)
+        return _judged(objective, Result.NOT_MET, against, log, persona, language, told)
     if objective.met:
-        return _judged(objective, Result.NOT_MET, [], log, language, _told_missing(objective, persona, language))
+        told = _told_missing(objective, persona, language)
+        return _judged(objective, Result.NOT_MET, [], log, persona, language, told)
     if not objective.ruled_out:
-        return _judged(objective, Result.UNCLEAR, [], log, language)
-    return _judged(objective, Result.MET if log.turns else Result.NOT_MET, [], log, language)
-
-
-def _found(log: CallLog, names: Sequence[str]) -> list[CueFound]:
-    return [cue for cue in log.of(CueFound) if cue.name in names]
+        return _judged(objective, Result.UNCLEAR, [], log, persona, language)
+    return _judged(objective, Result.MET if log.turns else Result.NOT_MET, [], log, persona, language)
 
 
 def _judged(
-    objective: Objective, result: Result, cues: Sequence[CueFound], log: CallLog, language: str, told: str = ""
+    objective: Objective,
+    result: Result,
+    cues: Sequence[CueFound | CueTakenBack],
+    log: CallLog,
+    persona: FrontMatter,
+    language: str,
+    told: str = "",
 ) -> Judged:
     evidence = []
     for cue in cues:
@@ -235,7 +240,7 @@ def _judged(
         blocker=objective.blocker,
         result=result,
         evidence=tuple(evidence),
-        by="; ".join(dict.fromkeys(how_found(cue) for cue in cues)),
+        by="; ".join(dict.fromkeys(how_found(cue, persona, language) for cue in cues)),
         told=told,
     )
 
@@ -246,11 +251,20 @@ def sentence_of(text: str, words: str) -> str:
     return next((sentence for sentence in sentences if words and words in sentence), text.strip())
 
 
-def how_found(cue: CueFound) -> str:
-    """`ownership (phrase: my mistake)`: a cue, and what it was found by."""
+def how_found(cue: CueFound | CueTakenBack, persona: FrontMatter | None = None, language: str = "en") -> str:
+    """`ownership (phrase: my mistake)`: a cue, and what it was found by, or that it was taken back."""
+    words = texts_in(language)
+    name = named(cue.name, persona, language)
+    if isinstance(cue, CueTakenBack):
+        return words["taken_back"].format(cue=name, turn=cue.turn)
     near = f", {cue.nearness:.2f}" if cue.nearness is not None else ""
     by = f": {' '.join(map(_few, cue.by.split()))}" if cue.by else ""
-    return cue.name if cue.found is Found.DEED else f"{cue.name} ({cue.found}{by}{near})"
+    return name if cue.found is Found.DEED else f"{name} ({words[f'by_{cue.found}']}{by}{near})"
+
+
+def named(cue: str, persona: FrontMatter | None, language: str) -> str:
+    """A cue as it is told: by its name, which is English, and in another language by what it means."""
+    return meaning(persona, cue, language) if persona and language != "en" else cue
 
 
 def _few(word: str) -> str:
@@ -259,13 +273,15 @@ def _few(word: str) -> str:
     return "/".join(either if len(either) <= 3 else [*either[:2], "…"])
 
 
-def _told_of(objective: Objective, cue: CueFound, log: CallLog, persona: FrontMatter, language: str) -> str:
-    """The sentence for an objective that something said has ruled out."""
+def _told_of(
+    how: str, objective: Objective, cue: CueFound | CueTakenBack, log: CallLog, persona: FrontMatter, language: str
+) -> str:
+    """The sentence for an objective that something said has ruled out, or taken back."""
     line = log.turns.get(cue.turn)
     words = sentence_of(line.event.text, cue.words) if line else cue.words
     at = clock(line.at if line else log.second(cue))
     name, means = worded_in(objective.name, language), meaning(persona, cue.name, language)
-    return texts_in(language)["ruled_out"].format(at=at, words=words, objective=name, means=means)
+    return texts_in(language)[how].format(at=at, words=words, objective=name, means=means)
 
 
 def _told_missing(objective: Objective, persona: FrontMatter, language: str) -> str:

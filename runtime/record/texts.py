@@ -7,6 +7,7 @@ from collections.abc import Mapping
 _ENGLISH = {
     # The scorecard.
     "ruled_out": "{at}: “{words}” cost you “{objective}” ({means}).",
+    "took_back": "{at}: “{words}” took back what met “{objective}” ({means}).",
     "missing": "You never got to “{objective}”: {means}.",
     "no_verdict": "the judge gave no verdict",
     "void": "the judge's verdict is void: it quotes what the trainee did not say in that turn",
@@ -68,6 +69,10 @@ _ENGLISH = {
     "nothing_heard": "nothing that was said",
     "nothing_against": "nothing spoke against it",
     "by_code": "cues",
+    "by_phrase": "phrase",
+    "by_meaning": "meaning",
+    "by_model": "model",
+    "taken_back": "{cue} (taken back in turn {turn})",
     "time_line": "The call in time",
     "mood": "Mood",
     "mood_at": "Mood {mood} of 100",
@@ -151,6 +156,7 @@ _ENGLISH = {
 
 _THAI = {
     "ruled_out": "{at}: “{words}” ทำให้เสียคะแนน “{objective}” ({means})",
+    "took_back": "{at}: “{words}” เท่ากับถอนคำที่ทำให้ได้ “{objective}” ({means})",
     "missing": "ยังไม่ได้ทำ “{objective}”: {means}",
     "no_verdict": "ผู้ตัดสินไม่ได้ให้ผล",
     "void": "ผลของผู้ตัดสินเป็นโมฆะ: อ้างคำที่ผู้ฝึกไม่ได้พูดในตานั้น",
@@ -208,6 +214,10 @@ _THAI = {
     "nothing_heard": "ไม่มีคำพูดใดเข้าข่าย",
     "nothing_against": "ไม่มีคำพูดใดขัด",
     "by_code": "สัญญาณ",
+    "by_phrase": "วลี",
+    "by_meaning": "ความหมาย",
+    "by_model": "โมเดล",
+    "taken_back": "{cue} (ถอนคำในตาที่ {turn})",
     "time_line": "สายตามเวลา",
     "mood": "อารมณ์",
     "mood_at": "อารมณ์ {mood} จาก 100",

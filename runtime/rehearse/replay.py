@@ -9,19 +9,7 @@ from ..arc.briefing import live_arc
 from ..arc.listener import Finding, listen
 from ..arc.machine import ArcMachine
 from ..arc.meaning import Meaning
-from ..events import (
-    ClockFired,
-    CueFound,
-    Ended,
-    EndingReached,
-    Event,
-    Found,
-    Heard,
-    MoodMoved,
-    PhaseMoved,
-    Said,
-    State,
-)
+from ..events import DECIDED, CueFound, Ended, EndingReached, Event, Found, Heard, PhaseMoved, Said, State
 from ..offline.embedding import meaning_of, understood
 from ..record.call_log import CallLog
 from ..record.score import Scorecard, score
@@ -29,8 +17,6 @@ from ..record.texts import points
 from ..spec.persona import Arc
 from ..spec.session_spec import SessionSpec
 
-DECIDED = (CueFound, MoodMoved, PhaseMoved, ClockFired, EndingReached)
-"""What the arc decides: decided anew in a replay."""
 GOES_ON = "none, the call goes on"
 """The ending of a replayed call that came to none."""
 

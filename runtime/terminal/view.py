@@ -17,6 +17,7 @@ from rich.text import Text
 from ..events import (
     Change,
     ClockFired,
+    CueTakenBack,
     Ended,
     Event,
     Failure,
@@ -179,6 +180,8 @@ class View:
             case PhaseMoved():
                 call.phase = event.after
                 self._print(event, Text(clean(f"  phase: {event.before or '–'} → {event.after or '–'}"), style="dim"))
+            case CueTakenBack():
+                self._print(event, Text(clean(f"  {event.name}: taken back"), style="dim"))
             case ClockFired():
                 self._print(event, Text(f"  clock: {event.clock} {event.seconds:g} s", style="dim"))
             case ToolCalled() if event.refused:

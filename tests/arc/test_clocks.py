@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from runtime.arc.listener import Finding, Utterance, listen
 from runtime.arc.machine import ArcMachine, Lack, emotion_at, fold, phase_at
-from runtime.events import ClockFired, CueFound, EndingReached, Event, Found, MoodMoved, PhaseMoved
+from runtime.events import ClockFired, CueFound, CueTakenBack, EndingReached, Event, Found, MoodMoved, PhaseMoved
 from runtime.spec.persona import Arc, Cue, Emotion, Ending, Fact, FrontMatter, Phase, Timer
 
 T0 = 1_795_654_191.9411676
@@ -211,6 +211,38 @@ def test_what_a_slower_listener_finds_counts_once() -> None:
     assert [event.name for event in events if isinstance(event, CueFound)] == ["refund"]
     assert (call.state.mood, call.state.turns) == (80, 1)
     assert call.found(late, 1, T0 + 3) == ()
+
+
+def denied(call: ArcMachine, name: str, second: float) -> tuple[Event, ...]:
+    """A turn in which the trainee takes this back."""
+    return call.heard(Utterance(taken_back=(Finding(name, Found.PHRASE, "I can't after all"),)), T0 + second)
+
+
+def test_what_is_taken_back_is_told_once_and_its_clock_runs_again() -> None:
+    """Only what had counted is taken back; the line for what is owed comes as if it had never been promised."""
+    call = machine()
+    assert denied(call, "ownership", 1) == ()
+    say(call, "our mistake", 2)
+    assert denied(call, "ownership", 3) == (
+        CueTakenBack(at=T0 + 3, name="ownership", turn=3, words="I can't after all"),
+    )
+    assert denied(call, "ownership", 4) == ()
+    assert (20, "after", "Not even an apology.") in fired(until(call, 20))
+
+
+def test_a_slower_listener_finds_again_what_was_taken_back_and_not_what_was_denied_since() -> None:
+    """A promise made once more may be one that no phrase knows; one that was denied meanwhile counts nothing."""
+    call = machine(replace(FRONT, cues={**FRONT.cues, "refund": Cue({"": "promises it"}, mood=30)}))
+    promise = [Finding("refund", Found.MODEL, "you get it back")]
+    say(call, "you get it back", 1)
+    call.found(promise, 1, T0 + 2)
+    say(call, "you get it back, really", 3)
+    denied(call, "refund", 4)
+    assert call.found(promise, 2, T0 + 5) == () and not call.state.met["refund"]
+    say(call, "you get it back", 6)
+    assert "refund" in call.findable(4)
+    (found,) = call.found(promise, 4, T0 + 7)
+    assert isinstance(found, CueFound) and (found.mood, call.state.met["refund"]) == (0, 1)
 
 
 def test_an_edit_keeps_the_state_and_what_runs() -> None:

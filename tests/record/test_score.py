@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.arc.listener import listen
+from runtime.arc.machine import ArcMachine
 from runtime.config.compose import compose
 from runtime.events import CueFound, Ended, EndingReached, Event, Found, Heard, MoodMoved, Said, Started
 from runtime.record.call_log import CallLog
@@ -17,7 +19,7 @@ from runtime.record.report import report
 from runtime.record.rescore import changes, listened
 from runtime.record.score import Quote, Result, Verdict, how_found, score, sentence_of, to_json, verbatim
 from runtime.record.texts import clock, texts_in
-from runtime.spec.persona import Cue, Ending, FrontMatter, Objective
+from runtime.spec.persona import Arc, Cue, Ending, FrontMatter, Objective, worded_in
 from tests.record.calls import ZERO, good, poor
 
 SARAH = compose(["language=en"]).persona.front
@@ -98,6 +100,38 @@ def test_a_thai_call_is_scored_in_thai_alone() -> None:
         texts = [text for one in card.objectives for text in (one.name, one.told)]
         texts = [re.sub("“[^”]*”", "", text) for text in texts]  # but for what was said
         assert not re.search("[A-Za-z]{3,}", "".join(texts)), texts
+
+
+@pytest.mark.parametrize(
+    ("language", "promise", "denial", "means"),
+    [
+        ("en", "I'll refund you the $148.51 today.", "Sorry, I can't refund you after all.", "taken back in turn 2"),
+        ("th", "ดิฉันคืนเงินให้วันนี้เลยค่ะ", "คืนเงินไม่ได้หรอกค่ะ", "ถอนคำในตาที่ 2"),
+    ],
+)
+def test_what_was_promised_and_taken_back_meets_neither_objective_nor_ending(
+    language: str, promise: str, denial: str, means: str
+) -> None:
+    """The later words are the evidence, and the trainee reads them; promised once more, it is met again."""
+    front = compose([f"language={language}"]).arc.front
+    refund = next(one for one in front.objectives if "refund" in one.met)
+    whole = replace(front, objectives=(replace(refund, met=("refund",), missed={}),))
+    kept = score(listened(call(promise), whole, language), whole, language)
+    assert [one.result for one in kept.objectives] == [Result.MET]
+    log = listened(call(promise, denial, ended=False), whole, language)
+    card = score(log, whole, language)
+    (judged,) = card.objectives
+    assert (judged.result, [quote.turn for quote in judged.evidence]) == (Result.NOT_MET, [2])
+    assert means in judged.by and judged.evidence[0].text in denial and judged.evidence[0].text in judged.told
+    arc = ArcMachine(Arc(whole, language), ZERO)
+    for text in (promise, denial):
+        arc.heard(listen(whole, arc.state.told, text), ZERO)
+    lacked = arc.lacks("resolved")
+    assert lacked and "refund" in lacked.cues and worded_in(whole.cues["refund"].means, language) in card.reason
+    html = report(log, card, whole, language, {})
+    assert html.count(means) >= 3  # who judged, the moment in time, the note in the transcript
+    again = score(listened(call(promise, denial, promise), whole, language), whole, language)
+    assert [one.result for one in again.objectives] == [Result.MET]
 
 
 def test_the_persona_words_the_sentence_for_what_was_missed() -> None:
