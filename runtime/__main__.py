@@ -257,10 +257,12 @@ def _replay(settings: Settings) -> int:
 
 def _rehearse(settings: Settings, spec: Callable[[], SessionSpec]) -> int:
     """One combination, and its answer."""
-    from .call.build import check_secrets
+    from .call.build import check_audio, check_secrets
     from .terminal.rehearsal import show_rehearsal
 
-    check_secrets(spec(), os.environ)
+    check_secrets(made := spec(), os.environ)
+    if settings.rehearse.audio:
+        check_audio(made)
 
     def run(folder: Path) -> None:
         _rehearse_one(replace(settings, rehearse=replace(settings.rehearse, dir=str(folder))), spec)

@@ -147,10 +147,7 @@ def check_audio(spec: SessionSpec) -> None:
         raise SpecError(f"{chosen} has no {' and no '.join(missing)}: it can be typed to, but not spoken with")
     assert spec.model.stt
     for place in ("stt", "tts"):
-        package, extra = getattr(_class(spec, place, spec.parts[place]), "NEEDS", ("", ""))  # type: ignore[arg-type]
-        if package and not find_spec(package):
-            does = "hears" if place == "stt" else "speaks"
-            raise NotOffered(f'{chosen} {does} with the "{extra}" extra alone: {extra_command(extra)}')
+        check_extra(spec, place)
     cannot_hear = getattr(_class(spec, "stt", spec.model.stt), "cannot_hear", None)
     if cannot_hear and (why := cannot_hear(spec.language.base, spec.model.stt.options)):
         raise NotOffered(
@@ -161,6 +158,16 @@ def check_audio(spec: SessionSpec) -> None:
         raise NotOffered(
             f"vad={spec.choices['vad']} leaves turns to the model, and {chosen} does not detect them; use vad=silero"
         )
+
+
+def check_extra(spec: SessionSpec, place: str) -> None:
+    """Raises a SpecError when what hears (`stt`) or speaks (`tts`) is none, or needs an extra that is not installed."""
+    part = spec.parts[place]
+    assert part
+    package, extra = getattr(_class(spec, place, part), "NEEDS", ("", ""))
+    if package and not find_spec(package):
+        does = "hears" if place == "stt" else "speaks"
+        raise NotOffered(f'model={spec.choices["model"]} {does} with the "{extra}" extra alone: {extra_command(extra)}')
 
 
 def fetch(spec: SessionSpec, tell: Callable[[str], None]) -> None:

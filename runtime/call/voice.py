@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 
 from livekit import rtc
 from livekit.agents import AgentSession
-from livekit.agents.voice.io import AudioOutput, TextOutput
+from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities, TextOutput
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from . import private
@@ -15,6 +17,9 @@ BITRATE = 80_000
 """Bits a second of a voice, at most. Below some 72,000, libopus takes three times the CPU for it (a SILK encoder), also
 while nobody speaks: 1.9 % of a core instead of 0.6 %. On the wire, where LiveKit sends all twice against loss, it is
 about twice that while a voice speaks, and next to nothing while it is silent."""
+
+QUEUE_MS = 100
+"""Audio handed on before it is heard: how late a barge-in or a pause takes hold."""
 
 
 class Words(TextOutput):
@@ -55,3 +60,51 @@ def keep_in_step(session: AgentSession[None], voice: AudioOutput) -> None:
     private.skip_spectra(both)
     both.rotate_segment()  # the first line too
     session.output.audio, session.output.transcription = both.audio_output, both.text_output
+
+
+class Speaker(AudioOutput):
+    """Plays into a source, in real time. Knows what was heard when the trainee cuts in."""
+
+    def __init__(self, sample_rate: int) -> None:
+        super().__init__(label="speaker", capabilities=AudioOutputCapabilities(pause=True), sample_rate=sample_rate)
+        self.source = rtc.AudioSource(sample_rate, 1, queue_size_ms=QUEUE_MS)
+        self._pushed = 0.0
+        self._interrupted = asyncio.Event()
+        self._unpaused = asyncio.Event()
+        self._unpaused.set()
+        self._played: asyncio.Task[None] | None = None
+
+    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
+        await super().capture_frame(frame)
+        if not self._pushed:
+            self._interrupted.clear()
+            self.on_playback_started(created_at=time.time())
+        self._pushed += frame.duration
+        await self._unpaused.wait()
+        if not self._interrupted.is_set():
+            await self.source.capture_frame(frame)
+
+    def flush(self) -> None:
+        super().flush()
+        if self._pushed:
+            self._played = asyncio.create_task(self._report_played())
+
+    def clear_buffer(self) -> None:
+        if self._pushed:
+            self._pushed -= self.source.queued_duration
+            self._interrupted.set()
+            self._unpaused.set()
+            self.source.clear_queue()
+
+    def pause(self) -> None:
+        super().pause()
+        self._unpaused.clear()
+
+    def resume(self) -> None:
+        super().resume()
+        self._unpaused.set()
+
+    async def _report_played(self) -> None:
+        await self.source.wait_for_playout()
+        position, self._pushed = self._pushed, 0.0
+        self.on_playback_finished(playback_position=position, interrupted=self._interrupted.is_set())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 
@@ -55,7 +55,7 @@ def conduct(log: CallLog) -> Conduct:
     trainee = [line for line in log.lines if line.speaker == "operator"]
     hers = [line for line in log.lines if line.speaker == "customer"]
     share, by = _talk_share(trainee, hers)
-    pace, pace_in = _pace(trainee)
+    its_pace, pace_in = pace(trainee)
     latencies = sorted(
         line.event.latency for line in hers if isinstance(line.event, Said) and line.event.latency is not None
     )
@@ -68,7 +68,7 @@ def conduct(log: CallLog) -> Conduct:
         interrupted_her=sum(line.event.interrupted for line in hers if isinstance(line.event, Said)),
         interrupted_by_her=sum(any(her.at < line.end - 0.3 and her.at > line.at for her in hers) for line in trainee),
         silences=tuple(silences(log)),
-        pace=pace,
+        pace=its_pace,
         pace_in=pace_in,
         to_apology=_first([log.at(cue, cue.turn) for cue in log.of(CueFound) if cue.name in APOLOGIES]),
         to_calm=_first([at for at, moved in log.mood if moved.emotion in CALM]),
@@ -91,8 +91,9 @@ def _talk_share(trainee: Sequence[Line], hers: Sequence[Line]) -> tuple[float | 
     return (round(mine / total, 2) if total else None), by
 
 
-def _pace(trainee: Sequence[Line]) -> tuple[int | None, str]:
-    timed = [line for line in trainee if line.seconds]
+def pace(lines: Iterable[Line]) -> tuple[int | None, str]:
+    """How many words a minute are said in these lines, or in Thai how many characters, and which of the two."""
+    timed = [line for line in lines if line.seconds]
     text = " ".join(line.event.text for line in timed)
     thai = len(_THAI.findall(text)) > len(text.replace(" ", "")) / 2
     letters = [c for c in text if c.isalnum() or _THAI.match(c)]

@@ -61,11 +61,13 @@ COLUMNS = (
     Column("first_audio", "first word", lambda m: m.first_audio, False, 2, "s"),
     Column("latency", "latency", lambda m: m.latency, False, 2, "s"),
     Column("latency_high", "p95", lambda m: m.latency_high, False, 2, "s"),
+    Column("pace", "trainee words/min", lambda m: m.pace, False),
+    Column("her_pace", "her words/min", lambda m: m.her_pace, False),
     Column("breaks", "breaks", lambda m: len(m.breaks), False, 1),
     Column("tokens", "tokens", lambda m: (m.input_tokens or 0) + (m.output_tokens or 0) or None, False),
     Column("cost", "cost", lambda m: m.cost, False, 4, "$"),
 )
-NO_BEST = ("tokens",)
+NO_BEST = ("tokens", "pace", "her_pace")
 """Columns in which neither more nor less is better."""
 
 

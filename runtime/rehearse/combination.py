@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
+from ..call.build import fetch
 from ..config.groups import CONF, GROUPS, REHEARSAL_GROUPS, read_conf
 from ..config.trainee_file import script_for
 from ..errors import NotOffered, SpecError
 from ..record.folder import make_private
+from ..redaction import clean
 from ..spec.session_spec import SessionSpec
-from ..spec.settings import Settings
+from ..spec.settings import LineQuality, Settings
 from .job import Job, hold
 from .measures import Prices
 from .sweep import NAMED, Outcome, Row, place_of, read_row, write_row
+from .trainee import check_spoken
 
 PRICES = CONF / "prices.yaml"
 ANSWERED = ("rehearse.audio", "rehearse.line")
@@ -89,7 +93,14 @@ def _held(settings: Settings, row: Row, resolve: Callable[[], SessionSpec], fold
             seconds=60 * asked.minutes,
             folder=folder,
             row=row,
+            audio=asked.audio,
+            line=asked.line,
         )
+        if asked.audio:
+            check_spoken(trainee, spec, named)
+            fetch(spec, lambda line: print(clean(line), file=sys.stderr))
+        elif asked.line != LineQuality():
+            raise NotOffered("rehearse.line is of spoken calls alone: rehearse.audio=true")
     except SpecError as error:
         outcome = Outcome.SKIPPED if isinstance(error, NotOffered) else Outcome.FAILED
         row = Row(row.combination, row.repeat, row.folder, outcome, str(error))

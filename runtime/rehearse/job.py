@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from livekit.agents import Agent, AgentSession
+from livekit.agents.tts import TTS
 from livekit.agents.utils import http_context
 
-from ..call.build import check_secrets, make
 from ..call.session import Call
 from ..call.sinks import fan_out
+from ..call.transcript import HOLD_SECONDS
 from ..errors import NotOffered, SpecError
-from ..events import FAILED, Emit, Ended, Event, Failure, Said
+from ..events import FAILED, Emit, Ended, Event, Failure, Said, State
 from ..offline.embedding import understood
 from ..offline.llm import split_for_streaming
 from ..record.folder import SCORECARD, make_private, read_folder
 from ..record.recording import Recording
 from ..record.score import from_json
 from ..redaction import redacted
-from ..spec.session_spec import AnyEdit, Edit, Model, SessionSpec
-from ..spec.settings import Record
+from ..spec.session_spec import AnyEdit, Edit, SessionSpec
+from ..spec.settings import LineQuality, Record
 from ..spec.trainee import Script, Trainee
+from .audio import Telephone
 from .clock import START, Retimed, VirtualLoop
 from .measures import Prices, measures
 from .sweep import Outcome, Row, write_row
-from .trainee import Caller, ScriptedCaller, SimulatedCaller
+from .trainee import Caller, ScriptedCaller, SimulatedCaller, part_of
 
 WORD_SECONDS, PAUSE_SECONDS = 0.4, 1.0
-"""How long a word is spoken, and how long the trainee thinks, where time is virtual."""
+"""How long a word is spoken, where time is virtual, and how long the trainee thinks before they speak."""
+ANSWER_SECONDS = 15.0
+"""How long a trainee who spoke waits for an answer before they go on, as what was not heard is not answered: longer
+than it takes until a model is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One call to be held. `script` is what a scripted trainee says, `seed` is the call's, `turns`
+    """One call to be held. `script` is what a scripted trainee says, `seed` is the call's and its line's, `turns`
     and `seconds` are its limits. `folder` is where the call and its row are written; `row` is that row as far as it is
-    known before."""
+    known before. `line` is what a spoken call (`audio`) is heard through."""
 
     spec: SessionSpec
     trainee: Trainee
@@ -53,10 +58,19 @@ class Job:
     seconds: float
     folder: Path
     row: Row
+    audio: bool = False
+    line: LineQuality = field(default_factory=LineQuality)
+
+    @property
+    def named(self) -> str:
+        """The trainee's name."""
+        return self.row.combination["trainee"]
 
     @property
     def virtual(self) -> bool:
         """Whether nothing in the call has to be waited for, so that its time need not pass."""
+        if self.audio:
+            return False
         llm = self.spec.model.llm
         scripted = llm is not None and llm.plugin == "offline" and self.spec.model.realtime is None
         return scripted and self.spec.listening.llm is None and self.trainee.llm is None
@@ -102,27 +116,58 @@ def _said(error: BaseException) -> str:
     return text if isinstance(error, SpecError) else f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
-class _Line:
-    """What the trainee hears on the line, and how the call fares."""
+class _Progress:
+    """What the persona has said, whether she is at it, and how the call fares."""
 
     def __init__(self) -> None:
         self._said: list[str] = []
+        self._lines = 0
+        self._state = ""
+        self._changed = asyncio.Event()
         self.failure = ""
         self.ended: Ended | None = None
 
     def take(self, event: Event) -> None:
         """A sink."""
-        if isinstance(event, Said):
-            self._said.append(event.text)
-        elif isinstance(event, Failure):
-            self.failure = event.reason
-        elif isinstance(event, Ended):
-            self.ended = event
+        match event:
+            case Said():
+                self._said.append(event.text)
+                self._lines += 1
+            case State():
+                self._state = event.state
+            case Failure():
+                self.failure = event.reason
+            case Ended():
+                self.ended = event
+        self._changed.set()
 
     def heard(self) -> str:
         """What the persona has said since this was asked last."""
         said, self._said = " ".join(self._said), []
         return said
+
+    async def answered(self) -> None:
+        """Returns once she has answered what was just said and has not gone on for a while, or does not answer."""
+        before = self._lines
+        await self._within(ANSWER_SECONDS, lambda: self._state == "speaking" or self._lines > before)
+        await self.quiet()
+        await self._within(HOLD_SECONDS, lambda: self._lines > before)
+
+    async def quiet(self) -> None:
+        """Returns once she has not spoken for a while."""
+        while await self._within(PAUSE_SECONDS, lambda: self._state != "listening"):
+            await self._until(lambda: self._state == "listening")
+
+    async def _within(self, seconds: float, condition: Callable[[], bool]) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._until(condition)
+        return condition()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
 
 
 async def held(job: Job) -> Row:
@@ -131,31 +176,38 @@ async def held(job: Job) -> Row:
     virtual = isinstance(loop, VirtualLoop)
     recording = Recording(
         replace(job.record, enabled=True),
-        job.row.combination["trainee"],
+        job.named,
         lambda event: emit(event),
         (job.folder, START if virtual else time.time()),
     )
     recording.adopt(job.spec)
-    line = _Line()
-    sink: Emit = Retimed(recording.take) if virtual else recording.take
-    emit = fan_out(sink, line.take)
-    call = Call(_once(job.spec), emit, audio=False, seed=job.seed)
-    caller = _caller(job)
+    progress = _Progress()
+    line = Telephone(job.line, job.seed) if job.audio else None
+    sink: Emit = Retimed(recording.take) if virtual else line.timed(recording.take) if line else recording.take
+    emit = fan_out(sink, progress.take)
+    call = Call(_once(job.spec), emit, audio=job.audio, seed=job.seed)
     try:
-        async with http_context.open(), asyncio.timeout(job.seconds), asyncio.TaskGroup() as tasks:
-            talking = tasks.create_task(_talk(call, caller, line, job.turns, speaks=virtual))
-            await call.run(_joined)
-            talking.cancel()
+        async with http_context.open(), asyncio.timeout(job.seconds), AsyncExitStack() as closing:
+            caller = _caller(job)
+            closing.push_async_callback(caller.aclose)
+            say = partial(_type, call, speaks=virtual)
+            if line:
+                voice = part_of(job.trainee, job.spec, job.named, "tts")
+                closing.push_async_callback(voice.aclose)
+                say = partial(_speak, call, line, voice, progress)
+            async with asyncio.TaskGroup() as tasks:
+                talking = tasks.create_task(_talk(call, caller, progress, job.turns, say, spoken=job.audio))
+                await call.run(partial(_joined, line=line, attach=recording.attach))
+                talking.cancel()
     except TimeoutError:
         raise SpecError(f"not over after {job.seconds / 60:g} minutes") from None
     finally:
-        await caller.aclose()
         if isinstance(loop, VirtualLoop):
             loop.real = True  # the folder is finished by a thread
         await recording.close()
         await recording.judge()
-    if line.ended is None or line.ended.reason in FAILED:
-        reason = line.failure or (line.ended.reason if line.ended else "it was cut off")
+    if progress.ended is None or progress.ended.reason in FAILED:
+        reason = progress.failure or (progress.ended.reason if progress.ended else "it was cut off")
         return replace(job.row, outcome=Outcome.FAILED, reason=reason)
     card = from_json((job.folder / SCORECARD).read_bytes())
     found = measures(read_folder(job.folder).log, card, job.spec.arc, job.prices)
@@ -165,23 +217,37 @@ async def held(job: Job) -> Row:
 def _caller(job: Job) -> Caller:
     if job.trainee.llm is None:
         return ScriptedCaller(job.script)
-    model = Model(llm=job.trainee.llm, secrets=job.trainee.secrets)
-    spec = replace(job.spec, model=model, choices={**job.spec.choices, "model": job.row.combination["trainee"]})
-    check_secrets(spec, os.environ)
-    return SimulatedCaller(make(spec, "llm"), job.trainee, job.spec.language)
+    return SimulatedCaller(part_of(job.trainee, job.spec, job.named, "llm"), job.trainee, job.spec.language)
 
 
-async def _talk(call: Call, caller: Caller, line: _Line, turns: int, *, speaks: bool) -> None:
-    """The trainee's side of the call. Who `speaks` takes time for it."""
+Say = Callable[[str], Awaitable[bool]]
+"""Says a turn of the trainee's and returns when the persona has answered it. False once the call is over."""
+
+
+async def _talk(call: Call, caller: Caller, progress: _Progress, turns: int, say: Say, *, spoken: bool) -> None:
+    """The trainee's side of the call."""
     await call.opened()
+    if spoken:
+        await progress.quiet()
     for _ in range(turns):
-        if (said := await caller.say(line.heard())) is None:
+        if (said := await caller.say(progress.heard())) is None:
             break
-        if speaks:
-            await asyncio.sleep(PAUSE_SECONDS + WORD_SECONDS * len(list(split_for_streaming(said))))
-        if not await call.type(said):
+        if not await say(said):
             return  # it is over, or about to be
     call.hang_up()
+
+
+async def _type(call: Call, text: str, *, speaks: bool) -> bool:
+    """Types it; who `speaks` takes time for it."""
+    if speaks:
+        await asyncio.sleep(PAUSE_SECONDS + WORD_SECONDS * len(list(split_for_streaming(text))))
+    return await call.type(text)
+
+
+async def _speak(call: Call, line: Telephone, voice: TTS[str], progress: _Progress, text: str) -> bool:
+    await line.say(voice, text)
+    await progress.answered()
+    return not call.over
 
 
 async def _once(spec: SessionSpec) -> AsyncIterator[AnyEdit]:
@@ -190,6 +256,12 @@ async def _once(spec: SessionSpec) -> AsyncIterator[AnyEdit]:
 
 
 @asynccontextmanager
-async def _joined(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
+async def _joined(
+    session: AgentSession[None], agent: Agent, *, line: Telephone | None, attach: Callable[[AgentSession[None]], None]
+) -> AsyncIterator[None]:
+    """The session on a line, or without anything that hears or speaks."""
+    if line:
+        line.attach(session)
+        attach(session)
     await session.start(agent)
     yield

@@ -12,6 +12,7 @@ from ..arc.phrases import heard_any, plain
 from ..events import Failure, Heard, PhaseMoved, Said
 from ..offline.embedding import meaning_of
 from ..record.call_log import CallLog, Line
+from ..record.conduct import pace
 from ..record.score import Scorecard
 from ..record.texts import clock
 from ..spec.persona import Arc, Fact, said_in
@@ -56,7 +57,8 @@ class Measures:
     """What one call shows. Seconds; None where it did not come to that, or nobody knows.
 
     `latency` is the middle of its turns', `latency_high` the largest but for one in twenty. `input_tokens` and
-    `output_tokens` are of all models.
+    `output_tokens` are of all models. `pace` and `her_pace` are what the trainee and she said a minute of their speech,
+    in `pace_in`: words, or of Thai characters; of a spoken call alone.
     """
 
     score: int | None
@@ -73,12 +75,17 @@ class Measures:
     output_tokens: int | None
     cost: float | None
     failures: int
+    pace: int | None = None
+    her_pace: int | None = None
+    pace_in: str | None = None
 
 
 def measures(log: CallLog, card: Scorecard, arc: Arc, prices: Prices) -> Measures:
     """What this call shows."""
     latencies = sorted(said.latency for said in log.of(Said) if said.latency is not None)
     usage = log.ended.usage if log.ended else ()
+    paces = {who: pace(line for line in log.lines if line.speaker == who) for who in ("operator", "customer")}
+    spoken = paces["operator"][0] is not None
     return Measures(
         score=card.score,
         passed=card.passed,
@@ -94,6 +101,9 @@ def measures(log: CallLog, card: Scorecard, arc: Arc, prices: Prices) -> Measure
         output_tokens=_sum(usage, "output_tokens"),
         cost=cost(usage, prices),
         failures=len(log.of(Failure)),
+        pace=paces["operator"][0],
+        her_pace=paces["customer"][0] if spoken else None,
+        pace_in=paces["customer"][1] if spoken else None,
     )
 
 

@@ -177,7 +177,7 @@ def from_csv(file: Path) -> list[Row]:
 
 def _read(cells: Mapping[str, str], names: Sequence[str]) -> dict[str, Any]:
     cells = {key: value.removeprefix("'") for key, value in cells.items()}
-    shown: dict[str, Any] = {name: cells[name] or None for name in names}
+    shown: dict[str, Any] = {name: cells[name] or None for name in names if name in cells}
     shown |= {name: tuple(filter(None, cells[name].split(_BETWEEN))) for name in _LISTS}
     done = cells["outcome"] == Outcome.DONE
     combination = {key: value for key, value in cells.items() if key not in (*_COLUMNS, *names)}

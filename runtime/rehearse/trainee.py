@@ -1,13 +1,19 @@
-"""What the trainee of a rehearsal says next: by a script, or by a language model that plays one."""
+"""What the trainee of a rehearsal says next, by a script or by a language model that plays one, and in which voice."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
 from livekit.agents.llm import LLM, ChatContext
 
 from ..arc.phrases import heard_any, plain
-from ..spec.session_spec import Language
+from ..call.build import check_audio, check_extra, check_secrets, make
+from ..errors import NotOffered, SpecError
+from ..spec.session_spec import Language, Model, Part, SessionSpec
 from ..spec.trainee import Script, Trainee
 
 HANGS_UP = "(hangs up)"
@@ -68,3 +74,46 @@ class SimulatedCaller:
 
     async def aclose(self) -> None:
         await self._llm.aclose()
+
+
+# ---------------------------------------------------------------- the trainee's parts
+
+
+def check_spoken(trainee: Trainee, spec: SessionSpec, name: str) -> None:
+    """Raises NotOffered where this trainee and this persona cannot speak with each other on this machine."""
+    try:
+        check_audio(spec)
+    except SpecError as error:
+        raise NotOffered(str(error)) from None
+    with _named(name):
+        check_extra(_parts(trainee, spec, name), "tts")
+
+
+def part_of(trainee: Trainee, spec: SessionSpec, name: str, place: str) -> Any:
+    """The language model that plays the trainee (`llm`), or their voice (`tts`).
+
+    Raises:
+        SpecError: its plugin, an option or a secret is missing or wrong.
+    """
+    with _named(name):
+        own = _parts(trainee, spec, name)
+        check_secrets(own, os.environ)
+        return make(own, place)
+
+
+def _parts(trainee: Trainee, spec: SessionSpec, name: str) -> SessionSpec:
+    """A spec whose model is the trainee's. Without a voice of their own it is an offline one that is not hers."""
+    hers = spec.model.tts.options if spec.model.tts and spec.model.tts.plugin == "offline" else {}
+    voice = "m3" if "heart" in str(hers.get("voice")) else "heart+m3"
+    tts = trainee.tts or Part("offline", {"voice": voice, "language": spec.language.tag})
+    model = Model(llm=trainee.llm, tts=tts, secrets=trainee.secrets)
+    return replace(spec, model=model, choices={**spec.choices, "model": name})
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """What is wrong with a part is said of the trainee."""
+    try:
+        yield
+    except SpecError as error:
+        raise type(error)(str(error).replace(f"model={name}", f"trainee={name}")) from None

@@ -10,6 +10,8 @@ from .sweep import NAMED, Row
 
 AVERAGED = ("passed", "breaks")
 """Columns of which the middle value would say little."""
+PACES = ("pace", "her_pace")
+"""Columns that count characters where a language has no spaces between words."""
 
 
 def title(answer: Answer) -> str:
@@ -22,7 +24,8 @@ def cell(one: Combination, column: Column, answer: Answer) -> str:
     spread = one.spread(column)
     if spread is None:
         return "unknown" if column.key == "cost" and one.held else "–"
-    return shown(spread, column) + ("*" if answer.best(column) is one else "")
+    characters = column.key in PACES and any(measured.pace_in == "characters" for measured in one.held)
+    return shown(spread, column) + (" char." if characters else "") + ("*" if answer.best(column) is one else "")
 
 
 def shown(spread: Spread, column: Column) -> str:

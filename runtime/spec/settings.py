@@ -241,11 +241,32 @@ class Limits:
     failures: Annotated[float, Field(ge=0)] = 0
 
 
+class Band(StrEnum):
+    """Which frequencies a line carries: all, or a telephone's (300 to 3,400 Hz)."""
+
+    FULL = "full"
+    PHONE = "phone"
+
+
+@dataclass(frozen=True, slots=True)
+class LineQuality:
+    """What the persona hears a trainee through: `noise`, so many dB below the voice (None: none); a `band`; `loss`, the
+    share of packets of 20 ms that never come; whether those are filled with the one before (`conceal`), or silent."""
+
+    __pydantic_config__ = _STRICT
+    noise: Annotated[float, Field(ge=-20, le=80)] | None = None
+    band: Band = Band.FULL
+    loss: Annotated[float, Field(ge=0, le=1)] = 0
+    conceal: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Rehearse:
     """How personas are rehearsed; `conf/config.yaml` says what each key is for."""
 
     __pydantic_config__ = _STRICT
+    audio: bool = False
+    line: LineQuality = field(default_factory=LineQuality)
     repeats: Count = 1
     repeat: Count | None = None
     turns: Count = 40

@@ -41,6 +41,7 @@ from .view import table
 
 LOOK_SECONDS = 0.25
 """How often the folder of a sweep is looked at."""
+TYPED, SPOKEN = "calls", "spoken calls, in real time"
 RUNNING_SHOWN = 4
 """Calls that are on and shown with their turns."""
 WIDE, FULL = 100, 150
@@ -65,7 +66,7 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
     stopped = False
     console = Console(highlight=False)
     before = set() if not asked.resume else {row.folder for row in rows(sweep)}
-    with _watching(console, sweep, total, before):
+    with _watching(console, sweep, total, before, SPOKEN if asked.audio else TYPED):
         try:
             run(sweep)
         except KeyboardInterrupt:
@@ -107,10 +108,10 @@ def _earlier(named: str) -> Sequence[Row]:
 
 
 @contextmanager
-def _watching(console: Console, sweep: Path, total: int | None, before: set[str]) -> Iterator[None]:
+def _watching(console: Console, sweep: Path, total: int | None, before: set[str], what: str) -> Iterator[None]:
     """Shows what becomes of the jobs, as their folders tell it: whoever holds the calls, here or elsewhere."""
     over = threading.Event()
-    watch = _Watch(console, sweep, total, before)
+    watch = _Watch(console, sweep, total, before, what)
     thread = threading.Thread(target=watch.run, args=(over,), daemon=True, name="rehearsal")
     thread.start()
     try:
@@ -123,7 +124,7 @@ def _watching(console: Console, sweep: Path, total: int | None, before: set[str]
 class _Watch:
     """Looks at the folder again and again."""
 
-    def __init__(self, console: Console, sweep: Path, total: int | None, before: set[str]) -> None:
+    def __init__(self, console: Console, sweep: Path, total: int | None, before: set[str], what: str) -> None:
         self._console = console
         self._sweep = sweep
         self._total = total
@@ -132,7 +133,7 @@ class _Watch:
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )
-        self._task = self._bar.add_task("calls", total=total, completed=len(before))
+        self._task = self._bar.add_task(what, total=total, completed=len(before))
 
     def run(self, over: threading.Event) -> None:
         """Until it is over, and once more."""

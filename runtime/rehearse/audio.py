@@ -1,0 +1,137 @@
+"""The trainee's end of a spoken rehearsal: a voice that is put on the line in real time, and when hers is heard."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+import numpy as np
+from livekit import rtc
+from livekit.agents import AgentSession
+from livekit.agents.tts import TTS
+from livekit.agents.voice.io import AudioInput
+
+from ..call.voice import Speaker, keep_in_step
+from ..events import Emit, Event, Heard, Said
+from ..spec.settings import LineQuality
+from .line import PACKET, PACKET_SECONDS, RATE, Channel, Samples, utterance
+
+FULL_SCALE = 32_767
+AUDIBLE = 330
+"""Amplitude from which a sample is heard: -40 dB of full scale."""
+
+
+class Telephone:
+    """Both ways of one call's line, and what was to be heard on it.
+
+    LiveKit tells when a trainee spoke, and how long they waited for an answer, only of models that tell it; who holds
+    the other end of the line knows.
+    """
+
+    def __init__(self, quality: LineQuality, seed: int) -> None:
+        self._quality = quality
+        self.input = LineInput(Channel(quality, seed))
+        self.output = LineOutput(RATE)
+        self._unheard: tuple[float, float] | None = None
+        self._asked: float | None = None
+
+    def attach(self, session: AgentSession[None]) -> None:
+        """A session that has not started hears and speaks here."""
+        session.input.audio = self.input
+        keep_in_step(session, self.output)
+
+    async def say(self, voice: TTS[str], text: str) -> None:
+        """Returns when the last of it has been sent."""
+        frame = await voice.synthesize(text).collect()
+        spoken = utterance(_samples(frame), self._quality.band)
+        began, ended = await self.input.send(spoken)
+        self._unheard, self._asked = (began, ended), ended
+        self.output.listen()
+
+    def timed(self, sink: Emit) -> Emit:
+        """A sink that is told when the trainee spoke and what the persona took to answer, where the event lacks it."""
+
+        def take(event: Event) -> None:
+            match event:
+                case Heard() if self._unheard:
+                    began, ended = self._unheard
+                    if event.seconds is None:
+                        event = replace(event, start=began, seconds=ended - began)
+                    self._unheard = None
+                case Said() if self._asked and event.turn:
+                    if event.latency is None and self.output.heard:
+                        event = replace(event, latency=self.output.heard - self._asked)
+                    self._asked = None
+            sink(event)
+
+        return take
+
+
+class LineInput(AudioInput):
+    """What comes of the trainee: a packet after the other in real time, whether anybody speaks or not."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(label="line")
+        self._channel = channel
+        self._left: Samples = np.empty(0)
+        self._due: float | None = None
+        self._began: float | None = None
+        self._sent: asyncio.Future[tuple[float, float]] | None = None
+
+    async def __anext__(self) -> rtc.AudioFrame:
+        loop = asyncio.get_running_loop()
+        due = (self._due or loop.time()) + PACKET_SECONDS
+        await asyncio.sleep(max(0.0, due - loop.time()))
+        self._due = due
+        packet, self._left = self._left[:PACKET], self._left[PACKET:]
+        if self._sent and len(packet):
+            self._began = self._began or time.time() - PACKET_SECONDS
+            if not len(self._left):
+                self._sent.set_result((self._began, time.time()))
+                self._sent = None
+        else:
+            packet = np.zeros(PACKET)
+        carried = np.clip(self._channel.carry(packet), -1, 1) * FULL_SCALE
+        return rtc.AudioFrame(carried.astype(np.int16).tobytes(), RATE, 1, PACKET)
+
+    async def send(self, spoken: Samples) -> tuple[float, float]:
+        """Returns when the last packet has gone: when the voice began and ended (Unix time)."""
+        if not len(spoken):
+            return time.time(), time.time()
+        self._left, self._began = spoken, None
+        self._sent = asyncio.get_running_loop().create_future()
+        return await self._sent
+
+
+class LineOutput(Speaker):
+    """What the trainee hears of the persona."""
+
+    def __init__(self, sample_rate: int) -> None:
+        super().__init__(sample_rate)
+        self.heard: float | None = None
+        """When her first sound was heard since it was asked for (Unix time)."""
+        self._listens = False
+
+    def listen(self) -> None:
+        """What she begins to say from now on is an answer."""
+        self.heard, self._listens = None, not self._pushed
+
+    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
+        if not self._pushed:
+            self._listens = True
+        if self._listens and self.heard is None:
+            loud = np.flatnonzero(np.abs(np.frombuffer(frame.data, np.int16)) > AUDIBLE)
+            if loud.size:
+                self.heard = time.time() + self.source.queued_duration + loud[0] / frame.sample_rate
+        await super().capture_frame(frame)
+
+
+def _samples(frame: rtc.AudioFrame) -> Samples:
+    """A frame as one voice at `RATE`."""
+    voices = np.frombuffer(frame.data, np.int16).reshape(-1, frame.num_channels).mean(axis=1)
+    if frame.sample_rate != RATE:
+        resampler = rtc.AudioResampler(frame.sample_rate, RATE)
+        frames = [*resampler.push(bytearray(voices.astype(np.int16).tobytes())), *resampler.flush()]
+        voices = np.frombuffer(b"".join(bytes(piece.data) for piece in frames), np.int16).astype(np.float64)
+    return np.asarray(voices / FULL_SCALE)
