@@ -12,8 +12,9 @@ from .machine import ArcState, Lack, comes_about, kept_back, lack
 def live_arc(spec: SessionSpec) -> Arc:
     """The arc by which code decides in a call: with those endings alone that the persona's file has. Others are for the
     model to choose from."""
-    endings = spec.arc.front.endings if spec.persona.front.endings else ()
-    return replace(spec.arc, front=replace(spec.arc.front, endings=endings))
+    if spec.persona.front.endings:
+        return spec.arc
+    return replace(spec.arc, front=replace(spec.arc.front, endings=()))
 
 
 def is_briefed(spec: SessionSpec) -> bool:

@@ -5,7 +5,7 @@ Phrases come first; where none is found, and there are examples with vectors, a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -69,7 +69,7 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
     if not parts:
         return Utterance(deeds(front, "silence"))
     confirmed = _confirmed(front, said)
-    heard = [_Heard(front, clause, meaning) for clause in parts]
+    heard = [_by_meaning(front, _by_phrases(front, clause), meaning) for clause in parts]
     wanted = list(dict.fromkeys(name for one in heard if (name := one.fact) and name not in confirmed))
     again = tuple(name for name in wanted if name in told)
     asked = tuple(name for name in wanted if name not in told)[:ANSWERS]
@@ -82,36 +82,52 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
         fits = (_on_nothing(front, name, said, text) for name in nothing)
         found |= {finding.name: finding for finding in [next(filter(None, fits), None)] if finding}
     findings = tuple(finding for name in front.cues if (finding := found.get(name)))
-    taken_back = {denial.name: denial for one in heard for denial in one.taken_back}
+    taken_back = {denial.name: denial for one in heard for denial in one.taken_back(front)}
     return Utterance(findings, asked, again, confirmed, tuple(taken_back.values()))
 
 
+@dataclass(frozen=True, slots=True)
 class _Heard:
-    """What one clause holds: a fact that it asks for, and cues."""
+    """What one clause holds: a fact that it asks for, and cues. `said` are the cues whose phrases it holds, `denied`
+    what denies others, if it refuses."""
 
-    def __init__(self, front: FrontMatter, clause: Clause, meaning: Meaning | None) -> None:
-        self.clause = clause
-        self.fact = _fact_asked(front, clause)
-        able = _phrases(front)[0].able(clause.said).items()
-        said = {name: match for name, phrases in able if (match := _said(front.cues[name], phrases, clause))}
-        self.findings = [_by_phrase(name, match, clause.text) for name, match in _one_that_angers(front, said)]
-        self._hear_meaning(front, said, meaning)
-        refuses = clause.negated and any(front.cues[finding.name].is_refused for finding in self.findings)
-        denied = [name for name, phrases in able if refuses and _refuses(front.cues[name], phrases, clause)]
-        self.taken_back = [Finding(name, Found.PHRASE, clause.text) for name in denied]
+    clause: Clause
+    fact: str | None
+    findings: tuple[Finding, ...]
+    said: Mapping[str, Match]
+    denied: tuple[Finding, ...]
 
-    def _hear_meaning(self, front: FrontMatter, said: dict[str, Match], meaning: Meaning | None) -> None:
-        clause = self.clause
-        moving = [said[finding.name] for finding in self.findings if front.cues[finding.name].change]
-        said_most = any(_is_most(match, clause) for match in moving)
-        if meaning is None or self.fact or said_most or (near := meaning.of(clause, _may_ask(clause))) is None:
-            return
-        if near.fact:
-            self.fact = near.name
-        elif near.name not in said and _counts(cue := front.cues[near.name], clause, is_hedged(plain(near.example))):
-            angered = any(front.cues[finding.name].change < 0 for finding in self.findings)
-            if not moving or (cue.change > 0 and not angered):
-                self.findings.append(Finding(near.name, Found.MEANING, clause.text, near.example, near.nearness))
+    def taken_back(self, front: FrontMatter) -> tuple[Finding, ...]:
+        """What denies cues that may have been found before."""
+        return self.denied if any(front.cues[finding.name].is_refused for finding in self.findings) else ()
+
+
+@lru_cache(maxsize=1024)
+def _by_phrases(front: FrontMatter, clause: Clause) -> _Heard:
+    """A clause by its phrases alone; it is looked at more than once until its meaning is known."""
+    able = _phrases(front)[0].able(clause.said).items()
+    said = {name: match for name, phrases in able if (match := _said(front.cues[name], phrases, clause))}
+    findings = tuple(_by_phrase(name, match, clause.text) for name, match in _one_that_angers(front, said))
+    denied = [name for name, phrases in able if clause.negated and _refuses(front.cues[name], phrases, clause)]
+    denials = tuple(Finding(name, Found.PHRASE, clause.text) for name in denied)
+    return _Heard(clause, _fact_asked(front, clause), findings, said, denials)
+
+
+def _by_meaning(front: FrontMatter, heard: _Heard, meaning: Meaning | None) -> _Heard:
+    """The same with what the clause means, where its phrases leave that open."""
+    clause, said = heard.clause, heard.said
+    moving = [said[finding.name] for finding in heard.findings if front.cues[finding.name].change]
+    said_most = any(_is_most(match, clause) for match in moving)
+    if meaning is None or heard.fact or said_most or (near := meaning.of(clause, _may_ask(clause))) is None:
+        return heard
+    if near.fact:
+        return replace(heard, fact=near.name)
+    if near.name not in said and _counts(cue := front.cues[near.name], clause, is_hedged(plain(near.example))):
+        angered = any(front.cues[finding.name].change < 0 for finding in heard.findings)
+        if not moving or (cue.change > 0 and not angered):
+            found = Finding(near.name, Found.MEANING, clause.text, near.example, near.nearness)
+            return replace(heard, findings=(*heard.findings, found))
+    return heard
 
 
 @lru_cache(maxsize=64)
@@ -177,7 +193,7 @@ def _agreed(front: FrontMatter, heard: Iterable[_Heard]) -> Iterator[Finding]:
     heard = list(heard)
     refused = {one.clause.sentence for one in heard for finding in one.findings if front.cues[finding.name].is_refused}
     for place, one in enumerate(heard):
-        later = {denial.name for other in heard[place + 1 :] for denial in other.taken_back}
+        later = {denial.name for other in heard[place + 1 :] for denial in other.taken_back(front)}
         for finding in one.findings:
             if front.cues[finding.name].change <= 0 or (
                 one.clause.sentence not in refused and finding.name not in later

@@ -86,6 +86,8 @@ def weigh(front: FrontMatter, state: ArcState, heard: Utterance) -> tuple[list[t
     counted = count(front, state, heard.findings)
     mood = state.mood + sum(change for _, change in counted)
     told = set(heard.asked) - kept_back(front, replace(state, mood=mood))
+    if not told:
+        return counted, told
     by_facts = [Finding(name, Found.DEED) for name, cue in front.cues.items() if told.intersection(cue.told or ())]
     return counted + count(front, state, by_facts, [finding.name for finding, _ in counted]), told
 
@@ -192,16 +194,18 @@ class ArcMachine:
     Times are seconds of any clock that never goes back; what is decided bears them as its `at`, so they are Unix time
     where that matters. Decisions are events, ready to be emitted. Beside that the driver says the line of a
     `ClockFired` and, at an `EndingReached`, that one's line before it hangs up. After whatever it has told the machine
-    it asks for the `next_deadline`, and calls `tick` then.
+    it asks for the `next_deadline`, and calls `tick` then. In a typed call nobody is silent: it has no `silences`, and
+    none of their clocks.
     """
 
-    def __init__(self, arc: Arc, now: float) -> None:
+    def __init__(self, arc: Arc, now: float, *, silences: bool = True) -> None:
         self.arc = arc
+        self._silences = silences
         self.state = start(arc.front)
         self._started = self._now = self._ticked = now
         self._silent_since: float | None = None
         """None while somebody speaks, and until the persona has opened the call."""
-        self._clocks = [Clock(timer) for timer in arc.front.timers]
+        self._clocks = self._clocks_of(arc)
         self._fired_in_silence: list[Clock] = []
         """Since the trainee's last turn."""
         self._found: dict[int, set[str]] = {}
@@ -296,7 +300,7 @@ class ArcMachine:
         past does not fire."""
         self._pass(now)
         left = list(self._clocks)
-        clocks = [Clock(timer) for timer in arc.front.timers]
+        clocks = self._clocks_of(arc)
         for i, new in enumerate(clocks):
             same = [old for old in left if old.key == new.key]
             # A clock whose words alone changed is the one of before; else the next that measures the same, unless the
@@ -319,6 +323,9 @@ class ArcMachine:
             KeyError: the arc has no such ending.
         """
         return lack(self.state, {known.name: known for known in self.arc.front.endings}[ending])
+
+    def _clocks_of(self, arc: Arc) -> list[Clock]:
+        return [Clock(timer) for timer in arc.front.timers if self._silences or timer.after]
 
     def _pass(self, now: float) -> None:
         self._now = max(now, self._now)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from livekit.agents.llm import ChatContext
 
@@ -61,7 +60,7 @@ class ArcDriver:
         self._adopt(spec)
         if self._arc.is_foreign and spec.model.llm and spec.model.llm.plugin == "offline":
             emit(Notice(text=FOREIGN))
-        self._machine = ArcMachine(self._arc, self._now())
+        self._machine = ArcMachine(self._arc, self._now(), silences=self._audio)
         self._timer: asyncio.TimerHandle | None = None
         self._quiet = False
         self._heard: set[str] = set()
@@ -72,14 +71,11 @@ class ArcDriver:
 
     def _adopt(self, spec: SessionSpec) -> None:
         self._arc: Arc = live_arc(spec)
-        if not self._audio:
-            timers = tuple(timer for timer in self._arc.front.timers if timer.after)
-            self._arc = replace(self._arc, front=replace(self._arc.front, timers=timers))
         self._is_told = is_briefed(spec)
 
     def begin(self) -> None:
         """The trainee is there: from now on the call lasts."""
-        self._machine = ArcMachine(self._arc, self._now())
+        self._machine = ArcMachine(self._arc, self._now(), silences=self._audio)
 
     @property
     def state(self) -> ArcState:

@@ -82,7 +82,8 @@ class Hearing:
         await asyncio.wait([task])
 
     async def prepare(self) -> None:
-        """Gets the vectors of the persona's examples, so that no turn waits for them."""
+        """Gets the vectors of the persona's examples, and her phrases in order, so that no turn waits for them."""
+        await asyncio.to_thread(listen, self._arc.front, frozenset(), "ready")
         await self._get("")
 
     async def _get(self, text: str) -> None:

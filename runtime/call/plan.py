@@ -151,6 +151,7 @@ def in_force(old: SessionSpec, new: SessionSpec, *, begun: bool = True) -> Sessi
         return new.seeded(old.arc.seed)
     was = old.arc.front
     front = replace(new.arc.front, name=was.name, scenarios=was.scenarios, opening=was.opening, mood=was.mood)
+    front = was if front == was else front  # what is kept by it is found without comparing all of it
     persona = replace(new.persona, front=replace(new.persona.front, opening=old.persona.front.opening))
     arc = replace(new.arc, front=front, seed=old.arc.seed)
     return replace(new, persona=persona, arc=arc, judge=old.judge)

@@ -189,6 +189,8 @@ class SentenceVectors:
             if meaning is None or not meaning.lacking:
                 return
             await self.load(meaning.lacking)
+            # Compares them with all examples, which takes longer than all else: off the event loop, and once.
+            await asyncio.to_thread(listen, arc.front, frozenset(), text, self.meaning(arc))
 
 
 @cache

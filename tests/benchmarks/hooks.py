@@ -16,13 +16,14 @@ from livekit.agents import Agent, AgentSession
 from runtime.arc.listener import listen
 from runtime.call import arc_driver, hearing
 from runtime.call.session import Call
+from runtime.call.transcript import Transcript
 from runtime.call.voice import Words
 from runtime.config.compose import compose
 from runtime.events import Emit, Event, to_json
 from runtime.offline import embedding
 from runtime.record.recording import Recording
 from runtime.rooms.screen import Screen
-from runtime.spec.session_spec import Edit
+from runtime.spec.session_spec import Edit, SessionSpec
 
 from .measure import Row, p95, print_table
 
@@ -54,13 +55,13 @@ async def turns(record: Callable[[Emit], Recording] | None = None) -> list[float
     on, capture_text = AgentSession.on, Words.capture_text
 
     def timed(work: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*arguments: Any) -> Any:
+        def run(*arguments: Any, **options: Any) -> Any:
             nonlocal spent, inside
             if inside:
-                return work(*arguments)
+                return work(*arguments, **options)
             inside, began = True, time.thread_time()  # not of the clock: the machine has other things to do as well
             try:
-                return work(*arguments)
+                return work(*arguments, **options)
             finally:
                 spent += time.thread_time() - began
                 inside = False
@@ -77,24 +78,28 @@ async def turns(record: Callable[[Emit], Recording] | None = None) -> list[float
         spent += time.thread_time() - began
 
     results: list[float] = []
+    spec = compose([])
     with (
         patch.object(AgentSession, "on", on_timed),
         patch.object(Words, "capture_text", capture_timed),
+        patch.object(Transcript, "_judge", timed(Transcript._judge)),  # of a turn whose meaning was waited for
         ExitStack() as patches,
     ):
         for module in (arc_driver, hearing, embedding):  # a turn is listened to before its reply too
             patches.enter_context(patch.object(module, "listen", timed(listen)))
-        for _ in range(CALLS):
-            async with _typed_call(record) as type_line:
+        for call in range(CALLS):
+            async with _typed_call(spec, record) as type_line:
                 for line in TURNS:
                     spent = 0.0
-                    await type_line(line)
+                    await type_line(f"{line} {call}")  # nothing is known of it from another call
                     results.append(spent * 1000)
     return results
 
 
 @asynccontextmanager
-async def _typed_call(record: Callable[[Emit], Recording] | None) -> AsyncIterator[Callable[[str], Any]]:
+async def _typed_call(
+    spec: SessionSpec, record: Callable[[Emit], Recording] | None
+) -> AsyncIterator[Callable[[str], Any]]:
     """A call without a room, whose events go where a room's go: encoded for the link, and to the trainee's screen."""
 
     async def published(*_: object, **__: object) -> None:
@@ -109,7 +114,6 @@ async def _typed_call(record: Callable[[Emit], Recording] | None) -> AsyncIterat
         to_json(event).encode()
         screen.show(event)
 
-    spec = compose([])
     recording = record(emit) if record else None
     if recording:
         recording.adopt(spec)
