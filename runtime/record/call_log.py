@@ -128,6 +128,11 @@ class CallLog:
         return self.first(Ended)
 
     @property
+    def is_cut_off(self) -> bool:
+        """Whether nothing is known of its end: the program was killed."""
+        return self.ended is None and self.first(EndingReached) is None
+
+    @property
     def ending(self) -> tuple[str, bool | None]:
         """The persona's ending and whether it satisfies her; of a call without one the reason, and None."""
         if reached := self.first(EndingReached):

@@ -265,10 +265,11 @@ def transcript(kept: Kept) -> str:
     lines = [f"# {_plain(words['title'].format(name=kept.name, date=date))}", ""]
     for line in kept.log.lines:
         who = user if line.speaker == "operator" else kept.name
-        emotion = f" ({words.get(line.event.emotion, line.event.emotion)})" if line.speaker == "customer" else ""
-        cues = "".join(f" [{named(cue.name, kept.front, kept.language)} {cue.mood:+}]" for cue in line.cues)
+        emotion = _plain(words.get(line.event.emotion, line.event.emotion)) if line.speaker == "customer" else ""
+        emotion = f" ({emotion})" if emotion else ""
+        cues = "".join(f" [{named(cue.name, kept.front, kept.language)} {cue.mood:+}]" for cue in line.cues if cue.mood)
         cues += "".join(f" [{how_found(denial, kept.front, kept.language)}]" for denial in line.taken_back)
-        lines += [f"**{clock(line.at)} {_plain(who)}**{_plain(emotion)}: {_plain(line.event.text)}{cues}", ""]
+        lines += [f"**{clock(line.at)} {_plain(who)}**{emotion}: {_plain(line.event.text)}{cues}", ""]
     return "\n".join(lines)
 
 

@@ -30,7 +30,7 @@ from ..events import (
 from ..spec.persona import FrontMatter, worded_in
 from .call_log import CallLog, Line
 from .score import Quote, Result, Scorecard, how_found, meaning, sentence_of
-from .texts import clock, texts_in
+from .texts import clock, ended, texts_in
 
 HERE = Path(__file__).parent
 ADVICE = 3
@@ -183,11 +183,8 @@ class Page:
     def ending(self) -> str:
         """How the call ended, in words."""
         name = self.card.ending
-        if name == "cut_off":
-            return self.say("cut")
-        if meant := next((ending.means for ending in self.persona.endings if ending.name == name), None):
-            return self.worded(meant)
-        return self.say(name) if name in self.words else name.replace("_", " ")
+        meant = next((ending.means for ending in self.persona.endings if ending.name == name), None)
+        return self.worded(meant) if meant else ended(name, self.name, self.call_language)
 
     @property
     def advice(self) -> list[tuple[str, float | None]]:
@@ -211,6 +208,10 @@ class Page:
 
     def _found(self, cue: CueFound | CueTakenBack) -> str:
         return how_found(cue, self.persona, self.call_language)
+
+    def _is_told(self, cue: CueFound) -> bool:
+        """Whether a cue matters to a trainee: it moved her, or it means something. A greeting is only answered."""
+        return bool(cue.mood) or cue.name not in self.persona.cues or bool(self.persona.cues[cue.name].means)
 
     @property
     def sum(self) -> tuple[str, int, int]:
@@ -263,7 +264,7 @@ class Page:
 
     def _moments(self) -> Iterable[Mark]:
         for number, line in enumerate(self.log.lines):
-            for cue in line.cues:
+            for cue in filter(self._is_told, line.cues):
                 kind = "up" if cue.mood > 0 else "down" if cue.mood < 0 else "flat"
                 words = f": “{cue.words}”" if cue.words else ""
                 yield Mark(line.end, kind, f"{self._found(cue)} {cue.mood:+}{words}", number)
@@ -279,29 +280,34 @@ class Page:
             if told := self._told(event):
                 yield Mark(self.log.second(event), told[0], told[1], self._line_at(self.log.second(event)))
 
-    def _told(self, event: Event) -> tuple[str, str] | None:
-        """The shape and the text of what happened between lines; None for what is told elsewhere."""
+    def _told(self, event: Event, *, in_full: bool = False) -> tuple[str, str] | None:
+        """The shape and the text of what happened between lines; None for what is told elsewhere. What providers and
+        files say of themselves is English: a trainee with another language reads it only `in_full`, in the last part.
+        """
+        in_full = in_full or self.language == "en"
         match event:
             case ClockFired(clock=name, seconds=seconds, mood=mood):
                 moved = f" {mood:+}" if mood else ""
                 return "clock", f"{self.say('clock')}: {self.say(f'clock_{name}', seconds=f'{seconds:g}')}{moved}"
             case Reload():
-                return "edit", f"{self.say('edit')}: {self.edit(event)}"
+                return "edit", f"{self.say('edit')}: {self.edit(event, in_full=in_full)}"
             case Failure(source=source, reason=reason, times=times):
                 again = f" ({self.say('times', n=times)})" if times > 1 else ""
-                return "failure", f"{self.say('failure')}: {source}: {reason}{again}"
+                return "failure", f"{self.say('failure')}{f': {source}: {reason}' if in_full else ''}{again}"
             case Recovered(gap_ms=ms):
                 return "recovered", self.say("recovered", ms=ms)
-            case EndingReached(name=name):
-                return "ending", f"{self.say('ending_mark')}: {name}"
+            case EndingReached():
+                return "ending", f"{self.say('ending_mark')}: {self.ending}"
         return None
 
-    def edit(self, event: Reload) -> str:
-        """A receipt in one line."""
+    def edit(self, event: Reload, *, in_full: bool = True) -> str:
+        """A receipt in one line; `in_full` with what it changed, and why not."""
         files = ", ".join(event.files) or event.after
+        said = self.say("source_edit", files=files, how=self.say(f"how_{event.how}"), ms=event.ms)
+        if not in_full:
+            return said
         changed = "; ".join(f"{change.field}: {change.old} → {change.new}" for change in event.changes if change.old)
         reason = f" ({event.reason})" if event.reason else ""
-        said = self.say("source_edit", files=files, how=event.how, ms=event.ms)
         return said + reason + (f": {changed}" if changed else "")
 
     def _line_at(self, at: float) -> int:
@@ -321,7 +327,7 @@ class Page:
 
     def _row(self, number: int, line: Line) -> Row:
         event = line.event
-        notes = [f"{self.say('cue')}: {self._found(cue)} {cue.mood:+}" for cue in line.cues]
+        notes = [f"{self.say('cue')}: {self._found(cue)} {cue.mood:+}" for cue in line.cues if self._is_told(cue)]
         notes += [f"{self.say('cue')}: {self._found(denial)}" for denial in line.taken_back]
         if isinstance(event, Said) and event.told and event.mood is not None:
             notes.append(self.say(event.told, mood=event.mood, phase=event.phase))
@@ -356,7 +362,7 @@ class Page:
         """Failures, recoveries and notices."""
         found: list[tuple[float, str]] = []
         for event in self.log.events:
-            if isinstance(event, Failure | Recovered) and (told := self._told(event)):
+            if isinstance(event, Failure | Recovered) and (told := self._told(event, in_full=True)):
                 found.append((self.log.second(event), told[1]))
             elif isinstance(event, Notice):
                 found.append((self.log.second(event), event.text))

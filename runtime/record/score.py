@@ -182,8 +182,8 @@ def _outcome(
     log: CallLog, persona: FrontMatter, judged: Sequence[Judged], points: int | None, most: int | None
 ) -> tuple[bool | None, str]:
     """Whether the call passed, and the text that says why."""
-    name, satisfied = log.ending
-    if name == "cut_off":
+    satisfied = log.ending[1]
+    if log.is_cut_off:
         return None, "cut_off"
     blockers = {one.result for one in judged if one.blocker}
     if Result.NOT_MET in blockers:

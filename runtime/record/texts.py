@@ -1,4 +1,8 @@
-"""What transcript, scorecard and report say, in the languages that they are written in."""
+"""What transcript, scorecard, report and the terminal's score say to a trainee, in the language of the call.
+
+What an engineer or a training lead reads stays English: what the call ran on, with its failures, edits and tools, the
+terminal's lines while a call is on, and what `mode=history`, `mode=score` and a worker print.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,14 @@ _ENGLISH = {
     "no_verdict": "the judge gave no verdict",
     "void": "the judge's verdict is void: it quotes what the trainee did not say in that turn",
     # The score in one line.
-    "score_line": "Score: {score} of 100 (pass mark {mark}), ",
+    "score_line": "Score: {score} of 100 (pass mark {mark}), {verdict}.",
+    "report": "Report: {file}",
+    "call_ended": "Call ended: {reason}{satisfied}. {turns}, {length}{first}.",
+    "satisfied_True": " (customer satisfied)",
+    "satisfied_False": " (customer not satisfied)",
+    "ended_turns": "{n} turns",
+    "ended_turn": "{n} turn",
+    "first_word": ", first word after {seconds} s",
     "score_True": "passed",
     "score_False": "not passed",
     "score_None": "not decided",
@@ -27,15 +38,16 @@ _ENGLISH = {
     "cut_off": "The call was cut off before its end.",
     "no_objectives": "This customer has no objectives to score.",
     # How a call ended that no ending of the persona's ended.
-    "trainee_left": "the trainee hung up",
-    "trainee_lost": "the trainee's connection was lost",
-    "hung_up": "{name} hung up",
-    "nobody_came": "nobody came",
-    "no_answer": "the model gave no answer",
-    "error": "a failure",
-    "shutdown": "the program was stopped",
-    "lost": "the connection was lost",
-    "cut": "cut off",
+    "reason_trainee_left": "the trainee hung up",
+    "reason_trainee_lost": "the trainee's connection was lost",
+    "reason_hung_up": "{name} hung up",
+    "reason_nobody_came": "nobody came",
+    "reason_no_answer": "the model gave no answer",
+    "reason_error": "a failure",
+    "reason_shutdown": "the program was stopped",
+    "reason_lost": "the connection was lost",
+    "reason_cut_off": "cut off",
+    "reason_room_taken": "another customer is in the room",
     # The report.
     "title": "{name}: the call of {date}",
     "PASSED": "Passed",
@@ -149,6 +161,14 @@ _ENGLISH = {
     "plot": "Mood, speakers and moments of the call from 0:00 to {end}; the list below tells the same.",
     "worst": "{at}: “{words}” ({means}) moved {name} by {mood}.",
     "source_edit": "{files}: {how}, after {ms} ms",
+    "how_in place": "in place",
+    "how_swapped": "swapped",
+    "how_next call": "next call",
+    "how_restart": "restart",
+    "how_frozen": "frozen",
+    "how_rejected": "rejected",
+    "how_superseded": "superseded",
+    "how_unchanged": "unchanged",
     "difficulty": "Mood at the start",
     "English": "English",
     "Thai": "Thai",
@@ -160,7 +180,14 @@ _THAI = {
     "missing": "ยังไม่ได้ทำ “{objective}”: {means}",
     "no_verdict": "ผู้ตัดสินไม่ได้ให้ผล",
     "void": "ผลของผู้ตัดสินเป็นโมฆะ: อ้างคำที่ผู้ฝึกไม่ได้พูดในตานั้น",
-    "score_line": "คะแนน: {score} จาก 100 (เกณฑ์ผ่าน {mark}) ",
+    "score_line": "คะแนน: {score} จาก 100 (เกณฑ์ผ่าน {mark}) {verdict}.",
+    "report": "รายงาน: {file}",
+    "call_ended": "จบสาย: {reason}{satisfied} {turns} {length}{first}",
+    "satisfied_True": " (ลูกค้าพอใจ)",
+    "satisfied_False": " (ลูกค้าไม่พอใจ)",
+    "ended_turns": "{n} ตา",
+    "ended_turn": "{n} ตา",
+    "first_word": " คำแรกหลัง {seconds} วินาที",
     "score_True": "ผ่าน",
     "score_False": "ไม่ผ่าน",
     "score_None": "ยังตัดสินไม่ได้",
@@ -173,15 +200,16 @@ _THAI = {
     "unclear": "ผลขึ้นอยู่กับข้อที่ยังไม่ชัดเจน: ต้องฟังสายนี้เอง",
     "cut_off": "สายถูกตัดก่อนจบ",
     "no_objectives": "ลูกค้าคนนี้ไม่มีข้อที่ให้คะแนน",
-    "trainee_left": "ผู้ฝึกวางสาย",
-    "trainee_lost": "การเชื่อมต่อของผู้ฝึกหลุด",
-    "hung_up": "{name} วางสาย",
-    "nobody_came": "ไม่มีใครมา",
-    "no_answer": "โมเดลไม่ตอบ",
-    "error": "เกิดความผิดพลาด",
-    "shutdown": "โปรแกรมถูกหยุด",
-    "lost": "การเชื่อมต่อหลุด",
-    "cut": "สายถูกตัด",
+    "reason_trainee_left": "ผู้ฝึกวางสาย",
+    "reason_trainee_lost": "การเชื่อมต่อของผู้ฝึกหลุด",
+    "reason_hung_up": "{name} วางสาย",
+    "reason_nobody_came": "ไม่มีใครมา",
+    "reason_no_answer": "โมเดลไม่ตอบ",
+    "reason_error": "เกิดความผิดพลาด",
+    "reason_shutdown": "โปรแกรมถูกหยุด",
+    "reason_lost": "การเชื่อมต่อหลุด",
+    "reason_cut_off": "สายถูกตัด",
+    "reason_room_taken": "มีลูกค้าคนอื่นอยู่ในห้องแล้ว",
     "title": "{name}: สายวันที่ {date}",
     "PASSED": "ผ่าน",
     "NOT_PASSED": "ไม่ผ่าน",
@@ -294,22 +322,36 @@ _THAI = {
     "plot": "อารมณ์ ผู้พูด และช่วงสำคัญของสายตั้งแต่ 0:00 ถึง {end} รายการด้านล่างบอกเหมือนกัน",
     "worst": "{at}: “{words}” ({means}) ทำให้อารมณ์ของ {name} เปลี่ยน {mood}",
     "source_edit": "{files}: {how} หลัง {ms} มิลลิวินาที",
+    "how_in place": "ใช้ทันที",
+    "how_swapped": "สลับเป็นเซสชันใหม่",
+    "how_next call": "ใช้ในสายถัดไป",
+    "how_restart": "ต้องเริ่มโปรแกรมใหม่",
+    "how_frozen": "ไม่ใช้ในสายนี้",
+    "how_rejected": "ใช้ไม่ได้",
+    "how_superseded": "มีการแก้ใหม่กว่ามาแทน",
+    "how_unchanged": "ไม่มีอะไรเปลี่ยน",
     "difficulty": "อารมณ์ตอนเริ่ม",
     "English": "อังกฤษ",
     "Thai": "ไทย",
 }
 
-_TEXTS = {"en": _ENGLISH, "th": _THAI}
+_TEXTS = {"en": _ENGLISH, "th": _THAI, "Thai": _THAI}
 
 
 def texts_in(language: str) -> Mapping[str, str]:
-    """The texts of a language (its base tag); English where there are none."""
+    """The texts of a language (its base tag, or its name in English); English where there are none."""
     return _TEXTS.get(language, _ENGLISH)
 
 
 def verdict(passed: bool | None, language: str = "en") -> str:
     """Whether a call passed, in a word or two."""
     return texts_in(language)[f"score_{passed}"]
+
+
+def ended(reason: str, name: str, language: str) -> str:
+    """How a call with this persona ended, in words; an ending of hers that says no more than its name, by that."""
+    words = texts_in(language).get(f"reason_{reason}")
+    return words.format(name=name) if words else reason.replace("_", " ")
 
 
 def points(score: int | None, passed: bool | None) -> str:

@@ -36,7 +36,7 @@ from ..events import (
     ToolCalled,
     to_json,
 )
-from ..record.texts import clock, texts_in
+from ..record.texts import clock, ended, texts_in
 from ..redaction import clean
 from ..spec.settings import Lines
 from .output import Output
@@ -59,9 +59,10 @@ CHANGES_SHOWN = 8
 @dataclass(slots=True)
 class Moving:
     """The row of one call that is on: its persona and trainee, the line that is being said, what the persona does
-    (a `State`, or `connecting`), and how she feels."""
+    (a `State`, or `connecting`), how she feels, and the call's language by its name."""
 
     persona: str = ""
+    language: str = ""
     user: str = ""
     interim: Interim | None = None
     state: str = ""
@@ -150,7 +151,7 @@ class View:
         call = self._calls.get(event.room) or Moving(user=event.user)
         match event:
             case Started():
-                call.persona = event.persona
+                call.persona, call.language = event.persona, event.language
                 self._calls[event.room] = call
                 self._print(event, _header(event), timed=bool(event.room))
             case Interim():
@@ -199,7 +200,7 @@ class View:
             case Reload():
                 self._show_receipt(event)
             case Ended():
-                self._print(event, _summary(event), timed=bool(event.room))
+                self._print(event, _summary(event, call), timed=bool(event.room))
                 self._calls.pop(event.room, None)
             case Scored():
                 for line in _score(event):
@@ -328,11 +329,17 @@ def show_change(change: Change) -> Text:
 _DIFF_STYLES = {"-": "red", "+": "green"}
 
 
-def _summary(event: Ended) -> Text:
-    left = {True: " (customer satisfied)", False: " (customer not satisfied)", None: ""}[event.satisfied]
-    first = f", first word after {event.first_word:.2f} s" if event.first_word is not None else ""
-    turns = f"{event.turns} turn{'' if event.turns == 1 else 's'}"
-    return Text(f"Call ended: {clean(event.reason)}{left}. {turns}, {clock(event.seconds)}{first}.", style="bold")
+def _summary(event: Ended, call: Moving) -> Text:
+    """How a call ended: here in its language, for the trainee; a worker's in English."""
+    words = texts_in("en" if event.room else call.language)
+    line = words["call_ended"].format(
+        reason=event.reason if words is texts_in("en") else ended(event.reason, call.persona, call.language),
+        satisfied=words.get(f"satisfied_{event.satisfied}", ""),
+        turns=words["ended_turn" if event.turns == 1 else "ended_turns"].format(n=event.turns),
+        length=clock(event.seconds),
+        first="" if event.first_word is None else words["first_word"].format(seconds=f"{event.first_word:.2f}"),
+    )
+    return Text(clean(line), style="bold")
 
 
 def _score(event: Scored) -> list[Text]:
@@ -341,8 +348,9 @@ def _score(event: Scored) -> list[Text]:
     style = "bold yellow" if event.passed is None else "bold green" if event.passed else "bold red"
     lines = []
     if event.score is not None:
-        score = clean(words["score_line"].format(score=event.score, mark=event.pass_mark))
-        lines.append(Text.assemble((score, "bold"), (words.get(f"score_{event.passed}", ""), style), "."))
+        before, _, after = words["score_line"].partition("{verdict}")
+        score = clean(before.format(score=event.score, mark=event.pass_mark))
+        lines.append(Text.assemble((score, "bold"), (words.get(f"score_{event.passed}", ""), style), after))
     lines += [Text(f"  {clean(event.why)}")] if event.why else []
     lines += [Text(f"  – {clean(line)}") for line in event.missed]
-    return [*lines, Text(f"Report: {clean(event.folder)}/report.html", style="dim")]
+    return [*lines, Text(clean(words["report"].format(file=f"{event.folder}/report.html")), style="dim")]

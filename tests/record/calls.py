@@ -89,15 +89,19 @@ GOOD_TH = [
     Turn("> โอเคค่ะ ขอบคุณนะคะ สวัสดีค่ะ", 2.8, 0.7),
 ]  # fmt: skip
 
-PHASES = ((0, 24, "furious", "angry"), (25, 49, "annoyed", "frustrated"), (50, 69, "listening", "neutral"),
-          (70, 100, "satisfied", "satisfied"))  # fmt: skip
+PHASES = ((0, 24, "furious", "โกรธมาก", "angry"), (25, 49, "annoyed", "รำคาญ", "frustrated"),
+          (50, 69, "listening", "รับฟัง", "neutral"), (70, 100, "satisfied", "พอใจ", "satisfied"))  # fmt: skip
 REVISION = "cc99d627ac0a"
 LATER = "fe181acccded"
 
 
-def phase(mood: int) -> tuple[str, str]:
-    """The phase at a mood, and its emotion."""
-    return next((name, emotion) for low, high, name, emotion in PHASES if low <= mood <= high)
+def phase(mood: int, language: str = "English") -> tuple[str, str]:
+    """The phase at a mood in this language, and its emotion."""
+    return next(
+        (thai if language == "Thai" else name, emotion)
+        for low, high, name, thai, emotion in PHASES
+        if low <= mood <= high
+    )
 
 
 def held(
@@ -122,7 +126,7 @@ def held(
     for turn in turns:
         start = at + turn.after
         at = start + turn.seconds
-        name, emotion = phase(mood)
+        name, emotion = phase(mood, language)
         if turn.text.startswith(">"):
             text = turn.text[2:]
             if turn.after > 10:
@@ -152,7 +156,7 @@ def held(
             why = tuple(cue[0] for cue in turn.cues)
             events.append(MoodMoved(at=at, before=before, after=mood, emotion=phase(mood)[1], why=why, turn=number))
         if phase(mood) != phase(before):
-            events.append(PhaseMoved(at=at, before=phase(before)[0], after=phase(mood)[0]))
+            events.append(PhaseMoved(at=at, before=phase(before, language)[0], after=phase(mood, language)[0]))
     events.append(EndingReached(at=at - 3, name=ending, satisfied=passed, line=turns[-1].text[2:]))
     events.append(ToolCalled(at=at - 2, name="end_call", arguments={"outcome": ending}, result="she hangs up"))
     usage = ({"provider": "openai", "model": "gpt-4o-mini", "input_tokens": 8214, "output_tokens": 402},)
@@ -174,12 +178,25 @@ def with_trouble(events: Sequence[Event]) -> list[Event]:
     return sorted([*events, *trouble], key=lambda event: event.at)
 
 
+POOR_TH = [
+    Turn("> กว่าจะรับสายได้นะคะ! ดิฉันโดนเก็บเงินซ้ำอีกแล้วค่ะ", 4.2, 0.5),
+    Turn("ใจเย็น ๆ ก่อนนะคะ ขอหมายเลขบัญชีด้วยค่ะ", 2.6, 4.6,
+         [("calm_down", "ใจเย็น ๆ", "ใจเย็น ๆ", -15), ("verification", "หมายเลขบัญชี", "หมายเลขบัญชี", 5)]),
+    Turn("> อย่ามาบอกให้ดิฉันใจเย็น! รหัส CUST-2847…", 3.9),
+    Turn("ถือสายรอสักครู่ค่ะ", 1.4, -0.5, [("hold", "ถือสายรอ", "ถือสาย", -10)]),
+    Turn("> ฮัลโหล ยังอยู่ไหมคะ", 3.0, 11.0),
+    Turn("แน่ใจหรือคะ", 2.1, 3.4, [("blame", "แน่ใจหรือคะ", "แน่ใจ", -12)]),
+    Turn("> พอแล้วค่ะ ดิฉันจะย้ายไปที่อื่น สวัสดีค่ะ", 3.2),
+]  # fmt: skip
+
+
 def good(language: str = "en", **options: object) -> list[Event]:
     """A call that passes."""
     turns, name = (GOOD_TH, "Thai") if language == "th" else (GOOD, "English")
     return held(turns, "resolved", True, language=name, **options)  # type: ignore[arg-type]
 
 
-def poor(**options: object) -> list[Event]:
+def poor(language: str = "en", **options: object) -> list[Event]:
     """A call that does not."""
-    return held(POOR, "walked_out", False, **options)  # type: ignore[arg-type]
+    turns, name = (POOR_TH, "Thai") if language == "th" else (POOR, "English")
+    return held(turns, "walked_out", False, language=name, **options)  # type: ignore[arg-type]

@@ -281,6 +281,17 @@ def test_a_line_that_was_cut_in_the_writing_is_skipped(tmp_path: Path, spec: Ses
     assert finish(folder).score == 0
 
 
+def test_a_transcript_is_in_the_language_of_its_call(tmp_path: Path) -> None:
+    """Who, when, how she felt, and what of it moved her."""
+    thai = compose(["language=th"])
+    folder = write_call(tmp_path / "a", thai, poor("th"))
+    finish(folder)
+    lines = (folder / "transcript.md").read_text().splitlines()
+    assert lines[0].startswith("# Sarah Thompson: สายวันที่ ")
+    assert lines[2].startswith("**0:00 Sarah Thompson** (หงุดหงิด): กว่าจะรับสาย")
+    assert lines[4].startswith("**0:09 ann**: ใจเย็น ๆ") and lines[4].endswith(" -15] [ยืนยันตัวตนก่อนพูดเรื่องบัญชี +5]")
+
+
 def test_finishing_twice_gives_the_same_bytes(tmp_path: Path, spec: SessionSpec) -> None:
     """A folder says all that its report and score are made from."""
     folder = write_call(tmp_path / "a", spec, good())

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from runtime.config.compose import compose
-from runtime.events import CueFound, Event, Found, Heard, Reload, Said, Started
+from runtime.events import CueFound, CueTakenBack, EndingReached, Event, Found, Heard, Reload, Said, Started, ToolCalled
 from runtime.record.call_log import CallLog
 from runtime.record.report import Attempt, pieces, report
 from runtime.record.score import score
@@ -156,6 +156,32 @@ def test_each_moment_of_the_call_is_a_mark_that_says_what_it_is() -> None:
 def test_a_call_of_which_little_is_known_has_a_report_all_the_same(events: list[Event]) -> None:
     """Killed before the first word, or in the middle."""
     assert "Not decided" in made(events)
+
+
+@pytest.mark.parametrize("events", [with_trouble(good("th")), with_trouble(poor("th"))], ids=["good", "poor"])
+def test_a_thai_report_has_no_english_word_for_a_trainee(events: list[Event]) -> None:
+    """But for names and files: those who judged, moments, edits, failures and what was meant are told in Thai. What the
+    call ran on is for the engineer."""
+    denial = CueTakenBack(at=events[-4].at, name="refund", turn=3, words="รอ")
+    greeting = CueFound(at=events[5].at, name="greeting", turn=1, found=Found.PHRASE, words="ค่ะ", by="hello")
+    page = made([*events, greeting, denial], compose(["language=th"]).arc.front, "th", audio="audio.ogg")
+    page = re.sub(
+        r"<(style|script)>.*?</\1>|<meta[^>]*>", "", page[: page.index('<section class="ran"')], flags=re.DOTALL
+    )
+    told = Read(page).text + [str(attributes.get("aria-label", "")) for _, attributes in Read(page).tags]
+    names = r"Sarah Thompson|\bann\b|CUST|personas/sarah_thompson\.md|Enter|p50|p95"
+    assert not [text for text in told if re.search("[A-Za-z]{2,}", re.sub(names, "", text))]
+
+
+def test_an_ending_may_have_any_name() -> None:
+    """One that is called as a text of the report, too."""
+    for name in ("sum", "waited", "blocker", "cut_off", "title"):
+        events = [
+            replace(event, name=name) if isinstance(event, EndingReached) else event
+            for event in good()
+            if not isinstance(event, ToolCalled)
+        ]
+        assert f'<dd><span lang="en">{name.replace("_", " ")}</span></dd>' in made(events)
 
 
 def test_a_thai_report_names_its_language_in_thai() -> None:

@@ -225,7 +225,7 @@ def test_no_line_is_lost_to_an_encoding(
     shown = done.stdout.decode(encoding).splitlines()
     assert "voice bright_female" in shown[1]
     assert [line[9:] for line in shown if line[9:].startswith("You:")] == [f"You: {thai} x", f"You: {thai} ?"]
-    assert shown[-1].startswith("Call ended: trainee_left. 2 turns")
+    assert shown[-1].startswith("จบสาย: ผู้ฝึกวางสาย 2 ตา".encode(encoding, "replace").decode(encoding))
     assert sum("lacks some characters" in line for line in shown) == (encoding == "latin-1")
 
 
