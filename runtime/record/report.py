@@ -296,8 +296,8 @@ class Page:
                 return "failure", f"{self.say('failure')}{f': {source}: {reason}' if in_full else ''}{again}"
             case Recovered(gap_ms=ms):
                 return "recovered", self.say("recovered", ms=ms)
-            case EndingReached():
-                return "ending", f"{self.say('ending_mark')}: {self.ending}"
+            case EndingReached(name=name):
+                return "ending", f"{self.say('ending_mark')}: {name if in_full else self.ending}"
         return None
 
     def edit(self, event: Reload, *, in_full: bool = True) -> str:
