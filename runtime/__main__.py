@@ -15,7 +15,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -42,12 +42,15 @@ STARTED = time.time()
 """What is saved later than this is an edit."""
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def run(cfg: DictConfig) -> float | None:
     """Does what `mode` says with the composed config, once for each job of a sweep. A rehearsal's score is what
     sweepers that look for the best are told."""
     with exits():
         return do(cfg)
+
+
+start = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(run)
+"""Hydra's own command line, for sweeps, `--cfg` and the like. Other processes find `run` by its name."""
 
 
 def do(cfg: DictConfig) -> float | None:
@@ -296,8 +299,14 @@ def _sweep(arguments: Namespace) -> int | None:
 
         def swept(folder: Path) -> None:
             sys.argv += [spelled(f"rehearse.dir='{folder}'"), *([repeat] if each else [])]
-            run()
+            start()
 
+        if "hydra/launcher=joblib" in first:
+            with suppress(ImportError):  # then Hydra says that it is not installed
+                from .rehearse.workers import use_forks
+
+                use_forks()
+        gc.freeze()  # what is imported stays
         _take_interrupts()
         total = jobs * settings.rehearse.repeats if each else None
         return show_rehearsal(settings, arguments.overrides, total, swept)
@@ -392,7 +401,7 @@ def main() -> None:
                 HydraConfig.instance().set_config(cfg)
                 do(cfg)
             else:
-                run()
+                start()
 
 
 if __name__ == "__main__":

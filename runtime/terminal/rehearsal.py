@@ -6,6 +6,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,7 +54,8 @@ MARKS = {Outcome.DONE: "✓", Outcome.FAILED: "✗", Outcome.SKIPPED: "–"}
 
 def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | None, run: Callable[[Path], None]) -> int:
     """Shows a sweep while it runs, and then its answer, which it writes into the folder too; returns the exit code: 1
-    where a job failed or something is worse than `rehearse.compare` allows, 130 where the user stopped it.
+    where a job failed, its process was killed or something is worse than `rehearse.compare` allows, 130 where the user
+    stopped it.
 
     Args:
         overrides: the command, by which a sweep is known that is to be resumed.
@@ -63,18 +65,20 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
     asked = settings.rehearse
     earlier = Answer(_earlier(asked.compare)) if asked.compare else None
     sweep = open_sweep(settings.record.dir, asked.dir, command_of(overrides), resume=asked.resume)
-    stopped = False
+    stopped, code = "", 130
     console = Console(highlight=False)
     before = set() if not asked.resume else {row.folder for row in rows(sweep)}
     with _watching(console, sweep, total, before, SPOKEN if asked.audio else TYPED):
         try:
             run(sweep)
         except KeyboardInterrupt:
-            stopped = True
+            stopped = "stopped"
         except SystemExit as error:  # what Hydra's job makes of Ctrl-C
             if error.code != 130:
                 raise
-            stopped = True
+            stopped = "stopped"
+        except BrokenExecutor:
+            stopped, code = "a process of the sweep was killed", 1
     answer = Answer(rows(sweep))
     differences = compare(earlier, answer, asked.limits) if earlier else []
     write_private(sweep / RESULTS, to_csv(answer.rows))
@@ -83,10 +87,10 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
     print(f"\n{clean(shown_path(sweep / REPORT))}")
     if stopped:
         print(
-            clean(f"stopped: {answer.done} of {total or '?'} done; go on with {_resumed(overrides, sweep)}"),
+            clean(f"{stopped}: {answer.done} of {total or '?'} done; go on with {_resumed(overrides, sweep)}"),
             file=sys.stderr,
         )
-        return 130
+        return code
     worse = any(difference.worse for difference in differences)
     return 1 if answer.failed or worse or not answer.done else 0
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from runtime.config.compose import compose
@@ -59,12 +60,14 @@ def test_jobs_in_other_processes_read_the_same_personas(run: Run, here: Path, pe
     assert all(row.outcome is Outcome.DONE for row in rows(here / "sweep"))
 
 
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 def test_a_sweep_that_was_stopped_goes_on_where_it_was(
-    run: Run, here: Path, environment: dict[str, str], stop: signal.Signals
+    run: Run, here: Path, environment: dict[str, str], stop: signal.Signals, launcher: str
 ) -> None:
-    """`rehearse.resume=true` does what is missing and nothing again; what had failed counts as missing."""
-    command = ["-m", "trainee=good,poor", "rehearse.repeats=4"]
+    """`rehearse.resume=true` does what is missing and nothing again; what had failed counts as missing. Processes that
+    hold calls end with the one that was stopped."""
+    command = ["-m", "trainee=good,poor", "rehearse.repeats=4", f"hydra/launcher={launcher}"]
     process = subprocess.Popen(
         [*COMMAND, *command], cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -89,6 +92,23 @@ def test_a_sweep_that_was_stopped_goes_on_where_it_was(
     assert len(found) == 8 and all(row.outcome is Outcome.DONE for row in found)
     assert {place: (the_sweep(here) / place).stat().st_ino for place in before} == before
     assert len([line for line in result.out.splitlines() if line.startswith("✓")]) == 8 - len(before)
+
+
+def test_a_process_of_a_sweep_that_is_killed_stops_it_with_what_there_is(
+    run: Run, here: Path, environment: dict[str, str]
+) -> None:
+    """As the system does that runs out of memory: with the command that goes on, and nothing waits for it for ever."""
+    command = [*COMMAND, "-m", "rehearse.repeats=12", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    with subprocess.Popen(command, cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as sweep:
+        assert sweep.stdout
+        sweep.stdout.readline()
+        psutil.Process(sweep.pid).children()[0].kill()
+        out, told = sweep.communicate(timeout=60)
+    assert sweep.returncode == 1 and b"ended by" in out
+    done = len(rows(the_sweep(here)))
+    assert told.decode().startswith(
+        f"a process of the sweep was killed: {done} of 12 done; go on with python -m runtime"
+    )
 
 
 def test_a_sweep_is_a_regression_test_of_a_persona(run: Run, here: Path, personas: Path) -> None:
