@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
 from statistics import fmean, median, stdev
+from typing import TypeVar
 
 from ..spec.settings import Limits
 from .measures import Measures
@@ -118,6 +119,22 @@ class Combination:
         return sum(measured.failures for measured in self.held)
 
 
+T = TypeVar("T")
+
+
+def surely_best(found: Sequence[tuple[T, Spread]], column: Column) -> T | None:
+    """Whose spread is best in a column; None where that cannot be said, as another one's bounds overlap with its own,
+    or there are too few calls for any."""
+    if len(found) < 2 or column.key in NO_BEST:
+        return None
+    sign = -1 if column.more_is_better else 1
+    (best, its), *others = sorted(found, key=lambda entry: sign * entry[1].mean)
+    if its.margin is None or any(other.margin is None for _, other in others):
+        return None
+    clear = all(sign * its.mean + its.margin < sign * other.mean - (other.margin or 0) for _, other in others)
+    return best if clear else None
+
+
 class Answer:
     """What a sweep says."""
 
@@ -130,35 +147,59 @@ class Answer:
 
     @cached_property
     def keys(self) -> list[str]:
-        """By what the combinations differ; of one alone the persona."""
-        keys = list(dict.fromkeys(key for one in self.combinations for key in one.key))
-        differing = [key for key in keys if len({one.key.get(key) for one in self.combinations}) > 1]
-        return differing or ["persona"]
+        """By what the combinations differ, but for what a persona has chosen for itself; of one alone the persona."""
+        differing = [key for key in self._options if len(self._options[key]) > 1]
+        pairs = {key: {(one.key.get("persona"), one.key.get(key)) for one in self.combinations} for key in differing}
+        personas = len(self._options.get("persona", ()))
+        found = [key for key in differing if key == "persona" or len(pairs[key]) > personas or personas < 2]
+        return found or ["persona"]
 
     @cached_property
     def same(self) -> dict[str, str]:
         """What all combinations have in common."""
-        first = self.combinations[0].key if self.combinations else {}
-        return {key: value for key, value in first.items() if key not in self.keys}
+        return {key: found[0] for key, found in self._options.items() if len(found) == 1 and key not in self.keys}
+
+    @cached_property
+    def _options(self) -> dict[str, list[str]]:
+        keys = dict.fromkeys(key for one in self.combinations for key in one.key)
+        return {key: list(dict.fromkeys(one.key.get(key, "") for one in self.combinations)) for key in keys}
 
     @cached_property
     def columns(self) -> list[Column]:
-        """The columns in which any call showed anything."""
-        return [column for column in COLUMNS if any(one.spread(column) for one in self.combinations)]
+        """The columns in which any call showed anything; the cost where any call had one."""
+        found = {column: [spread for one in self.combinations if (spread := one.spread(column))] for column in COLUMNS}
+        free = [column for column in COLUMNS if column.key == "cost" and not any(any(s.values) for s in found[column])]
+        return [column for column in COLUMNS if found[column] and column not in free]
 
     def best(self, column: Column) -> Combination | None:
-        """The combination that is best in a column; None where that cannot be said, as another one's bounds overlap
-        with its own, or there are too few calls for any."""
-        found = [(one, spread) for one in self.combinations if (spread := one.spread(column))]
-        if len(found) < 2 or column.key in NO_BEST:
-            return None
-        sign = -1 if column.more_is_better else 1
-        found.sort(key=lambda entry: sign * entry[1].mean)
-        (best, its), *others = found
-        if its.margin is None or any(other.margin is None for _, other in others):
-            return None
-        clear = all(sign * its.mean + its.margin < sign * other.mean - (other.margin or 0) for _, other in others)
-        return best if clear else None
+        """The combination that is surely best in a column."""
+        return surely_best([(one, spread) for one in self.combinations if (spread := one.spread(column))], column)
+
+    def options(self, key: str, column: Column) -> dict[str, Spread]:
+        """What each option of a group showed in a column, whatever the others were, the best first; nothing where no
+        calls differ in that group alone.
+
+        Only combinations that all options have are counted, and what the other groups do to a call is taken out of the
+        spread: each value is shifted by how far the mean of its likes is from that of all (Cousineau 2005, with the
+        correction of Morey 2008). A model is then told from another though good trainees and poor ones called both.
+        """
+        alike: dict[tuple[str, ...], dict[str, Spread]] = {}
+        for one in self.combinations:
+            if spread := one.spread(column):
+                others = tuple(one.key.get(name, "") for name in self.keys if name != key)
+                alike.setdefault(others, {})[one.key.get(key, "")] = spread
+        names = list(dict.fromkeys(name for spreads in alike.values() for name in spreads))
+        whole = [spreads for spreads in alike.values() if len(spreads) == len(names)]
+        if len(names) < 2 or not whole:
+            return {}
+        middles = [fmean(spread.mean for spread in spreads.values()) for spreads in whole]
+        correction = sqrt(len(names) / (len(names) - 1)) if len(whole) > 1 else 1
+        found = {}
+        for name in names:
+            values = [v - middle for spreads, middle in zip(whole, middles, strict=True) for v in spreads[name].values]
+            mean = fmean(values)
+            found[name] = Spread(tuple(fmean(middles) + mean + correction * (value - mean) for value in values))
+        return dict(sorted(found.items(), key=lambda entry: entry[1].mean, reverse=column.more_is_better))
 
     @property
     def failed(self) -> list[Row]:

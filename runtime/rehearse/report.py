@@ -17,7 +17,7 @@ from ..record.report import csp_hash, html_templates
 from .answer import Answer, Column, Combination, Difference
 from .combination import prices_date
 from .sweep import Row
-from .wording import cell, changed, counted, ended_by, heading, name, number, said
+from .wording import bounded, cell, changed, counted, ended_by, groups, heading, name, number, said
 
 HERE = Path(__file__).parent
 PLOTTED = ("score", "latency")
@@ -64,6 +64,11 @@ class SweepPage:
     def said(self) -> list[str]:
         """The answer in sentences."""
         return list(said(self.answer)) or ["one combination: what its calls showed is below"]
+
+    @cached_property
+    def groups(self) -> list[tuple[list[str], list[list[str]]]]:
+        """What each option of each group showed, with its columns' names."""
+        return list(groups(self.answer))
 
     def cell(self, one: Combination, column: Column) -> str:
         """A column of a combination."""
@@ -117,14 +122,14 @@ class SweepPage:
 
         strips = []
         for one, spread in found:
-            margin, told = spread.margin or 0, number(spread.mean, column)
+            margin = spread.margin or 0
             strip = Strip(
                 label=name(one, self.answer),
                 dots=tuple(map(place, spread.values)),
                 mean=place(spread.mean),
                 low=place(spread.mean - margin),
                 high=place(spread.mean + margin),
-                told=told if spread.margin is None else f"{told} ± {number(margin, column)}",
+                told=bounded(spread, column),
             )
             strips.append(strip)
         return Plot(column.title, number(most, column), tuple(strips))

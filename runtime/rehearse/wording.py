@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 
-from .answer import Answer, Column, Combination, Difference, Spread
+from .answer import COLUMNS, Answer, Column, Combination, Difference, Spread, surely_best
 from .sweep import NAMED, Row
 
 AVERAGED = ("passed", "breaks")
 """Columns of which the middle value would say little."""
+TOLD = tuple(column for column in COLUMNS if column.key in ("score", "latency"))
+"""Columns that are told of each option of a group."""
+CHOSEN = ("model", "voice")
+"""Groups of which a sweep is to find the best."""
 PACES = ("pace", "her_pace")
 """Columns that count characters where a language has no spaces between words."""
 
@@ -79,8 +82,7 @@ def said(answer: Answer) -> Iterator[str]:
         if best := answer.best(column):
             spread = best.spread(column)
             assert spread
-            mean, margin = number(spread.mean, column), number(spread.margin or 0, column)
-            yield f"best {column.title}: {name(best, answer)}, {mean} ± {margin} on average (95 %)"
+            yield f"best {column.title}: {name(best, answer)}, {bounded(spread, column)} on average (95 %)"
     grouped = list(_of_groups(answer))
     yield from grouped
     held = [one for one in answer.combinations if one.held]
@@ -98,11 +100,43 @@ def said(answer: Answer) -> Iterator[str]:
         yield f"✗ failed: {found[0].name}{more}: {reason}"
 
 
+def groups(answer: Answer) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """For each group that was swept, model and voice first, the names of the columns and a line for each option: how
+    many calls that is, and the mean with its 95 % bounds, whatever the other groups were; `*` marks what is surely
+    best. Nothing where one group alone was swept: the combinations are its options."""
+    for key in sorted(answer.keys, key=lambda key: key not in CHOSEN) if len(answer.keys) > 1 else ():
+        found = {column: spreads for column in TOLD if (spreads := answer.options(key, column))}
+        if not found:
+            continue
+        lines = []
+        for option in next(iter(found.values())):
+            cells = [_mean(found[column], option, column) for column in found]
+            lines.append([option, str(max(len(found[column][option].values) for column in found)), *cells])
+        yield [key, "calls", *(column.title for column in found)], lines
+
+
+def _mean(spreads: Mapping[str, Spread], option: str, column: Column) -> str:
+    if option not in spreads:
+        return "–"
+    best = surely_best(list(spreads.items()), column) == option
+    return bounded(spreads[option], column) + ("*" if best else "")
+
+
+def bounded(spread: Spread, column: Column) -> str:
+    """The mean with its unit, and how far it may be off with 95 % confidence: `85 ± 3`."""
+    margin = "" if spread.margin is None else f" ± {_digits(spread.margin, column)}"
+    mean = _digits(spread.mean, column)
+    return f"${mean}{margin}" if column.unit == "$" else f"{mean}{margin} {column.unit}".strip()
+
+
 def _of_groups(answer: Answer) -> Iterator[str]:
-    """What is surely best of each group that was swept, over all that the others were."""
+    """What is surely best of each group that was swept, and where that cannot be said of one that is to be chosen."""
     for key in answer.keys if len(answer.keys) > 1 else ():
-        alone = Answer([replace(row, combination={key: row.combination.get(key, "")}) for row in answer.rows])
-        for column in alone.columns:
-            if (best := alone.best(column)) and (spread := best.spread(column)):
-                mean, margin = number(spread.mean, column), number(spread.margin or 0, column)
-                yield f"best {column.title} of {key}: {best.key[key]}, {mean} ± {margin} on average (95 %)"
+        found = {column: spreads for column in answer.columns if (spreads := answer.options(key, column))}
+        best = {column: surely_best(list(spreads.items()), column) for column, spreads in found.items()}
+        for column, option in best.items():
+            if option:
+                told = bounded(found[column][option], column)
+                yield f"best {column.title} of {key}: {option}, {told} on average (95 %)"
+        if key in CHOSEN and found and not any(best.values()):
+            yield f"no {key} is surely the best: their bounds overlap, or all are alike"

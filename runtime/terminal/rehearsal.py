@@ -36,7 +36,7 @@ from ..rehearse.sweep import (
     running,
     to_csv,
 )
-from ..rehearse.wording import cell, changed, counted, ended_by, heading, name, said, title
+from ..rehearse.wording import cell, changed, counted, ended_by, groups, heading, name, said, title
 from ..spec.settings import Settings
 from .view import table
 
@@ -192,7 +192,12 @@ def _outcome(row: Row) -> str:
 
 
 def show_answer(console: Console, answer: Answer, differences: Sequence[Difference]) -> None:
-    """Prints the table, what is best, what failed, and what is worse than before."""
+    """Prints what each option showed, the table, what is best, what failed, and what is worse than before."""
+    for names, lines in groups(answer):
+        if console.is_terminal:
+            console.print(table("", names, lines), "")
+        else:
+            print(*("\t".join(map(clean, line)) for line in [names, *lines]), sep="\n")
     if answer.combinations and console.is_terminal:
         console.print(table(title(answer), *cells(answer, console.width)))
     elif answer.combinations:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import SpecError
-from runtime.rehearse.answer import COLUMNS, Answer, Spread, compare
-from runtime.rehearse.report import SweepPage
+from runtime.rehearse.answer import COLUMNS, Answer, Spread, compare, surely_best
+from runtime.rehearse.report import SweepPage, sweep_report
 from runtime.rehearse.sweep import Outcome, Row, from_csv, to_csv
-from runtime.rehearse.wording import said
+from runtime.rehearse.wording import groups, said
 from runtime.spec.settings import Limits
 
 from .jobs import measured
@@ -114,3 +114,58 @@ def test_what_surely_differs_is_said_of_each_group_that_was_swept() -> None:
     assert not any("of persona" in line or "none is surely" in line for line in lines)
     titles = [plot.title for plot in SweepPage(Path("2026-01-01-000000"), Answer(found), ()).plots]
     assert titles == ["score"]  # a latency that took no time is not drawn
+
+
+def test_what_a_persona_chose_for_itself_tells_no_combinations_apart() -> None:
+    """Its own voice is no choice of the sweep's, unless the command line gave it others too."""
+    pairs = [("sarah", "bright"), ("david", "young"), ("niran", "young")]
+    keys = [{"persona": who, "voice": voice, "trainee": to} for who, voice in pairs for to in ("good", "poor")]
+    assert Answer(Row(key, 1, "", measures=measured()) for key in keys).keys == ["persona", "trainee"]
+    keys.append({"persona": "sarah", "voice": "firm", "trainee": "good"})
+    answer = Answer(Row(key, 1, "", measures=measured()) for key in keys)
+    assert answer.keys == ["persona", "voice", "trainee"] and answer.same == {}
+
+
+def called(scores: dict[tuple[str, str], list[float]]) -> Answer:
+    """Calls of these scores, by model and trainee."""
+    return Answer(
+        Row({"model": model, "trainee": trainee}, n, f"calls/{model}-{trainee}/{n}", measures=measured(score=value))
+        for (model, trainee), values in scores.items()
+        for n, value in enumerate(values, 1)
+    )
+
+
+def test_a_model_is_told_from_another_whoever_called_both() -> None:
+    """Good and poor trainees differ by far more than models do: compared are calls that differ in the model alone."""
+    answer = called(
+        {
+            ("a", "good"): [90, 92, 91],
+            ("a", "poor"): [20, 22, 21],
+            ("b", "good"): [80, 82, 81],
+            ("b", "poor"): [10, 12, 11],
+        }
+    )
+    found = answer.options("model", SCORE)
+    assert [(name, spread.mean) for name, spread in found.items()] == [("a", 56), ("b", 46)]
+    assert surely_best(list(found.items()), SCORE) == "a" and found["a"].margin == pytest.approx(1.33, abs=0.05)
+    (names, lines), trainees = groups(answer)
+    assert names == ["model", "calls", "score", "latency"] and lines[0] == ["a", "6", "56 ± 1*", "1.00 ± 0 s"]
+    assert trainees[1][0][:3] == ["good", "6", "86 ± 1*"]
+
+
+def test_an_option_is_best_only_where_that_is_sure() -> None:
+    """What helps one trainee and harms another is no better than the other; the report and the table say so."""
+    answer = called(
+        {("a", "good"): [90, 91], ("a", "poor"): [10, 11], ("b", "good"): [70, 71], ("b", "poor"): [29, 30]}
+    )
+    assert surely_best(list(answer.options("model", SCORE).items()), SCORE) is None
+    assert "no model is surely the best: their bounds overlap, or all are alike" in list(said(answer))
+    page = sweep_report(Path("2026-01-01-000000"), answer)
+    assert page.index("<h2>The answer") < page.index(">a</th><td>4</td><td>50 ± ") < page.index("<h2>Combinations")
+
+
+def test_options_are_compared_in_what_all_of_them_have_called() -> None:
+    """A voice that a model lacks is no reason to call the model better; an option without any call is none."""
+    answer = called({("a", "good"): [90, 91], ("a", "poor"): [10, 11], ("b", "good"): [80, 81]})
+    assert [spread.mean for spread in answer.options("model", SCORE).values()] == [90.5, 80.5]
+    assert called({("a", "good"): [90, 91], ("b", "poor"): [10, 11]}).options("model", SCORE) == {}
