@@ -52,7 +52,10 @@ def redacted(text: str) -> str:
     Secret is what a config file took by `env:NAME`, unless that is a plain address, and every variable whose name says
     so.
     """
-    known = {v: n for n, v in os.environ.items() if n in _noted or says_secret(n) or n.upper().endswith("_KEY")}
+    if len(text) < LEAST_LENGTH:
+        return text
+    secret = (n for n in os.environ if n in _noted or says_secret(n) or n.upper().endswith("_KEY"))
+    known = {os.environ.get(name, ""): name for name in secret}
     spelled, names = _spellings(frozenset((known | _resolved).items()))
     return spelled.sub(lambda match: f"({names[match[0]]})", text) if names else text
 

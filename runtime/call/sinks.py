@@ -49,7 +49,9 @@ def shortened(event: Event) -> Event:
         if isinstance(value, str) and len(value) > TEXT_LIMIT:
             long[name] = value[:TEXT_LIMIT] + CUT
         elif isinstance(value, list | tuple) and value:
-            long[name] = type(value)(_cut(entry) for entry in value[:LIST_LIMIT])
+            cut = type(value)(_cut(entry) for entry in value[:LIST_LIMIT])
+            if cut != value:
+                long[name] = cut
         elif isinstance(value, dict) and value:
             long[name] = _cut(value)
     return replace(event, **long) if long else event
@@ -57,7 +59,9 @@ def shortened(event: Event) -> Event:
 
 def _cut(entry: Any) -> Any:
     if isinstance(entry, Change):
-        return replace(entry, old=_cut(entry.old), new=_cut(entry.new))
+        if max(len(entry.old), len(entry.new)) > LISTED_LIMIT:
+            return replace(entry, old=_cut(entry.old), new=_cut(entry.new))
+        return entry
     if isinstance(entry, dict):
         try:
             short = len(json.dumps(entry)) <= LISTED_LIMIT
