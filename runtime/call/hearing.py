@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from ..arc.clauses import clauses
 from ..arc.listener import listen
 from ..arc.meaning import Meaning
 from ..errors import extra_command
@@ -67,6 +68,12 @@ class Hearing:
     def begin(self, text: str) -> asyncio.Task[None] | None:
         """What a turn has to wait for before it is judged, if for anything."""
         return self._start(self._await(text)) if self.waits(text) else None
+
+    def overhear(self, so_far: str, *, whole: bool) -> None:
+        """The trainee is speaking: what they have said so far, without a clause that may go on, is known by the time
+        that their turn is judged."""
+        for clause in clauses(so_far)[: None if whole else -1]:
+            self.begin(clause.text)
 
     async def understand(self, text: str) -> None:
         """Gets the vectors that a turn needs, or gives up; whoever asks for the same turn waits for the same answer."""

@@ -103,7 +103,7 @@ class Call:
             spec, self._emit, self._say_for_clock, self._end, self._brief_soon, hearing, audio=self._audio
         )
         self._listener = ModelListener(self._arc, lambda: self._live.parts.listener, self._emit)
-        self._transcript = Transcript(spec, self._emit, self._watchdog, self._arc, self._listener, hearing.begin)
+        self._transcript = Transcript(spec, self._emit, self._watchdog, self._arc, self._listener, hearing)
         self._live = LiveAgent(spec, parts, self._end_call, self._arc.before_reply, self._emit)
         self._session = self._listen(make_session(parts))
         self._idle = IdleMonitor(self._session, lambda: self._watchdog.expecting)

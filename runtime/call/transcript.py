@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypedDict
@@ -24,6 +23,7 @@ from ..events import Emit, Heard, Interim, Notice, Said
 from ..spec.persona import worded_in
 from ..spec.session_spec import Edit, SessionSpec
 from .arc_driver import ArcDriver
+from .hearing import Hearing
 from .listener import ModelListener
 from .turn import TurnLimit, mend
 from .voice import Words
@@ -53,10 +53,6 @@ class Speech:
     since_save_ms: int | None = None
 
 
-Hear = Callable[[str], asyncio.Task[None] | None]
-"""What a turn has to wait for before it can be judged."""
-
-
 class Transcript:
     """Listens to a session and emits its lines.
 
@@ -65,14 +61,20 @@ class Transcript:
     """
 
     def __init__(
-        self, spec: SessionSpec, emit: Emit, watchdog: Watchdog, arc: ArcDriver, listener: ModelListener, hear: Hear
+        self,
+        spec: SessionSpec,
+        emit: Emit,
+        watchdog: Watchdog,
+        arc: ArcDriver,
+        listener: ModelListener,
+        hearing: Hearing,
     ) -> None:
         self._spec = spec
         self._emit = emit
         self._watchdog = watchdog
         self._arc = arc
         self._listener = listener
-        self._hear = hear
+        self._hearing = hearing
         self._unjudged: list[tuple[ChatMessage, str, str]] = []
         self._waiting: asyncio.Task[None] | None = None
         self._asked: float | None = None
@@ -180,7 +182,7 @@ class Transcript:
         """Turns that can be judged are, in their order; the first one that cannot is waited for once."""
         while self._unjudged and (closing or self._waiting is None or self._waiting.done()):
             item, text, before = self._unjudged[0]
-            if not closing and self._waiting is None and (waiting := self._hear(text)):
+            if not closing and self._waiting is None and (waiting := self._hearing.begin(text)):
                 self._waiting = waiting
                 waiting.add_done_callback(lambda _: self._judge())
                 return
@@ -203,6 +205,7 @@ class Transcript:
         return began - self._asked if began and self._asked else None
 
     def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
+        self._hearing.overhear(event.transcript, whole=event.is_final)
         if event.is_final:
             return
         self._emit(Interim(speaker="operator", text=event.transcript))

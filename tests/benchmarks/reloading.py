@@ -146,7 +146,9 @@ async def _applied(folder: Path, calls: int) -> tuple[list[float], list[float]]:
 async def _storm(folder: Path) -> float:
     """Milliseconds from the last of many saves until the last of eight calls has it."""
     _save(folder, STORM - 1)
-    revision = compose(["persona=sarah_thompson"]).revision  # of the last one; to ask then would hold up what is measured
+    revision = compose(
+        ["persona=sarah_thompson"]
+    ).revision  # of the last one; to ask then would hold up what is measured
     _save(folder, STORM)
     async with _held(8) as lines:
         for n in range(STORM):

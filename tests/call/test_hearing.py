@@ -1,11 +1,20 @@
-"""A call that listens by meaning, where that cannot be had."""
+"""A call that listens by meaning, while the trainee speaks and where that cannot be had."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Coroutine
+from typing import Any
 
+import numpy as np
+import pytest
+
+from runtime.call.hearing import Hearing
+from runtime.offline import embedding
+from runtime.spec.persona import Arc, Cue, FrontMatter
 from tests.conftest import ROOT
 
 WITHOUT = """
@@ -42,3 +51,35 @@ def test_without_an_embedder_one_line_says_how_to_get_it_and_phrases_go_on() -> 
         " (pip: pip install -e '.[meaning]'). Phrases alone are heard"
     ]
     assert not waits and is_off
+
+
+async def test_what_was_said_is_understood_while_the_trainee_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it but a clause that may go on: when the turn is over it waits for nothing more than the last one."""
+    asked: list[str] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def infer(_: object, data: bytes) -> bytes:
+        asked.extend(json.loads(data))
+        return np.ones((len(json.loads(data)), embedding.SIZE), np.float32).tobytes()
+
+    def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        tasks.append(asyncio.create_task(work))
+        return tasks[-1]
+
+    vectors = embedding.SentenceVectors("fastembed")
+    monkeypatch.setattr(embedding, "infer", infer)
+    monkeypatch.setattr("runtime.call.hearing.is_installed", lambda _: True)
+    monkeypatch.setattr("runtime.call.hearing.vectors_of", lambda _: vectors)
+    front = FrontMatter(cues={"kind": Cue(like={"en": ("You are kind.",)}, mood=5)})
+    hearing = Hearing(Arc(front, "en", embedder="fastembed"), lambda _: None, start)
+    await hearing.prepare()
+    for so_far, whole in [("We were wrong", False), ("We were wrong. I will send", False)]:
+        hearing.overhear(so_far, whole=whole)
+        await asyncio.gather(*tasks)
+    assert asked == ["You are kind.", "We were wrong."]
+    turn = "We were wrong. I will send it today."
+    assert hearing.waits(turn)
+    hearing.overhear(turn, whole=True)
+    await asyncio.gather(*tasks)
+    assert asked[2:] == ["I will send it today."]
+    assert not hearing.waits(turn)
