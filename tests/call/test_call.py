@@ -19,6 +19,7 @@ from runtime.events import (
     Change,
     ClockFired,
     CueFound,
+    CueTakenBack,
     Ended,
     EndingReached,
     Event,
@@ -230,6 +231,7 @@ async def test_events_survive_the_wire() -> None:
         CueFound(
             name="deadline", turn=2, found=Found.MEANING, words="ภายในวันศุกร์", by="by Friday", nearness=0.91, mood=10
         ),
+        CueTakenBack(name="refund", turn=2, words="I can't refund you after all"),
         MoodMoved(before=30, after=40, emotion="frustrated", why=("deadline",), turn=2),
         PhaseMoved(before="angry", after="listening"),
         ClockFired(clock="silence", seconds=10, line="Hello?", mood=-5),
