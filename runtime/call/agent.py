@@ -28,6 +28,9 @@ from .turn import TurnLimit, Whole, mend, whole
 
 CLOSE_SECONDS = 1.5
 """A call is not kept waiting by a part that hangs when it is closed."""
+LAST_WORDS_SECONDS = 0.5
+"""How long a session that is closed waits for what the trainee said last; LiveKit's own two seconds are more than what
+closing may take, and are waited for also where nothing was said."""
 LEAST_ITEMS = 4
 """Of a history that is shortened: what the persona and the trainee said last must stay."""
 AFTER_CUT, AFTER_CUT_SECONDS = 1000, 5.0
@@ -51,6 +54,7 @@ def make_session(parts: Parts) -> AgentSession[None]:
         turn_handling=parts.turn_handling,
         user_away_timeout=None,  # silence is counted by the call itself, from the end of the opening
         aec_warmup_duration=None,  # the trainee's client cancels echo; nothing would be heard in her first 3 s
+        session_close_transcript_timeout=LAST_WORDS_SECONDS,
         conn_options=SessionConnectOptions(max_unrecoverable_errors=1),  # what a part's own retries did not mend, twice
     )
 

@@ -42,6 +42,7 @@ RATE = 24_000
 _SYNCHRONOUS_OUTPUT, _DONT_EXIT, _SPEED, _PITCH, _UTF8_END_PAUSE = 2, 0x8000, 1, 3, 0x1001
 _CHUNK_MS = 100
 _USUAL_SPEED = 175  # words a minute of either voice, about
+_OWN_PITCH = 50
 
 _LOCK = threading.Lock()  # the library's state is global: every call into it holds this
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
@@ -173,7 +174,10 @@ class Hibari:
     def run(self, data: bytes) -> bytes:
         """Text → audio (16 bit, mono, 24 kHz), in 15 ms a second of speech."""
         options, text = inference.unpack(data)
-        audio = self._speaker(options["voice"])(text.decode(), speed=options["speed"], seed=0)
+        higher = 1 + (options["pitch"] - _OWN_PITCH) / 100
+        audio = self._speaker(options["voice"])(text.decode(), speed=options["speed"] / higher, seed=0)
+        if higher != 1:  # played slower, all that is in a voice is lower, as of somebody who is larger
+            audio = np.interp(np.arange(0, len(audio), higher), np.arange(len(audio)), audio)
         samples: bytes = (audio.clip(-1, 1) * 32767).astype(np.int16).tobytes()
         return samples
 
@@ -234,7 +238,7 @@ class TTS(tts.TTS[str]):
             else, as in heart+f3; or a variant alone, for English too.
         language: a BCP 47 tag; a region without a voice of its own is spoken as its base language.
         speed: words a minute; espeak-ng takes it to within 80 and 450.
-        pitch: 0 to 99, of espeak-ng.
+        pitch: 0 to 99; 50 is the voice's own.
 
     Raises ValueError, one line, for a voice or language that there is not; ImportError without the "voice" extra.
     """
@@ -242,7 +246,9 @@ class TTS(tts.TTS[str]):
     NEEDS = ("espeakng_loader", "voice")
     """A package, and the extra that brings it."""
 
-    def __init__(self, *, voice: str = "f3", language: str = "en", speed: int = 175, pitch: int = 50) -> None:
+    def __init__(
+        self, *, voice: str = "f3", language: str = "en", speed: int = _USUAL_SPEED, pitch: int = _OWN_PITCH
+    ) -> None:
         with _LOCK:
             self._engine = _load()
         self._use(_Voice(voice, language, speed, pitch))
@@ -288,7 +294,9 @@ class TTS(tts.TTS[str]):
     def prewarm(self) -> None:
         """Has the voice loaded by the time that it speaks."""
         if self.human:
-            inference.infer_ahead(Hibari, inference.pack({"voice": self.voice.human, "speed": 1.0}))
+            inference.infer_ahead(
+                Hibari, inference.pack({"voice": self.voice.human, "speed": 1.0, "pitch": _OWN_PITCH})
+            )
 
     def synthesize(self, text: str, *, conn_options: APIConnectOptions = _CONNECT) -> tts.ChunkedStream:
         return _Utterance(self, text, conn_options)
@@ -330,7 +338,8 @@ class _Utterance(tts.ChunkedStream):
 
     async def _ask_hibari(self, text: str) -> bytes:
         """The text's audio; nothing where hibari fails, as espeak-ng does not."""
-        options = {"voice": self._voice.human, "speed": self._voice.speed / _USUAL_SPEED}
+        voice = self._voice
+        options = {"voice": voice.human, "speed": voice.speed / _USUAL_SPEED, "pitch": voice.pitch}
         try:
             return await inference.infer_or_here(Hibari, inference.pack(options, text.encode(errors="replace")))
         except Exception:

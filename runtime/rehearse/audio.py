@@ -13,7 +13,7 @@ from livekit.agents.tts import TTS
 from livekit.agents.voice.io import AudioInput
 
 from ..call.voice import Speaker, keep_in_step
-from ..events import Emit, Event, Heard, Said
+from ..events import Emit, Ended, Event, Heard, Said, Started
 from ..spec.settings import LineQuality
 from .line import PACKET, PACKET_SECONDS, RATE, Channel, Samples, utterance
 
@@ -23,18 +23,18 @@ AUDIBLE = 330
 
 
 class Telephone:
-    """Both ways of one call's line, and what was to be heard on it.
+    """Both ways of one call's line, and what was to be heard on it. `tells` says whether LiveKit tells which of her
+    lines answer the trainee, and after how long: not of all realtime models."""
 
-    LiveKit tells when a trainee spoke, and how long they waited for an answer, only of models that tell it; who holds
-    the other end of the line knows.
-    """
-
-    def __init__(self, quality: LineQuality, seed: int) -> None:
+    def __init__(self, quality: LineQuality, seed: int, *, tells: bool) -> None:
         self._quality = quality
+        self._tells = tells
         self.input = LineInput(Channel(quality, seed))
         self.output = LineOutput(RATE)
-        self._unheard: tuple[float, float] | None = None
-        self._asked: float | None = None
+        self._started = self._ended = 0.0
+        self._unheard: float | None = None
+        """When the turn began that is not told yet."""
+        self._unanswered = False
 
     def attach(self, session: AgentSession[None]) -> None:
         """A session that has not started hears and speaks here."""
@@ -45,24 +45,30 @@ class Telephone:
         """Returns when the last of it has been sent."""
         frame = await voice.synthesize(text).collect()
         spoken = utterance(_samples(frame), self._quality.band)
-        began, ended = await self.input.send(spoken)
-        self._unheard, self._asked = (began, ended), ended
-        self.output.listen()
+        began, self._ended = await self.input.send(spoken)
+        self._unheard, self._unanswered = began, True
 
     def timed(self, sink: Emit) -> Emit:
-        """A sink that is told when the trainee spoke and what the persona took to answer, where the event lacks it."""
+        """A sink that is told what the line knows: when the trainee spoke, where the model does not tell; when the
+        persona was heard first, and how long after the trainee's last sound. LiveKit counts the silence with which many
+        a voice begins as sound, and knows no latency of some models at all."""
 
         def take(event: Event) -> None:
             match event:
+                case Started():
+                    self._started = event.at
                 case Heard() if self._unheard:
-                    began, ended = self._unheard
                     if event.seconds is None:
-                        event = replace(event, start=began, seconds=ended - began)
+                        event = replace(event, start=self._unheard, seconds=self._ended - self._unheard)
                     self._unheard = None
-                case Said() if self._asked and event.turn:
-                    if event.latency is None and self.output.heard:
-                        event = replace(event, latency=self.output.heard - self._asked)
-                    self._asked = None
+                case Said() if event.start and event.turn:
+                    heard = next((at for at in self.output.sounds if at >= event.start), 0.0)
+                    answers = event.latency is not None or (self._unanswered and not self._tells)
+                    if answers and heard > self._ended:
+                        event = replace(event, latency=heard - self._ended)
+                    self._unanswered = False
+                case Ended() if self.output.sounds:
+                    event = replace(event, first_word=self.output.sounds[0] - self._started)
             sink(event)
 
         return take
@@ -109,21 +115,16 @@ class LineOutput(Speaker):
 
     def __init__(self, sample_rate: int) -> None:
         super().__init__(sample_rate)
-        self.heard: float | None = None
-        """When her first sound was heard since it was asked for (Unix time)."""
-        self._listens = False
-
-    def listen(self) -> None:
-        """What she begins to say from now on is an answer."""
-        self.heard, self._listens = None, not self._pushed
+        self.sounds: list[float] = []
+        """When the first sound of each of her lines was heard (Unix time)."""
+        self._silent = True
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
-        if not self._pushed:
-            self._listens = True
-        if self._listens and self.heard is None:
-            loud = np.flatnonzero(np.abs(np.frombuffer(frame.data, np.int16)) > AUDIBLE)
-            if loud.size:
-                self.heard = time.time() + self.source.queued_duration + loud[0] / frame.sample_rate
+        self._silent = self._silent or not self._pushed
+        loud = np.flatnonzero(np.abs(np.frombuffer(frame.data, np.int16)) > AUDIBLE) if self._silent else ()
+        if len(loud):
+            self.sounds.append(time.time() + self.source.queued_duration + int(loud[0]) / frame.sample_rate)
+            self._silent = False
         await super().capture_frame(frame)
 
 

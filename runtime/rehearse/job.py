@@ -182,7 +182,7 @@ async def held(job: Job) -> Row:
     )
     recording.adopt(job.spec)
     progress = _Progress()
-    line = Telephone(job.line, job.seed) if job.audio else None
+    line = Telephone(job.line, job.seed, tells=job.spec.model.realtime is None) if job.audio else None
     sink: Emit = Retimed(recording.take) if virtual else line.timed(recording.take) if line else recording.take
     emit = fan_out(sink, progress.take)
     call = Call(_once(job.spec), emit, audio=job.audio, seed=job.seed)

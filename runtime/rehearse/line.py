@@ -20,6 +20,9 @@ LEVEL = 0.05
 lines (ITU-T P.56)."""
 QUIET = 0.03
 """Packets below this share of the loudest one (-30 dB) are pauses."""
+BREATH = round(0.25 / PACKET_SECONDS)
+"""Packets of silence in a row, at most: a voice that is made sentence by sentence leaves a second and more between two,
+and would be answered there."""
 PHONE_HERTZ = (300, 3400)
 TAPS = 255
 """Length of the filter: it falls by 50 dB within 160 Hz, and is late by 5 ms."""
@@ -27,24 +30,24 @@ FADE = 0.5
 """How loud a packet that fills a gap is, beside the one before it."""
 
 
-def loudness(samples: Samples) -> Samples:
-    """The root mean square of each whole packet."""
-    whole = samples[: len(samples) // PACKET * PACKET].reshape(-1, PACKET)
-    return np.asarray(np.sqrt(np.square(whole).mean(axis=1)))
+def loudness(packets: Samples) -> Samples:
+    """The root mean square of each packet."""
+    return np.asarray(np.sqrt(np.square(packets).mean(axis=1)))
 
 
 def utterance(samples: Samples, band: Band) -> Samples:
-    """A voice as it is put on a line: from its first sound to its last, in the line's band, at `LEVEL`. Empty where
-    nothing sounds."""
+    """A voice as it is put on a line: from its first sound to its last, with no longer pauses than a speaker makes who
+    wants to go on, in the line's band, at `LEVEL`. Empty where nothing sounds."""
     if band is Band.PHONE and len(samples):
         samples = np.convolve(samples, _band_pass())
-    samples = np.append(samples, np.zeros(-len(samples) % PACKET))
-    loud = loudness(samples)
-    sounding = np.flatnonzero(loud > QUIET * loud.max(initial=0))
-    if not sounding.size:
+    packets = np.append(samples, np.zeros(-len(samples) % PACKET)).reshape(-1, PACKET)
+    loud = loudness(packets)
+    sounds = loud > QUIET * loud.max(initial=0)
+    if not sounds.any():
         return np.empty(0)
-    level = np.sqrt(np.square(loud[sounding]).mean())
-    return np.asarray(samples[sounding[0] * PACKET : (sounding[-1] + 1) * PACKET] * (LEVEL / level))
+    last = np.flatnonzero(sounds)[-1]
+    kept = [at for at in range(last + 1) if sounds[max(0, at - BREATH) : at + 1].any()]
+    return packets[kept].reshape(-1) * (LEVEL / np.sqrt(np.square(loud[sounds]).mean()))
 
 
 class Channel:

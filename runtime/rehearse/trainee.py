@@ -104,8 +104,8 @@ def part_of(trainee: Trainee, spec: SessionSpec, name: str, place: str) -> Any:
 def _parts(trainee: Trainee, spec: SessionSpec, name: str) -> SessionSpec:
     """A spec whose model is the trainee's. Without a voice of their own it is an offline one that is not hers."""
     hers = spec.model.tts.options if spec.model.tts and spec.model.tts.plugin == "offline" else {}
-    voice = "m3" if "heart" in str(hers.get("voice")) else "heart+m3"
-    tts = trainee.tts or Part("offline", {"voice": voice, "language": spec.language.tag})
+    other = {"voice": "heart+m3", "pitch": 32} if "heart" in str(hers.get("voice")) else {"voice": "heart+f2"}
+    tts = trainee.tts or Part("offline", {**other, "language": spec.language.tag})
     model = Model(llm=trainee.llm, tts=tts, secrets=trainee.secrets)
     return replace(spec, model=model, choices={**spec.choices, "model": name})
 

@@ -134,6 +134,21 @@ async def test_new_options_hold_from_the_next_utterance() -> None:
     assert (await tts.synthesize(THAI[0]).collect()).duration > 1
 
 
+async def test_a_lower_pitch_makes_the_same_human_voice_another_ones() -> None:
+    """As long, and heard as well: all of it lies lower."""
+    own, low = await say(PHRASES[3], voice=HEART), await say(PHRASES[3], voice=HEART, pitch=32)
+    assert low.duration == pytest.approx(own.duration, rel=0.15)
+    assert brightness(low) / brightness(own) == pytest.approx(0.82, abs=0.12)
+    assert (await hear(STT(), pad(low))).lower().strip(".") == PHRASES[3]
+
+
+def brightness(frame: rtc.AudioFrame) -> float:
+    """Where the middle of a voice's power lies, in Hz."""
+    power = np.square(np.abs(np.fft.rfft(np.frombuffer(frame.data, np.int16).astype(float))))
+    middle = np.searchsorted(np.cumsum(power), power.sum() / 2)
+    return float(np.fft.rfftfreq(frame.samples_per_channel, 1 / frame.sample_rate)[middle])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -21,6 +21,10 @@ def carried(quality: LineQuality, sent: Samples, seed: int = 0) -> Samples:
     return np.concatenate([channel.carry(packet) for packet in sent.reshape(-1, PACKET)])
 
 
+def volumes(samples: Samples) -> Samples:
+    return loudness(samples.reshape(-1, PACKET))
+
+
 def decibels(samples: Samples, low: float = 0, high: float = RATE / 2) -> float:
     """The power between two frequencies, beside that of a voice."""
     power = np.square(np.abs(np.fft.rfft(samples))) * 2 / len(samples) ** 2
@@ -36,6 +40,14 @@ def test_a_voice_is_cut_to_where_it_sounds_and_has_one_level(volume: float, band
     assert len(spoken) / RATE == pytest.approx(1, abs=0.05)
     assert decibels(spoken) == pytest.approx(0, abs=0.5)
     assert not len(utterance(np.zeros(RATE), band)) and not len(utterance(np.empty(0), band))
+
+
+def test_a_pause_between_two_sentences_is_one_of_somebody_who_goes_on() -> None:
+    """A quarter of a second at most: a longer one would be taken for the end of the turn."""
+    spoken = utterance(np.concatenate([voice(1000)] * 3), Band.FULL)
+    assert len(spoken) / RATE == pytest.approx(3 + 2 * 0.25, abs=0.1)
+    runs = "".join("." if one else " " for one in volumes(spoken) > LEVEL / 10).split(".")
+    assert max(map(len, runs)) <= 0.25 / 0.02 + 1
 
 
 def test_a_telephone_lets_300_to_3400_hertz_through() -> None:
@@ -61,9 +73,9 @@ def test_noise_is_so_many_decibels_below_the_voice(noise: float, band: Band) -> 
 def test_the_share_of_packets_that_is_asked_for_is_lost(loss: float) -> None:
     """Silent where nothing fills them; a copy of the one before fades away."""
     sent = np.full(SECONDS * RATE, LEVEL)
-    silent = loudness(carried(LineQuality(loss=loss, conceal=False), sent))
+    silent = volumes(carried(LineQuality(loss=loss, conceal=False), sent))
     assert np.mean(silent == 0) == pytest.approx(loss, abs=0.05)
-    filled = loudness(carried(LineQuality(loss=loss), sent))
+    filled = volumes(carried(LineQuality(loss=loss), sent))
     assert set(np.flatnonzero(filled < LEVEL * 0.99)) == set(np.flatnonzero(silent == 0))
     if loss == 0.1:
         first = np.flatnonzero(silent == 0)[0]
@@ -76,6 +88,6 @@ def test_the_same_seed_is_the_same_line_whatever_is_said() -> None:
     sent = np.zeros(SECONDS * RATE)
     assert np.array_equal(carried(poor, sent), carried(poor, sent))
     assert not np.array_equal(carried(poor, sent), carried(poor, sent, seed=1))
-    lost = loudness(carried(LineQuality(loss=0.2, conceal=False), sent + LEVEL)) == 0
-    assert np.array_equal(lost, loudness(carried(poor, sent)) == 0)
+    lost = volumes(carried(LineQuality(loss=0.2, conceal=False), sent + LEVEL)) == 0
+    assert np.array_equal(lost, volumes(carried(poor, sent)) == 0)
     assert np.array_equal(carried(LineQuality(), sent + LEVEL), sent + LEVEL)

@@ -28,9 +28,16 @@ from tests.loopback.openai_realtime import OpenAIRealtimeServer
 from .jobs import job
 
 LATE = 0.5
+pytestmark = pytest.mark.usefixtures("brisk")
 PAUSE = 0.3
 """Seconds of silence by which the servers on loopback tell that a turn is over."""
 SENTENCE = "I am so sorry, this is our mistake and nobody else's, I will see to it now."
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trainee who speaks as soon as she has finished."""
+    monkeypatch.setattr("runtime.rehearse.job.PAUSE_SECONDS", 0.3)
 
 
 def spoken(folder: Path, *overrides: str, says: str = SENTENCE, voice: str = "", **more: Any) -> Job:
