@@ -62,6 +62,7 @@ COLUMNS = (
     Column("first_audio", "first word", lambda m: m.first_audio, False, 2, "s"),
     Column("latency", "latency", lambda m: m.latency, False, 2, "s"),
     Column("latency_high", "p95", lambda m: m.latency_high, False, 2, "s"),
+    Column("heard_right", "heard right", lambda m: m.heard_right, True, unit="%"),
     Column("pace", "trainee words/min", lambda m: m.pace, False),
     Column("her_pace", "her words/min", lambda m: m.her_pace, False),
     Column("breaks", "breaks", lambda m: len(m.breaks), False, 1),

@@ -21,6 +21,9 @@ FULL_SCALE = 32_767
 AUDIBLE = 330
 """Amplitude from which a sample is heard: -40 dB of full scale."""
 
+NEAR_SECONDS = 0.1
+"""How far apart LiveKit and the line may tell of the same line's beginning."""
+
 
 class Telephone:
     """Both ways of one call's line, and what was to be heard on it. `tells` says whether LiveKit tells which of her
@@ -35,6 +38,8 @@ class Telephone:
         self._unheard: float | None = None
         """When the turn began that is not told yet."""
         self._unanswered = False
+        self.said: list[str] = []
+        """What the trainee has said, turn by turn."""
 
     def attach(self, session: AgentSession[None]) -> None:
         """A session that has not started hears and speaks here."""
@@ -45,6 +50,7 @@ class Telephone:
         """Returns when the last of it has been sent."""
         frame = await voice.synthesize(text).collect()
         spoken = utterance(_samples(frame), self._quality.band)
+        self.said.append(text)
         began, self._ended = await self.input.send(spoken)
         self._unheard, self._unanswered = began, True
 
@@ -62,7 +68,7 @@ class Telephone:
                         event = replace(event, start=self._unheard, seconds=self._ended - self._unheard)
                     self._unheard = None
                 case Said() if event.start and event.turn:
-                    heard = next((at for at in self.output.sounds if at >= event.start), 0.0)
+                    heard = next((at for at in self.output.sounds if at > event.start - NEAR_SECONDS), 0.0)
                     answers = event.latency is not None or (self._unanswered and not self._tells)
                     if answers and heard > self._ended:
                         event = replace(event, latency=heard - self._ended)
@@ -121,9 +127,9 @@ class LineOutput(Speaker):
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         self._silent = self._silent or not self._pushed
-        loud = np.flatnonzero(np.abs(np.frombuffer(frame.data, np.int16)) > AUDIBLE) if self._silent else ()
-        if len(loud):
-            self.sounds.append(time.time() + self.source.queued_duration + int(loud[0]) / frame.sample_rate)
+        loud = np.abs(np.frombuffer(frame.data, np.int16)) > AUDIBLE
+        if self._silent and loud.any():
+            self.sounds.append(time.time() + self.source.queued_duration + int(loud.argmax()) / frame.sample_rate)
             self._silent = False
         await super().capture_frame(frame)
 

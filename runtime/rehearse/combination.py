@@ -34,7 +34,7 @@ def combination_of(choices: Mapping[str, str | None], overrides: Sequence[str]) 
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
         if (key.partition(".")[0] in groups and "." in key) or key.startswith(ANSWERED):
-            combination[key] = value
+            combination[key] = value.lower() if value in ("True", "False") else value  # as a sweeper writes them
     return combination
 
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from livekit import rtc
 from livekit.agents import Agent, AgentSession
 from livekit.agents.tts import TTS
 from livekit.agents.utils import http_context
 
+from ..call.build import make
 from ..call.session import Call
 from ..call.sinks import fan_out
 from ..call.transcript import HOLD_SECONDS
@@ -31,6 +33,7 @@ from ..spec.settings import LineQuality, Record
 from ..spec.trainee import Script, Trainee
 from .audio import Telephone
 from .clock import START, Retimed, VirtualLoop
+from .line import RATE
 from .measures import Prices, measures
 from .sweep import Outcome, Row, write_row
 from .trainee import Caller, ScriptedCaller, SimulatedCaller, part_of
@@ -90,6 +93,9 @@ def hold(job: Job) -> Row:
     if job.virtual:
         job = replace(job, spec=paced(job.spec))
         asyncio.run(_understand(job))
+    elif job.audio:
+        with suppress(Exception):  # the call itself will say what is wrong
+            asyncio.run(_load(job))
     loop_factory = VirtualLoop if job.virtual else None
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -100,6 +106,15 @@ def hold(job: Job) -> Row:
         row = replace(job.row, outcome=Outcome.FAILED, reason=_said(error))
     write_row(job.folder, row)
     return row
+
+
+async def _load(job: Job) -> None:
+    """Has what hears and speaks without a service loaded before the call, as a worker has: the first call of a process
+    would else seem slower than the others."""
+    if job.spec.model.tts and job.spec.model.tts.plugin == "offline":
+        await make(job.spec, "tts").synthesize("Hello.").collect()
+    if job.spec.model.stt and job.spec.model.stt.plugin == "offline":
+        await make(job.spec, "stt").recognize(rtc.AudioFrame(bytes(2 * RATE), RATE, 1, RATE))
 
 
 async def _understand(job: Job) -> None:
@@ -210,7 +225,8 @@ async def held(job: Job) -> Row:
         reason = progress.failure or (progress.ended.reason if progress.ended else "it was cut off")
         return replace(job.row, outcome=Outcome.FAILED, reason=reason)
     card = from_json((job.folder / SCORECARD).read_bytes())
-    found = measures(read_folder(job.folder).log, card, job.spec.arc, job.prices)
+    said = line.said if line else ()
+    found = measures(read_folder(job.folder).log, card, job.spec.arc, job.prices, said)
     return replace(job.row, outcome=Outcome.DONE, measures=found)
 
 

@@ -47,7 +47,7 @@ def utterance(samples: Samples, band: Band) -> Samples:
         return np.empty(0)
     last = np.flatnonzero(sounds)[-1]
     kept = [at for at in range(last + 1) if sounds[max(0, at - BREATH) : at + 1].any()]
-    return packets[kept].reshape(-1) * (LEVEL / np.sqrt(np.square(loud[sounds]).mean()))
+    return np.asarray(packets[kept].reshape(-1) * (LEVEL / np.sqrt(np.square(loud[sounds]).mean())))
 
 
 class Channel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from statistics import median
 
 from ..arc.listener import listen
@@ -58,7 +59,8 @@ class Measures:
 
     `latency` is the middle of its turns', `latency_high` the largest but for one in twenty. `input_tokens` and
     `output_tokens` are of all models. `pace` and `her_pace` are what the trainee and she said a minute of their speech,
-    in `pace_in`: words, or of Thai characters; of a spoken call alone.
+    in `pace_in`: words, or of Thai characters; `heard_right` is how much of what the trainee said arrived, in per cent.
+    These are of a spoken call alone.
     """
 
     score: int | None
@@ -78,14 +80,14 @@ class Measures:
     pace: int | None = None
     her_pace: int | None = None
     pace_in: str | None = None
+    heard_right: float | None = None
 
 
-def measures(log: CallLog, card: Scorecard, arc: Arc, prices: Prices) -> Measures:
-    """What this call shows."""
+def measures(log: CallLog, card: Scorecard, arc: Arc, prices: Prices, spoken: Sequence[str] = ()) -> Measures:
+    """What this call shows; `spoken` is what the trainee said, to the letter."""
     latencies = sorted(said.latency for said in log.of(Said) if said.latency is not None)
     usage = log.ended.usage if log.ended else ()
     paces = {who: pace(line for line in log.lines if line.speaker == who) for who in ("operator", "customer")}
-    spoken = paces["operator"][0] is not None
     return Measures(
         score=card.score,
         passed=card.passed,
@@ -101,9 +103,10 @@ def measures(log: CallLog, card: Scorecard, arc: Arc, prices: Prices) -> Measure
         output_tokens=_sum(usage, "output_tokens"),
         cost=cost(usage, prices),
         failures=len(log.of(Failure)),
-        pace=paces["operator"][0],
+        pace=paces["operator"][0] if spoken else None,
         her_pace=paces["customer"][0] if spoken else None,
         pace_in=paces["customer"][1] if spoken else None,
+        heard_right=heard_right(spoken, [heard.text for heard in log.of(Heard)]) if spoken else None,
     )
 
 
@@ -114,6 +117,12 @@ def _rounded(seconds: float | None) -> float | None:
 def _sum(usage: Sequence[Mapping[str, object]], key: str) -> int | None:
     counts = [value for used in usage if isinstance(value := used.get(key), int | float)]
     return int(sum(counts)) if counts else None
+
+
+def heard_right(said: Sequence[str], heard: Sequence[str]) -> float:
+    """How much of what was said and of what was heard is alike, in its order: per cent of words, of Thai characters."""
+    one, other = (re.findall(r"[\u0e00-\u0e7f]|\w+", plain(" ".join(texts))) for texts in (said, heard))
+    return round(100 * SequenceMatcher(None, one, other, autojunk=False).ratio(), 1)
 
 
 def phases(log: CallLog, arc: Arc) -> tuple[str, ...]:

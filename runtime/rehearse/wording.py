@@ -19,7 +19,7 @@ PACES = ("pace", "her_pace")
 
 def title(answer: Answer) -> str:
     """What all combinations have in common."""
-    return ", ".join(f"{key}={value}" for key, value in answer.same.items() if key in NAMED)
+    return ", ".join(f"{key}={value}" for key, value in answer.same.items() if key in NAMED or "." in key)
 
 
 def cell(one: Combination, column: Column, answer: Answer) -> str:

@@ -1,10 +1,13 @@
 """What a rehearsed call shows: where the persona fell out of her role, and what the call cost."""
 
+from dataclasses import replace
+
 import pytest
 
 from runtime.events import Event, Heard, MoodMoved, Said
 from runtime.record.call_log import CallLog
-from runtime.rehearse.measures import breaks, cost
+from runtime.record.score import score
+from runtime.rehearse.measures import breaks, cost, heard_right, measures
 from runtime.spec.persona import Arc, Fact, FrontMatter
 
 FRONT = FrontMatter(
@@ -100,3 +103,27 @@ USAGE = [
 def test_a_call_costs_what_the_price_file_says_or_nobody_knows(used: dict[str, object], dollars: float | None) -> None:
     """Cached and audio tokens are a part of all tokens; a kind without a price makes the cost unknown."""
     assert cost([used], PRICES) == (None if dollars is None else pytest.approx(dollars))
+
+
+def test_what_arrived_of_what_was_said_is_counted_in_words() -> None:
+    """Those that are missing and those that were made up count alike; of Thai, characters."""
+    assert heard_right(["I am sorry.", "Goodbye!"], ["i am sorry", "Goodbye."]) == 100
+    assert heard_right(["one two three four"], ["one two three"]) == pytest.approx(100 * 6 / 7, abs=0.1)
+    assert heard_right(["one two three"], ["one two three four"]) == pytest.approx(100 * 6 / 7, abs=0.1)
+    assert heard_right(["ขอโทษค่ะ"], ["ขอโทษครับ"]) == pytest.approx(100 * 12 / 17, abs=0.1)
+    assert heard_right(["Hello."], []) == 0
+
+
+def test_words_a_minute_are_of_what_was_spoken() -> None:
+    """Of both, while they speak; Thai is counted in characters, and a typed call has none."""
+    card = score(CallLog(()), FRONT, "en")
+    events = (
+        Heard(at=0, start=0, seconds=2, text="one two three four", revision="", emotion="", turn=1),
+        Said(at=3, start=3, seconds=3, text="one two three", revision="", emotion=""),
+    )
+    shown = measures(CallLog(events), card, Arc(FRONT, "en"), {}, ["one two three"])
+    assert (shown.pace, shown.her_pace, shown.pace_in) == (120, 60, "words")
+    thai = replace(events[1], text="สวัสดี")
+    assert measures(CallLog([events[0], thai]), card, Arc(FRONT, "th"), {}, ["x"]).pace_in == "characters"
+    typed = measures(CallLog(events), card, Arc(FRONT, "en"), {})
+    assert (typed.pace, typed.her_pace, typed.pace_in, typed.heard_right) == (None,) * 4

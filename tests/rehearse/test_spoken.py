@@ -67,7 +67,7 @@ async def test_a_models_latency_is_what_a_trainee_who_speaks_waits(
     assert row.outcome is Outcome.DONE and row.measures, row
     assert row.measures.turns == 1 and row.measures.first_audio is not None
     assert row.measures.latency and PAUSE + LATE <= row.measures.latency < PAUSE + LATE + 2
-    assert row.measures.pace and row.measures.her_pace
+    assert row.measures.pace and row.measures.her_pace and row.measures.heard_right == 100
     log = read_folder(tmp_path / "call").log
     assert [heard.text for heard in log.of(Heard)] == [SENTENCE]
     assert log.first(AudioStarted) and (tmp_path / "call" / AUDIO).stat().st_size > 1000
@@ -89,6 +89,7 @@ async def test_offline_the_trainee_is_really_heard_and_she_is(
     assert "sorry" in heard.text and heard.seconds and 1 < heard.seconds < 6
     assert log.of(CueFound) and len(log.of(Said)) > 1
     assert row.measures.latency and row.measures.pace and row.measures.her_pace
+    assert row.measures.heard_right and row.measures.heard_right > 60
     levels = loudest(tmp_path / "call" / AUDIO)
     assert min(levels) > 0.03, "both sides are heard"
 
