@@ -6,7 +6,7 @@ import os
 import signal
 
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    # Whoever hits Ctrl-C before there is anything to tidy up reads no traceback of what was being imported or composed.
+    # Until a mode runs there is nothing to tidy up: Ctrl-C ends the program without a traceback of its imports.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 import asyncio
@@ -14,8 +14,8 @@ import gc
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from .config.command_line import complete, first_of, load_dotenv, read_arguments
 from .config.compose import compose, compose_config, read_settings, resolve
 from .config.groups import CONF, options
 from .config.mistakes import readable_errors
-from .errors import SpecError, shown_path, suggest
+from .errors import SpecError, exits, shown_path, suggest
 from .redaction import clean
 from .spec.session_spec import SessionSpec
 from .spec.settings import LIVEKIT_VARIABLES, Mode, Settings, livekit_url, missing_variables
@@ -39,7 +39,7 @@ from .terminal.output import set_up_logging, standard_output
 BRIEFED = "--- and before each reply where the call stands (Gemini Live is not told); at its start:"
 """What stands between the prompt and the briefing in `mode=prompt`."""
 STARTED = time.time()
-"""What is saved later than this is an edit."""
+"""Unix time of the program's start: a file that is saved later is an edit."""
 
 
 def run(cfg: DictConfig) -> float | None:
@@ -54,43 +54,43 @@ start = hydra.main(version_base="1.3", config_path=str(CONF), config_name="confi
 
 
 def do(cfg: DictConfig) -> float | None:
-    """Does what `mode` says; the score of a job of a sweep."""
+    """Does what `mode` says. Returns the score of a sweep's job, and None of any other mode."""
     settings = read_settings(cfg)
     set_up_logging(settings.log)
     swept = HydraConfig.get().mode is RunMode.MULTIRUN
-    way = MODES[_mode(settings.mode, swept)]
+    command = MODES[_mode(settings.mode, swept)]
     spec = partial(resolve, cfg)
-    if way.run is _rehearse and swept:
+    if command.run is _rehearse and swept:
         return _rehearse_one(settings, spec)
-    arguments = (settings, spec if way.run is _rehearse else spec()) if way.needs_spec else (settings,)
+    arguments = (settings, spec if command.run is _rehearse else spec()) if command.needs_spec else (settings,)
     _take_interrupts()
-    if code := way.run(*arguments):
+    if code := command.run(*arguments):
         raise SystemExit(code)
     return None
 
 
 def _take_interrupts() -> None:
-    """From now on Ctrl-C is somebody's affair."""
+    """From now on Ctrl-C raises KeyboardInterrupt, which each mode handles by itself."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _mode(mode: Mode, swept: bool) -> Mode:
-    """What is done; `auto` rehearses what is swept.
+    """The mode that runs: the one that was chosen, or what `auto` stands for here (with -m, `rehearse`).
 
     Raises:
-        SpecError: the mode runs once, and is swept.
+        SpecError: -m was given, and the mode cannot be swept.
     """
     if mode is Mode.AUTO:
         mode = Mode.REHEARSE if swept else Mode.CONSOLE if missing_variables(os.environ) else Mode.SERVE
     if swept and not MODES[mode].sweeps:
-        able = ", ".join(mode for mode, way in MODES.items() if way.sweeps)
+        able = ", ".join(mode for mode, command in MODES.items() if command.sweeps)
         raise SpecError(f"mode={mode} runs once: leave out -m, which sweeps with mode={able}")
     return mode
 
 
 def _why(settings: Settings) -> str:
-    """Why this mode, where nobody said which."""
+    """The line that says why `auto` calls here or serves rooms; empty where a mode was chosen."""
     if settings.mode is not Mode.AUTO:
         return ""
     if missing := missing_variables(os.environ):
@@ -99,7 +99,7 @@ def _why(settings: Settings) -> str:
 
 
 def _check(settings: Settings) -> int:
-    gc.disable()  # it looks in vain through what is imported, again and again
+    gc.disable()  # it would scan all that is imported again and again, and free nothing
     from .doctor.check import check_all
 
     return check_all(settings.routing)
@@ -158,7 +158,7 @@ def _render_reports(settings: Settings) -> int:
 
 
 def _score_again(settings: Settings) -> int:
-    """For each call's persona as her file is now (where that is gone, as it was): by cues, or by the judge chosen."""
+    """Scores session folders again by the personas as they are now (or as recorded, where a file is gone)."""
     from .record.folder import read_folder
     from .record.upkeep import named, score_again
 
@@ -196,7 +196,7 @@ def _forget(settings: Settings) -> int:
 def _show_history(settings: Settings) -> int:
     from .terminal.history import show_history
 
-    gc.disable()  # it looks through all sessions, again and again, in vain: a fifth of the time that many take
+    gc.disable()  # it would scan all sessions again and again and free nothing: a fifth of the time of many
     show_history(settings, _named())
     return 0
 
@@ -219,7 +219,7 @@ def _call(settings: Settings, spec: SessionSpec) -> int:
         from .files.store import SpecStore
         from .terminal.console import call_here
 
-        gc.freeze()  # what is imported stays: to look through it takes a tenth of a second of a call
+        gc.freeze()  # what is imported stays: to scan it takes a tenth of a second of a call
         store = SpecStore(_overrides(), settings, audio=settings.console.audio, since=STARTED)
         return 1 if call_here(spec, store, shown).reason in FAILED else 0
 
@@ -230,7 +230,7 @@ def _serve(settings: Settings, spec: SessionSpec) -> int:
     livekit_url(os.environ)
     if settings.worker is None:
         raise SpecError("mode=serve needs worker=development or worker=production")
-    gc.disable()  # it looks in vain through what is imported, again and again: 0.4 of 3.1 s of CPU
+    gc.disable()  # it would scan all that is imported and free nothing: 0.4 of 3.1 s of CPU
     from .rooms.forkserver import prepare
 
     prepare(settings.worker, spec)
@@ -259,7 +259,7 @@ def _replay(settings: Settings) -> int:
 
 
 def _rehearse(settings: Settings, spec: Callable[[], SessionSpec]) -> int:
-    """One combination, and its answer."""
+    """Rehearses one combination, and shows the answer."""
     from .call.build import check_audio, check_secrets
     from .terminal.rehearsal import show_rehearsal
 
@@ -274,14 +274,14 @@ def _rehearse(settings: Settings, spec: Callable[[], SessionSpec]) -> int:
 
 
 def _rehearse_one(settings: Settings, spec: Callable[[], SessionSpec]) -> float:
-    """One job of a sweep, in whatever process."""
+    """Holds the calls of one job of a sweep, which may run in any process; returns its score."""
     from .rehearse.combination import rehearse
 
     return rehearse(settings, HydraConfig.get().runtime.choices, _overrides(), spec, Path(settings.rehearse.dir or ""))
 
 
 def _sweep(arguments: Namespace) -> int | None:
-    """All combinations, each a job of Hydra's, and the answer; None where the mode is another one."""
+    """Rehearses all combinations, each a job of Hydra's, and shows the answer; the exit code, None in other modes."""
     named = [override for override in arguments.overrides if override.startswith("mode=")]
     if named and named[-1] not in ("mode=auto", "mode=rehearse"):
         return None
@@ -313,8 +313,9 @@ def _sweep(arguments: Namespace) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """What does a mode: with the settings and, where it needs one, the spec. Its result is the exit code."""
+class Command:
+    """The function that runs a mode, and whether it is called with a spec beside the settings (`needs_spec`) and may be
+    swept with -m (`sweeps`). The function returns the exit code."""
 
     run: Callable[..., int]
     needs_spec: bool = True
@@ -322,60 +323,33 @@ class Way:
 
 
 MODES = {
-    Mode.CONSOLE: Way(_call, sweeps=False),
-    Mode.SERVE: Way(_serve, sweeps=False),
-    Mode.CHECK: Way(_check, needs_spec=False, sweeps=False),
-    Mode.DOCTOR: Way(_examine, sweeps=False),
-    Mode.PROMPT: Way(_print_prompt),
-    Mode.PLAN: Way(_print_plan),
-    Mode.REPORT: Way(_render_reports, needs_spec=False, sweeps=False),
-    Mode.SCORE: Way(_score_again, needs_spec=False, sweeps=False),
-    Mode.FORGET: Way(_forget, needs_spec=False, sweeps=False),
-    Mode.TRY: Way(_try, sweeps=False),
-    **dict.fromkeys((Mode.NEW, Mode.SCHEMA), Way(_begin_persona, needs_spec=False, sweeps=False)),
-    Mode.HISTORY: Way(_show_history, needs_spec=False, sweeps=False),
-    Mode.REHEARSE: Way(_rehearse),
-    Mode.REPLAY: Way(_replay, needs_spec=False, sweeps=False),
+    Mode.CONSOLE: Command(_call, sweeps=False),
+    Mode.SERVE: Command(_serve, sweeps=False),
+    Mode.CHECK: Command(_check, needs_spec=False, sweeps=False),
+    Mode.DOCTOR: Command(_examine, sweeps=False),
+    Mode.PROMPT: Command(_print_prompt),
+    Mode.PLAN: Command(_print_plan),
+    Mode.REPORT: Command(_render_reports, needs_spec=False, sweeps=False),
+    Mode.SCORE: Command(_score_again, needs_spec=False, sweeps=False),
+    Mode.FORGET: Command(_forget, needs_spec=False, sweeps=False),
+    Mode.TRY: Command(_try, sweeps=False),
+    **dict.fromkeys((Mode.NEW, Mode.SCHEMA), Command(_begin_persona, needs_spec=False, sweeps=False)),
+    Mode.HISTORY: Command(_show_history, needs_spec=False, sweeps=False),
+    Mode.REHEARSE: Command(_rehearse),
+    Mode.REPLAY: Command(_replay, needs_spec=False, sweeps=False),
 }
-"""What each mode does; `auto` is one of the first two, and with -m `rehearse`."""
+"""The command of each mode; `auto` is one of the first two, and with -m `rehearse`."""
 
 
 def _overrides() -> list[str]:
-    """What the command line says, once for each job of a sweep."""
+    """The overrides of the command line, or of this job of a sweep."""
     return [str(override) for override in HydraConfig.get().overrides.task]
 
 
 def _named() -> str | None:
-    """The persona, where the command line names one."""
+    """The persona that the command line names; None where it names none."""
     named = any(override.startswith("persona=") for override in _overrides())
     return HydraConfig.get().runtime.choices["persona"] if named else None
-
-
-@contextmanager
-def exits() -> Iterator[None]:
-    """Turns what the user got wrong into one line on stderr and exit code 2, and Ctrl-C into exit code 130."""
-    try:
-        yield
-    except SystemExit:
-        raise
-    except BaseException as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, KeyboardInterrupt):
-            cause = cause.__context__  # what a library makes of an interrupted step
-        if cause is not None:
-            raise SystemExit(130) from None
-        if (refused := _refused(error)) is None:
-            raise
-        print(f"error: {refused}", file=sys.stderr)
-        raise SystemExit(2) from None
-
-
-def _refused(error: BaseException) -> SpecError | None:
-    """The first of the user's mistakes, where an error is nothing but such."""
-    if isinstance(error, BaseExceptionGroup):
-        inner = list(map(_refused, error.exceptions))
-        return inner[0] if all(inner) else None
-    return error if isinstance(error, SpecError) else None
 
 
 def main() -> None:

@@ -1,10 +1,12 @@
-"""The one error a user's input can cause."""
+"""The one error a user's input can cause, and how the program exits by it."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -55,3 +57,30 @@ def suggest(wrong: object, choices: Iterable[str]) -> str:
     meant = f"; did you mean {close[0]}?" if close else ""
     more = f" and {len(known) - _NAMES} more" if len(known) > _NAMES else ""
     return f"{meant} (choices: {', '.join(names) or 'none'}{more})"
+
+
+@contextmanager
+def exits() -> Iterator[None]:
+    """Turns what the user got wrong into one line on stderr and exit code 2, and Ctrl-C into exit code 130."""
+    try:
+        yield
+    except SystemExit:
+        raise
+    except BaseException as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, KeyboardInterrupt):
+            cause = cause.__context__  # a library may raise an error of its own from the interrupt
+        if cause is not None:
+            raise SystemExit(130) from None
+        if (refused := _refused(error)) is None:
+            raise
+        print(f"error: {refused}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _refused(error: BaseException) -> SpecError | None:
+    """The user's mistake that an error is; of a group of nothing but mistakes the first. None for any other error."""
+    if isinstance(error, BaseExceptionGroup):
+        inner = list(map(_refused, error.exceptions))
+        return inner[0] if all(inner) else None
+    return error if isinstance(error, SpecError) else None

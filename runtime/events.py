@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from .redaction import redacted
 
 Speaker = Literal["customer", "operator"]
-"""The persona and the trainee, in the words of the trainee's screen."""
+"""The persona is the customer and the trainee the operator, as the Axtra Console names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,7 +393,7 @@ def to_json(event: Event) -> str:
 
 
 _NOT_RAW = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-"""What JSON leaves as it is, and some reader takes for the end of a line, obeys, or cannot encode."""
+"""What JSON may hold unescaped, and some readers take for a line end, obey as a direction, or cannot encode."""
 _encode = json.JSONEncoder(ensure_ascii=False, default=asdict).encode
 
 

@@ -40,7 +40,7 @@ def says_secret(name: str) -> bool:
 
 
 def note_secret(name: str, value: str = "") -> None:
-    """From now on the value of this environment variable is taken out: the one that it has, and this one."""
+    """From now on `redacted` takes out what this environment variable holds, and `value`, where it is given."""
     _noted.add(name)
     if value:
         _resolved[value] = name
@@ -72,7 +72,7 @@ def _spellings(secrets: frozenset[tuple[str, str]]) -> tuple[re.Pattern[str], di
 
 
 def _encodings(value: str) -> list[str]:
-    """The value as it is, in a URL, in JSON, and in base64 wherever in an encoded text it stands."""
+    """The value as it may be written: as it is, in a URL, in JSON, and in base64 at any place of an encoded text."""
     raw = value.encode(errors="surrogateescape")
     found = [
         value,
@@ -82,7 +82,7 @@ def _encodings(value: str) -> list[str]:
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
     ]
-    for before in range(3):  # bytes in front of it, which move it within the groups of three
+    for before in range(3):  # base64 encodes three bytes at once: the value may begin at any of them
         encoded = base64.b64encode(bytes(before) + raw)[(8 * before + 5) // 6 :].rstrip(b"=")
         whole = encoded if (before + len(raw)) % 3 == 0 else encoded[:-1]
         found += [whole.decode(), whole.decode().translate(str.maketrans("+/", "-_"))]
@@ -107,7 +107,7 @@ def clean(text: str) -> str:
 
 
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-"""Letters and marks by their category, and yet nothing to see."""
+"""Characters that count as letters, marks or symbols by their Unicode category, and show nothing."""
 
 
 class Formatter(logging.Formatter):

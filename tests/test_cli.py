@@ -13,13 +13,13 @@ from unicodedata import normalize
 
 import pytest
 
-from runtime.__main__ import MODES, exits
+from runtime.__main__ import MODES
 from runtime.call.build import build
 from runtime.call.options import secret
 from runtime.config.command_line import load_dotenv, read_arguments
 from runtime.config.compose import compose
 from runtime.config.groups import options
-from runtime.errors import SpecError
+from runtime.errors import SpecError, exits
 from runtime.spec.settings import Mode, livekit_url
 from tests.conftest import COMMAND, LOOPBACK_ONLY, ROOT, Result, Run
 

@@ -270,7 +270,7 @@ def _with_lines(
 
 
 def _on_condition(
-    cues: dict[str, Cue], facts: dict[str, Fact], topics: list[Topic], line: prose.Line, base: str
+    cues: dict[str, Cue], facts: dict[str, Fact], topics: list[Topic], line: prose.QuotedLine, base: str
 ) -> None:
     """A line for when something happens: the common fact or cue for it says it first; else it is a topic or a cue."""
     condition = line.trigger or line.before

@@ -316,14 +316,6 @@ class ArcMachine:
         self.arc, self._clocks = arc, clocks
         return tuple(self._become(self.state if self.state.ending else shift(arc.front, self.state, 0)))
 
-    def lacks(self, ending: str) -> Lack | None:
-        """What the ending of this name still waits for. None: a model may end the call with it.
-
-        Raises:
-            KeyError: the arc has no such ending.
-        """
-        return lack(self.state, {known.name: known for known in self.arc.front.endings}[ending])
-
     def _clocks_of(self, arc: Arc) -> list[Clock]:
         return [Clock(timer) for timer in arc.front.timers if self._silences or timer.after]
 

@@ -52,7 +52,7 @@ BEFORE = 240
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class QuotedLine:
     """A line of the persona in quotes. `before` is what stands before it on its row (its last 240 characters),
     `trigger` what the trainee is quoted with there."""
 
@@ -78,12 +78,12 @@ def bare(text: str) -> str:
 
 
 @lru_cache(maxsize=512)  # an edit changes one section of many
-def quoted(section: Section) -> tuple[Line, ...]:
+def quoted(section: Section) -> tuple[QuotedLine, ...]:
     """The persona's lines in quotes, but for single words and for what she is told never to say."""
     return tuple(_quoted(section))
 
 
-def _quoted(section: Section) -> Iterator[Line]:
+def _quoted(section: Section) -> Iterator[QuotedLine]:
     for row in section.text.splitlines():
         trigger, end = "", 0
         for found in _QUOTED.finditer(row):
@@ -92,7 +92,7 @@ def _quoted(section: Section) -> Iterator[Line]:
             if _SAID_BY_TRAINEE.search(between[-NEAR:]):
                 trigger = text
             elif text and _is_speech(text) and not _is_forbidden(between):
-                yield Line(text, bare(row[max(0, found.start() - BEFORE) : found.start()]), trigger)
+                yield QuotedLine(text, bare(row[max(0, found.start() - BEFORE) : found.start()]), trigger)
 
 
 def undirected(text: str) -> str:

@@ -22,7 +22,7 @@ from ..spec.session_spec import SessionSpec
 from . import build, private
 from .audio_input import AGAIN_SECONDS, UNPROVEN_SECONDS, TraineeAudio
 from .build import Parts
-from .plan import Kind, Plan, kind_of
+from .plan import ModelKind, Plan, kind_of
 from .realtime import Acknowledgement, NotAccepted
 from .turn import TurnLimit, Whole, mend, whole
 
@@ -32,17 +32,18 @@ LAST_WORDS_SECONDS = 0.5
 """How long a session that is closed waits for what the trainee said last; LiveKit's own two seconds are more than what
 closing may take, and are waited for also where nothing was said."""
 LEAST_ITEMS = 4
-"""Of a history that is shortened: what the persona and the trainee said last must stay."""
+"""Items that a shortened history has at least: what the persona and the trainee said last must stay."""
 AFTER_CUT, AFTER_CUT_SECONDS = 1000, 5.0
-"""How many characters more, and for how long, a model whose turn was ended may still come to a tool call."""
+"""When a model's turn was ended, its request goes on for so many characters and seconds, for a tool call that may
+follow."""
 ENTER_SECONDS = 10.0
 """How long an agent may take to take over."""
 FIELDS = {"realtime": "model", "llm": "model", "stt": "stt", "tts": "tts", "detector": "vad", "listener": "listener"}
 """Where `Parts` holds the part of each place."""
 
 HangUp = Callable[[RunContext[None], str], Awaitable[str | None]]
-"""Ends the call from within; gets the name of the ending, or what the model made of it. Returns what the model is told
-where the call goes on."""
+"""Hangs up for the model, which gives the name of an ending, or words of its own. Returns what the model is told if the
+call goes on; None if it ends."""
 BeforeReply = Callable[[ChatContext], Awaitable[str | None]]
 """What a pipeline's model is told beside the history before it replies ("": nothing); None where it is not to reply."""
 
@@ -55,7 +56,7 @@ def make_session(parts: Parts) -> AgentSession[None]:
         user_away_timeout=None,  # silence is counted by the call itself, from the end of the opening
         aec_warmup_duration=None,  # the trainee's client cancels echo; nothing would be heard in her first 3 s
         session_close_transcript_timeout=LAST_WORDS_SECONDS,
-        conn_options=SessionConnectOptions(max_unrecoverable_errors=1),  # what a part's own retries did not mend, twice
+        conn_options=SessionConnectOptions(max_unrecoverable_errors=1),  # the second that a part's retries did not mend
     )
 
 
@@ -96,8 +97,8 @@ class PersonaAgent(Agent):
     async def llm_node(
         self, chat_ctx: ChatContext, tools: list[Tool], model_settings: ModelSettings
     ) -> AsyncIterator[ChatChunk | str | FlushSentinel]:
-        """What a pipeline's model answers, as far as it belongs to one turn. Of a model that goes on a tool
-        call is still taken, for a while; then its request is ended."""
+        """A pipeline's reply, cut where the turn is too long or repeats itself (`TurnLimit`). What comes after the cut
+        is dropped but for a tool call, which is waited for (`AFTER_CUT`)."""
         mend(chat_ctx.items)
         note = await self._before_reply(chat_ctx)
         if note is None:
@@ -157,7 +158,7 @@ class LiveAgent:
         self._tell_notices()
 
     def _tell_notices(self) -> None:
-        """Tells what a part does otherwise than it was asked, as a voice that is not on this machine."""
+        """Tells the notices of the parts: what one does otherwise than asked, such as a voice that is not installed."""
         notices = [getattr(part, "notice", "") for part in (self.parts.stt, self.parts.tts)]
         for notice in notices:
             if notice and notice not in self._told:
@@ -191,7 +192,7 @@ class LiveAgent:
 
     @contextmanager
     def history_kept_on_failure(self) -> Iterator[None]:
-        """If what is done meanwhile fails, the history is as long again as it was."""
+        """Undoes `shorten_history` if what is done within fails."""
         left_out = self._left_out
         try:
             yield
@@ -255,7 +256,7 @@ class LiveAgent:
         Raises:
             NotAccepted: the provider refused it.
         """
-        if kind_of(self.spec) is not Kind.OPENAI:
+        if kind_of(self.spec) is not ModelKind.OPENAI:
             return False
         session = self.agent.realtime_llm_session
         text = f"{instructions(self.spec)}\n\n{note}"
@@ -275,7 +276,7 @@ class LiveAgent:
         """
         agent = PersonaAgent(spec, parts, tools, self._before_reply, self._emit, history)
         async with self.input.paused() if self.input else nullcontext():
-            await self._session.interrupt(force=True)  # nobody speaks, but with a session that is of no use any more
+            await self._session.interrupt(force=True)  # a session that has failed may be at a reply still
             self._session.update_agent(agent)
             try:
                 async with asyncio.timeout(ENTER_SECONDS):
@@ -291,7 +292,8 @@ class LiveAgent:
 
     @contextmanager
     def unproven(self) -> Iterator[None]:
-        """What the trainee says meanwhile is heard again by the next agent: this one may not have heard it."""
+        """While it is entered, the trainee's latest seconds are kept, and heard again by an agent that takes over: the
+        one that is there may not have heard them."""
         if self.input:
             self.input.again_seconds = UNPROVEN_SECONDS
         try:

@@ -1,4 +1,4 @@
-"""The arc of a call that is on: what is said, and the time that passes, go to the machine; what it decides is done."""
+"""Drives the arc of a call that is on: gives the machine what is said and the time, and carries out what it decides."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ class ArcDriver:
         return refusal(self._arc, self.state) if self._arc.front.endings and not self.state.ending else ""
 
     def quiet(self, quiet: bool) -> None:
-        """Nobody speaks from now on, or somebody does."""
+        """Told whether the line is quiet from now on: nobody speaks."""
         if quiet != self._quiet:
             self._quiet = quiet
             (self._machine.said if quiet else self._machine.speaking)(self._now())
@@ -186,5 +186,5 @@ class ArcDriver:
             self._timer = self._loop.call_at(deadline - self._offset, self._tick)
 
     def _tick(self) -> None:
-        # Past its deadline by the loop's own tolerance, a timer may still be early by the clock's.
+        # The loop fires a timer up to its clock's resolution early; the deadline counts as reached then.
         self.carry_out(self._machine.tick(max(self._now(), self._machine.next_deadline() or 0.0)))

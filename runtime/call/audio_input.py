@@ -15,18 +15,19 @@ from livekit.agents.voice.io import AudioInput
 from .detector import InlineExecutor
 
 AGAIN_SECONDS = 0.3
-"""The latest audio, which an agent that takes over hears again: a word that began just before is not cut."""
+"""Seconds of the latest audio that an agent that takes over hears again, so that no word is cut."""
 UNPROVEN_SECONDS = 3.0
-"""The same while an agent that has taken over may still fail: all that only it has heard."""
+"""The same while an agent that has just taken over may still fail: the one that follows hears all that it heard."""
 JUDGED_SECONDS = 0.5
-"""Audio that is judged before it counts as silent: longer than a pause between two words."""
+"""Seconds of audio that are analysed before the line counts as silent: longer than a pause between two words."""
 PAUSE_SECONDS = 3.0
 """How long after speech an answer to it is still due, or more speech. A model that detects turns itself takes up to a
 second to notice that one is over, and as long to answer."""
 
 
 class TraineeAudio(AudioInput):
-    """Can be paused without loss, as what comes meanwhile waits in the source, and judged by ear."""
+    """The trainee's audio. It can be paused without loss, as frames wait in the source, and watched for speech
+    (`judged`)."""
 
     def __init__(self, source: AudioInput) -> None:
         super().__init__(label="trainee", source=source)
@@ -36,7 +37,7 @@ class TraineeAudio(AudioInput):
         self._flowing.set()
         self._latest: deque[rtc.AudioFrame] = deque()
         self._again: deque[rtc.AudioFrame] = deque()
-        self._ear: SpeechDetector | None = None
+        self._detector: SpeechDetector | None = None
 
     async def __anext__(self) -> rtc.AudioFrame:
         while True:
@@ -47,14 +48,14 @@ class TraineeAudio(AudioInput):
             self._latest.append(frame)
             while sum(kept.duration for kept in self._latest) > self.again_seconds:
                 self._latest.popleft()
-            if self._ear:
-                self._ear.hear(frame)
+            if self._detector:
+                self._detector.hear(frame)
             if self._flowing.is_set():
                 return frame  # one that came while it was paused comes again afterwards
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Lets nothing through while it is entered; then the latest audio once more, and what waited."""
+        """Holds all frames back while it is entered; then gives the latest audio again, and what has waited."""
         self._flowing.clear()
         try:
             yield
@@ -65,13 +66,13 @@ class TraineeAudio(AudioInput):
 
     @asynccontextmanager
     async def judged(self) -> AsyncIterator[SpeechDetector]:
-        """Tells speech from silence while it is entered, which takes 0.03 ms for 32 ms of audio."""
-        self._ear = SpeechDetector(self._latest)
-        listening = asyncio.ensure_future(self._ear.run())
+        """Detects speech in the audio while it is entered. That takes 0.03 ms for 32 ms of audio."""
+        self._detector = SpeechDetector(self._latest)
+        listening = asyncio.ensure_future(self._detector.run())
         try:
-            yield self._ear
+            yield self._detector
         finally:
-            self._ear = None
+            self._detector = None
             listening.cancel()
 
 
@@ -99,7 +100,7 @@ class SpeechDetector:
 
     @property
     def quiet(self) -> bool:
-        """Nothing is said and nothing waits for an answer. A microphone that sends nothing says nothing."""
+        """Whether nobody speaks and no turn waits for its answer. A microphone that sends no frames is silent."""
         now = self._loop.time()
         if now - self._frame_at > 2 * JUDGED_SECONDS:
             return self._spoke is None or now - self._spoke > PAUSE_SECONDS
@@ -107,7 +108,7 @@ class SpeechDetector:
         return self._judged >= JUDGED_SECONDS and not self._speaking and not due
 
     async def run(self) -> None:
-        """Judges what it hears, until it is cancelled."""
+        """Detects speech in the frames, until it is cancelled."""
         try:
             async for event in self._stream:
                 self._judged = event.timestamp

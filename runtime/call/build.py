@@ -18,7 +18,7 @@ from livekit.agents.voice.turn import TurnHandlingOptions
 
 from ..errors import NotOffered, SpecError, extra_command, suggest
 from ..redaction import redacted
-from ..spec.session_spec import Part, SessionSpec
+from ..spec.session_spec import OWN_MODULES, Part, SessionSpec
 from ..spec.settings import check_key
 from .detector import InlineExecutor, sharing
 from .options import converted, hints_of, resolved
@@ -161,7 +161,7 @@ def check_audio(spec: SessionSpec) -> None:
 
 
 def check_extra(spec: SessionSpec, place: str) -> None:
-    """Raises a SpecError when what hears (`stt`) or speaks (`tts`) is none, or needs an extra that is not installed."""
+    """Raises a SpecError when the part in a place (`stt` or `tts`) is not known, or its extra is not installed."""
     part = spec.parts[place]
     assert part
     package, extra = getattr(_class(spec, place, part), "NEEDS", ("", ""))
@@ -237,11 +237,8 @@ def address_of(part: object, spec: SessionSpec) -> str:
 def part_name(part: Any) -> str:
     """A part as a person reads it in an error: its class and its plugin, "RealtimeModel (google)"."""
     module, _, kind = str(getattr(part, "label", f"{type(part).__module__}.{type(part).__name__}")).rpartition(".")
-    own = {
-        module: plugin for plugin, module in (("offline", "runtime.offline"), ("inference", "livekit.agents.inference"))
-    }
     found = re.match(r"livekit\.plugins\.(\w+)", module)
-    plugin = found[1] if found else next((name for start, name in own.items() if module.startswith(start)), "")
+    plugin = found[1] if found else next((name for name, own in OWN_MODULES.items() if module.startswith(own)), "")
     return f"{kind} ({plugin})" if plugin else kind
 
 
@@ -311,8 +308,8 @@ def _arguments(
 
 
 def _given(spec: SessionSpec, part: Part, made: Callable[..., Any]) -> dict[str, Any]:
-    """What the offline parts get beside their options: they answer from the persona itself, and expect its names and
-    numbers."""
+    """Arguments that an offline part gets beside its options, if it takes them: the `spec` to answer from, and the
+    `vocabulary` of names and numbers to expect."""
     if part.plugin != "offline":
         return {}
     given: dict[str, Callable[[SessionSpec], Any]] = {"spec": lambda spec: spec, "vocabulary": _vocabulary}

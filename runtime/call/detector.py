@@ -16,12 +16,12 @@ from livekit.agents.vad import VAD, VADEvent, VADEventType, VADStream
 from . import private
 
 _subscribers = ContextVar[list[aio.Chan[VADEvent]]]("subscribers")
-"""Who is told what the detector of this task's call detects."""
+"""The streams that get the events of the detector of this task's call."""
 
 
 class InlineExecutor(Executor):
-    """Runs what it is given at once, for `run_in_executor` alone: it gives an asyncio future, which that awaits as it
-    is.
+    """Runs a function at once, in the calling thread. For `loop.run_in_executor` alone, which returns the asyncio
+    future that `submit` gives it as it is.
 
     The local VAD takes 0.03 ms for 32 ms of audio. To hand that to a thread of its own and back, as it does by itself,
     costs more than that: a seventh of a join.
@@ -37,8 +37,8 @@ class InlineExecutor(Executor):
 
 
 def share_detector() -> None:
-    """Lets the detectors that are made in this task, and in those that it starts, be one call's: the first to get the
-    trainee's audio detects the voice, and the call's speech recognizer is told the result.
+    """Lets all detectors that are made from now on in this task and its child tasks work as one: the session's detects
+    the voice, and that of the call's speech recognizer is given its events.
 
     LiveKit detects a trainee's voice twice otherwise, the second time for a recognizer that takes whole utterances.
     """
@@ -102,7 +102,7 @@ class _Subscriber(VADStream):
             self._subscribers.remove(self._events)
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:
-        """The publisher was given the same."""
+        """Does nothing: the publisher gets the same audio."""
 
     def end_input(self) -> None:
         super().end_input()

@@ -24,7 +24,7 @@ class IdleMonitor:
         self._changed = asyncio.Event()
         self._turns = asyncio.Lock()
         self._begun = self._open = False
-        self._ear: SpeechDetector | None = None
+        self._detector: SpeechDetector | None = None
         session.on("agent_state_changed", self._on_agent_state)
         for name in ("agent_state_changed", "user_state_changed", "conversation_item_added", "speech_created"):
             session.on(name, lambda _: self.changed())
@@ -53,27 +53,27 @@ class IdleMonitor:
             and session.agent_state in ("listening", "idle")
             and session.current_speech is None
             and not self._owed()
-            and (self._ear is None or self._ear.quiet)
+            and (self._detector is None or self._detector.quiet)
         )
 
     @property
     def replying(self) -> bool:
-        """The persona is at a reply: it is being made, or said."""
+        """Whether a reply of the persona is being made or spoken."""
         return self._session.current_speech is not None or self._session.agent_state in ("thinking", "speaking")
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
-        if self._ear and event.new_state == "speaking":
-            self._ear.answered()
+        if self._detector and event.new_state == "speaking":
+            self._detector.answered()
 
     @asynccontextmanager
     async def listening(self, audio: TraineeAudio) -> AsyncIterator[None]:
-        """Judges by the sound whether the trainee speaks while it is entered: for models that detect turns and do not
-        tell of them."""
-        async with audio.judged() as self._ear:
+        """Detects in the audio whether the trainee speaks, while it is entered: for models that detect turns and do not
+        report them."""
+        async with audio.judged() as self._detector:
             try:
                 yield
             finally:
-                self._ear = None
+                self._detector = None
 
     async def wait(self) -> None:
         """Returns when the call is idle and no typed turn is on its way."""
@@ -84,7 +84,7 @@ class IdleMonitor:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Begins a typed turn, or makes a change that no typed turn may fall into: one at a time."""
+        """A lock for beginning a typed turn, and for a change during which none may begin."""
         try:
             async with self._turns:
                 yield

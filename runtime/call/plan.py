@@ -39,7 +39,7 @@ NEXT_CALL = Way(How.NEXT_CALL)
 NOTHING = Way(How.UNCHANGED)
 
 
-class Kind(StrEnum):
+class ModelKind(StrEnum):
     """Models by what they let one change while they are in a call."""
 
     PIPELINE = "pipeline"
@@ -48,19 +48,19 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EditRule:
     """One thing that an edit can change: what it is, and how each kind of model takes it."""
 
     what: str
-    ways: dict[Kind, Way]
+    ways: dict[ModelKind, Way]
 
 
-def _each(what: str, pipeline: Way, openai: Way, realtime: Way) -> Row:
+def _each(what: str, pipeline: Way, openai: Way, realtime: Way) -> EditRule:
     """A row of the table, with the way of each kind of model in turn."""
-    return Row(what, {Kind.PIPELINE: pipeline, Kind.OPENAI: openai, Kind.REALTIME: realtime})
+    return EditRule(what, {ModelKind.PIPELINE: pipeline, ModelKind.OPENAI: openai, ModelKind.REALTIME: realtime})
 
 
-TABLE: dict[str, Row] = {
+TABLE: dict[str, EditRule] = {
     # A pipeline sends its prompt with every reply. OpenAI takes a new one by session.update, which cuts off an answer
     # that is being spoken. Gemini keeps its first system instruction whatever the plugin's update_instructions says
     # (the new text only joins the history), so only a new session is certain; so it is for models we do not know.
@@ -137,11 +137,11 @@ class Plan:
     waits: bool
 
 
-def kind_of(spec: SessionSpec) -> Kind:
+def kind_of(spec: SessionSpec) -> ModelKind:
     """The column of the table that the spec's model is in."""
     if spec.model.realtime is None:
-        return Kind.PIPELINE
-    return Kind.OPENAI if spec.model.realtime.plugin == "openai" else Kind.REALTIME
+        return ModelKind.PIPELINE
+    return ModelKind.OPENAI if spec.model.realtime.plugin == "openai" else ModelKind.REALTIME
 
 
 def in_force(old: SessionSpec, new: SessionSpec, *, begun: bool = True) -> SessionSpec:
@@ -217,7 +217,7 @@ def _endings(spec: SessionSpec) -> list[str]:
     return [ending.name for ending in spec.arc.front.endings]
 
 
-def _changes(old: SessionSpec, new: SessionSpec, kind: Kind, rows: set[str], audio: bool) -> Iterator[Change]:
+def _changes(old: SessionSpec, new: SessionSpec, kind: ModelKind, rows: set[str], audio: bool) -> Iterator[Change]:
     for top, was, becomes in _differing(old, new):
         if top == "persona.prose":
             yield Change(top, "", _prose_diff(str(was), str(becomes)), TABLE["prompt"].ways[kind].how)

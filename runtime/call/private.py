@@ -34,11 +34,11 @@ def check_preloaded() -> None:
 
 
 def keep_native_log() -> None:
-    """Loads LiveKit's native library, which takes a moment, and lets it keep its log where RUST_LOG says which
-    (`log=quiet`: off).
+    """Loads LiveKit's native library, which takes a moment. Where RUST_LOG is set (by `log=quiet` to off), the library
+    keeps its log to itself.
 
-    It hands each line to Python otherwise, 2,700 of them while a room is joined, for all but warnings to be dropped
-    there: 0.03 s of a join, thread 0.18 s.
+    Otherwise it hands each line to Python, 2,700 while a room is joined, where all but warnings are dropped: 0.03 s of
+    a join, thread 0.18 s.
     """
     try:
         from livekit import rtc
@@ -78,7 +78,7 @@ def in_recognizer() -> bool:
 
 
 def skip_spectra(both: TranscriptSynchronizer) -> None:
-    """Words keep in step with a voice by its pauses alone.
+    """Has words timed by the pauses of a voice alone.
 
     LiveKit also estimates from the spectrum how fast is spoken: 80 ms for five seconds of speech, a sixth of a join,
     while the other calls of the process wait.
@@ -93,7 +93,8 @@ def skip_spectra(both: TranscriptSynchronizer) -> None:
 def _pauses() -> Any:
     from livekit.agents.voice.transcription import _speaking_rate as rate
 
-    assert_there = rate.SpeakingRateStream._spectral_flux  # an AttributeError, should it be gone
+    if not hasattr(rate.SpeakingRateStream, "_spectral_flux"):
+        raise AttributeError("_spectral_flux")
 
     class Stream(rate.SpeakingRateStream):
         def _spectral_flux(self, audio: Any, sample_rate: int) -> float:
@@ -103,7 +104,6 @@ def _pauses() -> Any:
         def stream(self) -> rate.SpeakingRateStream:
             return Stream(self, self._opts)
 
-    del assert_there
     return Detector()
 
 

@@ -173,7 +173,7 @@ class Acknowledgement:
             session.on(event, listener)
 
     def begin_again(self) -> None:
-        """Counts from now on how long the session lasts."""
+        """Counts how long the session lasts from now on."""
         self._since = asyncio.get_running_loop().time()
 
     def close(self) -> None:

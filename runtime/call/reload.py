@@ -26,19 +26,20 @@ from . import build
 from .agent import FIELDS, LiveAgent, close, replaced
 from .build import Parts, part_name, plugin_modules
 from .idle import IdleMonitor
-from .plan import Kind, Plan, in_force, kind_of, plan
+from .plan import ModelKind, Plan, in_force, kind_of, plan
 from .plugins import import_ahead
 from .realtime import NotAccepted, PreparedModel, refuses_history
 
 logger = logging.getLogger(__name__)
 
 RENEW_SECONDS = 60.0
-"""A session that has used up its context is replaced once in so long: a provider that closes each is of no use."""
+"""Seconds after a session that had used up its context was replaced within which the next one that does so ends the
+call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """An edit that is in force since then (Unix time), for all but a reply that was begun before."""
+    """When an edit took effect (Unix time), and whether a reply that was begun before is finished without it."""
 
     at: float
     after_reply: bool = False
@@ -200,9 +201,9 @@ class Reloader:
         return done
 
     def _listening(self) -> AbstractAsyncContextManager[None]:
-        """Where neither the session nor the model tells that the trainee speaks, the sound is judged."""
+        """Detects speech in the trainee's audio where neither the session nor the model reports it."""
         live = self._live
-        silent = live.parts.vad is None and kind_of(live.spec) is Kind.REALTIME
+        silent = live.parts.vad is None and kind_of(live.spec) is ModelKind.REALTIME
         return self._idle.listening(live.input) if silent and live.input else nullcontext()
 
     async def _apply_when_idle(self, edit: Edit, steps: Plan, spec: SessionSpec) -> Applied | None:
@@ -246,7 +247,7 @@ class Reloader:
         return None
 
     async def _swap(self, edit: Edit, steps: Plan, spec: SessionSpec) -> Applied | None:
-        """Lets an agent with parts of its own take over; a realtime one's session is open before."""
+        """Lets a new agent with its own parts take over; the session of a realtime model is opened before that."""
         live = self._live
         kept = {place: live.part(place) for place in FIELDS if place not in steps.parts and place != "realtime"}
         with live.history_kept_on_failure():
@@ -322,7 +323,7 @@ class Reloader:
 
 
 async def _new_disagreements(old: Persona, new: Persona) -> tuple[str, ...]:
-    """What the new persona's facts say otherwise than her prose, and the old one's did not."""
+    """The contradictions between the new persona's facts and her prose that the old one did not have."""
     if new == old:
         return ()
     for comparison in (_comparison(old), _comparison(new)):

@@ -262,7 +262,7 @@ class Call:
         return task
 
     def _adopt(self, spec: SessionSpec, edit: Edit | None) -> None:
-        """A spec has taken effect, by an edit, or because one was taken back (None)."""
+        """A spec has taken effect: by an edit, or (None) because an edit was undone."""
         self._transcript.adopt(spec, edit)
         self._arc.told("")
         self._arc.edit(spec, begun=self._transcript.begun)
@@ -351,7 +351,7 @@ class Call:
         self._tell_quiet()
 
     def _tell_quiet(self) -> None:
-        """Lets the arc know whether anybody speaks. Before the end of the opening somebody is always about to."""
+        """Tells the arc whether the line is quiet, which it never is before the opening line is over."""
         listens = self._session.agent_state == "listening" and self._session.user_state != "speaking"
         self._arc.quiet(listens and self._opened.is_set() and not self.over)
 

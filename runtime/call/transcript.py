@@ -101,8 +101,8 @@ class Transcript:
         session.output.transcription = Words(self._on_word, self._on_line_over)
 
     def adopt(self, spec: SessionSpec, edit: Edit | None) -> None:
-        """An edit has taken effect, or one was taken back (None): what the persona begins to say from now on is said
-        under this spec."""
+        """An edit has taken effect, or (None) was undone: what the persona begins to say from now on is under this
+        spec."""
         self._spec = spec
         self._unheard = edit
 
@@ -179,7 +179,8 @@ class Transcript:
             self._order.said(said, speech.answers)
 
     def _judge(self, closing: bool = False) -> None:
-        """Turns that can be judged are, in their order; the first one that cannot is waited for once."""
+        """Judges the turns that can be judged, in their order. One that cannot is waited for once, then judged as far
+        as it is understood; `closing` waits for none."""
         while self._unjudged and (closing or self._waiting is None or self._waiting.done()):
             item, text, before = self._unjudged[0]
             if not closing and self._waiting is None and (waiting := self._hearing.begin(text)):
@@ -217,7 +218,8 @@ class Transcript:
             self._order.turn_ended()
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
-        """She speaks once she is heard, or read where there is no sound: words whose voice fails are none."""
+        """The persona has begun to speak: she is heard, or read where there is no sound. Words whose audio fails do not
+        count."""
         if event.new_state != "speaking":
             return
         if self.first_word is None:

@@ -14,8 +14,8 @@ from ..events import Emit, Notice
 CHARACTERS_PER_SECOND = 15
 """Of speech: 150 words a minute, of six characters with their space; Thai is as fast, counted in its characters."""
 REPEATED = range(12, 120)
-"""Characters of what is said three times over without a break, which nobody does but a model that is caught in it. What
-is shorter ("No. No. No.") is how people speak."""
+"""Lengths, in characters, of a text that counts as a loop of the model when it comes three times without a break.
+People repeat what is shorter ("No. No. No.")."""
 
 TYPED_LIMIT = 4_000
 """Characters of a typed turn: some five minutes of speech."""
@@ -77,8 +77,8 @@ class TurnLimit:
 
 
 class Whole:
-    """Text that comes in pieces, without halves of characters (surrogates): two that belong together become the
-    character, one alone the replacement character. No server takes one, and every later request would hold it."""
+    """Mends text that comes in pieces: two halves of a character (surrogates) become the character, one alone the
+    replacement character. A server refuses a lone half, and every later request would hold it."""
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-16-le")("replace").decode

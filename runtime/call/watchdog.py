@@ -1,4 +1,4 @@
-"""A model that owes an answer: noticed when it is late, asked again, and given up when that does not help."""
+"""Notices when a model is late with an answer, has it asked again, and gives the call up when that does not help."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ASK_AGAIN = 2
 RECONNECT_SECONDS = 2.0
 """A plugin that lost its connection is back after 0.1 s; an answer that was due then is lost."""
 KINDS_TOLD = 8
-"""Different failures that are told of one trouble; any more of them are counted."""
+"""Different failures that are told until the persona speaks again; any more are only counted."""
 
 
 class Watchdog:
@@ -48,8 +48,8 @@ class Watchdog:
         return self._timer is not None
 
     def expect(self, seconds: float | None = None, *, perhaps: bool = False) -> None:
-        """An answer is due: its first word within so many seconds. `perhaps`: if what was heard was speech, and no
-        cough, of which nothing comes."""
+        """An answer is due, its first word within so many seconds. With `perhaps` it is not asked for when it does not
+        come: what was heard may have been no speech."""
         self.rest()
         late = self.rest if perhaps else self._late
         self._timer = asyncio.get_running_loop().call_later(seconds or self.timeout, late)

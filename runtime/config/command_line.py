@@ -78,7 +78,7 @@ def read_arguments(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
 
 
 def _refuse_dashes(argv: Sequence[str]) -> None:
-    """`--persona x` and `-persona=x` are what other programs want: here it is persona=x."""
+    """Raises a SpecError for `--persona x` and `-persona=x`: overrides have no dashes here."""
     for argument, following in pairwise([*argv, ""]):
         dashes, key, equals, value = re.fullmatch(r"(-*)([^=]*)(=?)(.*)", argument, re.DOTALL).groups()  # type: ignore[union-attr]
         if dashes and key.partition(".")[0] in KEYS:
@@ -89,9 +89,9 @@ def _refuse_dashes(argv: Sequence[str]) -> None:
 # ---------------------------------------------------------------- overrides
 
 _FOREIGN = re.compile(r"[^\x00-\x7f]|[#&!;<>^`~]")
-"""What Hydra's grammar takes in quotes alone."""
+"""Characters that Hydra's grammar takes only in quotes."""
 _NO_TEXT = re.compile(r"(?![A-Za-z_])|(?:null|true|false|nan|inf)$", re.IGNORECASE)
-"""How names begin, or are, that Hydra would not read as text."""
+"""Names that Hydra would not read as text, by their beginning or as a whole."""
 
 
 def _with_folder(overrides: list[str]) -> list[str]:
@@ -240,7 +240,8 @@ complete -o nospace -o default -F _runtime_completion python python3
 
 
 def complete(asked: Sequence[str]) -> str:
-    """The script, or what `mode=` and any other key with few values can be; "" where Hydra knows better."""
+    """The bash script, or the values of the key that is being completed (`mode=` and others with few); "" leaves it to
+    Hydra."""
     if "install=bash" in asked:
         return BASH
     key, equals, _ = os.environ.get("COMP_LINE", "").rpartition(" ")[2].partition("=")

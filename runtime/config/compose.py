@@ -76,8 +76,8 @@ def resolve(cfg: DictConfig, hydra_node: DictConfig | None = None) -> SessionSpe
 
 
 def reread(spec: SessionSpec, file: Path | None = None) -> SessionSpec | None:
-    """The spec with its persona as the file (its own, or another) is now, without composing; None where that would not
-    do, as the persona chooses other options than before.
+    """The spec with its persona as the file (its own, or another) is now, without composing; None where the persona
+    chooses other options than before, so that it must be composed.
 
     Raises:
         SpecError: for whatever is wrong with the file.
@@ -117,8 +117,8 @@ def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices:
 
 
 def empty_keys(persona: Persona, customer: FrontMatter | None = None) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Keys of the front matter that nothing comes of, each with what is wrong: a cue with nothing to it that is common
-    in no language (`customer` is that of the call's own), and what is a language's alone."""
+    """Keys of the front matter that do nothing, each with what is wrong: an empty cue that is no language's common cue
+    (`customer` is that of the call's language), and keys that only a language's customer has."""
     if persona.front.named_cues:
         what = "only a language's customer has this key; a persona lists a common cue among its `cues`"
         yield ("named_cues",), f"named_cues: {what}"
@@ -144,9 +144,9 @@ def _revision(customer: FrontMatter) -> str:
 
 
 _nodes: dict[Path, tuple[Any, DictConfig]] = {}
-"""What each file of conf/ was made into by `combine`, which no two threads call."""
+"""The node that `combine`, which only one thread calls, has made of each file of conf/, with the file's content."""
 _values: dict[Path, tuple[Any, Any]] = {}
-"""And into which value, where that takes nothing from another file."""
+"""The checked value of each file, with the file's content, where it refers to no other file."""
 
 
 def combine(choices: dict[str, str]) -> SessionSpec:

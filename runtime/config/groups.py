@@ -40,7 +40,7 @@ SHAPES: dict[str, type[Any]] = {
     "judge": SecondModel,
     "difficulty": Difficulty,
 }
-"""What an option of a group is, but for a persona."""
+"""The type of an option of each group but `persona`."""
 GROUPS = ("model", "voice", "persona", "language", "vad", "listening", "judge", "difficulty")
 """The groups that make a call's spec."""
 PROGRAM_GROUPS = ("worker",)
@@ -80,7 +80,7 @@ def options(group: str) -> list[str]:
 
 
 def misnamed() -> dict[str, str]:
-    """Why files that look like a persona are none, and what to call them, by the name that they have."""
+    """Files that look like a persona and are not read because of their name, each with why and what to call it."""
     files = (file for file in _folder.iterdir() if not file.name.startswith(".") and file.is_file())
     return {file.name: why for file in sorted(files) if (why := _misnamed(file))}
 
@@ -179,7 +179,7 @@ class PersonaSource(ConfigSource):
     def load_config(self, config_path: str) -> ConfigResult:
         name = _name_in(config_path)
         choices, revision = {}, ""
-        with suppress(SpecError):  # who needs the persona reads it anew, and says what is wrong with it
+        with suppress(SpecError):  # whoever makes a spec reads the persona again, and reports what is wrong
             persona, revision = read_persona(file_of(name))
             check_choices(persona)
             choices = chosen(persona)
@@ -217,7 +217,7 @@ def check_choices(persona: Persona) -> None:
 
 
 def _language_of(prose: str) -> str | None:
-    """The language of a persona that does not say it, where its script tells: Thai."""
+    """The language of a persona whose front matter names none: Thai by its script; None for any other."""
     return "th" if _is_thai(prose) and "th" in options("language") else None
 
 

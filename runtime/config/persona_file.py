@@ -166,7 +166,7 @@ def _name(sections: tuple[Section, ...], prose: str, file: Path) -> str:
 
 @lru_cache(maxsize=16)  # parsing it takes nine tenths of the time, and most edits are of the prose
 def _front_matter(head: str, file: Path) -> tuple[FrontMatter, tuple[SpecError, ...], Node | None]:
-    """What the front matter says, as far as nothing is wrong with it; what is; and where its values stand."""
+    """The front matter as far as it is right, what is wrong in it, and the nodes, which know where its values stand."""
     value, node, broken = _loaded(head, file)
     if value is None:
         return FrontMatter(), tuple(broken), node

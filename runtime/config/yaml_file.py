@@ -1,4 +1,4 @@
-"""A file's bytes → text → plain values that know their lines; whatever is wrong is one line in plain words."""
+"""A file's bytes → text → plain values, and the lines on which they stand; each mistake is one line in plain words."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ from ..spec.settings import Routing
 from ..spec.trainee import Trainee
 from ..terminal.view import plain_rows, table
 
-Row = tuple[str, str, str]
-"""A mark (✓ fine, ✗ not fine, ! fine but not what was meant, – not installed), what it is about, and how that is."""
+CheckResult = tuple[str, str, str]
+"""A mark (✓ fine, ✗ not fine, ! doubtful, – not installed or not asked), what was checked, and how it is."""
 
 
 def check_all(routing: Routing) -> int:
@@ -40,7 +40,7 @@ def check_all(routing: Routing) -> int:
     return report(rows, "not installed")
 
 
-def report(rows: Sequence[Row], neither: str) -> int:
+def report(rows: Sequence[CheckResult], neither: str) -> int:
     """Prints a table of what is fine (✓), not fine (✗), doubtful (!) and `neither` (–); returns the exit code, 1 if
     anything is not fine."""
     console = Console(highlight=False)
@@ -55,7 +55,7 @@ def report(rows: Sequence[Row], neither: str) -> int:
     return 1 if marks["✗"] else 0
 
 
-def _row(what: str, examine: Callable[[], str]) -> Row:
+def _row(what: str, examine: Callable[[], str]) -> CheckResult:
     try:
         return "✓", what, examine()
     except NotOffered as error:
@@ -64,7 +64,7 @@ def _row(what: str, examine: Callable[[], str]) -> Row:
         return "✗", what, str(error)
 
 
-def _files() -> Iterator[Row]:
+def _files() -> Iterator[CheckResult]:
     """Each config file by itself: readable YAML."""
     for file in [CONF / "config.yaml", *sorted(CONF.glob("*/*.yaml"))]:
         name = str(file.relative_to(CONF.parent))
@@ -73,7 +73,7 @@ def _files() -> Iterator[Row]:
             yield row
 
 
-def check_personas(found: dict[str, Persona]) -> Iterator[Row]:
+def check_personas(found: dict[str, Persona]) -> Iterator[CheckResult]:
     """Each persona file with all that is wrong in it, and with the spec that `persona=NAME` alone would run; those that
     can be read are added to `found`."""
     tags = {str(read_conf(CONF / "language" / f"{name}.yaml")[0].get("base")) for name in options("language")}
@@ -125,7 +125,7 @@ def _spec(name: str, choices: dict[str, str] | None) -> tuple[str, str, str]:
         nonlocal base
         spec = compose([f"persona={name}"]) if choices is None else combine(_usual() | choices | {"persona": name})
         base = spec.language.base
-        build.check(spec, audio=False)  # what speech lacks is told once, of the model
+        build.check(spec, audio=False)  # what speech needs is checked once for each model
         return ""
 
     mark, _, how = _row("", examine)
@@ -246,13 +246,13 @@ def _otherwise(persona: Persona, reading: Reading) -> Iterator[str]:
         yield _at(reading, persona, line.partition(":")[0].split("."), line)
 
 
-def _claims(personas: Mapping[str, Persona], routing: Routing) -> Iterator[Row]:
+def _claims(personas: Mapping[str, Persona], routing: Routing) -> Iterator[CheckResult]:
     """Scenarios that would not find their persona: a worker refuses to start with them."""
     for problem in islice(check_claims(personas, routing), 100):
         yield "✗", "scenarios", problem
 
 
-def _trainees(personas: Mapping[str, Persona]) -> Iterator[Row]:
+def _trainees(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
     """Each trainee of a rehearsal, and what each persona's own file lets them say."""
     for option in options("trainee"):
         value, node = read_conf(file := CONF / "trainee" / f"{option}.yaml")
@@ -273,7 +273,7 @@ def _own_scripts(persona: str) -> str:
     return f"{len(own_scripts(persona))} trainees"
 
 
-def _models(personas: Mapping[str, Persona]) -> Iterator[Row]:
+def _models(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
     """Each model with every voice, language and VAD, and each way to listen."""
     persona = min(personas, key=lambda name: len(personas[name].prose), default=None)
     if persona is None:

@@ -23,13 +23,14 @@ from ..rooms.routing import check_claims, readable_personas
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Settings, Unmatched, missing_variables
 from . import machine
-from .check import Row, report
+from .check import CheckResult, report
 from .providers import Provider, ask, providers
 from .trial_call import Server
 
 SECONDS = 10.0
-"""What a check may take, unless it says so itself."""
+"""Seconds that a check may take."""
 CALL_SECONDS = 40.0
+"""The same for the check that holds a call in a LiveKit room."""
 
 
 def examine(settings: Settings, spec: SessionSpec, overrides: Sequence[str]) -> int:
@@ -42,7 +43,7 @@ def examine(settings: Settings, spec: SessionSpec, overrides: Sequence[str]) -> 
     return report(rows, "not asked or not installed")
 
 
-async def _rows(settings: Settings, spec: SessionSpec, overrides: Sequence[str]) -> list[Row]:
+async def _rows(settings: Settings, spec: SessionSpec, overrides: Sequence[str]) -> list[CheckResult]:
     asyncio.get_running_loop().set_default_executor(_Threads())
     spoken = settings.console.audio or not missing_variables(os.environ)
     measured = [
@@ -71,11 +72,11 @@ async def _rows(settings: Settings, spec: SessionSpec, overrides: Sequence[str])
     return [*measured, *(row for section in sections for row in section.result())]
 
 
-async def _together(*rows: Awaitable[Row]) -> list[Row]:
+async def _together(*rows: Awaitable[CheckResult]) -> list[CheckResult]:
     return list(await asyncio.gather(*rows))
 
 
-async def _examined(what: str, examine: Callable[[], Awaitable[str]], seconds: float = SECONDS) -> Row:
+async def _examined(what: str, examine: Callable[[], Awaitable[str]], seconds: float = SECONDS) -> CheckResult:
     try:
         async with asyncio.timeout(seconds):
             return "✓", what, await examine()
@@ -133,7 +134,7 @@ async def _speech(spec: SessionSpec) -> str:
     return f"model={spec.choices['model']} hears and speaks"
 
 
-async def _providers(spec: SessionSpec, env: Mapping[str, str]) -> list[Row]:
+async def _providers(spec: SessionSpec, env: Mapping[str, str]) -> list[CheckResult]:
     """Each provider that can be asked, and each key that is needed."""
     try:
         asked = providers(spec, env)
@@ -168,7 +169,7 @@ def _absent(name: str, where: str) -> SpecError:
 # ---------------------------------------------------------------- serving rooms
 
 
-async def _livekit(env: Mapping[str, str]) -> list[Row]:
+async def _livekit(env: Mapping[str, str]) -> list[CheckResult]:
     """The server, step by step: what fails first is what is wrong, and what builds on it is not asked."""
     try:
         server = Server.named_by(env)

@@ -181,4 +181,4 @@ _USUAL = {
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
     "google": ("https://generativelanguage.googleapis.com", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"),
 }
-"""Where each is, the variable of its key, and the variable that says it is elsewhere."""
+"""Each provider's usual address, the variable of its key, and the variable that gives another address."""

@@ -1,4 +1,4 @@
-"""What files hold, and which were saved since the last look: the truth that file events only ask to look at again."""
+"""What files hold, and which of them were saved between two scans. A file event only says that it is time to scan."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class Snapshot:
         return SavedFiles(max(times.values()), frozenset(changed), frozenset(same)) if times else None
 
     def _files(self) -> set[Path]:
-        """The files that are ours. Notes on the way what the folders are."""
+        """The files that are ours. Sets `found_folders` too."""
         # By name, kept from scan to scan: to make and compare thousands of paths takes longer than to list them.
         known: dict[str, Path | None] = {}
         found_folders: dict[Path, Identity | None] = dict.fromkeys(self.folders)
@@ -180,7 +180,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _state_of(path: Path, old: _FileState) -> _FileState:
-    """The file's state: `old` itself when it was read long enough after its stat last moved."""
+    """The file's state now. It is `old` itself, without reading the file again, where the stat is the same and `old`
+    was read more than `CLOCK_STEP` after the file changed."""
     try:
         status = os.stat(path)
     except OSError:
@@ -191,7 +192,7 @@ def _state_of(path: Path, old: _FileState) -> _FileState:
         return old
     now = time.time()
     try:
-        # A pipe that took the file's place just now would block, were it waited for.
+        # O_NONBLOCK: a pipe that has just taken the file's place would block.
         with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             status = os.fstat(file.fileno())
             data = file.read(READ_LIMIT + 1) or b""

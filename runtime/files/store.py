@@ -141,7 +141,7 @@ class SpecStore:
 
         Args:
             say: takes lines for the training lead.
-            renewed: see there.
+            renewed: told of each save, as `Renewed` says.
             stock: personas that rooms will ask for; composed first, when there is nothing to do for calls.
             check: called in a thread after each save; returns lines on what is wrong with the files taken together.
         """
@@ -175,7 +175,8 @@ class SpecStore:
                 self._came.set()
 
     async def _check_rest(self, count: Callable[[], None], say: Say, check: Callable[[], Iterable[str]]) -> None:
-        """Checks what no call subscribes to, one by one and not while calls get their edits; then tells of it."""
+        """Checks what no call subscribes to, one file or spec at a time and not while calls get their edits; then says
+        what was saved, and what is wrong."""
         while True:
             await self._quiet.wait()
             self._came.clear()
@@ -217,7 +218,7 @@ class SpecStore:
 
     async def _publish(self, saved: SavedFiles) -> None:
         """Gives every call what the save makes of its spec, and notes what else is to be checked."""
-        touched = saved.changed | saved.same  # what ends with the bytes it had may have been read halfway
+        touched = saved.changed | saved.same  # a file may have been read halfway, though it ended as it was
         program: tuple[Change, ...] = ()
         faulty = ""
         if any(is_programs(path) for path in touched):
@@ -389,7 +390,7 @@ def _listed(texts: Sequence[str], between: str) -> str:
 
 
 def _isolated(what: str, callback: Callable[..., object], *arguments: object) -> None:
-    """Calls back; what goes wrong in that is the callback's own trouble."""
+    """Calls back; an exception of the callback is logged with `what`, and goes no further."""
     try:
         callback(*arguments)
     except Exception:

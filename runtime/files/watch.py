@@ -1,8 +1,7 @@
 """Files being saved, as an async iterator.
 
-Events of the file system are only a reason to look: what was saved is found by comparing with what was there before. So
-what events miss is found by looking once a second, or more rarely where that takes long, and where there are none, by
-looking more often.
+An event of the file system only starts a scan, which compares the files with those of the scan before. A scan is also
+made once a second (more rarely where it takes long), for what events miss, and more often where there are no events.
 """
 
 from __future__ import annotations
@@ -122,7 +121,7 @@ class _ScanTrigger:
         if self._task and not self._task.done() and found == self._watched and not retry:
             return
         failed = await self.close()
-        # An error as folders come and go is none of the watcher's.
+        # An error that came with a folder that went is no failure of the watcher.
         self._failed = failed if found == self._watched else ""
         self._retry_at = time.monotonic() + RETRY
         self._watched = found
@@ -137,7 +136,7 @@ class _ScanTrigger:
                 self._said.add(line)
                 self._tell(line)
         watched = [folder for folder, reason in reasons.items() if reason is None and folder not in gone]
-        # What a link leads to is exchanged without an event inside it.
+        # When a link is pointed elsewhere, there is no event inside the folder that it leads to.
         self._polled = len(watched) < len(self._folders) or await asyncio.to_thread(_any_links, watched)
         places = [place for place in found if any(place.is_relative_to(folder) for folder in watched)]
         self._task = asyncio.create_task(self._wait_for_events(places))
@@ -156,17 +155,17 @@ class _ScanTrigger:
         return " ".join(str(error).split()) if isinstance(error, Exception) else ""
 
     async def _wait_for_events(self, folders: Sequence[Path]) -> None:
-        """Triggers until a folder is deleted: what takes its place, maybe under its number, needs a watch of its
-        own."""
+        """Triggers at each event, until a folder is deleted: a folder that takes its place, even with the same inode
+        number, needs a new watch."""
         names = {str(folder) for folder in folders}
         try:
-            # The scan that this asks for comes when the watch has begun: it finds what was saved since the one before.
+            # A scan once the watch has begun finds what was saved since the scan before.
             self._triggered.set()
             if not folders:
                 await asyncio.Event().wait()  # for ever: there are no events to wait for
             async for changes in awatch(
                 *folders,
-                # The folders below are among them: a walk of the library's own enters hidden ones, and any link.
+                # All folders are given, those below too: the library would enter hidden ones, and any link.
                 recursive=False,
                 watch_filter=None,
                 step=STEP,

@@ -21,11 +21,12 @@ from ..spec.settings import Record
 ID = ".id"
 """The file that tells one folder of sessions from another, wherever it is moved or mounted."""
 UNSETTLED_SECONDS = 2.0
-"""What was changed so lately may change again without its time of change moving on: it is read again the next time."""
+"""A folder that changed so few seconds ago is read again the next time: the next change may leave the same
+timestamp."""
 _NAME_LENGTH = 200
 _EVENTS_LIMIT, _CARD_LIMIT = 64 * 1024, 4 * 1024 * 1024
 _LATEST = 2.0**33
-"""Unix time in the year 2242: what is later was not written by a clock."""
+"""Unix time in the year 2242: a later one is broken."""
 
 
 class PastSession(NamedTuple):
@@ -75,7 +76,7 @@ def _key(path: str) -> str:
 
 
 def read(scanned: Scanned) -> tuple[PastSession, int]:
-    """What is known of a session, and the stamp until whose change that holds; 0 for what may change at any time.
+    """The session in a folder, and the stamp for which that holds; 0 where the folder may still change.
 
     Whatever lies in the folder is data, and may be broken or hostile: nothing here raises, waits or grows.
     """

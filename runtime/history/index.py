@@ -52,8 +52,9 @@ TREND = 20
 """Scores that a trend shows at most, the latest ones."""
 _WAIT_SECONDS = 30
 """How long one writer waits for another."""
-_DIALECTS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-_DIALECTS["postgresql+psycopg"] = "postgresql+psycopg"
+_PSYCOPG = "postgresql+psycopg"
+_DIALECTS = {"sqlite": "sqlite"} | dict.fromkeys(("postgresql", "postgres", _PSYCOPG), _PSYCOPG)
+"""The database and driver that each prefix of a URL stands for."""
 _BROKEN = (11, 26)
 """SQLite's codes for a file that is damaged, and for one that is no database."""
 
@@ -155,8 +156,8 @@ class Index:
         raise SpecError(f"user={shown(user)}: no session of this name{suggest(shown(user), filter(None, users))}")
 
     def forget(self, user: str) -> int:
-        """Deletes what the index holds of this trainee, of whichever folder of sessions; how many sessions. What is
-        still in a folder comes back with it: delete the folders first."""
+        """Deletes all that the index holds of this trainee; returns how many sessions. Delete their folders first: the
+        next `sync` adds again what is in a folder."""
         if self._file is not None and not self._file.exists():
             return 0
         return self._done(lambda: self._forget(user))
@@ -184,7 +185,7 @@ class Index:
         self._prepared = True
 
     def _done(self, work: Callable[[], int]) -> int:
-        """Does a work that writes. The file beside the folders is made anew where it is damaged."""
+        """Does work that writes. A damaged file beside the folders is made anew."""
         with self._errors():
             try:
                 return work()

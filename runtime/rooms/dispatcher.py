@@ -22,12 +22,13 @@ from .screen import IDENTITY, customer_line, remove_customer, rooms_without_cust
 from .trainee import ROOM_MADE, ROOM_TAKEN
 
 READY_SECONDS = 60.0
-"""A job process imports for 3 to 5 s alone on a core; many at once take their time."""
+"""Seconds until an accepted job must have begun. A job process imports for 3 to 5 s alone on a core; many at once take
+longer."""
 
 ASK_SECONDS = 5.0
-"""For the server to tell which rooms there are."""
+"""Seconds for the server to tell which rooms there are."""
 ROOMS_TOLD = 5
-"""Of the rooms without a customer."""
+"""Rooms without a customer that one line names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Dispatcher:
         room = request.room.name
         name = parse_room(room)
         accepted = await self._accept(room, name, request.job.metadata) if name and not self._closing else None
-        if accepted is None or self._closing:  # it may have been told to stop meanwhile
+        if accepted is None or self._closing:  # the worker may have been stopped meanwhile
             await request.reject(terminate=False)
             return
         self._accepted[request.id] = accepted

@@ -1,5 +1,5 @@
-"""What a worker's process is set to before it imports LiveKit, and the process that job processes are forked from. That
-one is started first: it imports while the worker imports the same."""
+"""Prepares a worker's process before it imports LiveKit, and starts the process that job processes are forked from:
+that one imports while the worker imports the same."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def prepare(worker: Worker, spec: SessionSpec) -> None:
         )
     if worker.executor is Executor.PROCESS and sys.platform == "linux":  # where LiveKit forks
         multiprocessing.set_forkserver_preload([__name__, "runtime.rooms.job", *modules(spec), *PRELOADED])
-        os.environ[FOLDER] = tempfile.tempdir = str(private_folder())  # its own socket is to lie there too
+        os.environ[FOLDER] = tempfile.tempdir = str(private_folder())  # for the forkserver's own socket, too
         multiprocessing.forkserver.ensure_running()
         tempfile.tempdir = None
         del os.environ[FOLDER]

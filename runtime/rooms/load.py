@@ -18,7 +18,8 @@ TARGET_LOAD = 0.7
 or later: the server asks once."""
 SAMPLE_SECONDS = 0.5
 SAMPLES = 20
-"""Ten seconds: joining takes half a second of a core, and eight trainees at once are no reason to refuse the ninth."""
+"""Samples that the load is the mean of: ten seconds, so that eight trainees who join at once (half a second of a core
+each) are no reason to refuse the ninth."""
 
 
 class Load:

@@ -31,7 +31,7 @@ SECONDS = Histogram(
 
 
 def renewed(at: float, wrong: bool, specs: Iterable[SessionSpec]) -> None:
-    """The files were saved at this Unix time, and one of them, or none, is wrong since."""
+    """The files were saved at this Unix time; `wrong` says whether any of them is faulty now."""
     SUCCESSFUL.set(0 if wrong else 1)
     if not wrong:
         SUCCESS_TIME.set(at)
@@ -41,7 +41,7 @@ def renewed(at: float, wrong: bool, specs: Iterable[SessionSpec]) -> None:
 
 
 def active(spec: SessionSpec) -> None:
-    """This is what the next call of its persona gets."""
+    """Reports the spec that the next call of its persona gets."""
     REVISION.labels(spec.choices["persona"], spec.revision).set(1)
 
 

@@ -22,13 +22,13 @@ IDENTITY = "customer-"
 """How the identity of each customer in a room begins; the job's id follows."""
 TOPIC = "transcript"
 MESSAGE_CHARACTERS = 4_000
-"""Of one message: LiveKit takes 15 KiB, and a Thai letter has three bytes."""
+"""Characters of one message at most: LiveKit takes 15 KiB, and a Thai letter has three bytes."""
 SENTENCES, SENTENCE_CHARACTERS = 10, 400
-"""Of a scorecard: how many sentences for what was missed, and of each."""
+"""Sentences for what was missed that a scorecard has, and characters of each, at most."""
 SEND_SECONDS = 3.0
-"""For what is left to send at the end of a call."""
+"""Seconds that may be taken to send what is left at the end of a call."""
 ARRIVE_SECONDS = 0.5
-"""For the score to arrive before the room is left: LiveKit says when a message is sent, not when it is there."""
+"""Seconds that the room is kept for the score to arrive: LiveKit says when a message is sent, not when it is there."""
 
 
 class Screen:
@@ -107,8 +107,8 @@ class Screen:
 
 
 class Sentences:
-    """The sentences of a customer's lines, each once: those that are over while the line is spoken, and the rest with
-    the whole line. Of a line that is cut short, that is what was spoken of it."""
+    """Splits a customer's lines into sentences as they are spoken, and gives each once: with each word those that are
+    complete, with the whole line (of one that is cut short, what was spoken of it) the rest."""
 
     def __init__(self) -> None:
         self._line = ""
@@ -156,8 +156,8 @@ def split_sentences(text: str) -> list[str]:
 
 _TOKENIZER = SentenceTokenizer()
 _ENDS = re.compile(r"(?:[^\w\s,'’\u0e00-\u0e7f-]|\n|[\u0e00-\u0e7f](?=\s))\s*\S")
-"""What stands where a sentence may have ended and the next begun. Without it the tokenizer need not be asked, which is
-half of what a word costs."""
+"""Where a sentence may have ended and the next begun. A line without one is not given to the tokenizer, which is half
+of what a word costs."""
 _THAI = re.compile(r".{20,}?[\u0e00-\u0e7f](?=\s+[\u0e00-\u0e7f])|.+", re.DOTALL)
 
 

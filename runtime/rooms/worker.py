@@ -38,12 +38,14 @@ from .routing import check_claims, readable_personas
 logger = logging.getLogger(__name__)
 
 END_SECONDS = 20.0
-"""For LiveKit to end what is left once the worker is told to. It waits without a limit for some of it."""
+"""Seconds that LiveKit has to end what is left once the worker must stop; by itself it waits for some without a
+limit."""
 
 UNSERVED_SECONDS = 3.0
-"""From a registration until the rooms are looked at: those that LiveKit sends at once have their customers by then."""
+"""Seconds from a registration until rooms without a customer are looked for: rooms that LiveKit offers at once have
+them by then."""
 TRIES_TOLD = 30
-"""Every so many tries to reach LiveKit are told, which takes some five minutes."""
+"""Failed tries to reach LiveKit from one line about it to the next: some five minutes."""
 
 
 async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit) -> None:
@@ -113,8 +115,8 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
 
 
 def _share_models(spec: SessionSpec) -> None:
-    """Lets the models that hear, understand and speak for the worker's own spec be there once for all its calls. What
-    another persona asks for beyond that, the job of its call loads."""
+    """Loads the models that hear, understand and speak by the worker's own spec once, for all its calls. What another
+    persona needs beside them is loaded by the job of its call."""
     if embedder := spec.listening.embedder:
         from ..offline.embedding import MODELS, is_installed
         from ..offline.inference import share
@@ -155,7 +157,8 @@ async def _keep_up_index(settings: Settings, emit: Emit) -> None:
 
 
 async def _tell_unserved(registered: asyncio.Event, dispatcher: Dispatcher) -> None:
-    """After each registration, once what LiveKit sends now has come: which rooms it sends to nobody any more."""
+    """After each registration, says which rooms have people and no customer, once the rooms that LiveKit offers then
+    have theirs."""
     while True:
         await registered.wait()
         registered.clear()
@@ -236,7 +239,7 @@ def _end_within(seconds: float) -> None:
 
 
 def _join_unasked(emit: Emit) -> None:
-    """LiveKit sends rooms unasked only to workers without a name, and takes one from the environment."""
+    """Takes the agent name out of the environment: LiveKit offers every new room only to workers that have none."""
     for name in ("LIVEKIT_AGENT_NAME", "LIVEKIT_AGENT_NAME_OVERRIDE"):
         if os.environ.pop(name, None):
             emit(Notice(text=f"{name} is set, and ignored: with it no room would be joined by itself"))
@@ -248,8 +251,8 @@ def _claims(settings: Settings) -> list[str]:
 
 
 class _AwayHandler(logging.Handler):
-    """What LiveKit only logs, and a training lead must know: the server is away. Told at the first try that fails and
-    then every so many, with their number; and so is that it is back (`back`)."""
+    """Tells the training lead that LiveKit's server cannot be reached, which LiveKit only logs: at the first failed
+    try, and then at every `TRIES_TOLD`th. `back` says that it can be reached again."""
 
     def __init__(self, emit: Emit, where: str) -> None:
         super().__init__(level=logging.INFO)

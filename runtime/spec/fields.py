@@ -37,7 +37,7 @@ def _mood_range(value: object) -> object:
 
 
 def _phrase(text: str) -> str:
-    """Refuses what a listener cannot look for, or what any number would be."""
+    """Refuses a phrase that holds no word to look for, and one that any number would match."""
     for word in text.split():
         if "|" in word and not all(any(map(str.isalnum, choice)) for choice in word.split("|")):
             raise ValueError(f"{text!r}: a word is missing beside |, which stands between two words: a|b")
@@ -48,7 +48,7 @@ def _phrase(text: str) -> str:
 
 
 def name_of(text: str) -> str:
-    """A name in the one code (NFC) of its letters that names are compared in, whoever wrote it."""
+    """The name in Unicode's NFC, the form in which all names are compared."""
     return normalize("NFC", text)
 
 
@@ -64,11 +64,11 @@ Phrases = Annotated[
     dict[str, tuple[Annotated[Text, AfterValidator(_phrase)], ...]],
     BeforeValidator(_lines, json_schema_input_type=_Written),
 ]
-"""As `Lines`, of what to listen for. An empty list takes back what any customer listens for."""
+"""Phrases to listen for, by language as in `Lines`. An empty list turns off those of the language's common cue."""
 Wording = Annotated[dict[str, Text], BeforeValidator(_wording)]
 """One text by base language tag; "" is the one that serves every language."""
 Id = Annotated[Text, AfterValidator(name_of)]
-"""What something is called and found by."""
+"""A name by which something is referred to; in NFC, so that equal names are equal texts."""
 Names = Annotated[tuple[Id, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])]
 Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_seconds, json_schema_input_type=float | str)]
 Mood = Annotated[int, Field(ge=0, le=100)]

@@ -19,7 +19,7 @@ from .sections import Section
 
 
 def is_name(text: str) -> bool:
-    """Whether `persona=` takes it: letters of any script with their marks, digits, `_` and `-`. It can name no path."""
+    """Whether `persona=` takes it: letters of any script with their marks, digits, `_` and `-`. No path is one."""
     letters = (c.isalnum() or c in "_-" or unicodedata.category(c)[0] == "M" for c in text)
     return text[:1].isalnum() and all(letters)
 
@@ -167,11 +167,12 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Difficulty:
-    """How hard a persona is to win over; what is None is as an option of the group `difficulty` says, or as written.
+    """How hard a persona is to win over, as an option of the group `difficulty` or a persona's own `levels` say. What
+    is None changes nothing; in `levels` it is as in the option.
 
-    `mood` and `demand` are points added to the mood that the call starts in, and to the one that a content ending asks
-    for; `gains` and `losses` multiply what calms and what angers; `patience` the seconds of clocks and of limits. Such
-    an ending waits for the cues of `owed` too, and not for those of `waived`.
+    `mood` and `demand` are points added to the mood that the call starts in, and to the mood that an ending with
+    `passed` asks for; `gains` and `losses` multiply what calms and what angers; `patience` multiplies the seconds of
+    timers and of limits. An ending with `passed` waits for the cues of `owed` too, and not for those of `waived`.
     """
 
     __pydantic_config__ = _STRICT

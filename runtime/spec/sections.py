@@ -30,8 +30,8 @@ SECTION_KINDS = {
 """What the headings of a persona start with, in the languages that people write them in so far."""
 
 _MARK = re.compile(r"^(?:[ \t]*+(?:```|~~~)|(?P<level>#{1,6})[ \t]*+(?P<title>[^#\s].*)$)", re.MULTILINE)
-"""A fence or a heading (one outside of fences). Whatever is repeated is taken once and never given back, so that
-no text takes longer than its length."""
+"""A code fence, or what looks like a heading. The quantifiers are possessive: the time grows with the text's length
+alone."""
 
 
 def find_sections(prose: str) -> tuple[Section, ...]:
@@ -65,7 +65,7 @@ def without(prose: str, titles: Collection[str]) -> str:
 
 
 def _heads(text: str) -> list[re.Match[str]]:
-    """The headings, but for what looks like one inside a fence."""
+    """The headings; what looks like one inside a code fence is none."""
     heads: list[re.Match[str]] = []
     fenced = False
     for mark in _MARK.finditer(text):

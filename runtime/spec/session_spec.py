@@ -16,8 +16,8 @@ _STRICT = ConfigDict(extra="forbid")
 
 
 def _no_secrets(options: dict[str, Any]) -> dict[str, Any]:
-    """Options whose name says secret must be `env:NAME`, and all that they hold, so that no spec, log or event can hold
-    one. What NAME holds is taken out of whatever is shown."""
+    """Refuses an option that is a secret, by its name or by its look, and is not `env:NAME`, however deep it stands: no
+    spec, log or event can then hold one. What NAME holds is taken out of whatever is shown."""
     for name, value in options.items():
         _check_secret(name, value, says_secret(name))
     return options
@@ -51,11 +51,11 @@ class Part:
     @property
     def module(self) -> str:
         """The Python module that the plugin is."""
-        return _OWN.get(self.plugin, f"livekit.plugins.{self.plugin}")
+        return OWN_MODULES.get(self.plugin, f"livekit.plugins.{self.plugin}")
 
 
-_OWN = {"offline": "runtime.offline", "inference": "livekit.agents.inference"}
-"""The plugins that are not below `livekit.plugins`."""
+OWN_MODULES = {"offline": "runtime.offline", "inference": "livekit.agents.inference"}
+"""The modules of the plugins that are not below `livekit.plugins`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ class Voice:
 class Language:
     """What a call is held in: `tag` is BCP 47 ("th-TH"), `base` its language alone ("th").
 
-    `went_dead` is what the trainee reads when a call cannot go on; `customer` is what any customer says in it, for
-    what a persona leaves open: in the language's file the name of another one, whose front matter this is.
+    `went_dead` is what the trainee reads when a call cannot go on. `customer` is what any customer says in it, where a
+    persona's file leaves that open; the language's file gives the name of a Markdown file, whose front matter it is.
     """
 
     __pydantic_config__ = _STRICT

@@ -23,7 +23,7 @@ LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 
 
 def missing_variables(env: Mapping[str, str]) -> list[str]:
-    """Which of them are not set."""
+    """Those of `LIVEKIT_VARIABLES` that are not set."""
     return [name for name in LIVEKIT_VARIABLES if not env.get(name)]
 
 
@@ -45,8 +45,8 @@ def livekit_url(env: Mapping[str, str]) -> SplitResult:
 
 
 def check_key(name: str, value: str) -> None:
-    """Raises a SpecError for what no key, secret or token can hold, and no library could send; it is not repeated. Keys
-    that are an object or a certificate have lines and spaces."""
+    """Raises a SpecError for a key, secret or token with a character that none can hold. It does not show the value. A
+    key that is a JSON object or a certificate may hold lines and spaces, and is not checked."""
     is_word = re.search("_(KEY|SECRET|TOKEN)$", name) and not value.startswith(("{", "-----BEGIN"))
     if wrong := re.search("[^!-~]", value) if is_word else None:
         kind = "a space or line end" if wrong[0].isspace() else "a letter or byte that no key has"
@@ -77,8 +77,8 @@ class Mode(StrEnum):
     SCHEMA = "schema"
 
 
-class Sentences(StrEnum):
-    """What the sentences of `mode=try` are to each other: each the first of a call, or the turns of one."""
+class TryScope(StrEnum):
+    """What each sentence of `mode=try` is: the first turn of a call of its own, or the next turn of one call."""
 
     FRESH = "fresh"
     CALL = "call"
@@ -93,7 +93,7 @@ class Log(StrEnum):
     DEBUG = "debug"
 
 
-class Lines(StrEnum):
+class OutputFormat(StrEnum):
     """What is printed of a call: lines to read, or one JSON object an event."""
 
     PLAIN = "plain"
@@ -284,12 +284,12 @@ class Settings:
     __pydantic_config__ = _STRICT
     mode: Mode = Mode.AUTO
     log: Log = Log.QUIET
-    lines: Lines = Lines.PLAIN
+    lines: OutputFormat = OutputFormat.PLAIN
     personas_dir: str = "personas"
     reload: ReloadMode = ReloadMode.LIVE
     seed: Annotated[int, Field(ge=0)] | None = None
     draft: str | None = None
-    sentences: Sentences = Sentences.FRESH
+    sentences: TryScope = TryScope.FRESH
     folder: str | None = None
     user: Annotated[str | None, BeforeValidator(_name)] = None
     console: Console = field(default_factory=Console)

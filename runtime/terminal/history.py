@@ -14,7 +14,7 @@ from ..history.folders import PastSession
 from ..history.index import Index, Progress, progress
 from ..record.texts import clock, verdict
 from ..redaction import clean
-from ..spec.settings import Lines, Settings
+from ..spec.settings import OutputFormat, Settings
 
 SHOWN = 40
 """Sessions, and trainees, that a terminal shows. A pipe gets all."""
@@ -42,7 +42,7 @@ def show_history(settings: Settings, persona: str | None) -> None:
     sessions = index.sessions(settings.user, persona)
     if not sessions:
         print("no session yet")
-    elif settings.lines is Lines.JSON:
+    elif settings.lines is OutputFormat.JSON:
         sys.stdout.write("".join(map(_json, sessions)))
     elif sys.stdout.isatty():
         _print_tables(sessions, progress(sessions), root)

@@ -18,8 +18,8 @@ def is_terminal() -> bool:
 
 @contextmanager
 def one_by_one(wanted: bool) -> Iterator[None]:
-    """Keys arrive as they are pressed and unechoed, if that is wanted of a terminal; Ctrl-C stays a signal. What was
-    typed before is kept."""
+    """While it is entered, a terminal gives each key as it is pressed, without echo, if that is `wanted`. Ctrl-C stays
+    a signal; what was typed before is kept."""
     if not wanted or not is_terminal():
         yield
         return

@@ -52,7 +52,7 @@ class Output(io.TextIOWrapper):
             self._lose(error)
 
     def note(self) -> str:
-        """One line that says so if characters were replaced by question marks; once."""
+        """The line that says that characters were replaced by question marks; given once, and empty if none were."""
         if not self.lacking or self._noted:
             return ""
         self._noted = True
@@ -69,7 +69,7 @@ class Output(io.TextIOWrapper):
                 self._then()
 
     def when_lost(self, then: Callable[[], None]) -> None:
-        """Has this called when the first text is lost, or now if that has happened."""
+        """Sets what is called when text is lost for the first time; it is called now if that has happened."""
         self._then = then
         if self.lost:
             then()

@@ -113,7 +113,7 @@ def _earlier(named: str) -> Sequence[Row]:
 
 @contextmanager
 def _watching(console: Console, sweep: Path, total: int | None, before: set[str], what: str) -> Iterator[None]:
-    """Shows what becomes of the jobs, as their folders tell it: whoever holds the calls, here or elsewhere."""
+    """Shows the progress of the jobs while it is entered, from their folders: calls may be held by other processes."""
     over = threading.Event()
     watch = _Watch(console, sweep, total, before, what)
     thread = threading.Thread(target=watch.run, args=(over,), daemon=True, name="rehearsal")
@@ -140,7 +140,7 @@ class _Watch:
         self._task = self._bar.add_task(what, total=total, completed=len(before))
 
     def run(self, over: threading.Event) -> None:
-        """Until it is over, and once more."""
+        """Looks at the folder until the sweep is `over`, and once more."""
         if not self._console.is_terminal:
             while not over.wait(LOOK_SECONDS):
                 self._look()

@@ -16,7 +16,7 @@ from ..offline.reply import opening, reply
 from ..redaction import clean
 from ..spec.persona import Arc
 from ..spec.session_spec import SessionSpec
-from ..spec.settings import Lines, Sentences, Settings
+from ..spec.settings import OutputFormat, Settings, TryScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,15 @@ def try_sentences(spec: SessionSpec, settings: Settings) -> int:
     said, state = [first], start(spec.arc.front)
     with asyncio.Runner() as runner:  # the embedder answers in one event loop
         for text in _typed():
-            if settings.sentences is Sentences.FRESH:
+            if settings.sentences is TryScope.FRESH:
                 turns, said, state = [], [first], start(spec.arc.front)
             turns.append(text)
             meaning = runner.run(understood(spec.arc, text))
             tried, state = _tried(spec.arc, state, turns, said, meaning)
             said.append(tried.answer)
-            print(json.dumps(asdict(tried), ensure_ascii=False) if settings.lines is Lines.JSON else _shown(tried))
+            print(
+                json.dumps(asdict(tried), ensure_ascii=False) if settings.lines is OutputFormat.JSON else _shown(tried)
+            )
             sys.stdout.flush()
     return 0
 

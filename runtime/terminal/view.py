@@ -38,7 +38,7 @@ from ..events import (
 )
 from ..record.texts import clock, ended, texts_in
 from ..redaction import clean
-from ..spec.settings import Lines
+from ..spec.settings import OutputFormat
 from .output import Output
 
 EMOTION_STYLES = {
@@ -57,9 +57,9 @@ CHANGES_SHOWN = 8
 
 
 @dataclass(slots=True)
-class Moving:
-    """The row of one call that is on: its persona and trainee, the line that is being said, what the persona does
-    (a `State`, or `connecting`), how she feels, and the call's language by its name."""
+class CallRow:
+    """What the screen shows of one call that is on: its persona, language and trainee, the line that is being said,
+    what the persona does (a `State`, or `connecting`), her mood, emotion and phase."""
 
     persona: str = ""
     language: str = ""
@@ -71,11 +71,11 @@ class Moving:
     phase: str = ""
 
 
-def view(lines: Lines, *, timed: bool = False) -> View | JsonLines:
+def view(lines: OutputFormat, *, timed: bool = False) -> View | JsonLines:
     """What shows calls on standard output; `timed` as of `View`."""
     out = sys.stdout
     assert isinstance(out, Output)
-    if lines is Lines.JSON:
+    if lines is OutputFormat.JSON:
         return JsonLines(out)
     console = Console(file=out, highlight=False)
     return View(console, live=console.is_terminal and not console.is_dumb_terminal, out=out, timed=timed)
@@ -103,10 +103,10 @@ class JsonLines:
             self.out.flush()
 
     def show_typing(self, text: str, cursor: int) -> None:
-        """Nothing: what is typed is a line once it is whole."""
+        """Does nothing: a typed line is shown once it is whole."""
 
     def connecting(self, persona: str) -> None:
-        """Nothing: the call is an event once it has started."""
+        """Does nothing: a call is shown once it has started."""
 
 
 class View:
@@ -122,7 +122,7 @@ class View:
         self.out = out
         self._console = console
         self._timed = timed
-        self._calls: dict[str, Moving] = {}
+        self._calls: dict[str, CallRow] = {}
         self._typed: tuple[str, int] | None = None
         self._shown = ""
         self._live = Live(self, console=console, auto_refresh=False, transient=True) if live else None
@@ -141,14 +141,14 @@ class View:
     def connecting(self, persona: str) -> None:
         """The call in this terminal is being set up: a row says so until something is said."""
         if self._live:
-            self._calls[""] = Moving(persona, state="connecting")
+            self._calls[""] = CallRow(persona, state="connecting")
             self._refresh()
         elif self._console.is_terminal:
             self._console.print(Text(f"{clean(persona)}: connecting …", style="dim"))
 
     def show(self, event: Event) -> None:
         """Takes one event of a call. Only a call that has started has a row, until it has ended."""
-        call = self._calls.get(event.room) or Moving(user=event.user)
+        call = self._calls.get(event.room) or CallRow(user=event.user)
         match event:
             case Started():
                 call.persona, call.language = event.persona, event.language
@@ -329,7 +329,7 @@ def show_change(change: Change) -> Text:
 _DIFF_STYLES = {"-": "red", "+": "green"}
 
 
-def _summary(event: Ended, call: Moving) -> Text:
+def _summary(event: Ended, call: CallRow) -> Text:
     """How a call ended: here in its language, for the trainee; a worker's in English."""
     words = texts_in("en" if event.room else call.language)
     line = words["call_ended"].format(

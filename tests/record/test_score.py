@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.arc.listener import listen
-from runtime.arc.machine import ArcMachine
+from runtime.arc.machine import ArcMachine, lack
 from runtime.config.compose import compose
 from runtime.events import CueFound, Ended, EndingReached, Event, Found, Heard, MoodMoved, Said, Started
 from runtime.record.call_log import CallLog
@@ -126,7 +126,7 @@ def test_what_was_promised_and_taken_back_meets_neither_objective_nor_ending(
     arc = ArcMachine(Arc(whole, language), ZERO)
     for text in (promise, denial):
         arc.heard(listen(whole, arc.state.told, text), ZERO)
-    lacked = arc.lacks("resolved")
+    lacked = lack(arc.state, next(ending for ending in whole.endings if ending.name == "resolved"))
     assert lacked and "refund" in lacked.cues and worded_in(whole.cues["refund"].means, language) in card.reason
     html = report(log, card, whole, language, {})
     assert html.count(means) >= 3  # who judged, the moment in time, the note in the transcript
