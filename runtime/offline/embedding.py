@@ -22,7 +22,7 @@ import numpy as np
 from ..arc.listener import listen
 from ..arc.meaning import Bank, Meaning, Vector, examples, make_bank
 from ..spec.persona import Arc, FrontMatter
-from .inference import SharedModel, infer
+from .inference import START_SECONDS, SharedModel, infer
 
 SIZE = 384
 """Numbers of a vector."""
@@ -155,8 +155,8 @@ class SentenceVectors:
         """The vector of a text; None where it was not loaded."""
         return self._kept.get(text)
 
-    async def load(self, texts: Iterable[str]) -> None:
-        """Gets the vectors of those texts that have none yet.
+    async def load(self, texts: Iterable[str], seconds: float | None = None) -> None:
+        """Gets the vectors of those texts that have none yet, within so many seconds for each request (see `infer`).
 
         Raises:
             RuntimeError: the embedder fails.
@@ -165,7 +165,9 @@ class SentenceVectors:
         lacking = [text for text in dict.fromkeys(texts) if text not in self._kept]
         for start in range(0, len(lacking), AT_ONCE):
             some = lacking[start : start + AT_ONCE]
-            rows = np.frombuffer(await infer(self._model, json.dumps(some).encode()), np.float32).reshape(-1, SIZE)
+            rows = np.frombuffer(await infer(self._model, json.dumps(some).encode(), seconds), np.float32).reshape(
+                -1, SIZE
+            )
             for text, row in zip(some, rows, strict=True):
                 _keep(self._kept, text, row)
 
@@ -179,7 +181,7 @@ class SentenceVectors:
                 for text in texts:
                     if text not in self._kept and (row := known.get(_hash(text))) is not None:
                         _keep(self._kept, text, row)
-            await self.load(texts)
+            await self.load(texts, START_SECONDS)
             if bank := await asyncio.to_thread(make_bank, *key, self.get):
                 _keep(self._banks, key, bank, BANKS)
 

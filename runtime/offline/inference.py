@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 SECONDS = 10.0
 """How long an answer may take: where LiveKit's inference process has died, none would ever come."""
+START_SECONDS = 60.0
+"""The same for what is asked ahead of time, as that process may still be starting."""
 
 
 class SharedModel(Protocol):
@@ -41,16 +43,16 @@ def share(model: type[SharedModel]) -> None:
     private.register_runner(model)
 
 
-async def infer(model: type[SharedModel], data: bytes) -> bytes:
+async def infer(model: type[SharedModel], data: bytes, seconds: float | None = None) -> bytes:
     """What the one copy of a model makes of this: the worker's, in a job; elsewhere one that this process holds, on a
     thread. The event loop is never held up.
 
     Raises:
         RuntimeError: the model failed, or the worker was started without it.
-        TimeoutError: it took longer than `SECONDS`.
+        TimeoutError: it took longer than so many `seconds` (without: `SECONDS`).
     """
     job = get_job_context(required=False)
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(seconds or SECONDS):
         if job is None:
             return await _infer_here(model, data)
         answer = await job.inference_executor.do_inference(model.INFERENCE_METHOD, data)
@@ -67,14 +69,14 @@ def _checked(model: type[SharedModel], answer: bytes | None) -> bytes:
     return answer
 
 
-async def infer_or_here(model: type[SharedModel], data: bytes) -> bytes:
+async def infer_or_here(model: type[SharedModel], data: bytes, seconds: float | None = None) -> bytes:
     """As `infer`; where the worker's copy does not answer, this process holds one of its own from then on: a call goes
     on. Raises RuntimeError for a model that fails here too."""
     if get_job_context(required=False) is None:
-        return await infer(model, data)
+        return await infer(model, data, seconds)
     if model.INFERENCE_METHOD not in _HERE.models:
         try:
-            return await infer(model, data)
+            return await infer(model, data, seconds)
         except (RuntimeError, TimeoutError, OSError) as error:
             logger.warning("%s does not answer (%s): this process goes on by itself", model.INFERENCE_METHOD, error)
     return await _infer_here(model, data)
@@ -88,7 +90,7 @@ def infer_ahead(model: type[SharedModel], data: bytes) -> None:
         if not task.cancelled():
             task.exception()
 
-    task = asyncio.ensure_future(infer_or_here(model, data))
+    task = asyncio.ensure_future(infer_or_here(model, data, START_SECONDS))
     _AHEAD.add(task)
     task.add_done_callback(done)
 

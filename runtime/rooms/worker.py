@@ -71,7 +71,9 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
         if threads:
             private.keep_native_log()  # while there is one thread: in livekit 1.1 several would each make a client
         await stack.enter_async_context(load.measured())
+        registered = asyncio.Event()
         _share_models(spec)
+        private.start_models_after(registered)
         server = AgentServer(
             job_executor_type=JobExecutorType(worker.executor.value),
             num_idle_processes=worker.idle_processes,
@@ -90,7 +92,6 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
         address = f"{where.scheme}://{where.hostname}:{where.port or ''}".rstrip(":")
         theirs = logging.getLogger("livekit.agents")
         log = _AwayHandler(emit, address)
-        registered = asyncio.Event()
 
         def on_registered(*_: object) -> None:
             log.back()

@@ -58,7 +58,7 @@ async def test_what_was_said_is_understood_while_the_trainee_goes_on(monkeypatch
     asked: list[str] = []
     tasks: list[asyncio.Task[None]] = []
 
-    async def infer(_: object, data: bytes) -> bytes:
+    async def infer(_: object, data: bytes, seconds: float | None) -> bytes:
         asked.extend(json.loads(data))
         return np.ones((len(json.loads(data)), embedding.SIZE), np.float32).tobytes()
 

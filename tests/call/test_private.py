@@ -1,5 +1,6 @@
 """Private names of LiveKit: each is there and does what it is used for, and without it the slow way is taken."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from livekit import rtc
+from livekit.agents.ipc import inference_proc_executor
 from livekit.agents.voice import audio_recognition
 from livekit.agents.voice.transcription import TranscriptSynchronizer, _speaking_rate
 from livekit.plugins import openai
@@ -136,6 +138,80 @@ async def test_openais_recognizer_leaves_no_connection_open() -> None:
     await private.close_connections(recognizer)
     assert client.is_closed()
     await private.close_connections(object())
+
+
+async def test_a_worker_does_not_wait_for_its_models_to_start(warned: list[str]) -> None:
+    """They start once it is registered; it is healthy meanwhile, and who asks is answered once they are there."""
+    up = asyncio.Event()
+    closed: list[bool] = []
+
+    class Executor:
+        """LiveKit's, as it is called by a worker."""
+
+        async def start(self) -> None:
+            await up.wait()
+
+        async def initialize(self) -> None: ...
+
+        async def do_inference(self, method: str, data: bytes) -> bytes:
+            assert up.is_set()
+            return data
+
+        def is_alive(self) -> bool:
+            return not closed
+
+        async def aclose(self) -> None:
+            closed.append(True)
+
+    beside = private._beside(Executor)()
+    beside.registered = asyncio.Event()
+    await beside.start()
+    await beside.initialize()
+    beside.registered.set()
+    asked = asyncio.ensure_future(beside.do_inference("a model", b"something"))
+    await asyncio.sleep(0)
+    assert beside.is_alive() and not asked.done()
+    up.set()
+    assert await asked == b"something"
+    await beside.aclose()
+    assert not beside.is_alive() and not warned
+
+
+async def test_models_that_do_not_start_are_told(warned: list[str]) -> None:
+    """The worker goes on, not healthy; who asks is told so, and goes on without."""
+
+    class Executor:
+        async def start(self) -> None:
+            raise OSError("no more processes")
+
+        async def initialize(self) -> None: ...
+
+        async def do_inference(self) -> None: ...
+
+        def is_alive(self) -> None: ...
+
+        async def aclose(self) -> None: ...
+
+    beside = private._beside(Executor)()
+    beside.registered = asyncio.Event()
+    beside.registered.set()
+    await beside.start()
+    with pytest.raises(OSError, match="no more processes"):
+        await beside.do_inference("a model", b"something")
+    assert not beside.is_alive()
+    assert "no more processes" in warned[0]
+
+
+def test_without_its_name_a_worker_waits_for_its_models(monkeypatch: pytest.MonkeyPatch, warned: list[str]) -> None:
+    """As LiveKit has it."""
+    own = inference_proc_executor.InferenceProcExecutor
+    monkeypatch.setattr(inference_proc_executor, "InferenceProcExecutor", own)  # as it is again afterwards
+    for _ in range(2):
+        private.start_models_after(asyncio.Event())
+    assert inference_proc_executor.InferenceProcExecutor.__mro__.count(own) == 1 and not warned
+    monkeypatch.delattr(inference_proc_executor, "InferenceProcExecutor")
+    private.start_models_after(asyncio.Event())
+    assert "registers later" in warned[0]
 
 
 def test_a_preloaded_module_that_is_gone_is_said(monkeypatch: pytest.MonkeyPatch, warned: list[str]) -> None:

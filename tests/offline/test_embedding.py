@@ -63,7 +63,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The texts that an embedder is asked for, one that gives any text some vector."""
     texts: list[str] = []
 
-    async def infer(model: type[SharedModel], data: bytes) -> bytes:
+    async def infer(model: type[SharedModel], data: bytes, seconds: float | None) -> bytes:
         wanted = json.loads(data)
         texts.extend(wanted)
         return np.ones((len(wanted), embedding.SIZE), np.float32).tobytes()
