@@ -111,10 +111,12 @@ def hold(job: Job) -> Row:
 async def _load(job: Job) -> None:
     """Has what hears and speaks without a service loaded before the call, as a worker has: the first call of a process
     would else seem slower than the others."""
-    if job.spec.model.tts and job.spec.model.tts.plugin == "offline":
-        await make(job.spec, "tts").synthesize("Hello.").collect()
-    if job.spec.model.stt and job.spec.model.stt.plugin == "offline":
-        await make(job.spec, "stt").recognize(rtc.AudioFrame(bytes(2 * RATE), RATE, 1, RATE))
+    for voice in part_of(job.trainee, job.spec, job.named, "tts"), make(job.spec, "tts"):
+        if voice and voice.provider == "offline":
+            await voice.synthesize("Hello.").collect()
+    hearing = make(job.spec, "stt")
+    if hearing and hearing.provider == "offline":
+        await hearing.recognize(rtc.AudioFrame(bytes(2 * RATE), RATE, 1, RATE))
 
 
 async def _understand(job: Job) -> None:

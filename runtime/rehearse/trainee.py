@@ -105,7 +105,7 @@ def _parts(trainee: Trainee, spec: SessionSpec, name: str) -> SessionSpec:
     """A spec whose model is the trainee's. Without a voice of their own it is an offline one that is not hers."""
     hers = spec.model.tts.options if spec.model.tts and spec.model.tts.plugin == "offline" else {}
     other = {"voice": "heart+m3", "pitch": 32} if "heart" in str(hers.get("voice")) else {"voice": "heart+f2"}
-    tts = trainee.tts or Part("offline", {**other, "language": spec.language.tag})
+    tts = trainee.tts or Part("offline", {**other, "speed": 155, "language": spec.language.tag})
     model = Model(llm=trainee.llm, tts=tts, secrets=trainee.secrets)
     return replace(spec, model=model, choices={**spec.choices, "model": name})
 
