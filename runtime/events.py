@@ -331,6 +331,8 @@ class Reload(Event):
 
 FAILED = ("error", "no_answer", "lost", "shutdown")
 """Reasons of a call that ended without the persona or the trainee wanting it to."""
+ROOM_TAKEN = "room_taken"
+"""The reason of a call that left the room to another, which goes on there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from ..events import (
+    FAILED,
+    ROOM_TAKEN,
     AudioStarted,
     CueFound,
     CueTakenBack,
@@ -128,9 +130,13 @@ class CallLog:
         return self.first(Ended)
 
     @property
-    def is_cut_off(self) -> bool:
-        """Whether nothing is known of its end: the program was killed."""
-        return self.ended is None and self.first(EndingReached) is None
+    def broken_off(self) -> Literal["cut_off", "failed", ""]:
+        """Whether nobody knows how it would have ended: the program was killed, or the call was ended by a failure."""
+        if self.first(EndingReached):
+            return ""
+        if self.ended is None:
+            return "cut_off"
+        return "failed" if self.ended.reason in (*FAILED, ROOM_TAKEN) else ""
 
     @property
     def ending(self) -> tuple[str, bool | None]:

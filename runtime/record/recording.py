@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
 from livekit.agents import AgentSession
 
-from ..events import AudioStarted, Emit, Event, Heard, Notice, Said
+from ..events import Emit, Event, Heard, Notice, Said
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
 from .audio import AudioRecorder
@@ -26,12 +27,12 @@ class Recording:
 
     Args:
         record: whether, where and what.
-        user: the trainee's user id; empty where nobody knows yet: see `belong_to`.
+        user: the trainee's user id; None where nobody knows yet, and the folder waits for `belong_to`.
         emit: where the call's events go; takes those of the recording too.
         place: as of `SessionFolder`.
     """
 
-    def __init__(self, record: Record, user: str, emit: Emit, place: tuple[Path, float] | None = None) -> None:
+    def __init__(self, record: Record, user: str | None, emit: Emit, place: tuple[Path, float] | None = None) -> None:
         self._record = record
         self._user = user
         self._emit = emit
@@ -41,6 +42,9 @@ class Recording:
         self._early: deque[Event] = deque(maxlen=EARLY_LIMIT)
         self._folder: SessionFolder | None = None
         self._audio: AudioRecorder | None = None
+        self._path: Future[Path] = Future()
+        self._held = False
+        """Whether there is a call to be kept."""
         self.to_judge: SessionSpec | None = None
         """What the call was made from, where a judge is still to be asked. The folder is whole without it."""
 
@@ -52,8 +56,10 @@ class Recording:
             self._spec = spec
 
     def belong_to(self, user: str) -> None:
-        """The trainee is known: whose a folder is that has not been made yet."""
+        """The trainee is known: whose the folder is, where there is none yet."""
         self._user = user
+        if self._held:
+            self._open()
 
     def take(self, event: Event) -> None:
         """A sink: takes one event; never waits, never raises."""
@@ -61,7 +67,8 @@ class Recording:
             return
         if self._folder is None:
             self._early.append(event)
-            if isinstance(event, Heard | Said | AudioStarted):
+            self._held |= isinstance(event, Heard | Said)
+            if self._held and self._user is not None:
                 self._open()
         else:
             self._folder.write(event)
@@ -69,16 +76,23 @@ class Recording:
     def attach(self, session: AgentSession[None]) -> None:
         """Records the audio of a session that has not started, where it has any."""
         heard = session.input.audio and session.output.audio
-        if self._record.enabled and self._record.audio and heard and (folder := self._open()):
-            self._audio = AudioRecorder(folder.path, self._tell)
+        if self._record.enabled and self._record.audio and heard:
+            self._audio = AudioRecorder(self._path, self._tell)
+            self._held = True
             self._audio.attach(session)
 
-    def _open(self) -> SessionFolder | None:
-        if self._folder is None and self._spec is not None:
-            self._folder = SessionFolder(self._record, self._spec, self._user, self._tell, self._place)
+    def _open(self) -> None:
+        if self._record.enabled and self._folder is None and self._spec is not None:
+            self._folder = SessionFolder(self._record, self._spec, self._user or "", self._tell, self._place)
+            self._folder.path.add_done_callback(self._found)
             while self._early:
                 self._folder.write(self._early.popleft())
-        return self._folder
+
+    def _found(self, path: Future[Path]) -> None:
+        if error := path.exception():
+            self._path.set_exception(error)
+        else:
+            self._path.set_result(path.result())
 
     def _tell(self, event: Event) -> None:
         """From any thread."""
@@ -86,6 +100,8 @@ class Recording:
 
     async def close(self) -> None:
         """The call is over: ends audio and folder, by cues; emits that score where no judge is to be asked."""
+        if self._held:
+            self._open()  # nobody came who was certain to be the trainee
         if self._audio:
             await self._audio.close()
         if self._folder and self._spec and (card := await self._folder.close()):

@@ -39,8 +39,10 @@ WORTH_TELLING = -8
 """A cue that costs this much mood is worth telling although no objective hangs on it."""
 ROWS = 4
 """Rows of marks, so that marks of one moment do not lie on one another."""
-NEAR = 2.4
-"""Per cent of the plot's width that one mark takes."""
+NEAR, NEAR_ON_A_PHONE = 2.4, 5.0
+"""Per cent of the plot's width that one mark takes: of a long call's, which is wider than a phone; of a short one's."""
+LONG = 240.0
+"""Seconds from which a call is a long one."""
 _THAI = re.compile("[\u0e00-\u0e7f]")
 
 
@@ -187,6 +189,14 @@ class Page:
         return self.worded(meant) if meant else ended(name, self.name, self.call_language)
 
     @property
+    def difficulty(self) -> str:
+        """How hard she was to win over: the difficulty chosen, and the mood that she began in."""
+        chosen = self.choices.get("difficulty", "")
+        mood = self.log.mood[0][1].before if self.log.mood else self.persona.start_mood
+        level = self.words.get(f"level_{chosen}", chosen)
+        return " · ".join(filter(None, (level, self.say("mood_at", mood=mood))))
+
+    @property
     def advice(self) -> list[tuple[str, float | None]]:
         """What to do differently, at most three things, each with its second where it has one."""
         told: list[tuple[str, float | None]] = []
@@ -225,6 +235,11 @@ class Page:
         return round(100 * min(at, self.length) / self.length, 2)
 
     @property
+    def is_long(self) -> bool:
+        """Whether the plot is wider than a phone."""
+        return self.length > LONG
+
+    @property
     def ticks(self) -> list[float]:
         """Seconds to write under the plot."""
         step = next((step for step in (10, 15, 30, 60, 120, 300, 600) if self.length / step <= 8), 1200)
@@ -253,11 +268,12 @@ class Page:
     def marks(self) -> list[Mark]:
         """All moments, in their order, spread over rows."""
         marks = sorted(self._moments(), key=lambda mark: mark.at)
-        taken = [-NEAR] * ROWS
+        near = NEAR if self.is_long else NEAR_ON_A_PHONE
+        taken = [-near] * ROWS
         spread = []
         for mark in marks:
             at = self.percent(mark.at)
-            row = next((row for row in range(ROWS) if at - taken[row] >= NEAR), taken.index(min(taken)))
+            row = next((row for row in range(ROWS) if at - taken[row] >= near), taken.index(min(taken)))
             taken[row] = at
             spread.append(Mark(mark.at, mark.kind, mark.what, mark.line, row))
         return spread

@@ -68,9 +68,9 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """`score` (0-100) is None where the persona has no objectives. `passed` is None where that cannot be said: the call
-    was cut off, or objectives that are unclear decide. `why` is a key of the report's texts, `reason` the sentence for
-    it in the call's language."""
+    """`score` (0-100) is None where the persona has no objectives, or the call was broken off. `passed` is None where
+    that cannot be said: the call was broken off, or objectives that are unclear decide. `why` is a key of the report's
+    texts, `reason` the sentence for it in the call's language."""
 
     persona: str
     revision: str
@@ -133,7 +133,7 @@ def score(
     total = sum(judged.weight for judged in judged)
     met = sum(one.weight for one in judged if one.result is Result.MET)
     unclear = sum(one.weight for one in judged if one.result is Result.UNCLEAR)
-    points = round(100 * met / total) if total else None
+    points = round(100 * met / total) if total and not log.broken_off else None
     most = round(100 * (met + unclear) / total) if total else None
     passed, why = _outcome(log, persona, judged, points, most)
     started = log.started
@@ -183,8 +183,8 @@ def _outcome(
 ) -> tuple[bool | None, str]:
     """Whether the call passed, and the text that says why."""
     satisfied = log.ending[1]
-    if log.is_cut_off:
-        return None, "cut_off"
+    if log.broken_off:
+        return None, log.broken_off
     blockers = {one.result for one in judged if one.blocker}
     if Result.NOT_MET in blockers:
         return False, "blocker"
@@ -201,7 +201,7 @@ def _outcome(
 
 def _by_cues(objective: Objective, log: CallLog, persona: FrontMatter, language: str) -> Judged:
     """An objective by what the listener found: ruled out by one cue, else met by one that was not taken back. One that
-    no cue can meet is met where nothing rules it out."""
+    no cue can meet is met where nothing rules it out. What a call that was broken off does not show is unclear."""
     cues = log.of(CueFound)
     against: Sequence[CueFound | CueTakenBack]
     if against := [cue for cue in cues if cue.name in objective.ruled_out]:
@@ -212,6 +212,8 @@ def _by_cues(objective: Objective, log: CallLog, persona: FrontMatter, language:
     if against := [denial for name, denial in log.taken_back.items() if name in objective.met]:
         told = _told_of("took_back", objective, against[0], log, persona, language)
         return _judged(objective, Result.NOT_MET, against, log, persona, language, told)
+    if log.broken_off:
+        return _judged(objective, Result.UNCLEAR, [], log, persona, language)
     if objective.met:
         told = _told_missing(objective, persona, language)
         return _judged(objective, Result.NOT_MET, [], log, persona, language, told)

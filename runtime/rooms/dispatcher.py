@@ -10,7 +10,7 @@ from livekit.agents import JobRequest
 
 from ..call.sinks import fan_out
 from ..errors import SpecError
-from ..events import Emit, Ended, Event, Notice
+from ..events import ROOM_TAKEN, Emit, Ended, Event, Notice
 from ..files.store import SpecStore
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import ReloadMode, Rooms, Transcripts
@@ -19,7 +19,7 @@ from .link import JobConnection, JobSettings, OnEvent
 from .names import RoomName, parse_room
 from .routing import route
 from .screen import IDENTITY, customer_line, remove_customer, rooms_without_customer
-from .trainee import ROOM_MADE, ROOM_TAKEN
+from .trainee import ROOM_MADE
 
 READY_SECONDS = 60.0
 """Seconds until an accepted job must have begun. A job process imports for 3 to 5 s alone on a core; many at once take

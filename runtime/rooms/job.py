@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
-from livekit.agents import AgentSession, JobContext, JobProcess
+from livekit.agents import Agent, AgentSession, JobContext, JobProcess
 
 from ..call import private
 from ..call.session import Call
 from ..call.sinks import fan_out
 from ..errors import SpecError
-from ..events import Ended, Event, Failure, Notice, Scored
+from ..events import ROOM_TAKEN, Ended, Event, Failure, Heard, Notice, Scored
 from ..record.recording import Recording
 from ..record.report import load_template
 from ..spec.fields import name_of
 from ..spec.session_spec import AnyEdit, Edit
 from .link import Connect
 from .screen import Screen
-from .trainee import ROOM_TAKEN, NobodyCame, RoomTaken, Trainee
+from .trainee import NobodyCame, RoomTaken, Trainee
 
 OVER = ("trainee_left", "trainee_lost", "nobody_came")
 """Reasons of a call after which nobody needs the room. LiveKit sends a customer to a room once: whoever joined the same
@@ -39,19 +39,28 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
         rooms = worker.settings.rooms
         screen = Screen(context.room, rooms.transcripts)
         user = worker.settings.user
-        recording = Recording(worker.settings.record, user, lambda event: emit(event))
+        recording = Recording(worker.settings.record, user or None, lambda event: emit(event))
         tell = fan_out(recording.take, worker.emit, screen.show, room=context.job.room.name)
 
         def emit(event: Event) -> None:
+            if isinstance(event, Heard):
+                settle_user()
             if not (isinstance(event, Scored) and ended.reason == ROOM_TAKEN):  # the room's call goes on
                 tell(replace(event, user=user))
 
-        def attach(session: AgentSession[None]) -> None:
+        def settle_user() -> None:
+            """Whoever is the trainee now is the call's user, where the room's name tells none."""
             nonlocal user
-            if not user:  # the room's name tells none
+            if not user:
                 user = name_of(trainee.identity)
                 recording.belong_to(user)
-            recording.attach(session)
+
+        @asynccontextmanager
+        async def joined(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
+            async with trainee.joined(session, agent):
+                if trainee.speaks:  # else somebody else may still be
+                    settle_user()
+                yield
 
         async def edits() -> AsyncIterator[AnyEdit]:
             async for edit in worker.edits():
@@ -73,13 +82,13 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
             reload=worker.settings.reload,
             seed=worker.settings.seed,
         )
-        trainee = Trainee(context, call, rooms, emit, attach)
+        trainee = Trainee(context, call, rooms, emit, recording.attach)
         ended = Ended(reason="error")
         try:
             async with screen.sending(), trainee.connecting(), asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(end_without_worker())
                 try:
-                    ended = await call.run(trainee.joined)
+                    ended = await call.run(joined)
                 except* SpecError as group:
                     for error in group.exceptions:
                         emit(Failure(source="spec", reason=str(error), recoverable=False))
@@ -90,6 +99,7 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
                     emit(ended := Ended(reason=ROOM_TAKEN))
                 except* NobodyCame:
                     emit(ended := Ended(reason="nobody_came"))
+                settle_user()
                 await recording.close()  # before the room is left: the trainee reads the score
                 # The judge's score is waited for if the trainee stays; else the room is left at once.
                 if recording.to_judge and ended.reason != ROOM_TAKEN:

@@ -22,7 +22,7 @@ from livekit.agents.voice.room_io import (
 
 from ..call.session import Call
 from ..call.voice import keep_in_step, publish_options
-from ..events import Emit, Notice
+from ..events import ROOM_TAKEN, Emit, Notice
 from ..spec.settings import Rooms, Transcripts
 from .screen import IDENTITY
 
@@ -56,10 +56,6 @@ class NobodyCame(Exception):
 
 class RoomTaken(Exception):
     """Another customer is in the room."""
-
-
-ROOM_TAKEN = "room_taken"
-"""Reason of a call that does not go on, as another customer is in the room."""
 
 
 class Trainee:
@@ -152,6 +148,11 @@ class Trainee:
     def identity(self) -> str:
         """Who the trainee is, by what their page calls them in the room; empty while nobody is there."""
         return self._who
+
+    @property
+    def speaks(self) -> bool:
+        """Whether that one has a microphone: another may still take the place of one who has none."""
+        return self._speaks
 
     def others_there(self) -> bool:
         """Whether anybody who could be a trainee is in the room."""

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from runtime.errors import SpecError
 from runtime.events import SCHEMA, Event, Header, Heard, Interim, Notice, from_json, to_json
 from runtime.record import writer as module
 from runtime.record.folder import finish, folders, make_folder, read_folder, safe_name
+from runtime.record.recording import Recording
 from runtime.record.upkeep import delete_old, forget, look_after, score_again, tidy
 from runtime.record.writer import SessionFolder, put_line
 from runtime.spec.session_spec import SessionSpec
@@ -103,6 +105,23 @@ async def test_the_spec_is_kept_as_yaml_without_secrets(
     assert yaml.safe_load((path / "spec.yaml").read_text())["choices"]["persona"] == "sarah_thompson"
     assert (path / "spec.0123.yaml").exists()
     assert not [file for file in path.iterdir() if "sk-very-secret" in file.read_text()]
+
+
+async def test_a_folder_waits_until_the_trainee_is_known(record: Record, spec: SessionSpec) -> None:
+    """What was said before is in it; of a call in which nobody was ever certain to be the trainee it is nobody's."""
+    for known in (True, False):
+        recording = Recording(record, None, lambda event: None)
+        recording.adopt(spec)
+        for event in good(user="")[1:4]:
+            recording.take(event)
+        assert not list(folders(record))
+        if known:
+            recording.belong_to("ann")
+        await recording.close()
+        (folder,) = folders(record)
+        assert folder.name.endswith("-sarah_thompson-ann" if known else "-sarah_thompson-local")
+        assert [event.kind for event in read_folder(folder).log.events][:2] == ["header", "started"]
+        shutil.rmtree(folder)
 
 
 @given(st.text(max_size=300), st.text(max_size=300))

@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 from runtime.arc.listener import listen
 from runtime.arc.machine import ArcMachine, lack
 from runtime.config.compose import compose
-from runtime.events import CueFound, Ended, EndingReached, Event, Found, Heard, MoodMoved, Said, Started
+from runtime.events import (
+    FAILED,
+    ROOM_TAKEN,
+    CueFound,
+    Ended,
+    EndingReached,
+    Event,
+    Found,
+    Heard,
+    MoodMoved,
+    Said,
+    Started,
+)
 from runtime.record.call_log import CallLog
 from runtime.record.folder import scored
 from runtime.record.report import report
@@ -166,6 +178,23 @@ def test_without_the_ending_s_cues_no_score_passes() -> None:
 def test_a_call_that_was_cut_off_is_not_decided() -> None:
     """Nobody knows how it would have ended."""
     assert score(call("Hello.", ended=None), persona(Objective(name={"": "A"}, met=("a",))), "en").passed is None
+
+
+@pytest.mark.parametrize("reason", [*FAILED, ROOM_TAKEN])
+def test_a_call_that_a_failure_ended_has_no_score(reason: str) -> None:
+    """What it did not come to is unclear, nobody is told that they missed it, and the reason is one sentence."""
+    log = call("Sorry.", cues=[("sorry", 1, "Sorry")], ended=None)
+    log = CallLog([*log.events, Ended(at=ZERO + 20, reason=reason)])
+    sorry, date = (Objective(name={"": name}, met=(name,), blocker=True) for name in ("sorry", "date"))
+    card = score(log, persona(sorry, date, Objective(name={"": "Calm"}, ruled_out=("rude",))), "en")
+    assert (card.score, card.passed, card.why, card.missed) == (None, None, "failed", ())
+    assert [one.result for one in card.objectives] == [Result.MET, Result.UNCLEAR, Result.UNCLEAR]
+    told = scored(card, "x")
+    assert (told.score, told.why) == (None, "The call was ended by a failure: it has no score.")
+    page = report(log, card, persona(sorry, date), "en", {})
+    assert "of 100" not in re.sub("mood [0-9]+ of 100 at first", "", page) and "fails a call" not in page
+    ended = EndingReached(at=ZERO + 19, name="resolved", satisfied=True)
+    assert score(CallLog([*log.events[:-1], ended, log.events[-1]]), persona(sorry), "en").passed
 
 
 def test_what_the_judge_says_counts_only_with_the_trainee_s_words() -> None:

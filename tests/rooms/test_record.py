@@ -6,7 +6,7 @@ from pathlib import Path
 
 from runtime.events import AudioStarted, Said, from_json
 from runtime.history.index import Index
-from runtime.record.folder import AUDIO, EVENTS, REPORT, SCORECARD
+from runtime.record.folder import AUDIO, EVENTS, REPORT, SCORECARD, read_folder
 from runtime.record.score import from_json as card_from_json
 from runtime.record.taps import RATE
 from runtime.record.upkeep import forget
@@ -84,6 +84,25 @@ async def test_a_call_in_a_room_that_names_no_user_is_the_one_s_who_was_in_it(
     index.sync()
     assert [session.user for session in index.sessions()] == ["Ann"]
     assert forget(record, "Ann") == ([folder], [])
+
+
+async def test_a_call_in_a_room_that_names_no_user_is_not_a_listener_s_who_came_first(
+    livekit_url: str, environment: dict[str, str]
+) -> None:
+    """It waits for the one who has a microphone, and is recorded from its beginning."""
+    async with serving(livekit_url, environment, "rooms.transcripts=data") as worker:
+        async with calling(livekit_url, "axtra-test", "Supervisor", microphone=False) as supervisor:
+            await worker.until("microphone has not come")
+            await supervisor.reads_to("What are you going to do about it?")
+            async with calling(livekit_url, "axtra-test", "Ann") as ann:
+                await ann.room.local_participant.send_text("I am so sorry.", topic="lk.chat")
+                await ann.reads(1)
+            await worker.until("Call ended")
+    folder = session_of(environment)
+    assert folder.name.endswith("-sarah_thompson-Ann")
+    log = read_folder(folder).log
+    assert log.events[0].user == "Ann" and isinstance(log.lines[0].event, Said)
+    assert abs(sounds(sides(folder / AUDIO)[1])[0][0] - log.lines[0].at) < 1
 
 
 async def test_a_trainee_who_stays_reads_the_judges_score(livekit_url: str, environment: dict[str, str]) -> None:

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 from livekit import api, rtc
 
-from runtime.events import Event, Notice
-from runtime.rooms.trainee import ROOM_MADE, ROOM_TAKEN, RoomTaken, Trainee
+from runtime.events import ROOM_TAKEN, Event, Notice
+from runtime.rooms.trainee import ROOM_MADE, RoomTaken, Trainee
 from runtime.spec.settings import Rooms
 from tests.caller import calling, room_of
 from tests.worker import Worker, agents, server_api
