@@ -150,17 +150,31 @@ def _begin_persona(settings: Settings) -> int:
 
 def _render_reports(settings: Settings) -> int:
     from .record.folder import render
+
+    return _with_each_folder(settings, lambda folder: [shown_path(render(folder))])
+
+
+def _with_each_folder(settings: Settings, work: Callable[[Path], list[str]]) -> int:
+    """Prints what a work says of each session folder that was named. One that is damaged is a line on stderr, and keeps
+    no other from its turn."""
     from .record.upkeep import named
 
+    code = 0
     for folder in named(settings.folder):
-        print(clean(shown_path(render(folder))))
-    return 0
+        try:
+            for line in work(folder):
+                print(clean(line))
+        except Exception as error:  # a damaged folder raises anything
+            why = str(error) if isinstance(error, SpecError) else f"{shown_path(folder)}: damaged: {error}"
+            print(f"error: {clean(why)}", file=sys.stderr)
+            code = 2
+    return code
 
 
 def _score_again(settings: Settings) -> int:
     """Scores session folders again by the personas as they are now (or as recorded, where a file is gone)."""
     from .record.folder import read_folder
-    from .record.upkeep import named, score_again
+    from .record.upkeep import score_again
 
     judge = compose(_overrides()) if HydraConfig.get().runtime.choices["judge"] != "none" else None
     if judge:
@@ -168,14 +182,15 @@ def _score_again(settings: Settings) -> int:
 
         check_secrets(judge, os.environ)
     personas = options("persona")
-    for folder in named(settings.folder):
+
+    def again(folder: Path) -> list[str]:
         choices = read_folder(folder).choices
         front = None
         if choices.get("persona") in personas and choices.get("language") in options("language"):
             front = compose([f"{group}={choices[group]}" for group in ("persona", "language")]).arc.front
-        for line in asyncio.run(score_again(folder, front, judge)):
-            print(clean(f"{shown_path(folder)}: {line}"))
-    return 0
+        return [f"{shown_path(folder)}: {line}" for line in asyncio.run(score_again(folder, front, judge))]
+
+    return _with_each_folder(settings, again)
 
 
 def _forget(settings: Settings) -> int:
@@ -189,7 +204,7 @@ def _forget(settings: Settings) -> int:
         raise SpecError(f"user={user}: nothing is kept of this user{suggest(user, users(settings.record))}")
     print(f"{len(gone)} session folder{'s' if len(gone) != 1 else ''} deleted")
     for folder in held:
-        print(clean(f"{shown_path(folder)}: not deleted, as its call is on"))
+        print(clean(f"{shown_path(folder)}: not deleted, as its call is on or the system does not allow it"))
     return 1 if held else 0
 
 

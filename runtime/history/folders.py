@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..events import Header, Started, from_json
-from ..record.folder import EVENTS, LOCAL, SCORECARD, locked, session_entries
+from ..record.folder import EVENTS, LOCAL, SCORECARD, locked, opened, session_entries
 from ..record.score import from_json as scorecard_from_json
 from ..redaction import clean
 from ..spec.settings import Record
@@ -124,11 +123,8 @@ def shown(text: object) -> str:
 def _head(folder: str, name: str, limit: int) -> bytes:
     """The first bytes of a file; nothing for what is no file, cannot be read, or would have to be waited for."""
     try:
-        handle = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-        try:
-            return os.pread(handle, limit, 0) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
-        finally:
-            os.close(handle)
+        with opened(os.path.join(folder, name)) as file:
+            return file.read(limit)
     except OSError:
         return b""
 

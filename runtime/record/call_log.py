@@ -176,6 +176,6 @@ def parse(lines: Iterable[str]) -> CallLog:
     for line in lines:
         try:
             events.append(from_json(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return CallLog(events)

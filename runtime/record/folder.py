@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import json
 import logging
 import os
 import re
+import stat
 import time
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from io import TextIOWrapper
 from operator import attrgetter
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +24,7 @@ from typing import IO, Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import SpecError
-from ..events import CueFound, Heard, Said, Scored
+from ..events import CueFound, Scored
 from ..redaction import clean
 from ..spec.persona import FrontMatter
 from ..spec.settings import Record
@@ -39,6 +42,8 @@ LOCAL = "local"
 """The user of a call that no room's name gives one."""
 NAME_BYTES = 60
 """Of a persona's or a user's name in a folder's name."""
+EVENTS_LIMIT = 64 << 20
+"""Bytes of an event file: some days of talking. What is larger is not read."""
 DAYS_BEFORE, ATTEMPTS_BEFORE = 60, 3
 """How far back a report looks for the same trainee's calls, and how many it shows."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -128,10 +133,37 @@ def locked(file: Path, *, create: bool = False) -> Iterator[IO[bytes]]:
     Raises:
         BlockingIOError: it is somebody else's.
     """
-    handle = os.open(file, os.O_RDWR | os.O_APPEND | (os.O_CREAT if create else 0), 0o600)
+    flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+    handle = os.open(file, flags | (os.O_CREAT if create else 0), 0o600)
     with os.fdopen(handle, "ab", buffering=0) as opened:
         fcntl.flock(opened, fcntl.LOCK_EX | (0 if create else fcntl.LOCK_NB))
         yield opened
+
+
+def opened(file: str | Path) -> IO[bytes]:
+    """A file of a session folder, to be read: what lies there may be anybody's.
+
+    Raises:
+        OSError: it cannot be read, leads elsewhere, or is no plain file.
+    """
+    if os.path.islink(file):
+        raise OSError(errno.ELOOP, "a link, which is not followed", str(file))
+    handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "no plain file", str(file))
+    return os.fdopen(handle, "rb")
+
+
+def read_card(folder: Path) -> Scorecard:
+    """The scorecard in a session folder.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+        ValueError: it is none.
+    """
+    with opened(folder / SCORECARD) as file:
+        return from_json(file.read())
 
 
 def write_private(file: Path, text: str | bytes) -> None:
@@ -162,13 +194,15 @@ def read_folder(folder: Path) -> Kept:
         SpecError: it is none.
     """
     try:
-        with open(folder / EVENTS, encoding="utf-8", errors="replace") as lines:
-            log = parse(lines)
+        with TextIOWrapper(opened(folder / EVENTS), encoding="utf-8", errors="replace") as file:
+            if os.fstat(file.fileno()).st_size > EVENTS_LIMIT:
+                raise SpecError(f"larger than {EVENTS_LIMIT >> 20} MiB: no call's", file=folder / EVENTS)
+            log = parse(file)
     except OSError as error:
         raise SpecError(f"not a session folder: {error.strerror}", file=folder / EVENTS) from None
     if not log.events:
         raise SpecError("no event of a call", file=folder / EVENTS)
-    spec = _read_spec(folder, log)
+    spec = read_spec(folder, log)
     persona = _mapping(spec.get("persona"))
     choices = {key: str(value) for key, value in _mapping(spec.get("choices")).items()}
     front = FrontMatter()
@@ -183,13 +217,13 @@ def read_folder(folder: Path) -> Kept:
     return Kept(folder, log, front, language, name, choices)
 
 
-def _read_spec(folder: Path, log: CallLog) -> dict[str, Any]:
-    """The spec that the call ended with, or the nearest to it that is there."""
-    revisions = [line.event.revision for line in log.lines if isinstance(line.event, Heard | Said)]
+def read_spec(folder: Path, log: CallLog | None = None) -> dict[str, Any]:
+    """The spec that the call ended with, or the nearest to it that is there; without its log the first."""
+    revisions = [line.event.revision for line in log.lines] if log else []
     files = [folder / f"spec.{revision}.yaml" for revision in reversed(revisions)]
     for file in (*dict.fromkeys(files), folder / SPEC):
-        with suppress(OSError, ValueError):
-            return _mapping(json.loads(file.read_bytes()))
+        with suppress(OSError, ValueError, RecursionError), opened(file) as text:
+            return _mapping(json.loads(text.read()))
     return {}
 
 
@@ -229,7 +263,7 @@ def render(folder: Path, kept: Kept | None = None, card: Scorecard | None = None
     kept = kept or read_folder(folder)
     if card is None:
         try:
-            card = from_json((folder / SCORECARD).read_bytes())
+            card = read_card(folder)
         except (OSError, ValueError):
             card = score(kept.log, kept.front, kept.language)
     audio = folder / AUDIO
@@ -253,7 +287,7 @@ def _before(folder: Path) -> list[tuple[Path, Scorecard]]:
             same = re.sub(r"\.\d+$", "", before.name[len("HHMMSS-") :]) == whose
             if same and (day.name, before.name) < (folder.parent.name, folder.name) and len(found) < ATTEMPTS_BEFORE:
                 with suppress(OSError, ValueError):
-                    found.append((before, from_json((before / SCORECARD).read_bytes())))
+                    found.append((before, read_card(before)))
     return found[::-1]
 
 

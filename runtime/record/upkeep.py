@@ -28,17 +28,21 @@ from .folder import (
     finish,
     folders,
     locked,
+    opened,
+    read_card,
     read_folder,
+    read_spec,
     render,
     safe_name,
     write_private,
 )
 from .judge import JUDGE_SECONDS, judged
 from .rescore import changes, listened
-from .score import from_json, score, to_json
+from .score import score, to_json
 
 logger = logging.getLogger(__name__)
 
+HEADER_LIMIT = 64 * 1024
 EVERY_SECONDS = 3600.0
 """How often a worker looks after the folders."""
 
@@ -112,7 +116,8 @@ def _is_ours(folder: Path) -> bool:
 
 
 def forget(record: Record, user: str) -> tuple[list[Path], list[Path]]:
-    """Deletes every folder of this trainee: what was deleted, and what could not be, as a call in it is on.
+    """Deletes every folder of this trainee: what was deleted, and what could not be, as a call in it is on or the
+    system does not allow it.
 
     Raises:
         SpecError: no user was named.
@@ -140,7 +145,7 @@ async def score_again(folder: Path, persona: FrontMatter | None = None, spec: Se
     """
     kept = read_folder(folder)
     try:
-        before = from_json((folder / SCORECARD).read_bytes())
+        before = read_card(folder)
     except (OSError, ValueError):
         before = score(kept.log, kept.front, kept.language)
     front = persona or kept.front
@@ -156,8 +161,8 @@ async def score_again(folder: Path, persona: FrontMatter | None = None, spec: Se
 
 def _owner(folder: Path) -> str | None:
     """Whose call it was, by its first line; None where that cannot be read."""
-    with suppress(OSError, ValueError), open(folder / EVENTS, encoding="utf-8", errors="replace") as lines:
-        header = events.from_json(lines.readline())
+    with suppress(OSError, ValueError, RecursionError), opened(folder / EVENTS) as lines:
+        header = events.from_json(lines.readline(HEADER_LIMIT).decode(errors="replace"))
         if isinstance(header, Header):
             return header.user or LOCAL
     return None
@@ -167,16 +172,25 @@ def _is_of(folder: Path, owner: str | None, user: str) -> bool:
     """Whether a folder is this user's; where its owner is not known, by its name."""
     if owner is not None:
         return owner == user
-    return re.search(rf"-{re.escape(safe_name(user))}(\.\d+)?$", folder.name) is not None
+    whose = re.sub(r"\.\d+$", "", folder.name)[len("HHMMSS-") :]
+    if persona := read_spec(folder).get("choices", {}).get("persona"):
+        return whose == f"{safe_name(str(persona))}-{safe_name(user)}"
+    return whose.endswith(f"-{safe_name(user)}")
 
 
 def _delete(folder: Path) -> bool:
     try:
-        with suppress(FileNotFoundError), locked(folder / EVENTS):
+        with locked(folder / EVENTS):
             pass
     except BlockingIOError:
         return False
-    shutil.rmtree(folder)
+    except OSError:
+        pass  # what is no file nobody writes to
+    try:
+        shutil.rmtree(folder)
+    except OSError:
+        logger.info("a session folder could not be deleted", exc_info=True)
+        return False
     with suppress(OSError):  # not empty yet
         folder.parent.rmdir()
     return True

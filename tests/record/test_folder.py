@@ -392,6 +392,28 @@ def test_a_trainee_is_forgotten_by_their_own_name_alone(record: Record, spec: Se
         forget(record, " ")
 
 
+def test_no_name_forgets_another_s_calls(record: Record, spec: SessionSpec) -> None:
+    """Whatever it looks like: a path, a pattern, another case, another script, the end of another's name; and where
+    nobody's name can be read in a folder any more, its own name says whose it was."""
+    root = Path(record.dir) / "2026-01-01"
+    names = ["ann", "Ann", "..", "*", "a-ann", "อรทัย", "аnn", "ann.2", ""]
+    calls = {}
+    for number, name in enumerate(names, 200_000):
+        folder = root / f"{number}-sarah_thompson-{safe_name(name or 'local')}"
+        calls[name] = write_call(folder, spec, [Header(user=name), *good(user=name)])
+    torn = write_call(root / "100000-sarah_thompson-a-ann", spec, [])
+    linked = write_call(root / "100001-sarah_thompson-ann", spec, [])
+    (linked / "events.jsonl").unlink()
+    (linked / "events.jsonl").symlink_to(calls["Ann"] / "events.jsonl")
+    for name in ("../..", "?nn", "/", "[a-z]nn", "A", "nn"):
+        assert forget(record, name) == ([], [])
+    assert forget(record, "..") == ([calls[".."]], [])
+    assert forget(record, "ann") == ([linked, calls["ann"]], [])
+    assert forget(record, "a-ann") == ([torn, calls["a-ann"]], [])
+    assert forget(record, "local") == ([calls[""]], [])
+    assert all(calls[name].exists() for name in ("Ann", "*", "อรทัย", "аnn", "ann.2"))
+
+
 async def test_a_worker_looks_after_the_folders_from_its_start_on(record: Record, spec: SessionSpec) -> None:
     """What it finished is told; one folder that cannot be does not keep it from the others."""
     root = Path(record.dir) / "2026-01-01"

@@ -1,8 +1,12 @@
 """Session folders from the command line: rendered and scored again, and forgotten."""
 
+import os
 from pathlib import Path
 
+from runtime.events import to_json
+from runtime.record.folder import EVENTS_LIMIT
 from tests.conftest import Run
+from tests.record.calls import good
 
 
 def test_a_call_is_rendered_scored_and_forgotten(run: Run, here: Path) -> None:
@@ -22,6 +26,33 @@ def test_a_call_is_rendered_scored_and_forgotten(run: Run, here: Path) -> None:
     assert (done.code, done.out) == (2, "") and "nothing is kept of this user; did you mean local?" in done.err
     assert run("mode=forget", "user=local").out == "1 session folder deleted\n"
     assert not folder.exists()
+
+
+def test_a_damaged_folder_is_one_line_and_keeps_no_other_from_its_turn(run: Run, here: Path) -> None:
+    """Half a line, bytes of nothing, no spec, a scorecard that is none and events of a later version cost nothing; a
+    link that leads elsewhere, a file too large, values of another kind and a folder in a file's place are told."""
+    whole = "".join(to_json(event) + "\n" for event in good()).encode()
+    day = here / "sessions/2026-01-01"
+    later = b'{"kind": "header", "version": 99, "new": [1]}\n{"kind": "hologram", "at": 2}\n'
+    read = {"half": whole[:-200], "nothing": bytes(5000) + whole + b"\xff", "later": later + whole}
+    read["deep"] = b"[" * 200_000 + b"\n" + whole
+    told = {"kind": b'{"kind": "heard", "at": "x", "text": 5, "revision": null, "emotion": []}\n', "empty": b""}
+    for name, events in (read | told | dict.fromkeys(("link", "large", "place", "card"), whole)).items():
+        (day / name).mkdir(parents=True)
+        (day / name / "events.jsonl").write_bytes(events)
+    (day / "card/scorecard.json").write_text('{"version": 99')
+    os.truncate(day / "large/events.jsonl", EVENTS_LIMIT + 1)
+    (day / "link/events.jsonl").rename(here / "elsewhere.jsonl")
+    (day / "link/events.jsonl").symlink_to(here / "elsewhere.jsonl")
+    (day / "place/report.html").mkdir()
+    for mode in ("mode=report", "mode=score"):
+        done = run(mode, "folder=sessions")
+        assert done.code == 2
+        assert {line.split("/")[2].partition(":")[0] for line in done.out.splitlines()} == {*read, "card"}
+        errors = done.err.splitlines()
+        assert [line.split("/")[2].partition(":")[0] for line in errors] == ["empty", "kind", "large", "link", "place"]
+        assert all(line.startswith("error: sessions/2026-01-01/") for line in errors)
+    assert (day / "half/report.html").is_file() and not (here / "report.html").exists()
 
 
 def test_a_folder_that_is_none_is_one_line(run: Run, here: Path) -> None:
