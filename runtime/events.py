@@ -84,11 +84,9 @@ class Interim(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard(Event):
-    """A whole turn of the trainee, and the emotion that it leaves the persona in.
-
-    `turn` counts from 1; 0 is not known. `start` is when the trainee began to speak (Unix time), `seconds` for how
-    long; None where the turn was typed, or the model does not tell.
-    """
+    """A whole turn of the trainee, and the emotion that it leaves the persona in. `turn` counts from 1; 0 is not known.
+    `start` is when the trainee began to speak (Unix time), `seconds` for how long; None where it was typed, or the
+    model does not tell."""
 
     kind = "heard"
     text: str
@@ -178,9 +176,6 @@ class MoodMoved(Event):
     why: tuple[str, ...] = ()
     turn: int = 0
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "why", tuple(self.why))  # a list when it comes from JSON
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseMoved(Event):
@@ -248,10 +243,8 @@ class Notice(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(Event):
-    """Something went wrong that the call survives, if `recoverable`, or ends by.
-
-    Told when it first happens; if it goes on, told again with how many `times` it did when that is over.
-    """
+    """Something went wrong that the call survives, if `recoverable`, or ends by. Told when it first happens; if it goes
+    on, told again with how many `times` it did when that is over."""
 
     kind = "failure"
     source: str
@@ -323,16 +316,14 @@ class Reload(Event):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "how", How(self.how))  # as text when it comes from JSON
-        changes = (Change(**change) if isinstance(change, dict) else change for change in self.changes)
-        object.__setattr__(self, "changes", tuple(changes))
-        object.__setattr__(self, "warnings", tuple(self.warnings))
+        changes = tuple(Change(**one) if isinstance(one, dict) else one for one in self.changes)
+        object.__setattr__(self, "changes", changes)
         _redact(self, "reason")
 
 
-FAILED = ("error", "no_answer", "lost", "shutdown")
-"""Reasons of a call that ended without the persona or the trainee wanting it to."""
-ROOM_TAKEN = "room_taken"
-"""The reason of a call that left the room to another, which goes on there."""
+FAILED, ROOM_TAKEN = ("error", "no_answer", "lost", "shutdown"), "room_taken"
+"""Reasons of a call that ended without the persona or the trainee wanting it to; that of one which left the room to
+another customer's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,17 +343,12 @@ class Ended(Event):
     first_word: float | None = None
     usage: tuple[dict[str, Any], ...] = ()
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "usage", tuple(self.usage))  # a list when it comes from JSON
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored(Event):
-    """The call's score, once it is over.
-
-    `score` (0-100) is None where the persona has no objectives. `missed` holds a sentence for each objective missed, in
-    the call's language (`language`, a base tag), `why` what decided it beside the score, `folder` where all of it lies.
-    """
+    """The call's score (0-100), once it is over; None where it has none. `missed` holds a sentence for each objective
+    missed, in the call's language (`language`, a base tag), `why` what decided it beside the score, `folder` where all
+    of it lies."""
 
     kind = "scored"
     score: int | None
@@ -372,9 +358,6 @@ class Scored(Event):
     folder: str = ""
     language: str = "en"
     why: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "missed", tuple(self.missed))  # a list when it comes from JSON
 
 
 Emit = Callable[[Event], None]
@@ -408,6 +391,10 @@ def from_json(line: str) -> Event:
         shape = KINDS[fields.pop("kind")]
         if "passed" in fields and "satisfied" in shape.__dataclass_fields__:
             fields["satisfied"] = fields.pop("passed")  # its name until version 2
-        return shape(**{name: value for name, value in fields.items() if name in shape.__dataclass_fields__})
+        known = {name: value for name, value in fields.items() if name in shape.__dataclass_fields__}
+        for name, value in known.items():
+            if isinstance(value, list) and isinstance(shape.__dataclass_fields__[name].default, tuple):
+                known[name] = tuple(value)
+        return shape(**known)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"not an event: {error}") from None

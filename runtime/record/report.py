@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import time
-from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
 
 from ..events import (
     ClockFired,
@@ -30,9 +22,9 @@ from ..events import (
 from ..spec.persona import FrontMatter, worded_in
 from .call_log import CallLog, Line
 from .score import Quote, Result, Scorecard, how_found, meaning, sentence_of
+from .templates import load_template
 from .texts import clock, ended, texts_in
 
-HERE = Path(__file__).parent
 ADVICE = 3
 """Things to do differently that are told, at most."""
 WORTH_TELLING = -8
@@ -43,7 +35,6 @@ NEAR, NEAR_ON_A_PHONE = 2.4, 5.0
 """Per cent of the plot's width that one mark takes: of a long call's, which is wider than a phone; of a short one's."""
 LONG = 240.0
 """Seconds from which a call is a long one."""
-_THAI = re.compile("[\u0e00-\u0e7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,40 +101,6 @@ def report(
     page = Page(log, card, persona, language, choices)
     template, headers = load_template()
     return template.render(page=page, card=card, log=log, words=words, audio=audio, earlier=earlier, **headers)
-
-
-@cache
-def load_template() -> tuple[Template, dict[str, str]]:
-    """The report's template, and what is the same in every report. Takes a tenth of a second, once."""
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
-    # The page may load its own audio and nothing else; style and script are these two, by their hash.
-    policy = (
-        f"default-src 'none'; style-src {csp_hash(style)}; script-src {csp_hash(script)}; media-src 'self' file:;"
-        " base-uri 'none'; form-action 'none'"
-    )
-    return html_templates(HERE).get_template("report.html.jinja"), {
-        "style": Markup(style),
-        "script": Markup(script),
-        "policy": policy,
-    }
-
-
-def html_templates(folder: Path) -> Environment:
-    """Templates of pages, in which every text is escaped."""
-    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
-    environment.trim_blocks = environment.lstrip_blocks = True
-    environment.filters |= {"clock": clock, "lang": lang}
-    return environment
-
-
-def csp_hash(text: str) -> str:
-    """How a page's own policy names an inline style or script, which is then the only one."""
-    return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def lang(text: str) -> str:
-    """The language that a text is in, for line breaks and for voices that read it aloud."""
-    return "th" if _THAI.search(text) else "en"
 
 
 class Page:

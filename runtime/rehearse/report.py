@@ -12,8 +12,8 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ..record.folder import REPORT
-from ..record.report import HERE as CALL_REPORT
-from ..record.report import csp_hash, html_templates
+from ..record.templates import HERE as CALL_REPORT
+from ..record.templates import csp_hash, html_templates
 from .answer import Answer, Column, Combination, Difference
 from .combination import prices_date
 from .sweep import Row

@@ -15,7 +15,7 @@ from ..call.sinks import fan_out
 from ..errors import SpecError
 from ..events import ROOM_TAKEN, Ended, Event, Failure, Heard, Notice, Scored
 from ..record.recording import Recording
-from ..record.report import load_template
+from ..record.templates import load_template
 from ..spec.fields import name_of
 from ..spec.session_spec import AnyEdit, Edit
 from .link import Connect

@@ -14,7 +14,7 @@ from statistics import median
 from runtime.events import Event
 from runtime.record.folder import EVENTS, finish
 from runtime.record.recording import Recording
-from runtime.record.report import load_template
+from runtime.record.templates import load_template
 from runtime.record.writer import put_line
 from runtime.spec.settings import Record
 from tests.record.calls import GOOD, POOR, held
