@@ -14,13 +14,13 @@ CLAUSES = 40
 
 _SUBJECT = (
     r"i|im|i'm|ill|i'll|ive|i've|id|i'd|we|we're|we'll|we've|you|you're|you'll|you've|it|it's|he|she|they|there|that|"
-    r"that's|this|let|let's|please|can|could|may|would|will|do|did|does|have|is|are|what|how|when|who|where|why|which|"
+    r"that's|this|let|let's|please|can|could|may|would|will|do|did|does|have|has|is|are|was|were|what|how|when|who|where|why|which|"
     r"your|our|my|somebody|someone|nobody|nothing|the|since when"
 )
 _BREAK = re.compile(
     r"(?<=[.!?;…])\s+|\s*\n\s*|"  # sentences
     rf"(?:,|\s[-–—])\s+(?=(?:(?:and|so|then|or)\s+)?(?:{_SUBJECT})\b)|,?\s+(?=(?:but|however|although|though)\b)|"
-    rf",?\s+(?=(?:and|or|then)\s+(?:then\s+)?(?:{_SUBJECT})\b)|"
+    rf",?\s+(?=(?:and|or|then)\s+(?:then\s+)?(?:{_SUBJECT}|tell|give|take|have|go|look|call|ring|ask|say|see)\b)|"
     r"(?<=ค่ะ)\s+|(?<=คะ)\s+|(?<=ครับ)\s+|(?<!ตั้ง)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้))",
     re.IGNORECASE,
 )
@@ -50,15 +50,17 @@ _TAG = re.compile(
 )
 _THAI_ASKS = re.compile(
     r"(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่|หรือยัง|รึยัง|เหรอ|เมื่อไหร่|เมื่อไร|เท่าไหร่|เท่าไร|เท่าใด|ยังไง|อย่างไร|ทำไม|อะไร|ใคร|ไหน|กี่\S{0,8})"
-    r"(?:ขึ้น|บ้าง|ดี|ก็ได้|นะ|คะ|ค่ะ|ครับ|คับ|ฮะ|หรือ|เหรอ|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)คะ[\s,?]*$|^(?:ทำไม|เมื่อไหร่|ใคร)"
+    r"(?:ขึ้น|บ้าง|ดี|ก็ได้|นะ|คะ|ค่ะ|ครับ|คับ|ฮะ|หรือ|เหรอ|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)คะ[\s,?]*$|^(?:ทำไม|เมื่อไหร่|ใคร(?!.*ก็))"
 )
+_THAI_STATES = pattern(
+    r"(?:^|[ ,])(?:ดิฉัน|ผม|เรา)?(?:ก็)?(?:พอ)?(?:เข้าใจ|รู้|ทราบ|นึก|เห็น|สัมผัส)(?:(?!ไหม|มั้ย)\S){0,16} ?ว่า.*(?:แค่|ขนาด|ยัง|อย่าง)"
+)
+"""Knowing how bad it is, which is no question how bad it is."""
 _THAI_DENIES = pattern(r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะไร|ไหน)(?:ทั้งนั้น|ทั้งสิ้น|เลย|อีก|หรอก|นะคะ|ค่ะ|ครับ|[\s,])*$")
 """Nobody and nothing, which are who and what with a negator before them."""
-_NOTHING = frozenset("nothing nobody none".split())
-_THAI_FORBIDS = re.compile("อย่า(?!ง)")
 _HEDGED = pattern(
-    r"\b(?:cant|cannot|wont|not|never|dont|couldnt) (?:\w+ ){0,2}(?:promise|guarantee|say|tell|know|think|believe|sure|"
-    r"certain|entitled)\b|"
+    r"\b(?:cant|cannot|wont|not|never|dont|couldnt|nobodys?|nobody is|no ones?) (?:\w+ ){0,2}(?:promis|guarante|say|"
+    r"tell|know|think|believ|suggest|claim|accus|imply|sure|certain|entitled)(?:e|s|es|ed|ing|eing)?\b|"
     "(?:รับปาก|รับประกัน|การันตี|สัญญา)\\S{0,8}ไม่ได้|ไม่แน่ใจ|ไม่กล้ารับปาก"
 )
 _SUPPOSED = pattern(
@@ -89,11 +91,34 @@ _UNDONE = pattern(
 )
 
 
+_OTHERS = (
+    r"(?:they|he|she|who|anyone|anybody|someone|somebody|people|(?:my|the|our|your|that|another) (?:\w+ )?"
+    r"(?:colleagues?|agents?|advisors?|person|bank|man|woman|lady|guy))"
+)
+_DID = "told|said|promised|put|kept|transferred|passed|sent|gave|given|asked|offered|hung|refused|blamed"
+_REPORTS = pattern(
+    rf"\b(?:did|has|have|had) {_OTHERS}\b|\b{_OTHERS} (?:(?:was it )?that |have |has |had )*(?:{_DID})\b|"
+    rf"\byou(?:ve been| were| got| have been| had been) (?:\w+ )?(?:{_DID})\b|"
+    "(?:ใคร|เขา|คนก่อน|พนักงานคน\\S{0,8})(?:เป็นคน)?(?:บอก|ให้คุณ|โอน|สัญญา|พูด|รับปาก|วางสาย|ปฏิเสธ)|"
+    "(?:คราว|ครั้ง|คน)(?:ก่อน(?!ที่|จะ)|ที่แล้ว)"
+)
+"""What others said or did to the persona before."""
+_PAST = pattern(
+    r"\b(?:ago|yesterday|last (?:week|month|time|year|night|\w+day))\b|"
+    r"\b(?:was|were|went|came|called|rang|paid|ordered|signed) (?:\w+ ){0,3}(?:on|in|before|until|at|since)\b|"
+    r"\b(?:each|every|always) (?:\w+ ){0,3}(?:on|by|before)\b|"
+    "(?:รอบ|เดือน|อาทิตย์|สัปดาห์|ปี)(?:ก่อน(?!ที่|จะ|ออก)|ที่แล้ว)|เมื่อ(?:วาน|กี้|เช้า|วัน|เดือน|อาทิตย์|ปี|คืน)|"
+    "(?:ตัด|ออก|ชำระ|จ่าย)(?:รอบ|บิล|เงิน)?ทุก(?:วัน|เดือน)|(?:ใบแรก|ใบที่สอง|งวดแรก)ออก"
+)
+"""What happened on a day that is past, or happens each month: no promise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clause:
     """A part of a turn that says one thing. `text` is the trainee's own, to the letter, `said` what phrases are looked
     for in; `sentence` is its sentence's number; `hedged` that it promises nothing for certain; `undone` that what it
-    speaks of was not done, or cannot be; `offers` that it asks whether the persona would like something."""
+    speaks of was not done, or cannot be; `offers` that it asks whether the persona would like something; `reports` that
+    it tells or asks what others did before; `past` that it speaks of a day that is past, or of each month's."""
 
     text: str
     said: str
@@ -103,6 +128,8 @@ class Clause:
     hedged: bool
     undone: bool
     offers: bool
+    reports: bool
+    past: bool
 
 
 @lru_cache(maxsize=1024)
@@ -148,6 +175,8 @@ def _clause(text: str, said: str, sentence: int) -> Clause:
         hedged=is_hedged(said),
         undone=is_undone(said),
         offers=bool(re.match(r"would you\b|do you (?:want|wish)\b|if you (?:want|like|wish|prefer)\b", bare)),
+        reports=bool(_REPORTS.search(said)),
+        past=bool(_PAST.search(said)),
     )
 
 
@@ -158,7 +187,7 @@ def asks(text: str) -> bool:
 
 def _asks(bare: str, said: str) -> bool:
     if _THAI_ASKS.search(said):
-        return not _THAI_DENIES.search(said)
+        return not (_THAI_DENIES.search(said) or _THAI_STATES.match(said))
     if _STATES.match(bare):
         return False
     if _OPENS.match(bare) or _OPENS_MAYBE.match(bare):
@@ -170,7 +199,7 @@ def _asks(bare: str, said: str) -> bool:
 def is_negated(said: str) -> bool:
     """Whether a text that went through `plain` holds a negator, wherever it stands."""
     words = said.replace(",", " ").split()
-    return negates(words, said) or bool(_NOTHING & set(words)) or bool(_THAI_FORBIDS.search(said))
+    return negates(words, said)
 
 
 def is_hedged(said: str) -> bool:

@@ -13,7 +13,7 @@ from ..events import Found
 from ..spec.persona import Cue, Fact, FrontMatter
 from .clauses import Clause, asks, clauses, is_denied_after, is_hedged
 from .meaning import Meaning
-from .phrases import Match, Phrase, PhraseIndex, find_all, matches, pattern, plain, words_at
+from .phrases import Match, Phrase, PhraseIndex, find_all, has_number, has_time, matches, pattern, plain, words_at
 
 ANSWERS = 3
 """Facts that a person answers in one breath; those asked beyond are neither answered nor counted as told."""
@@ -105,7 +105,7 @@ class _Heard:
 @lru_cache(maxsize=1024)
 def _by_phrases(front: FrontMatter, clause: Clause) -> _Heard:
     """A clause by its phrases alone; it is looked at more than once until its meaning is known."""
-    able = _phrases(front)[0].able(clause.said).items()
+    able = () if clause.reports else _phrases(front)[0].able(clause.said).items()
     said = {name: match for name, phrases in able if (match := _said(front.cues[name], phrases, clause))}
     findings = tuple(_by_phrase(name, match, clause.text) for name, match in _one_that_angers(front, said))
     denied = [name for name, phrases in able if clause.negated and _refuses(front.cues[name], phrases, clause)]
@@ -122,7 +122,12 @@ def _by_meaning(front: FrontMatter, heard: _Heard, meaning: Meaning | None) -> _
         return heard
     if near.fact:
         return replace(heard, fact=near.name)
-    if near.name not in said and _counts(cue := front.cues[near.name], clause, is_hedged(plain(near.example))):
+    cue = front.cues[near.name]
+    if (
+        near.name not in said
+        and _counts(cue, clause, is_hedged(plain(near.example)))
+        and not _lacks_figures(front, near.name, clause)
+    ):
         angered = any(front.cues[finding.name].change < 0 for finding in heard.findings)
         if not moving or (cue.change > 0 and not angered):
             found = Finding(near.name, Found.MEANING, clause.text, near.example, near.nearness)
@@ -145,7 +150,7 @@ def _is_most(match: Match, clause: Clause) -> bool:
 def _said(cue: Cue, phrases: Iterable[Phrase], clause: Clause) -> Match | None:
     """That of these phrases of a cue which a clause holds, and does not take back."""
     for match in matches(phrases, clause.said):
-        if not match.negated and is_denied_after(clause.said, match.end):
+        if not match.negated and (is_denied_after(clause.said, match.end) or (clause.past and cue.change > 0)):
             continue
         if _counts(cue, clause, denies=match.negated and not is_hedged(clause.said[: match.start])):
             return match
@@ -173,6 +178,24 @@ def _is_question(cue: Cue) -> bool:
 @lru_cache(maxsize=1024)
 def _are_questions(examples: tuple[str, ...]) -> bool:
     return bool(examples) and 3 * sum(map(asks, examples)) >= len(examples)
+
+
+def _lacks_figures(front: FrontMatter, name: str, clause: Clause) -> bool:
+    """Whether a cue that gives a number or a time, as its examples show, cannot be meant by a clause: that has none, or
+    the number is what the persona tells about herself."""
+    numbers, times = _figures(tuple(text for texts in front.cues[name].like.values() for text in texts))
+    words = {word for word in clause.said.split() if any(map(str.isdecimal, word))}
+    if numbers and words:
+        return words <= {word for _, answers in _numbers(front) for answer in answers for word in answer}
+    return (numbers and not has_number(clause.said)) or (times and not has_time(clause.said))
+
+
+@lru_cache(maxsize=1024)
+def _figures(examples: tuple[str, ...]) -> tuple[bool, bool]:
+    """Whether most of these examples hold a number, and whether most hold a number or a time."""
+    said = [plain(text) for text in examples]
+    numbers, times = (sum(map(holds, said)) / max(1, len(said)) for holds in (has_number, has_time))
+    return numbers > 0.7, times > 0.8
 
 
 def _one_that_angers(front: FrontMatter, said: dict[str, Match]) -> Iterator[tuple[str, Match]]:
@@ -232,10 +255,18 @@ _STATED = pattern(
     r"(?:your|the|our)(?: \w+){1,4} (?:is|are|was|were|has|have|had|will|shows|looks|says|ends|begins)\b|"
     "(?:ดิฉัน|ผม|ทางเรา|เรา|เดี๋ยว|จะ|กำลัง)"
 )
+_ASIDE = pattern(
+    r"(?:and |so |but )?(?:before|after|during|for|about|in|on|at|until|by|with|without|from)\b|ก่อน|หลัง|ตอน|เรื่อง"
+)
 _WANTED = pattern(
-    r"\b(?:need|needs|like|ask|get|give|confirm|know|tell|verify|provide|please|may|can|could|state|spell|"
+    r"\b(?:need|needs|like|ask|give|confirm|know|tell|verify|provide|please|may|can|could|state|spell|"
     r"looking for|what|which|who|how|when|where)\b|ขอ(?!โทษ|อภัย)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยากทราบ"
 )
+
+
+def _is_named(clause: Clause) -> bool:
+    """Whether a clause is but the name of something: "your full name, sir"."""
+    return len(clause.said) <= 32 and not _ASIDE.match(clause.said)
 
 
 def _may_ask(clause: Clause) -> bool:
@@ -249,6 +280,8 @@ def _fact_asked(front: FrontMatter, clause: Clause) -> str | None:
         return None
     able = _phrases(front)[1].able(clause.said).items()
     closest = {name: match for name, phrases in able if (match := _closest(phrases, clause))}
+    if not clause.asks and not _WANTED.search(clause.said) and not _is_named(clause):
+        closest = {name: match for name, match in closest.items() if _is_most(match, clause)}
     return max(closest, key=lambda name: _weight(closest[name], clause), default=None)
 
 

@@ -1,7 +1,9 @@
-"""What a clause means: which example of a cue or fact it is nearest to, by vectors that come from outside.
+"""What a clause means: the cue or fact whose examples it is most like, by vectors that come from outside.
 
-Pure: a vector stands for a text, and a small angle between two for a like meaning. Such vectors hardly tell "this is
-your fault" from "this is not your fault", so a clause that denies or asks is nearer to examples that do so too.
+Pure: a vector stands for a text, and a small angle between two for a like meaning. How much a clause is like a cue is
+learned from all examples at once (kernel ridge regression: 1 at the cue's own, 0 at those of others), so that one odd
+example does not decide. Such vectors hardly tell "this is your fault" from "this is not your fault": a clause that
+denies or asks is less like an example that does not.
 """
 
 from __future__ import annotations
@@ -23,13 +25,18 @@ Vector: TypeAlias = "NDArray[np.float32]"
 Vectors: TypeAlias = "Callable[[str], Vector | None]"
 """The vector of a text, of length 1; None where there is none yet."""
 
-NEAR = 0.9
-"""How near to an example a clause must be: cosines of multilingual-e5 lie between 0.7 and 1."""
-MARGIN = 0.005
-"""How much nearer than to what is no cue."""
-DENIES = 0.06
-"""How much further away an example is that denies where the clause does not, or the other way round."""
-ASKS = 0.03
+SHARPNESS = 8.0
+"""How fast likeness falls with the distance of two vectors (1 - cosine; multilingual-e5's cosines lie between 0.7 and
+1)."""
+RIDGE = 0.05
+"""How far a cue's examples may be overruled by those around them."""
+LIKELY = 0.2
+"""How much a clause must be like a cue: 1 is as much as the cue's own examples."""
+MARGIN = 0.1
+"""How much more than like any other."""
+DENIES = 0.6
+"""What is left of the likeness where one of two denies and the other does not."""
+ASKS = 0.7
 """The same for questions."""
 
 JUDGED = 1000
@@ -79,16 +86,22 @@ def _in(lines: dict[str, tuple[str, ...]], language: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bank:
-    """Examples with their vectors, a row each, and what each of them does."""
+    """Examples with their vectors, a row each, and what is learned from them."""
 
     examples: tuple[Example, ...]
     rows: NDArray[np.float32]
     denies: NDArray[np.bool_]
     asks: NDArray[np.bool_]
-    neutral: NDArray[np.bool_]
-    facts: NDArray[np.bool_]
     done: NDArray[np.bool_]
     """Something is done that calms: no clause means it that says that it was not done."""
+    meanings: tuple[Example, ...]
+    """One example of each cue and fact, and of what is none."""
+    facts: NDArray[np.bool_]
+    """Which of the `meanings` are facts."""
+    meaning: NDArray[np.intp]
+    """Which of the `meanings` each example has."""
+    weights: NDArray[np.float32]
+    """What being like an example (a row each) says for each of the `meanings`."""
     judged: dict[tuple[Clause, bool], Nearest | None] = field(default_factory=dict)
     """What clauses were found to mean: each is asked for several times a turn."""
 
@@ -103,15 +116,31 @@ def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | Non
     import numpy as np  # a quarter of the time that the program takes to start; most calls compare no meanings
 
     texts = [example.text for example, _ in known]
+    rows = np.stack([vector for _, vector in known])
+    denies = np.array([is_negated(plain(text)) for text in texts])
+    asking = np.array([asks(text) for text in texts])
+    meanings = {(example.name, example.fact): example for example, _ in known}
+    meaning = np.array([list(meanings).index((example.name, example.fact)) for example, _ in known])
+    kernel = _likeness(rows @ rows.T, denies != denies[:, None], asking != asking[:, None])
     return Bank(
         tuple(example for example, _ in known),
-        np.stack([vector for _, vector in known]),
-        np.array([is_negated(plain(text)) for text in texts]),
-        np.array([asks(text) for text in texts]),
-        np.array([not example.name for example, _ in known]),
-        np.array([example.fact for example, _ in known]),
+        rows,
+        denies,
+        asking,
         np.array([_calms(front, example) and not is_undone(plain(example.text)) for example, _ in known]),
+        tuple(meanings.values()),
+        np.array([example.fact for example in meanings.values()]),
+        meaning,
+        np.linalg.solve(kernel + RIDGE * np.eye(len(rows)), np.eye(len(meanings))[meaning]).astype(np.float32),
     )
+
+
+def _likeness(cosines: NDArray[np.float32], denies: NDArray[np.bool_], asks: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """How alike texts are (0-1), by the cosines of their vectors, and by whether one alone `denies` or `asks`."""
+    import numpy as np
+
+    alike: NDArray[np.floating] = np.exp(SHARPNESS * (np.minimum(cosines, 1) - 1))
+    return alike * np.where(denies, DENIES, 1) * np.where(asks, ASKS, 1)
 
 
 def _calms(front: FrontMatter, example: Example) -> bool:
@@ -120,21 +149,22 @@ def _calms(front: FrontMatter, example: Example) -> bool:
 
 
 def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> Nearest | None:
-    """The cue, or with `facts` the fact, that a clause means; None where it is near to none, or nearer to what is
-    none."""
+    """The cue, or with `facts` the fact, that a clause means, with its nearest example; None where it is like none, or
+    like what is none."""
     cosines = bank.rows @ vector
-    scores = cosines - DENIES * (bank.denies != clause.negated) - ASKS * (bank.asks != clause.asks)
+    scores = _likeness(cosines, bank.denies != clause.negated, bank.asks != clause.asks) @ bank.weights
     if not facts:
-        scores[bank.facts] = -1.0
-    if clause.undone:
-        scores[bank.done] = -1.0
-    best = int(scores.argmax())
-    example = bank.examples[best]
-    if not example.name or example.idle or scores[best] < NEAR:
+        scores[bank.facts] = 0
+    for first in scores.argsort()[::-1]:
+        best = int((cosines * (bank.meaning == first)).argmax())
+        if not (clause.undone and bank.done[best]):
+            break
+        scores[first] = 0
+    meaning = bank.meanings[first]
+    second = max((score for i, score in enumerate(scores) if i != first), default=0.0)
+    if not meaning.name or meaning.idle or scores[first] < max(LIKELY, second + MARGIN):
         return None
-    if scores[best] < scores.max(where=bank.neutral, initial=-1.0) + MARGIN:
-        return None
-    return Nearest(example.name, example.text, round(float(cosines[best]), 2), example.fact)
+    return Nearest(meaning.name, bank.examples[best].text, round(float(cosines[best]), 2), meaning.fact)
 
 
 class Meaning:

@@ -17,7 +17,7 @@ GAP_LIMIT = 160
 
 NEGATORS = frozenset(
     "not never no nor cannot cant wont dont doesnt didnt isnt arent wasnt werent havent hasnt hadnt wouldnt couldnt "
-    "shouldnt aint neither without unable nicht kein keine nunca jamais pas".split()
+    "shouldnt aint neither without unable nothing nobody nobodys none nicht kein keine nunca jamais pas".split()
 )
 _HARMLESS = {
     "no": frozenset(
@@ -28,12 +28,20 @@ _HARMLESS = {
 }
 """What makes a negator none: "no problem", "no, I am sorry" (said without the comma), "not only"."""
 
-THAI_NEGATOR = re.compile("(?<!หรือ)ไม่(?!เกิน|เป็นไร|ใช่แค่|ใช่เพียง|เพียง|ทราบ|นาน|แปลก|ว่า)|มิได้|ห้าม|ปฏิเสธ")
+THAI_NEGATOR = re.compile("(?<!หรือ)ไม่(?!เกิน|เป็นไร|ใช่แค่|ใช่เพียง|เพียง|ทราบ|นาน|แปลก|ว่า)|มิได้|ห้าม|ปฏิเสธ|อย่า(?!ง)")
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 _SEAM = re.compile(rf"(?<=[{_UNSPACED}])(?=[^{_UNSPACED}\s])|(?<=[^{_UNSPACED}\s])(?=[{_UNSPACED}])")
 _NUMBER = (
     r"(?<!\S)(?:\S*\d\S*|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|"
     r"forty|fifty|sixty|seventy|eighty|ninety)(?!\S)|หนึ่ง|สอง|สาม(?!ารถ)|สี่|ห้า(?!ม)|หก|เจ็ด|แปด|เก้า(?!อี้)|สิบ|ศูนย์"
+)
+_TIME = re.compile(
+    r"\b(?:today|tonight|tomorrow|noon|midnight|(?<!good )(?:morning|afternoon|evening)|overnight|immediately|now|"
+    r"before|until|latest|first|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\w+teenth|\w+tieth|"
+    r"(?:second|minute|hour|day|week|month|weekend|fortnight|year)s?|"
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|may|june|july|august|september|october|"
+    "november|december)\\b|"
+    "วัน|คืน|พรุ่งนี้|มะรืน|ชั่วโมง|นาที|วินาที|สัปดาห์|อาทิตย์|เดือน|ปี|โมง|ทุ่ม|เช้า|บ่าย|เย็น|เที่ยง|ทันที|เดี๋ยว|ตอนนี้"
 )
 _SPECIAL = {"#": _NUMBER, "##": r"(?<!\S)\S*\d{5}\S*", "?": r"\?"}
 
@@ -154,7 +162,7 @@ def phrase_pattern(phrase: str) -> Phrase:
             parts.append(found if unspaced else rf"(?<!\S)(?:{found})(?!\S)")
             spaced.append(not unspaced)
             openers.append(frozenset(choice[0] if unspaced else choice.split()[0] for choice in choices))
-    negated = bool(NEGATORS & set(plain(phrase.replace("|", " ")).split()) or "ไม่" in phrase or "มิได้" in phrase)
+    negated = bool(NEGATORS & set(plain(phrase.replace("|", " ")).split()) or re.search("ไม่|มิได้|อย่า(?!ง)", phrase))
     return Phrase(phrase, tuple(parts), tuple(spaced), negated, tuple(openers))
 
 
@@ -202,6 +210,16 @@ def matches(phrases: Iterable[Phrase], said: str) -> Iterator[Match]:
     for phrase in phrases:
         if span := phrase.find_in(said):
             yield Match(phrase.written, *span, len(phrase.parts), phrase.negated)
+
+
+def has_number(said: str) -> bool:
+    """Whether a text that went through `plain` holds a number, in digits or words."""
+    return bool(_compiled(_NUMBER).search(said))
+
+
+def has_time(said: str) -> bool:
+    """Whether a text that went through `plain` holds a number, or a word for a time or a day."""
+    return bool(_TIME.search(said)) or has_number(said)
 
 
 class PhraseIndex:

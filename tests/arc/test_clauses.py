@@ -213,15 +213,15 @@ def test_a_clause_is_heard_by_what_it_means() -> None:
 
 def test_a_statement_is_no_question_for_a_fact() -> None:
     """However near it comes to one; it is heard as the cue that it comes nearest to."""
-    near = (0.8, 0.2, 0.3)
-    assert listen(FRONT, set(), "x", meant(**{"x": near, "your number": near})).asked == ("number",)
-    heard = listen(FRONT, set(), "it is x", meant(**{"it is x": near, "your number": near}))
+    near, number = (0.85, 0.15, 0.22), (0.8, 0.2, 0.3)
+    assert listen(FRONT, set(), "x", meant(**{"x": near, "your number": number})).asked == ("number",)
+    heard = listen(FRONT, set(), "it is x", meant(**{"it is x": near, "your number": number}))
     assert (heard.asked, heard.cues) == ((), ("kind",))
 
 
 def test_a_clause_that_denies_is_not_what_it_denies() -> None:
     """Vectors hardly tell the two apart; a question about a cue that calms is no such cue either."""
-    near = (0.9, 0.1, 0.4)
+    near = (0.84, -0.15, 0.5)
     assert listen(FRONT, set(), "x", meant(x=near)).cues == ("kind",)
     assert listen(FRONT, set(), "not x", meant(**{"not x": near})).cues == ("nothing",)
     assert listen(FRONT, set(), "is it x", meant(**{"is it x": near})).cues == ("nothing",)
