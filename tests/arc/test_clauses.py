@@ -246,3 +246,66 @@ def test_phrases_come_first_and_meaning_says_what_it_lacks() -> None:
     assert meaning.lacking == []
     assert listen(FRONT, set(), "something new", meaning).cues == ("nothing",)
     assert meaning.lacking == ["something new"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cues"),
+    [
+        ("Nobody's saying it's your fault.", set()),
+        ("Who was it that told you it was your mistake?", set()),
+        ("Which department did they put you through to?", set()),
+        ("They told me it would be refunded by Friday.", set()),
+        ("You were put on hold for an hour.", set()),
+        ("The payment was made on Monday.", set()),
+        ("I'm not saying you'll get it back today.", set()),
+        ("It will be refunded by Friday.", {"refund", "deadline"}),
+        ("Your refund was rejected on Friday.", {"refusal"}),
+        ("อย่าเพิ่งวางสายนะคะ", set()),
+        ("ใครบอกว่าเป็นความผิดของคุณครับ", set()),
+        ("ชำระไปเมื่อวันจันทร์ครับ", set()),
+        ("ระบบของเราตัดรอบทุกวันที่ยี่สิบห้าครับ", set()),
+        ("เงินเข้าวันจันทร์ครับ", {"deadline"}),
+    ],
+)
+def test_what_others_said_and_what_is_past_is_told_not_done(text: str, cues: set[str]) -> None:
+    """Nor is what nobody says; the same words of the trainee's own are."""
+    assert heard(text) == cues
+
+
+def test_knowing_how_bad_it_is_is_no_question() -> None:
+    """In Thai both hold the same words; whoever it is who feels so is no question either."""
+    for text in ("เข้าใจเลยครับว่าเหนื่อยแค่ไหน", "ใครเจอแบบนี้ก็หงุดหงิดครับ"):
+        assert not any(clause.asks for clause in clauses(text))
+    for text in ("ไม่ทราบว่าต้องรอนานแค่ไหน", "ใครโทรมาครับ", "ทราบไหมคะว่าเป็นอย่างไร"):
+        assert any(clause.asks for clause in clauses(text))
+
+
+def test_a_cue_that_gives_a_number_needs_a_new_one() -> None:
+    """Neither words alone nor her own number, read back, are a case number; a cue that gives a time needs a time."""
+    known = {"It's number 5512.": vector(1, 0), "You have it on Monday.": vector(0, 1)}
+    near = {"Here it is.": (1, 0.01), "It is 7731.": (1, 0.01), "So it is 2847.": (1, 0.01)}
+    near |= {"The box.": (0.01, 1), "Expect it on Friday.": (0.01, 1)}
+    known |= {text: vector(*place) for text, place in near.items()}
+    number, day = ("It's number 5512.",), ("You have it on Monday.",)
+    front = FrontMatter(
+        cues={"number": Cue(like={"": number}, mood=5), "day": Cue(like={"": day}, mood=5)},
+        facts={"account": Fact(say={"en": ("CUST-2847.",)})},
+    )
+    bank = make_bank(front, "en", known.get)
+    assert bank
+    found = {text: listen(front, set(), text, Meaning(bank, known.get)).cues for text in near}
+    assert found == {
+        "Here it is.": (),
+        "It is 7731.": ("number",),
+        "So it is 2847.": (),
+        "The box.": (),
+        "Expect it on Friday.": ("day",),
+    }
+
+
+def test_a_thing_named_in_passing_is_not_asked_for() -> None:
+    """A fact is asked for by a question, a request or its bare name, not by a sentence that holds its words."""
+    for text, asked in [("Before your meeting starts.", ()), ("I'll let you get to your meeting.", ())]:
+        assert fold(SARAH["en"], [text]).last.asked == asked
+    assert fold(SARAH["en"], ["Your account number, please."]).last.asked == ("account",)
+    assert fold(SARAH["th"], ["แปดปีที่อยู่ด้วยกันมา ขอบคุณมากนะคะ"]).last.asked == ()
