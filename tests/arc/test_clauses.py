@@ -283,7 +283,11 @@ def test_knowing_how_bad_it_is_is_no_question() -> None:
 def test_a_cue_that_gives_a_number_needs_a_new_one() -> None:
     """Neither words alone nor her own number, read back, are a case number; a cue that gives a time needs a time."""
     known = {"It's number 5512.": vector(1, 0), "You have it on Monday.": vector(0, 1)}
-    near = {"Here it is.": (1, 0.01), "It is 7731.": (1, 0.01), "So it is 2847.": (1, 0.01)}
+    near: dict[str, tuple[float, float]] = {
+        "Here it is.": (1, 0.01),
+        "It is 7731.": (1, 0.01),
+        "So it is 2847.": (1, 0.01),
+    }
     near |= {"The box.": (0.01, 1), "Expect it on Friday.": (0.01, 1)}
     known |= {text: vector(*place) for text, place in near.items()}
     number, day = ("It's number 5512.",), ("You have it on Monday.",)
