@@ -1,7 +1,7 @@
 """The command as a fork of a process that has imported its libraries, in place of a process that imports them anew.
 
-Most of what a run of the command costs is the import of Hydra, LiveKit and the providers' libraries. Here a server
-imports them once, and nothing of `runtime`. Each run is a fork of it, which is given the arguments, environment,
+Most of what a run of the command costs is the import of Hydra, LiveKit, the providers' libraries and what of `runtime`
+every start needs. Here a server imports them once. Each run is a fork of it, which is given the arguments, environment,
 working folder, umask, ignored signals and open files of its caller and then runs the same `python -m runtime`. What a
 fork cannot show is for the real command: which modules a start imports, a group of processes, a controlling terminal,
 a namespace.
@@ -30,8 +30,14 @@ LIBRARIES = """
     livekit.rtc livekit.api livekit.agents livekit.agents.evals livekit.plugins.google livekit.plugins.openai
 """.split()
 """What the command imports in its modes, but for what is its own."""
+EACH_START = (
+    "runtime.config.command_line runtime.config.compose runtime.config.mistakes runtime.terminal.output".split()
+)
+"""What `runtime.__main__` imports: nothing in it depends on the process that imports it."""
 REQUEST = 1 << 20
 """Bytes that a caller's arguments and environment may take."""
+LACKING = "LACKING_MODULES"
+"""The variable that names modules, divided by spaces, which a fork finds not installed."""
 FORWARDED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
 
 
@@ -85,6 +91,11 @@ def serve(path: str) -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy would start a thread, which forks lack
     for name in LIBRARIES:
         importlib.import_module(name)
+    from hydra.core.singleton import Singleton
+
+    without = Singleton.get_state()
+    for name in EACH_START:
+        importlib.import_module(name)
     assert len(os.listdir("/proc/self/task")) == 1, "a library has started a thread, which forks lack"
     gc.collect()
     gc.freeze()
@@ -119,6 +130,10 @@ def serve(path: str) -> None:
                     for held in (listening, caller, *running.values()):
                         held.close()
                     _become(own, fds, *wanted)
+                    if not _is_theirs("runtime"):
+                        for name in [name for name in sys.modules if name.partition(".")[0] == "runtime"]:
+                            del sys.modules[name]
+                        Singleton.set_state(without)
                     return
                 for fd in fds:
                     os.close(fd)
@@ -154,6 +169,14 @@ def _refused(environment: dict[str, str], own: list[str]) -> str:
     return ""
 
 
+def _is_theirs(package: str) -> bool:
+    """Whether the package that is imported is the one that the caller's path leads to."""
+    from importlib.machinery import PathFinder
+
+    found = PathFinder.find_spec(package)
+    return found is not None and found.origin == sys.modules[package].__file__
+
+
 def _become(
     own: list[str],
     fds: list[int],
@@ -177,6 +200,7 @@ def _become(
     os.umask(umask)
     os.environ.clear()
     os.environ.update(environment)
+    sys.modules |= dict.fromkeys(os.environ.pop(LACKING, "").split())
     time.tzset()
     sys.argv[1:] = arguments
     sys.path[: len(own)] = [os.getcwd(), *environment["PYTHONPATH"].split(os.pathsep)]
