@@ -60,6 +60,7 @@ class Matcher:
     def __init__(self, pattern: re.Pattern[str], text: str, steps: Steps) -> None:
         self.text = text
         self.flags = pattern.flags
+        self.ignore_case = int(pattern.flags & re.IGNORECASE)
         self.tree = _parsed(pattern)
         self.steps = steps
 
@@ -148,7 +149,7 @@ class Matcher:
         return item[0] in _SINGLE
 
     def _fits(self, item: Any, at: int) -> bool:
-        return at < len(self.text) and _fits(item, self.text[at], self.flags & re.IGNORECASE)
+        return at < len(self.text) and _fits(item, self.text[at], self.ignore_case)
 
     def _stands(self, what: str, at: int) -> bool:
         text, end = self.text, len(self.text)

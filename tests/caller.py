@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -33,8 +33,13 @@ def room_of(user: str = "abc123") -> str:
     return f"axtra-billing-dispute-01-{user}-{time.time_ns() // 10**6}"
 
 
-def token(room: str, who: str) -> str:
-    grants = api.VideoGrants(room_join=True, room=room)
+def is_customer(identity: str) -> bool:
+    """Whether a participant is one of ours."""
+    return identity.startswith("customer-")
+
+
+def token(room: str, who: str, *, hidden: bool = False) -> str:
+    grants = api.VideoGrants(room_join=True, room=room, hidden=hidden)
     return api.AccessToken(KEY, SECRET).with_identity(who).with_grants(grants).to_jwt()
 
 
@@ -62,6 +67,8 @@ class Caller(Watched):
         """Seconds of silence between two frames of her voice, at most."""
         self.there: set[str] = set()
         """Identities of the others in the room."""
+        self.left: dict[str, rtc.DisconnectReason.ValueType | None] = {}
+        """Those who were, and why they are no longer."""
         self.disconnected: rtc.DisconnectReason.ValueType | None = None
         self._microphone = rtc.AudioSource(RATE, 1, queue_size_ms=60_000)
 
@@ -101,13 +108,23 @@ class Caller(Watched):
         else:
             self.lines.append(message)
 
+    async def sees_the_customer_leave(self) -> None:
+        """Returns once no customer is in the room: one who left, or who has closed the room too. One whom the server
+        has given up, which it does after some twenty seconds, did not."""
+        await self.until(lambda: any(map(is_customer, self.left)) or self.disconnected is not None, 60)
+        reasons = {reason for who, reason in self.left.items() if is_customer(who)}
+        if self.disconnected is None or reasons:
+            assert reasons == {rtc.DisconnectReason.CLIENT_INITIATED}
+        else:
+            assert self.disconnected == rtc.DisconnectReason.ROOM_DELETED
+
     def has_heard(self) -> bool:
         """Whether a voice was heard since joining."""
         return self.voiced > 0
 
     async def listen(self, track: rtc.Track) -> None:
         silent = 0.0
-        async for event in rtc.AudioStream(track, sample_rate=16_000, num_channels=1):
+        async for event in rtc.AudioStream(track, sample_rate=16_000, num_channels=1, frame_size_ms=20):
             if np.abs(np.frombuffer(event.frame.data, dtype=np.int16)).max() > LOUD:
                 self.longest_gap = max(self.longest_gap, silent) if self.voiced else 0.0
                 silent = 0.0
@@ -136,14 +153,21 @@ class Caller(Watched):
 
 
 @asynccontextmanager
-async def calling(url: str, room: str, who: str = "Ann Lee", *, microphone: bool = True) -> AsyncIterator[Caller]:
-    """Joins, publishes a microphone, listens and reads, and hangs up at the end."""
+async def calling(
+    url: str, room: str, who: str = "Ann Lee", *, microphone: bool = True, hidden: bool = False
+) -> AsyncIterator[Caller]:
+    """Joins, publishes a microphone, listens and reads, and hangs up at the end. Who is `hidden` is in the room for
+    nobody else."""
     caller = Caller()
     async with asyncio.TaskGroup() as tasks:
         listening: list[asyncio.Task[None]] = []
 
         def listen(track: rtc.Track) -> None:
             listening.append(tasks.create_task(caller.listen(track)))
+
+        def left(other: rtc.RemoteParticipant) -> None:
+            caller.there.discard(other.identity)
+            caller.left[other.identity] = other.disconnect_reason
 
         def gone(reason: rtc.DisconnectReason.ValueType) -> None:
             caller.disconnected = reason
@@ -154,9 +178,9 @@ async def calling(url: str, room: str, who: str = "Ann Lee", *, microphone: bool
             "lk.transcription", lambda reader, _: listening.append(tasks.create_task(caller.read(reader)))
         )
         caller.room.on("participant_connected", caller.note(lambda other: caller.there.add(other.identity)))
-        caller.room.on("participant_disconnected", caller.note(lambda other: caller.there.discard(other.identity)))
+        caller.room.on("participant_disconnected", caller.note(left))
         caller.room.on("disconnected", caller.note(gone))
-        await caller.room.connect(url, token(room, who))
+        await caller.room.connect(url, token(room, who, hidden=hidden))
         caller.there |= set(caller.room.remote_participants)
         if microphone:
             await caller.publish()
@@ -167,6 +191,11 @@ async def calling(url: str, room: str, who: str = "Ann Lee", *, microphone: bool
                 await caller.room.disconnect()
             for task in listening:
                 task.cancel()
+
+
+def watching(url: str, room: str) -> AbstractAsyncContextManager[Caller]:
+    """Somebody whom nobody sees, to see who comes and goes."""
+    return calling(url, room, "Observer", microphone=False, hidden=True)
 
 
 class Elsewhere(Watched):

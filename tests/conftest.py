@@ -56,6 +56,21 @@ settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests one process runs, for `--dist=loadgroup`: those that share a worker, and those of a file, which share
+    models and what is composed, unless each runs the command. Tests of rooms come first, as they take long."""
+    places: dict[pytest.Item, int] = {}
+    for item in items:
+        fixtures: list[str] = getattr(item, "fixturenames", [])
+        shared = next((name for name in ("worker", "processes") if name in fixtures), "")
+        alone = not {"command", "livekit_url"}.isdisjoint(fixtures)
+        if shared or not alone:
+            item.add_marker(pytest.mark.xdist_group(shared or item.path.stem))
+        places[item] = 0 if shared else 1 if "livekit_url" in fixtures else 2
+    items.sort(key=places.__getitem__)
+
+
 @dataclass(frozen=True)
 class Result:
     """What a finished process left."""

@@ -200,7 +200,8 @@ def _become(
     os.umask(umask)
     os.environ.clear()
     os.environ.update(environment)
-    sys.modules |= dict.fromkeys(os.environ.pop(LACKING, "").split())
+    modules: dict[str, Any] = sys.modules
+    modules.update(dict.fromkeys(os.environ.pop(LACKING, "").split()))
     time.tzset()
     sys.argv[1:] = arguments
     sys.path[: len(own)] = [os.getcwd(), *environment["PYTHONPATH"].split(os.pathsep)]

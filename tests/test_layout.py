@@ -46,8 +46,9 @@ def test_what_is_imported_is_declared() -> None:
     wanted = [*project["dependencies"], *(w for extra in project["optional-dependencies"].values() for w in extra)]
     declared = {re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in wanted}
     brought = {
-        ".".join(file.with_suffix("").parts).removesuffix(".__init__"): distribution.metadata["Name"].lower()
+        ".".join(file.with_suffix("").parts).removesuffix(".__init__"): name
         for distribution in metadata.distributions()
+        for name in [distribution.metadata["Name"].lower()]
         for file in distribution.files or ()
         if file.suffix in (".py", ".so")
     }

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -15,8 +16,10 @@ from tests.livekit_server import KEY, SECRET
 class Worker:
     """The real command serving rooms, and the lines that it has printed."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, home: Path) -> None:
         self.process = process
+        self.home = home
+        """Where it runs, and keeps its session folders."""
         self.lines: list[str] = []
 
     async def until(self, *texts: str) -> str:
@@ -48,7 +51,7 @@ async def started(url: str, environment: dict[str, str], *options: str) -> Async
         start_new_session=True,
         cwd=environment["HOME"],
     )
-    worker = Worker(process)
+    worker = Worker(process, Path(environment["HOME"]))
     try:
         yield worker
     finally:
@@ -74,13 +77,6 @@ async def agents(url: str, room: str) -> list[str]:
 async def server_api(url: str) -> AsyncIterator[api.LiveKitAPI]:
     async with api.LiveKitAPI(url.replace("ws", "http", 1), KEY, SECRET) as server:
         yield server
-
-
-async def empty(url: str, room: str) -> None:
-    """Returns once no customer is in the room, which takes no longer than two seconds."""
-    async with asyncio.timeout(2):
-        while await agents(url, room):
-            pass
 
 
 async def kill_one_job(worker: int) -> None:

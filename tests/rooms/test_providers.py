@@ -10,7 +10,7 @@ from tests.loopback import Refuse
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.loopback.openai_realtime import OpenAIRealtimeServer
-from tests.worker import empty, serving
+from tests.worker import serving
 
 SPOKEN = "I am so sorry. I take responsibility."
 PROVIDERS = [
@@ -53,5 +53,5 @@ async def test_a_customer_who_cannot_speak_hangs_up(livekit_url: str, environmen
                 await caller.reads(1)
                 assert caller.texts[-1] == "customer: (The line went dead.)"
                 assert caller.lines[-1]["emotion"] == "neutral"
-                await empty(livekit_url, room)
+                await caller.sees_the_customer_leave()
                 assert caller.disconnected is None

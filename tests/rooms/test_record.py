@@ -4,6 +4,8 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
 from runtime.events import AudioStarted, Said, from_json
 from runtime.history.index import Index
 from runtime.record.folder import AUDIO, EVENTS, REPORT, SCORECARD, read_folder
@@ -11,11 +13,11 @@ from runtime.record.score import from_json as card_from_json
 from runtime.record.taps import RATE
 from runtime.record.upkeep import forget
 from runtime.spec.settings import History, Record, Settings
-from tests.caller import Caller, calling, room_of
+from tests.caller import Caller, calling, room_of, watching
 from tests.loopback import Conversation, Stall, ToolCall
 from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.record.test_audio import sides, sounds
-from tests.worker import empty, kill_one_job, serving
+from tests.worker import Worker, kill_one_job, serving
 
 INSULT = "You are an idiot."
 
@@ -69,20 +71,20 @@ def convinced(_: Conversation, __: str) -> ToolCall:
     return ToolCall("submit_verdict", {"reason": "said so", "verdict": "met", "quotes": quotes})
 
 
+@pytest.mark.asyncio(loop_scope="session")
 async def test_a_call_in_a_room_that_names_no_user_is_the_one_s_who_was_in_it(
-    livekit_url: str, environment: dict[str, str]
+    livekit_of_processes: str, processes: Worker
 ) -> None:
     """By the identity that they join with: the history finds it, and so does who deletes it."""
-    async with serving(livekit_url, environment, "rooms.transcripts=data") as worker:
-        async with calling(livekit_url, "axtra-test", "Ann") as caller:
-            await caller.hears(40)
-        await worker.until("[Ann] axtra-test", "Call ended")
-    folder = session_of(environment)
+    async with calling(livekit_of_processes, "axtra-test", "Ann") as caller:
+        await caller.hears(40)
+    await processes.until("[Ann] axtra-test", "Call ended")
+    (folder,) = processes.home.glob("sessions/*/*-Ann")
     record = Record(dir=str(folder.parent.parent))
     assert folder.name.endswith("-sarah_thompson-Ann")
     index = Index(Settings(record=record))
     index.sync()
-    assert [session.user for session in index.sessions()] == ["Ann"]
+    assert [session.user for session in index.sessions("Ann")] == ["Ann"]
     assert forget(record, "Ann") == ([folder], [])
 
 
@@ -115,7 +117,7 @@ async def test_a_trainee_who_stays_reads_the_judges_score(livekit_url: str, envi
                 await insult(caller)
                 await insult(caller)
                 await caller.until(lambda: caller.scorecard is not None, 40)
-                await empty(livekit_url, room)
+                await caller.sees_the_customer_leave()
             await worker.until("Score: 100 of 100")
     assert caller.scorecard is not None
     assert (caller.scorecard["score"], caller.scorecard["passed"]) == (100, False)  # by cues: 0
@@ -128,10 +130,11 @@ async def test_a_trainee_who_hangs_up_waits_for_no_judge(livekit_url: str, envir
     room = room_of()
     async with OpenAIHTTPServer(on_chat=[Stall()] * 40) as server:
         async with serving(livekit_url, environment | server.environment, "judge=model") as worker:
-            async with calling(livekit_url, room) as caller:
-                await caller.hears(40)
-                await insult(caller)
-            await empty(livekit_url, room)
+            async with watching(livekit_url, room) as observer:
+                async with calling(livekit_url, room) as caller:
+                    await caller.hears(40)
+                    await insult(caller)
+                await observer.sees_the_customer_leave()
             await worker.until("Call ended: trainee_left")
             await worker.until("judge=model reads the call")
             folder = session_of(environment)

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from runtime.config.compose import compose
-from tests.caller import calling, room_of
-from tests.worker import Worker, agents, empty, kill_one_job, serving
+from tests.caller import calling, room_of, watching
+from tests.worker import Worker, agents, kill_one_job, serving
 
 ENDS = ("(The line went dead.)", "What are you going to do about it?")
 """How the lines on a screen end when nothing more is to come: of a call that was cut off, and of the opening."""
@@ -32,20 +32,22 @@ async def test_a_trainee_hears_the_opening_and_reads_it_once(livekit: str, worke
 async def test_a_customer_in_a_thread_leaves_when_the_trainee_does(livekit: str, worker: Worker) -> None:
     """As one in a process does."""
     room = room_of("leaves")
-    async with calling(livekit, room) as seen:
-        await seen.hears(40)
-    await empty(livekit, room)
+    async with watching(livekit, room) as observer:
+        async with calling(livekit, room) as seen:
+            await seen.hears(40)
+        await observer.sees_the_customer_leave()
     assert "trainee_left" in await worker.until("[leaves]", "Call ended")
 
 
-async def test_the_customer_leaves_when_the_trainee_does(livekit_url: str, environment: dict[str, str]) -> None:
-    """Within two seconds of the trainee's hanging up nobody of ours is left in the room."""
-    room = room_of()
-    async with serving(livekit_url, environment) as worker:
-        async with calling(livekit_url, room) as seen:
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_customer_leaves_when_the_trainee_does(livekit_of_processes: str, processes: Worker) -> None:
+    """Once the trainee has hung up nobody of ours stays in the room."""
+    room = room_of("leaves")
+    async with watching(livekit_of_processes, room) as observer:
+        async with calling(livekit_of_processes, room) as seen:
             await seen.hears(40)
-        await empty(livekit_url, room)
-        assert "trainee_left" in await worker.until("Call ended")
+        await observer.sees_the_customer_leave()
+    assert "trainee_left" in await processes.until("[leaves]", "Call ended")
 
 
 @pytest.mark.asyncio(loop_scope="session")

@@ -14,12 +14,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import livekit.agents.worker
 import psutil
 import pytest
+from livekit import rtc
 
 from runtime.events import Event, Notice
 from runtime.rooms.worker import TRIES_TOLD, _AwayHandler
 from tests.caller import Caller, calling, room_of
 from tests.livekit_server import CONFIG, KEY, SECRET, free_port, livekit_binary
-from tests.worker import Worker, empty, kill_one_job, serving, started
+from tests.worker import Worker, kill_one_job, serving, started
 
 
 def below(worker: Worker) -> list[psutil.Process]:
@@ -83,7 +84,7 @@ async def test_a_worker_that_is_killed_leaves_nothing_behind(livekit_url: str, e
                 processes = below(worker)
                 assert len(processes) >= 3 and os.listdir(folder)
                 worker.process.kill()
-                await caller.until(lambda: not caller.there, 2)
+                await caller.sees_the_customer_leave()
                 assert caller.lines[-1]["text"] == "(The line went dead.)"
                 await gone(processes)
                 assert os.listdir(folder) == []
@@ -102,7 +103,8 @@ async def test_a_killed_call_says_so_in_its_room(livekit_url: str, environment: 
             "text": "(The line went dead.)",
             "emotion": "neutral",
         }
-        await empty(livekit_url, room)
+        await caller.until(lambda: not caller.there)
+        assert list(caller.left.values()) == [rtc.DisconnectReason.PARTICIPANT_REMOVED]  # and none that was given up
         assert caller.disconnected is None
 
 
