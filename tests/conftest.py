@@ -88,8 +88,8 @@ class Run(Protocol):
     ) -> Result: ...
 
 
-async def stopped(process: asyncio.subprocess.Process) -> None:
-    """Ends a worker that leads a session of its own, and waits for all that holds its output; whatever still does
+async def stopped(process: asyncio.subprocess.Process, folder: Path) -> None:
+    """Ends a worker that runs in this folder of its own, and waits for all that holds its output; whatever still does
     after a while is killed, and named."""
     for _ in range(2):
         if process.returncode is None:
@@ -98,18 +98,11 @@ async def stopped(process: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(90):  # longer than a worker lets its calls go on
             await process.communicate()
     except TimeoutError:
-        left = [p for p in psutil.process_iter(["cmdline"]) if _session(p.pid) == process.pid]
+        left = [p for p in psutil.process_iter(["cwd", "cmdline"]) if p.info["cwd"] == str(folder)]
         named = [f"{p.pid} {p.status()}: {' '.join(p.info['cmdline'])}" for p in left]
-        os.killpg(process.pid, signal.SIGKILL)
+        for p in left:
+            p.kill()
         pytest.fail("\n".join(["it does not end:", *named]))
-
-
-def _session(pid: int) -> int:
-    """The session of a process; 0 if it is gone."""
-    try:
-        return os.getsid(pid)
-    except ProcessLookupError:
-        return 0
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The real command as a worker in a process of its own, and what tests ask of it and of the LiveKit server."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,9 @@ from livekit import api
 from tests.conftest import COMMAND, stopped
 from tests.livekit_server import KEY, SECRET
 
+program = COMMAND
+"""What starts a worker: the command, or within `tests/rooms` a fork that stands for it."""
+
 
 class Worker:
     """The real command serving rooms, and the lines that it has printed."""
@@ -21,6 +25,12 @@ class Worker:
         self.home = home
         """Where it runs, and keeps its session folders."""
         self.lines: list[str] = []
+
+    @property
+    def pid(self) -> int:
+        """The process that serves rooms, which leads a session: it, or the fork that it stands for."""
+        own = [p.pid for p in psutil.process_iter(["cwd"]) if p.info["cwd"] == str(self.home)]
+        return next((pid for pid in own if os.getsid(pid) == pid != self.process.pid), self.process.pid)
 
     async def until(self, *texts: str) -> str:
         """The first line that holds all of these texts, once it is there."""
@@ -37,11 +47,11 @@ class Worker:
 
 
 @asynccontextmanager
-async def started(url: str, environment: dict[str, str], *options: str) -> AsyncIterator[Worker]:
-    """A worker for this server, whether or not that is there."""
+async def started(url: str, environment: dict[str, str], *options: str, real: bool = False) -> AsyncIterator[Worker]:
+    """A worker for this server, whether or not that is there; with `real`, no fork."""
     keys = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
     process = await asyncio.create_subprocess_exec(
-        *COMMAND,
+        *(COMMAND if real else program),
         "seed=0",  # the first of her openings
         *options,
         stdin=-3,
@@ -55,13 +65,13 @@ async def started(url: str, environment: dict[str, str], *options: str) -> Async
     try:
         yield worker
     finally:
-        await stopped(process)
+        await stopped(process, worker.home)
 
 
 @asynccontextmanager
-async def serving(url: str, environment: dict[str, str], *options: str) -> AsyncIterator[Worker]:
+async def serving(url: str, environment: dict[str, str], *options: str, real: bool = False) -> AsyncIterator[Worker]:
     """A worker that the server knows."""
-    async with started(url, environment, *options) as worker:
+    async with started(url, environment, *options, real=real) as worker:
         await worker.until("registered with ws://127.0.0.1")
         yield worker
 
@@ -79,7 +89,7 @@ async def server_api(url: str) -> AsyncIterator[api.LiveKitAPI]:
         yield server
 
 
-async def kill_one_job(worker: int) -> None:
+async def kill_one_job(worker: Worker) -> None:
     """Kills the process below a worker that holds a call: the one with a UDP socket open."""
-    jobs = [p for p in psutil.Process(worker).children(recursive=True) if p.net_connections("udp")]
+    jobs = [p for p in psutil.Process(worker.pid).children(recursive=True) if p.net_connections("udp")]
     jobs[0].kill()

@@ -69,6 +69,7 @@ def running(project: Path, command: list[str], environment: dict[str, str]) -> S
             *command,
             "lines=json",
             "seed=0",
+            "listening=phrases",
             "model.llm.options.pace=0",
             *options,
             stdin=-1,

@@ -6,9 +6,16 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+import tests.worker
 from tests.conftest import plain_environment
 from tests.livekit_server import livekit_server
 from tests.worker import Worker, serving
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workers_are_forks(command: list[str]) -> None:
+    """Each worker costs half of what it costs otherwise."""
+    tests.worker.program = command
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

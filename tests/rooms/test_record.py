@@ -47,7 +47,7 @@ async def test_a_call_whose_process_is_killed_has_lost_no_line_and_a_second_of_s
             await caller.room.local_participant.send_text("I am so sorry.", topic="lk.chat")
             await caller.reads(3)
             killed = time.time()
-            await kill_one_job(worker.process.pid)
+            await kill_one_job(worker)
             await worker.until("Call ended: lost")
             read = caller.texts[0].removeprefix("customer: ")
     folder = session_of(environment)

@@ -106,7 +106,7 @@ async def test_prometheus_tells_good_from_bad(livekit_url: str, environment: dic
     async with GeminiServer(reply=obeys, hears=["hello"] * 9) as server:
         options = [f"personas_dir={file.parent}", "model=gemini_realtime", "lines=json", "worker.idle_processes=1"]
         async with serving(
-            livekit_url, environment | server.environment, *options, f"worker.prometheus_port={port}"
+            livekit_url, environment | server.environment, *options, f"worker.prometheus_port={port}", real=True
         ) as worker:
             async with calling(livekit_url, room_of()) as caller:
                 await caller.reads(1, 60)

@@ -85,7 +85,7 @@ async def test_a_killed_job_is_known_at_once_and_others_go_on(livekit_url: str, 
         async with calling(livekit_url, rooms[0]) as one, calling(livekit_url, rooms[1]) as two:
             await one.hears(40)
             await two.hears(40)
-            await kill_one_job(worker.process.pid)
+            await kill_one_job(worker)
             assert "Call ended: lost" in await worker.until("lost")
             await asyncio.gather(*(caller.reads_to(ENDS) for caller in (one, two)))
             ends = [caller.lines[-1]["text"].endswith("(The line went dead.)") for caller in (one, two)]

@@ -25,7 +25,7 @@ from tests.worker import Worker, kill_one_job, serving, started
 
 def below(worker: Worker) -> list[psutil.Process]:
     """The worker's own processes: jobs, idle ones and their server."""
-    return psutil.Process(worker.process.pid).children(recursive=True)
+    return psutil.Process(worker.pid).children(recursive=True)
 
 
 async def gone(processes: list[psutil.Process]) -> None:
@@ -95,7 +95,7 @@ async def test_a_killed_call_says_so_in_its_room(livekit_url: str, environment: 
     room = room_of()
     async with serving(livekit_url, environment) as worker, calling(livekit_url, room) as caller:
         await caller.hears()
-        await kill_one_job(worker.process.pid)
+        await kill_one_job(worker)
         await caller.reads(1)
         assert caller.lines[-1] == {
             "type": "transcript",
