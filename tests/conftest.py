@@ -56,19 +56,16 @@ settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests one process runs, for `--dist=loadgroup`: those that share a worker, and those of a file, which share
-    models and what is composed, unless each runs the command. Tests of rooms come first, as they take long."""
-    places: dict[pytest.Item, int] = {}
-    for item in items:
+    """Tests of rooms come first, as they take long; of them those that share a worker, so that one process runs most of
+    them: what is taken off it is the end of its list."""
+
+    def place(item: pytest.Item) -> int:
         fixtures: list[str] = getattr(item, "fixturenames", [])
-        shared = next((name for name in ("worker", "processes") if name in fixtures), "")
-        alone = not {"command", "livekit_url"}.isdisjoint(fixtures)
-        if shared or not alone:
-            item.add_marker(pytest.mark.xdist_group(shared or item.path.stem))
-        places[item] = 0 if shared else 1 if "livekit_url" in fixtures else 2
-    items.sort(key=places.__getitem__)
+        shared = next((i for i, name in enumerate(("worker", "processes")) if name in fixtures), None)
+        return shared if shared is not None else 2 if "livekit_url" in fixtures else 3
+
+    items.sort(key=place)
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,9 @@ def serve(path: str) -> None:
                     selector.register(caller, EVENT_READ, pid)
                     selector.register(os.pidfd_open(pid), EVENT_READ, pid)
                 else:
+                    for other in list(selector.get_map().values()):
+                        if isinstance(other.fileobj, int) and other.fd:  # a fork that runs
+                            os.close(other.fd)
                     selector.close()
                     for held in (listening, caller, *running.values()):
                         held.close()

@@ -4,8 +4,6 @@ import asyncio
 import time
 from pathlib import Path
 
-import pytest
-
 from runtime.events import AudioStarted, Said, from_json
 from runtime.history.index import Index
 from runtime.record.folder import AUDIO, EVENTS, REPORT, SCORECARD, read_folder
@@ -17,7 +15,7 @@ from tests.caller import Caller, calling, room_of, watching
 from tests.loopback import Conversation, Stall, ToolCall
 from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.record.test_audio import sides, sounds
-from tests.worker import Worker, kill_one_job, serving
+from tests.worker import kill_one_job, serving
 
 INSULT = "You are an idiot."
 
@@ -71,20 +69,20 @@ def convinced(_: Conversation, __: str) -> ToolCall:
     return ToolCall("submit_verdict", {"reason": "said so", "verdict": "met", "quotes": quotes})
 
 
-@pytest.mark.asyncio(loop_scope="session")
 async def test_a_call_in_a_room_that_names_no_user_is_the_one_s_who_was_in_it(
-    livekit_of_processes: str, processes: Worker
+    livekit_url: str, environment: dict[str, str]
 ) -> None:
     """By the identity that they join with: the history finds it, and so does who deletes it."""
-    async with calling(livekit_of_processes, "axtra-test", "Ann") as caller:
-        await caller.hears(40)
-    await processes.until("[Ann] axtra-test", "Call ended")
-    (folder,) = processes.home.glob("sessions/*/*-Ann")
+    async with serving(livekit_url, environment, "rooms.transcripts=data") as worker:
+        async with calling(livekit_url, "axtra-test", "Ann") as caller:
+            await caller.hears(40)
+        await worker.until("[Ann] axtra-test", "Call ended")
+    folder = session_of(environment)
     record = Record(dir=str(folder.parent.parent))
     assert folder.name.endswith("-sarah_thompson-Ann")
     index = Index(Settings(record=record))
     index.sync()
-    assert [session.user for session in index.sessions("Ann")] == ["Ann"]
+    assert [session.user for session in index.sessions()] == ["Ann"]
     assert forget(record, "Ann") == ([folder], [])
 
 
