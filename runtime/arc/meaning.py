@@ -181,11 +181,15 @@ class Meaning:
     def of(self, clause: Clause, facts: bool = True) -> Nearest | None:
         """What a clause means, a fact that it asks for only with `facts`; None where that is nothing, or not known."""
         judged, key = self._bank.judged, (clause, facts)
-        if key not in judged and (vector := self._vector(clause.text)) is not None:
-            if len(judged) >= JUDGED:
-                judged.clear()
-            judged[key] = nearest(self._bank, clause, vector, facts)
-        return judged.get(key)
+        try:
+            return judged[key]
+        except KeyError:
+            if (vector := self._vector(clause.text)) is None:
+                return None
+        if len(judged) >= JUDGED:  # calls in other threads use the same bank, so nothing here is read again
+            judged.clear()
+        judged[key] = found = nearest(self._bank, clause, vector, facts)
+        return found
 
     def nearly(self, clause: Clause, found: Set[str]) -> Nearest | None:
         """The cue or fact that a clause comes nearest to of those that were not found, however far that is."""
