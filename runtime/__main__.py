@@ -302,18 +302,19 @@ def _sweep(arguments: Namespace) -> int | None:
         return None
     with readable_errors(arguments.overrides):
         first, jobs = first_of(arguments.overrides)
-        settings = read_settings(compose_config(first))
+        cfg = compose_config(first)
+        settings = read_settings(cfg)
         GlobalHydra.instance().clear()  # `hydra.main` begins anew
         if _mode(settings.mode, swept=True) is not Mode.REHEARSE:
             return None
         from .terminal.rehearsal import show_rehearsal
 
-        # Each repeat is a job of its own; to a sweeper that looks for the best they are one.
-        each = settings.rehearse.repeat is None and not any(said.startswith("hydra/sweeper=") for said in first)
-        repeat = f"rehearse.repeat={','.join(map(str, range(1, settings.rehearse.repeats + 1)))}"
+        known = not any(said.startswith("hydra/sweeper=") for said in first)  # else how many the sweeper tries
+        parts = _parts(cfg.hydra.launcher, jobs, settings.rehearse.repeats) if known else 1
+        shares = ",".join(f"{part}/{parts}" for part in range(1, parts + 1))
 
         def swept(folder: Path) -> None:
-            sys.argv += [spelled(f"rehearse.dir='{folder}'"), *([repeat] if each else [])]
+            sys.argv += [spelled(f"rehearse.dir='{folder}'"), *([f"rehearse.share={shares}"] if parts > 1 else [])]
             start()
 
         if "hydra/launcher=joblib" in first:
@@ -323,8 +324,20 @@ def _sweep(arguments: Namespace) -> int | None:
                 use_forks()
         gc.freeze()  # what is imported stays
         _take_interrupts()
-        total = jobs * settings.rehearse.repeats if each else None
+        total = jobs * settings.rehearse.repeats if known else None
         return show_rehearsal(settings, arguments.overrides, total, swept)
+
+
+def _parts(launcher: DictConfig, combinations: int, repeats: int) -> int:
+    """Among how many of Hydra's jobs the repeats of a combination are divided. Hydra composes each job before the first
+    one begins, and once more: there are twice as many as there are workers, or on a cluster one a call."""
+    if launcher._target_.endswith("BasicLauncher"):
+        return 1
+    workers = launcher.get("n_jobs")
+    if workers is None:
+        return repeats
+    wanted = 2 * (workers if workers > 0 else os.cpu_count() or 1)
+    return min(repeats, -(-wanted // combinations))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import fmean
 
@@ -23,7 +24,7 @@ from .trainee import check_spoken
 PRICES = CONF / "prices.yaml"
 ANSWERED = ("rehearse.audio", "rehearse.line")
 """Keys beside the groups by which combinations may differ."""
-NO_COMMAND = ("rehearse.resume", "rehearse.dir", "rehearse.repeat", "rehearse.compare", "rehearse.limits")
+NO_COMMAND = ("rehearse.resume", "rehearse.dir", "rehearse.share", "rehearse.compare", "rehearse.limits")
 """Keys by which two commands may differ and still be the same sweep."""
 
 
@@ -60,7 +61,9 @@ def rehearse(
     combination = combination_of(choices, overrides)
     asked = settings.rehearse
     found = []
-    for repeat in [asked.repeat] if asked.repeat else range(1, asked.repeats + 1):
+    part, parts = map(int, (asked.share or "1/1").split("/"))
+    resolve = cache(resolve)
+    for repeat in range(part, asked.repeats + 1, parts):
         place = place_of(combination, repeat)
         row = read_row(sweep / place) if asked.resume else None
         if row is None or row.outcome is Outcome.FAILED:

@@ -268,7 +268,7 @@ class Rehearse:
     audio: bool = False
     line: LineQuality = field(default_factory=LineQuality)
     repeats: Count = 1
-    repeat: Count | None = None
+    share: Annotated[str | None, Field(pattern=r"^[1-9]\d*/[1-9]\d*$")] = None
     turns: Count = 40
     minutes: Annotated[float, Field(gt=0)] = 15
     dir: str | None = None
