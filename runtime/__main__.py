@@ -26,7 +26,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from .config.command_line import complete, first_of, load_dotenv, read_arguments, spelled
+from .config.command_line import complete, first_of, load_dotenv, parts_of, read_arguments, spelled
 from .config.compose import compose, compose_config, read_settings, resolve
 from .config.groups import CONF, options
 from .config.mistakes import readable_errors
@@ -310,12 +310,13 @@ def _sweep(arguments: Namespace) -> int | None:
         from .terminal.rehearsal import show_rehearsal
 
         known = not any(said.startswith("hydra/sweeper=") for said in first)  # else how many the sweeper tries
-        parts = _parts(cfg.hydra.launcher, jobs, settings.rehearse.repeats) if known else 1
+        parts = parts_of(cfg.hydra.launcher, jobs, settings.rehearse.repeats) if known else 1
         shares = ",".join(f"{part}/{parts}" for part in range(1, parts + 1))
 
         def swept(folder: Path) -> None:
             sys.argv += [spelled(f"rehearse.dir='{folder}'"), *([f"rehearse.share={shares}"] if parts > 1 else [])]
-            start()
+            with exits():  # an interrupted step may be anything that a library makes of it
+                start()
 
         if "hydra/launcher=joblib" in first:
             with suppress(ImportError):  # then Hydra says that it is not installed
@@ -326,18 +327,6 @@ def _sweep(arguments: Namespace) -> int | None:
         _take_interrupts()
         total = jobs * settings.rehearse.repeats if known else None
         return show_rehearsal(settings, arguments.overrides, total, swept)
-
-
-def _parts(launcher: DictConfig, combinations: int, repeats: int) -> int:
-    """Among how many of Hydra's jobs the repeats of a combination are divided. Hydra composes each job before the first
-    one begins, and once more: there are twice as many as there are workers, or on a cluster one a call."""
-    if launcher._target_.endswith("BasicLauncher"):
-        return 1
-    workers = launcher.get("n_jobs")
-    if workers is None:
-        return repeats
-    wanted = 2 * (workers if workers > 0 else os.cpu_count() or 1)
-    return min(repeats, -(-wanted // combinations))
 
 
 @dataclass(frozen=True, slots=True)

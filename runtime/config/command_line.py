@@ -18,7 +18,7 @@ from dotenv.parser import parse_stream
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, Transformer, ValueType
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import SpecError, suggest
@@ -160,6 +160,18 @@ def first_of(overrides: Sequence[str]) -> tuple[list[str], int]:
             text, jobs = f"{override.get_key_element()}={swept[0]}", jobs * len(swept)
         first.append(text)
     return first, jobs
+
+
+def parts_of(launcher: DictConfig, combinations: int, repeats: int) -> int:
+    """Among how many of Hydra's jobs the repeats of a combination are divided. Hydra composes each job before the first
+    one begins, and once more: there are twice as many as there are workers, or on a cluster one a call."""
+    if launcher._target_.endswith("BasicLauncher"):
+        return 1
+    workers = launcher.get("n_jobs")
+    if workers is None:
+        return repeats
+    wanted = 2 * (workers if workers > 0 else os.cpu_count() or 1)
+    return min(repeats, -(-wanted // combinations))
 
 
 def _expanded(text: str) -> str:

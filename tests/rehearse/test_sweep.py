@@ -8,7 +8,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from omegaconf import OmegaConf
 
+from runtime.config.command_line import parts_of
 from runtime.config.compose import compose
 from runtime.config.groups import GROUPS
 from runtime.errors import SpecError
@@ -123,6 +125,25 @@ def test_a_sweep_is_a_regression_test_of_a_persona(run: Run, here: Path, persona
     result = run(*command, "rehearse.dir=after", f"rehearse.compare=before/{RESULTS}")
     assert result.code == 1 and "✗ worse: sarah: score 85 → 60" in result.out
     assert run(*command, "rehearse.dir=lenient", "rehearse.compare=before", "rehearse.limits.score=50").code == 0
+
+
+@pytest.mark.parametrize(
+    ("launcher", "combinations", "repeats", "parts"),
+    [
+        ({}, 1, 40, 1),
+        ({"n_jobs": 2}, 1, 40, 4),
+        ({"n_jobs": 2}, 32, 5, 1),
+        ({"n_jobs": 8}, 1, 5, 5),
+        ({"nodes": 1}, 3, 5, 5),
+    ],
+)
+def test_repeats_are_as_many_jobs_as_there_are_workers_to_hold_them(
+    launcher: dict[str, int], combinations: int, repeats: int, parts: int
+) -> None:
+    """Hydra composes each job twice, a tenth of a second each: one after the other they are one job, on a cluster each
+    is its own."""
+    target = "x.BasicLauncher" if not launcher else "x.OtherLauncher"
+    assert parts_of(OmegaConf.create({"_target_": target, **launcher}), combinations, repeats) == parts
 
 
 def test_a_command_is_the_same_sweep_whatever_shows_or_launches_it() -> None:
