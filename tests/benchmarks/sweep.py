@@ -37,9 +37,10 @@ def rows() -> list[Row]:
         two = _sweep(Path(folder) / "two", JOBS, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
         each, its_cpu = ((many - first) / (JOBS - 1) for many, first in zip(basic, one, strict=True))
         start, its_start = one[0] - each, one[1] - its_cpu
-        hold(job(Path(folder) / "first"))
+        first, second = (job(Path(folder) / name) for name in ("first", "second"))
+        hold(first)
         began = time.perf_counter(), time.process_time()
-        hold(job(Path(folder) / "second"))
+        hold(second)
         whole, whole_cpu = time.perf_counter() - began[0], time.process_time() - began[1]
         shown = asyncio.run(_latency(Path(folder) / "late"))
     at_once = f"{JOBS} jobs, two at a time"
