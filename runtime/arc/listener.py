@@ -118,7 +118,9 @@ def _by_meaning(front: FrontMatter, heard: _Heard, meaning: Meaning | None) -> _
     clause, said = heard.clause, heard.said
     moving = [said[finding.name] for finding in heard.findings if front.cues[finding.name].change]
     said_most = any(_is_most(match, clause) for match in moving)
-    if meaning is None or heard.fact or said_most or (near := meaning.of(clause, _may_ask(clause))) is None:
+    if meaning is None or heard.fact or said_most or clause.reports:
+        return heard
+    if (near := meaning.of(clause, _may_ask(clause))) is None:
         return heard
     if near.fact:
         return replace(heard, fact=near.name)
