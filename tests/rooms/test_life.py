@@ -27,7 +27,7 @@ async def test_a_trainee_who_lost_the_connection_returns_to_the_same_call(
             customer = (await agents(livekit_url, returns))[0]
             assert customer in back.there
             await back.say("I am so sorry. I take responsibility.")
-            await worker.until("[returns]", "Trainee: ", "responsibility")
+            await worker.until("[returns]", "Trainee: ", "sorry")
             await back.hears()
             await worker.until("[away]", "Call ended: trainee_lost")
             await observer.sees_the_customer_leave()
@@ -46,7 +46,7 @@ async def test_a_trainee_who_joins_again_is_in_the_same_call(livekit: str, worke
             assert customer in second.there
             await second.hears()
             await second.say("I am so sorry. I take responsibility.")
-            await worker.until("[reloads]", "Trainee: ", "responsibility")
+            await worker.until("[reloads]", "Trainee: ", "sorry")
             await second.hears()
             assert await agents(livekit, room) == [customer]
         assert "trainee_left" in await worker.until("[reloads]", "Call ended")
@@ -98,6 +98,6 @@ async def test_a_trainee_who_speaks_up_cuts_the_customer_short(livekit: str, wor
         await caller.reads(3)
         opening, said, answer = caller.texts[:3]
         assert opening.startswith("customer: Finally!") and not opening.endswith("do about it?")
-        assert said.startswith("operator: ") and "responsibility" in said
+        assert said.startswith("operator: ") and "sorry" in said.lower()
         assert answer.startswith("customer: ")
         assert "—" in await worker.until("[cuts]", "Finally!")

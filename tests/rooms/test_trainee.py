@@ -28,7 +28,7 @@ async def test_the_trainee_is_the_first_with_a_microphone(livekit: str, worker: 
             await trainee.hears()
             await supervisor.hears()
             await trainee.say(SORRY)
-            await worker.until("[mic]", "Trainee: ", "responsibility")
+            await worker.until("[mic]", "Trainee: ", "sorry")
             await supervisor.room.disconnect()
             await trainee.until(lambda: "Supervisor" not in trainee.there)
             turns = len(trainee.texts)
@@ -48,7 +48,7 @@ async def test_someone_alone_without_a_microphone_is_spoken_to_until_one_with_a_
         await supervisor.reads_to(LAST)
         async with calling(livekit, room) as trainee:
             await trainee.say(SORRY)
-            await worker.until("[late]", "Trainee: ", "responsibility")
+            await worker.until("[late]", "Trainee: ", "sorry")
         assert "trainee_left" in await worker.until("[late]", "Call ended")
 
 
