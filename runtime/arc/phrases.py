@@ -20,7 +20,7 @@ NEGATORS = frozenset(
     "shouldnt aint neither without unable nothing nobody nobodys none nicht kein keine nunca jamais pas".split()
 )
 _NEAR_NEGATORS = frozenset("never no nor neither without unable nothing nobody nobodys none".split())
-"""What denies what follows up to three words later; others up to five ("won't be sending you off to …")."""
+"""What denies what follows up to three words later; others up to six ("won't be sending you off to …")."""
 _HARMLESS = {
     "no": frozenset(
         "i im ill ive id we were well weve you your it its that thats problem worries doubt maam sir later more extra "
@@ -181,7 +181,7 @@ def heard(phrase: str, text: str) -> bool:
 
 def _negated_before(text: str, start: int) -> bool:
     clause = re.split("[,?]", text[max(0, start - 80) : start])[-1]
-    words = clause.split()[-5:]
+    words = clause.split()[-6:]
     words = [word for word in words[:-3] if word not in _NEAR_NEGATORS] + words[-3:]
     joined = re.split(r"\s", clause)[-1][-16:] if not clause.endswith(" ") else (words[-1] if words else "")[-16:]
     if clause.endswith(" ") and re.match(rf"[{_UNSPACED}]", text[start : start + 1]):

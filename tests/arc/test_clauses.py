@@ -31,6 +31,7 @@ def heard(text: str) -> set[str]:
         ("It's $1,148.51, on May 3, 2026, in all.", 1),
         ("ขอโทษด้วยนะคะ เดี๋ยวคืนเงินให้ค่ะ ภายในสามวัน", 3),
         ("อยู่กับเราตั้งแต่ปีแรก แต่ตอนนี้ไม่แล้ว", 2),
+        ("แม้แต่กับดิฉันเองก็ตกใจ", 1),
         ("…!? ", 0),
     ],
 )
@@ -92,6 +93,10 @@ def test_what_we_will_do_is_no_question() -> None:
         ("หมายเลขยืนยัน BV-9001 ค่ะ", {"case_number"}),
         ("There's no need to be sorry.", {"apology"}),
         ("จะส่งช่างที่ใจเย็นไปนะคะ", set()),
+        ("I won't be sending you off to another department.", set()),
+        ("It won't necessarily be there by Monday.", set()),
+        ("I couldn't swear that it won't happen again.", set()),
+        ("ใครบอกคุณว่าคืนเงินไม่ได้", set()),
         ("วันอังคารเกิดอะไรขึ้น", set()),
     ],
 )
