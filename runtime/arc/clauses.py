@@ -14,8 +14,8 @@ CLAUSES = 40
 
 _SUBJECT = (
     r"i|im|i'm|ill|i'll|ive|i've|id|i'd|we|we're|we'll|we've|you|you're|you'll|you've|it|it's|he|she|they|there|that|"
-    r"that's|this|let|let's|please|can|could|may|would|will|do|did|does|have|has|is|are|was|were|what|how|when|who|where|why|which|"
-    r"your|our|my|somebody|someone|nobody|nothing|the|since when"
+    r"that's|this|let|let's|please|can|could|may|would|will|do|did|does|have|has|is|are|was|were|what|how|"
+    r"when|who|where|why|which|your|our|my|somebody|someone|nobody|nothing|the|since when"
 )
 _BREAK = re.compile(
     r"(?<=[.!?;…])\s+|\s*\n\s*|"  # sentences

@@ -66,7 +66,6 @@ class CallLog:
         audio = self.first(AudioStarted)
         self.started = self.first(Started)
         self.zero = audio.at if audio else self.started.at if self.started else first
-        self.has_audio = audio is not None
 
     def of(self, kind: type[E]) -> list[E]:
         """The events of one kind, in their order."""

@@ -97,7 +97,7 @@ def measures(log: CallLog, card: Scorecard, arc: Arc, prices: Prices, spoken: Se
         first_audio=_rounded(log.ended.first_word if log.ended else None),
         latency=_rounded(median(latencies) if latencies else None),
         latency_high=_rounded(latencies[min(len(latencies) - 1, int(len(latencies) * 0.95))] if latencies else None),
-        phases=phases(log, arc),
+        phases=phases(log),
         breaks=tuple(map(str, breaks(log, arc))),
         input_tokens=_sum(usage, "input_tokens"),
         output_tokens=_sum(usage, "output_tokens"),
@@ -125,7 +125,7 @@ def heard_right(said: Sequence[str], heard: Sequence[str]) -> float:
     return round(100 * SequenceMatcher(None, one, other, autojunk=False).ratio(), 1)
 
 
-def phases(log: CallLog, arc: Arc) -> tuple[str, ...]:
+def phases(log: CallLog) -> tuple[str, ...]:
     """The phases that the call came through, each once, in their order."""
     moved = log.of(PhaseMoved)
     first = [moved[0].before] if moved else [said.phase for said in log.of(Said)[:1]]
