@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -95,11 +96,26 @@ async def stopped(process: asyncio.subprocess.Process, folder: Path) -> None:
         async with asyncio.timeout(90):  # longer than a worker lets its calls go on
             await process.communicate()
     except TimeoutError:
-        left = [p for p in psutil.process_iter(["cwd", "cmdline"]) if p.info["cwd"] == str(folder)]
-        named = [f"{p.pid} {p.status()}: {' '.join(p.info['cmdline'])}" for p in left]
-        for p in left:
-            p.kill()
-        pytest.fail("\n".join(["it does not end:", *named]))
+        left = processes_in(folder)
+        for one in left:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        pytest.fail("\n".join(["it does not end:", *left.values()]))
+
+
+def processes_in(folder: Path) -> dict[psutil.Process, str]:
+    """The processes that run in this folder, each with a line about what it is and does."""
+    found = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cwd() == str(folder):
+                peers = [f"{peer.type.name}:{peer.status}" for peer in process.net_connections()]
+                spent = process.cpu_times()
+                found[process] = (
+                    f"{process.pid} of {process.ppid()} {process.status()}, {process.num_threads()} threads,"
+                    f" {spent.user + spent.system:.1f} s of CPU, {peers}: {' '.join(process.cmdline())[-80:]}"
+                )
+    return found
 
 
 @pytest.fixture(scope="session")

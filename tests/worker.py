@@ -10,7 +10,7 @@ import psutil
 import pytest
 from livekit import api
 
-from tests.conftest import COMMAND, stopped
+from tests.conftest import COMMAND, processes_in, stopped
 from tests.livekit_server import KEY, SECRET
 
 program = COMMAND
@@ -42,7 +42,7 @@ class Worker:
                     assert line, "\n".join(self.lines)
                     self.lines.append(line.decode().rstrip())
         except TimeoutError:
-            pytest.fail("\n".join([f"no {texts} in:", *self.lines]))
+            pytest.fail("\n".join([f"no {texts} in:", *self.lines, *processes_in(self.home).values()]))
         return found[0]
 
 

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 import tests.worker
+from runtime.call import private
 from tests.conftest import plain_environment
 from tests.livekit_server import livekit_server
 from tests.worker import Worker, serving
@@ -16,6 +17,15 @@ from tests.worker import Worker, serving
 def workers_are_forks(command: list[str]) -> None:
     """Each worker costs half of what it costs otherwise."""
     tests.worker.program = command
+
+
+@pytest.fixture(scope="session", autouse=True)
+def callers_do_not_log() -> None:
+    """The log of LiveKit's native library costs the callers of this process time, and one of its threads that hands on
+    a line while Python ends would take the process down."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUST_LOG", "off")
+        private.keep_native_log()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
