@@ -41,6 +41,9 @@ RATE = 24_000
 # pause at the end keeps sentences apart; without it dots alone make no audio, for LiveKit a failure.
 _SYNCHRONOUS_OUTPUT, _DONT_EXIT, _SPEED, _PITCH, _UTF8_END_PAUSE = 2, 0x8000, 1, 3, 0x1001
 _CHUNK_MS = 100
+_LEAD = 0.05
+"""Seconds of silence that are left before an utterance of hibari, which begins with 0.2 to 0.3: nobody waits for them."""
+_AUDIBLE = 0.005  # of full scale
 _USUAL_SPEED = 175  # words a minute of either voice, about
 _OWN_PITCH = 50
 
@@ -178,6 +181,8 @@ class Hibari:
         audio = self._speaker(options["voice"])(text.decode(), speed=options["speed"] / higher, seed=0)
         if higher != 1:  # played slower, all that is in a voice is lower, as of somebody who is larger
             audio = np.interp(np.arange(0, len(audio), higher), np.arange(len(audio)), audio)
+        first = int(np.argmax(np.abs(audio) > _AUDIBLE))
+        audio = audio[max(0, first - int(_LEAD * RATE)) :]
         samples: bytes = (audio.clip(-1, 1) * 32767).astype(np.int16).tobytes()
         return samples
 

@@ -55,7 +55,7 @@ async def say(text: str, **options: Any) -> rtc.AudioFrame:
     return await TTS(**options).synthesize(text).collect()
 
 
-def pad(frame: rtc.AudioFrame, before: float = 0.3, after: float = 0.3) -> rtc.AudioFrame:
+def pad(frame: rtc.AudioFrame, before: float = 0.5, after: float = 0.4) -> rtc.AudioFrame:
     """The frame with seconds of silence around it, as a VAD hands over an utterance."""
     silence = [bytes(int(frame.sample_rate * seconds) * 2) for seconds in (before, after)]
     data = silence[0] + frame.data.tobytes() + silence[1]
@@ -223,6 +223,14 @@ async def test_english_is_spoken_by_hibari_and_thai_by_espeak() -> None:
     robot = await tts.synthesize("I have been billed twice.").collect()
     assert human.sample_rate == thai.sample_rate == robot.sample_rate == RATE
     assert human.data.tobytes() != robot.data.tobytes()
+
+
+async def test_nobody_waits_for_silence_before_a_voice() -> None:
+    """hibari begins with 0.2 to 0.3 s of it."""
+    said = await TTS(voice=HEART).synthesize("I have been billed twice.").collect()
+    loud = np.abs(np.frombuffer(said.data, np.int16)) > 500
+    assert 0 < loud.argmax() / RATE < 0.1
+    assert said.duration > 1
 
 
 async def test_what_hibari_cannot_read_espeak_does(monkeypatch: pytest.MonkeyPatch) -> None:
