@@ -10,8 +10,10 @@ import resource
 import shutil
 import sys
 import tempfile
+import threading
+import time
 from functools import cache
-from multiprocessing.util import Finalize
+from multiprocessing.util import Finalize, register_after_fork
 from pathlib import Path
 
 from ..call.private import PRELOADED
@@ -23,6 +25,9 @@ FOLDER = "VOICE_PERSONA_FOLDER"
 
 FILES = 65_536
 """Open files that the worker asks for."""
+
+LEAVE_SECONDS = 8.0
+"""How long a process may outlive its worker: a call leaves its room in this time."""
 
 
 def prepare(worker: Worker, spec: SessionSpec) -> None:
@@ -69,5 +74,19 @@ def modules(spec: SessionSpec) -> list[str]:
     return [f"{part.module}.{place}" if part.plugin == "offline" else part.module for place, part in parts.items()]
 
 
-if FOLDER in os.environ:
+def _end_with_worker(_: object) -> None:
+    """Ends this process some time after its worker, whatever it waits for then: Python itself would first wait for each
+    thread, such as one that loads a model, and meanwhile the process that jobs are forked from would stay too."""
+
+    def wait() -> None:
+        if worker := multiprocessing.parent_process():
+            worker.join()
+            time.sleep(LEAVE_SECONDS)
+            os._exit(1)
+
+    threading.Thread(target=wait, name="end with the worker", daemon=True).start()
+
+
+if FOLDER in os.environ:  # this is the process that jobs are forked from
     _remove_at_exit(Path(os.environ[FOLDER]))
+    register_after_fork(_end_with_worker, _end_with_worker)

@@ -1,6 +1,11 @@
-"""What job processes find imported."""
+"""The process that job processes are forked from: what it imports, and how it ends."""
 
+import os
+import subprocess
+import sys
+import tempfile
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -14,3 +19,40 @@ def test_every_module_that_is_preloaded_is_there(model: str) -> None:
     """A name that has gone, of ours or of LiveKit's own preloading, would be skipped in silence."""
     for name in (*modules(compose([f"model={model}"])), *PRELOADED):
         assert find_spec(name), name
+
+
+WORKER_THAT_STARTS_A_CHILD = """
+import multiprocessing, sys, time
+from types import SimpleNamespace
+from runtime.rooms import forkserver
+from runtime.spec.settings import Executor
+
+def hang():
+    forkserver.LEAVE_SECONDS = 0
+    print("hangs", flush=True)
+    time.sleep(1000)
+
+if __name__ == "__main__":
+    preload = multiprocessing.set_forkserver_preload
+    multiprocessing.set_forkserver_preload = lambda names: preload(names[:1])  # LiveKit is not needed here
+    forkserver.prepare(SimpleNamespace(executor=Executor.PROCESS), SimpleNamespace(parts={}))
+    multiprocessing.get_context("forkserver").Process(target=hang).start()
+    time.sleep(1000)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="jobs are forked on Linux alone")
+def test_a_child_that_hangs_ends_with_a_killed_worker(tmp_path: Path) -> None:
+    """kill -9 of the worker: a child that waits for something of its own ends all the same, and with it the process
+    that it was forked from and the private folder."""
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER_THAT_STARTS_A_CHILD)
+    with tempfile.TemporaryDirectory() as temporary:  # whose path is short enough for a socket
+        environment = os.environ | {"TMPDIR": temporary, "PYTHONPATH": os.getcwd()}
+        with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=environment) as worker:
+            assert worker.stdout
+            said, made = worker.stdout.readline(), os.listdir(temporary)
+            worker.kill()
+            assert said == b"hangs\n" and made
+            assert worker.stdout.read() == b""  # which ends with the last process that could write there
+        assert os.listdir(temporary) == []
