@@ -292,7 +292,11 @@ def _rehearse_one(settings: Settings, spec: Callable[[], SessionSpec]) -> float:
     """Holds the calls of one job of a sweep, which may run in any process; returns its score."""
     from .rehearse.combination import rehearse
 
-    return rehearse(settings, HydraConfig.get().runtime.choices, _overrides(), spec, Path(settings.rehearse.dir or ""))
+    def tell(line: str) -> None:
+        print(clean(line), file=sys.stderr)
+
+    sweep = Path(settings.rehearse.dir or "")
+    return rehearse(settings, HydraConfig.get().runtime.choices, _overrides(), spec, sweep, tell)
 
 
 def _sweep(arguments: Namespace) -> int | None:

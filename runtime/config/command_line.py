@@ -164,13 +164,14 @@ def first_of(overrides: Sequence[str]) -> tuple[list[str], int]:
 
 def parts_of(launcher: DictConfig, combinations: int, repeats: int) -> int:
     """Among how many of Hydra's jobs the repeats of a combination are divided. Hydra composes each job before the first
-    one begins, and once more: there are twice as many as there are workers, or on a cluster one a call."""
+    one begins, and once more: there are as many as there are workers, twice as many where combinations may take
+    longer than others, or on a cluster one a call."""
     if launcher._target_.endswith("BasicLauncher"):
         return 1
     workers = launcher.get("n_jobs")
     if workers is None:
         return repeats
-    wanted = 2 * (workers if workers > 0 else os.cpu_count() or 1)
+    wanted = (workers if workers > 0 else os.cpu_count() or 1) * (1 if combinations == 1 else 2)
     return min(repeats, -(-wanted // combinations))
 
 

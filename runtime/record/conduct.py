@@ -56,10 +56,7 @@ def conduct(log: CallLog) -> Conduct:
     hers = [line for line in log.lines if line.speaker == "customer"]
     share, by = _talk_share(trainee, hers)
     its_pace, pace_in = pace(trainee)
-    latencies = sorted(
-        line.event.latency for line in hers if isinstance(line.event, Said) and line.event.latency is not None
-    )
-    cuts = quantiles(latencies, n=20, method="inclusive") if len(latencies) > 1 else latencies * 19
+    p50, p95 = latency(log, digits=2)
     return Conduct(
         seconds=round(log.length, 1),
         turns=len(trainee),
@@ -72,9 +69,17 @@ def conduct(log: CallLog) -> Conduct:
         pace_in=pace_in,
         to_apology=_first([log.at(cue, cue.turn) for cue in log.of(CueFound) if cue.name in APOLOGIES]),
         to_calm=_first([at for at, moved in log.mood if moved.emotion in CALM]),
-        latency_p50=round(cuts[9], 2) if cuts else None,
-        latency_p95=round(cuts[18], 2) if cuts else None,
+        latency_p50=p50,
+        latency_p95=p95,
     )
+
+
+def latency(log: CallLog, *, digits: int) -> tuple[float | None, float | None]:
+    """How long the persona took to answer: the p50 and the p95 of her turns (interpolated) in seconds, rounded to so
+    many digits; None where no turn tells."""
+    taken = [said.latency for said in log.of(Said) if said.latency is not None]
+    cuts = quantiles(taken, n=20, method="inclusive") if len(taken) > 1 else taken * 19
+    return (round(cuts[9], digits), round(cuts[18], digits)) if cuts else (None, None)
 
 
 def _first(times: Sequence[float]) -> float | None:

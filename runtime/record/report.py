@@ -67,7 +67,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TranscriptRow:
     """A line of the transcript, or (without a speaker) something that happened between two."""
 
     number: int
@@ -288,23 +288,23 @@ class Page:
         return max((number for number, line in enumerate(self.log.lines) if line.at <= at), default=0)
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[TranscriptRow]:
         """The transcript, with what happened between the lines."""
         rows = [self._row(number, line) for number, line in enumerate(self.log.lines)]
         for event in self.log.events:
             if (told := self._told(event)) and not isinstance(event, EndingReached):
                 at = self.log.second(event)
                 moved = isinstance(event, ClockFired) and bool(event.mood)
-                rows.append(Row(-1, at, at, "", "", (Piece(told[1]),), moved=moved, kind=told[0]))
+                rows.append(TranscriptRow(-1, at, at, "", "", (Piece(told[1]),), moved=moved, kind=told[0]))
         return sorted(rows, key=lambda row: row.at)
 
-    def _row(self, number: int, line: Line) -> Row:
+    def _row(self, number: int, line: Line) -> TranscriptRow:
         event = line.event
         notes = [f"{self.say('cue')}: {self._found(cue)} {cue.mood:+}" for cue in line.cues if self._is_told(cue)]
         notes += [f"{self.say('cue')}: {self._found(denial)}" for denial in line.taken_back]
         if isinstance(event, Said) and event.told and event.mood is not None:
             notes.append(self.say(event.told, mood=event.mood, phase=event.phase))
-        return Row(
+        return TranscriptRow(
             number=number,
             at=line.at,
             end=line.end,

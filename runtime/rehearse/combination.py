@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,6 @@ from ..config.groups import CONF, GROUPS, REHEARSAL_GROUPS, read_conf
 from ..config.trainee_file import script_for
 from ..errors import NotOffered, SpecError
 from ..record.folder import make_private
-from ..redaction import clean
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import LineQuality, Settings
 from .job import Job, hold
@@ -51,12 +49,14 @@ def rehearse(
     overrides: Sequence[str],
     resolve: Callable[[], SessionSpec],
     sweep: Path,
+    tell: Callable[[str], None],
 ) -> float:
     """Holds the calls of this combination that are asked for, and returns their score (0-100, in the middle), for
     sweepers that look for the best. What fails, or cannot be, is in the rows.
 
     Args:
         resolve: makes the spec; raises a SpecError.
+        tell: takes a line about what is being waited for.
     """
     combination = combination_of(choices, overrides)
     asked = settings.rehearse
@@ -67,7 +67,7 @@ def rehearse(
         place = place_of(combination, repeat)
         row = read_row(sweep / place) if asked.resume else None
         if row is None or row.outcome is Outcome.FAILED:
-            row = _held(settings, Row(combination, repeat, place), resolve, sweep / place)
+            row = _held(settings, Row(combination, repeat, place), resolve, sweep / place, tell)
         found.append(row)
     return fmean(score_of(row) for row in found)
 
@@ -79,7 +79,9 @@ def score_of(row: Row) -> float:
     return float(row.measures.score if row.measures.score is not None else 100 * bool(row.measures.passed))
 
 
-def _held(settings: Settings, row: Row, resolve: Callable[[], SessionSpec], folder: Path) -> Row:
+def _held(
+    settings: Settings, row: Row, resolve: Callable[[], SessionSpec], folder: Path, tell: Callable[[str], None]
+) -> Row:
     asked = settings.rehearse
     try:
         spec = resolve()
@@ -101,7 +103,7 @@ def _held(settings: Settings, row: Row, resolve: Callable[[], SessionSpec], fold
         )
         if asked.audio:
             check_spoken(trainee, spec, named)
-            fetch(spec, lambda line: print(clean(line), file=sys.stderr))
+            fetch(spec, tell)
         elif asked.line != LineQuality():
             raise NotOffered("rehearse.line is of spoken calls alone: rehearse.audio=true")
     except SpecError as error:

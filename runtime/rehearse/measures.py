@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from statistics import median
 
 from ..arc.listener import listen
 from ..arc.phrases import heard_any, plain
 from ..events import Failure, Heard, PhaseMoved, Said
 from ..offline.embedding import meaning_of
 from ..record.call_log import CallLog, Line
-from ..record.conduct import pace
+from ..record.conduct import latency, pace
 from ..record.score import Scorecard
 from ..record.texts import clock
 from ..spec.persona import Arc, Fact, said_in
@@ -57,7 +56,7 @@ class Break:
 class Measures:
     """What one call shows. Seconds; None where it did not come to that, or nobody knows.
 
-    `latency` is the middle of its turns', `latency_high` the largest but for one in twenty. `input_tokens` and
+    `latency` is the p50 of its turns', `latency_high` the p95. `input_tokens` and
     `output_tokens` are of all models. `pace` and `her_pace` are what the trainee and she said a minute of their speech,
     in `pace_in`: words, or of Thai characters; `heard_right` is how much of what the trainee said arrived, in per cent.
     These are of a spoken call alone.
@@ -85,7 +84,7 @@ class Measures:
 
 def measures(log: CallLog, card: Scorecard, arc: Arc, prices: Prices, spoken: Sequence[str] = ()) -> Measures:
     """What this call shows; `spoken` is what the trainee said, to the letter."""
-    latencies = sorted(said.latency for said in log.of(Said) if said.latency is not None)
+    p50, p95 = latency(log, digits=4)
     usage = log.ended.usage if log.ended else ()
     paces = {who: pace(line for line in log.lines if line.speaker == who) for who in ("operator", "customer")}
     return Measures(
@@ -95,8 +94,8 @@ def measures(log: CallLog, card: Scorecard, arc: Arc, prices: Prices, spoken: Se
         seconds=round(log.ended.seconds if log.ended else log.length, 3),
         turns=len(log.of(Heard)),
         first_audio=_rounded(log.ended.first_word if log.ended else None),
-        latency=_rounded(median(latencies) if latencies else None),
-        latency_high=_rounded(latencies[min(len(latencies) - 1, int(len(latencies) * 0.95))] if latencies else None),
+        latency=p50,
+        latency_high=p95,
         phases=phases(log),
         breaks=tuple(map(str, breaks(log, arc))),
         input_tokens=_sum(usage, "input_tokens"),

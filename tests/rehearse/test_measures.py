@@ -6,6 +6,7 @@ import pytest
 
 from runtime.events import Event, Heard, MoodMoved, Said
 from runtime.record.call_log import CallLog
+from runtime.record.conduct import conduct
 from runtime.record.score import score
 from runtime.rehearse.measures import breaks, cost, heard_right, measures
 from runtime.spec.persona import Arc, Fact, FrontMatter
@@ -127,3 +128,10 @@ def test_words_a_minute_are_of_what_was_spoken() -> None:
     assert measures(CallLog([events[0], thai]), card, Arc(FRONT, "th"), {}, ["x"]).pace_in == "characters"
     typed = measures(CallLog(events), card, Arc(FRONT, "en"), {})
     assert (typed.pace, typed.her_pace, typed.pace_in, typed.heard_right) == (None,) * 4
+
+
+def test_latency_is_the_same_in_a_calls_report_and_in_a_sweeps() -> None:
+    """The p50 and the p95 of her turns, interpolated."""
+    log = CallLog(tuple(replace(said("Yes.", at), latency=at / 10) for at in range(1, 12)))
+    shown, held = measures(log, score(log, FRONT, "en"), Arc(FRONT, "en"), {}), conduct(log)
+    assert (shown.latency, shown.latency_high) == (held.latency_p50, held.latency_p95) == (0.6, 1.05)

@@ -131,7 +131,8 @@ def test_a_sweep_is_a_regression_test_of_a_persona(run: Run, here: Path, persona
     ("launcher", "combinations", "repeats", "parts"),
     [
         ({}, 1, 40, 1),
-        ({"n_jobs": 2}, 1, 40, 4),
+        ({"n_jobs": 2}, 1, 40, 2),
+        ({"n_jobs": 2}, 2, 40, 2),
         ({"n_jobs": 2}, 32, 5, 1),
         ({"n_jobs": 8}, 1, 5, 5),
         ({"nodes": 1}, 3, 5, 5),
@@ -191,10 +192,10 @@ def test_a_sweeper_is_told_the_score_of_all_repeats(tmp_path: Path) -> None:
     """Their mean, for sweepers that look for the best; a call that was not held counts as none."""
     settings = Settings(record=Record(dir=str(tmp_path)), rehearse=Rehearse(repeats=2), trainee=Trainee())
     spec = compose([])
-    assert rehearse(settings, {**spec.choices, "trainee": "good"}, [], lambda: spec, tmp_path) == 100
-    poor = rehearse(settings, {**spec.choices, "trainee": "poor"}, [], lambda: spec, tmp_path)
+    assert rehearse(settings, {**spec.choices, "trainee": "good"}, [], lambda: spec, tmp_path, print) == 100
+    poor = rehearse(settings, {**spec.choices, "trainee": "poor"}, [], lambda: spec, tmp_path, print)
     assert 0 <= poor < 50
-    nobody = rehearse(settings, {**spec.choices, "trainee": "nobody"}, [], lambda: spec, tmp_path)
+    nobody = rehearse(settings, {**spec.choices, "trainee": "nobody"}, [], lambda: spec, tmp_path, print)
     assert nobody == 0 and {row.outcome for row in rows(tmp_path)} == {Outcome.DONE, Outcome.SKIPPED}
 
 
