@@ -205,6 +205,8 @@ class ArcMachine:
         self._started = self._now = self._ticked = now
         self._silent_since: float | None = None
         """None while somebody speaks, and until the persona has opened the call."""
+        self.waits = False
+        """Set while a turn is being recognized or answered: a silence may run, but no clock fires."""
         self._clocks = self._clocks_of(arc)
         self._fired_in_silence: list[Clock] = []
         """Since the trainee's last turn."""
@@ -326,7 +328,7 @@ class ArcMachine:
 
     def _due(self, clock: Clock) -> float | None:
         """When a clock fires if nothing happens; None while it waits, and when it never does."""
-        if self._silent_since is None or self._is_off(clock):
+        if self._silent_since is None or self.waits or self._is_off(clock):
             return None
         if clock.kind == "after":
             return None if clock.fired else self._started + clock.seconds

@@ -156,8 +156,10 @@ class ArcDriver:
         them is reached."""
         return refusal(self._arc, self.state) if self._arc.front.endings and not self.state.ending else ""
 
-    def quiet(self, quiet: bool) -> None:
-        """Told whether the line is quiet from now on: nobody speaks."""
+    def quiet(self, quiet: bool, *, answering: bool) -> None:
+        """Told whether the line is quiet from now on, as nobody speaks, and whether a turn of the trainee's is being
+        recognized or answered meanwhile."""
+        self._machine.waits = answering
         if quiet != self._quiet:
             self._quiet = quiet
             (self._machine.said if quiet else self._machine.speaking)(self._now())

@@ -103,7 +103,7 @@ class Conversation:
         self._briefing: asyncio.Task[None] | None = None
         spec = first.seeded(seed)
         parts = build(spec, audio=audio)
-        self._watchdog = Watchdog(answer_timeout, emit, self._ask_again, call.close)
+        self._watchdog = Watchdog(answer_timeout, emit, self._ask_again, call.close, self._tell_quiet)
         self._hearing = Hearing(spec.arc, emit, self._start)
         self._arc = ArcDriver(spec, emit, self._say_for_clock, self._end, self._brief_soon, self._hearing, audio=audio)
         self._listener = ModelListener(self._arc, lambda: self._live.parts.listener, emit)
@@ -348,9 +348,12 @@ class Conversation:
         self._tell_quiet()
 
     def _tell_quiet(self) -> None:
-        """Tells the arc whether the line is quiet, which it never is before the opening line is over."""
+        """Tells the arc whether the line is quiet, which it never is before the opening line is over, and whether an
+        answer is due."""
         listens = self._session.agent_state == "listening" and self._session.user_state != "speaking"
-        self._arc.quiet(listens and self._call.opened.is_set() and not self._call.over)
+        self._arc.quiet(
+            listens and self._call.opened.is_set() and not self._call.over, answering=self._watchdog.expecting
+        )
 
     def _on_error(self, event: ErrorEvent) -> None:
         error = event.error

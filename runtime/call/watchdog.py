@@ -25,17 +25,24 @@ KINDS_TOLD = 8
 class Watchdog:
     """Counts the seconds from a turn of the trainee to the persona's first word.
 
-    After `timeout` seconds without one it calls `ask_again`; after the last time `give_up`. What fails meanwhile is
-    told once, and how often it did when she speaks again or the call ends.
+    After `timeout` seconds without one it calls `ask_again`; after the last time `give_up`. Whenever an answer is due,
+    or no longer, it calls `changed`. What fails meanwhile is told once, and how often it did when she speaks again or
+    the call ends.
     """
 
     def __init__(
-        self, timeout: float, emit: Emit, ask_again: Callable[[], None], give_up: Callable[[str], None]
+        self,
+        timeout: float,
+        emit: Emit,
+        ask_again: Callable[[], None],
+        give_up: Callable[[str], None],
+        changed: Callable[[], None],
     ) -> None:
         self.timeout = timeout
         self._emit = emit
         self._ask_again = ask_again
         self._give_up = give_up
+        self._changed = changed
         self._timer: asyncio.TimerHandle | None = None
         self._asked = 0
         self._trouble: float | None = None
@@ -50,15 +57,18 @@ class Watchdog:
     def expect(self, seconds: float | None = None, *, perhaps: bool = False) -> None:
         """An answer is due, its first word within so many seconds. With `perhaps` it is not asked for when it does not
         come: what was heard may have been no speech."""
-        self.rest()
+        if self._timer:
+            self._timer.cancel()
         late = self.rest if perhaps else self._late
         self._timer = asyncio.get_running_loop().call_later(seconds or self.timeout, late)
+        self._changed()
 
     def rest(self) -> None:
         """No answer is due: nobody has asked, or the trainee speaks again."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
+            self._changed()
 
     def hear(self) -> None:
         """The persona speaks."""

@@ -1,14 +1,17 @@
 """The arc of a call that is on: clocks, briefings, and an ending that code decides."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from runtime.config.compose import compose
-from runtime.events import CueFound, Ended, EndingReached, Heard, How, MoodMoved, Said, ToolCalled
-from tests.held import held
-from tests.loopback import Conversation, ToolCall
+from runtime.events import ClockFired, CueFound, Ended, EndingReached, Heard, How, MoodMoved, Said, ToolCalled
+from tests.caller import RATE, speech
+from tests.held import Skip, held, passing
+from tests.loopback import Conversation, Stall, ToolCall
+from tests.loopback.audio import silence
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.loopback.openai_realtime import OpenAIRealtimeServer
@@ -39,6 +42,28 @@ async def test_silence_counts_from_the_end_of_the_opening(
         assert await line.answer(3) == "I am still here."
         emotions = [said.emotion for said in line.of(Said)]
         assert emotions[0] != emotions[2]
+
+
+async def test_no_clock_talks_into_a_turn_that_is_being_recognized(
+    monkeypatch: pytest.MonkeyPatch, use_personas: Callable[[str, str], Path], skip: Skip
+) -> None:
+    """However long the recognizer takes. Where it hears no words, the silence counts from the end of the sound."""
+    use_personas("ann", "---\nopening: Hi.\ntimers: [{silence: 6s, say: Are you there?}]\n---\n# Persona: Ann")
+    async with (
+        OpenAIHTTPServer(on_transcription=[Stall()]) as server,
+        held("openai_pipeline", server, monkeypatch, "persona=ann") as line,
+    ):
+        line.microphone.pick_up(await speech("I have got your account in front of me now."), RATE)
+        line.microphone.pick_up(silence(1.5, RATE), RATE)
+        await server.until(lambda: bool(server.transcriptions))
+        await line.until(lambda: line.session.user_state == "listening")
+        passed = asyncio.Event()
+        asyncio.get_running_loop().call_later(7, passed.set)
+        skip(7)
+        await passed.wait()
+        assert not line.of(ClockFired)
+        await passing(skip, lambda: bool(line.of(ClockFired)))
+        assert await line.answer(2) == "Are you there?"
 
 
 ARC = """---

@@ -168,7 +168,7 @@ async def test_a_server_that_is_away_is_told_once_with_its_address(
 async def test_failures_of_a_kind_are_counted(skip: Skip) -> None:
     """Told when it first happens, and how often it did once she speaks again; another trouble is told anew."""
     events: list[Event] = []
-    watchdog = Watchdog(12, events.append, lambda: None, lambda _: None)
+    watchdog = Watchdog(12, events.append, lambda: None, lambda _: None, lambda: None)
     for number in range(9):
         watchdog.fail("LLM (openai)", f"overloaded, request req_{number:08x}")
     watchdog.fail("TTS (openai)", "another")
@@ -186,7 +186,7 @@ async def test_failures_of_a_kind_are_counted(skip: Skip) -> None:
 async def test_a_cough_is_not_asked_about(skip: Skip) -> None:
     """Sound of which a recognizer makes nothing is owed no answer: nobody is asked again, and the call goes on."""
     told: list[object] = []
-    watchdog = Watchdog(12, told.append, lambda: told.append("asked again"), told.append)
+    watchdog = Watchdog(12, told.append, lambda: told.append("asked again"), told.append, lambda: None)
     for _ in range(3):
         watchdog.expect(perhaps=True)
         assert watchdog.expecting
@@ -202,7 +202,7 @@ async def test_a_cough_is_not_asked_about(skip: Skip) -> None:
 def test_nothing_that_fails_once_the_call_is_over_is_told() -> None:
     """Neither what fails then, nor that it would have been mended."""
     events: list[Event] = []
-    watchdog = Watchdog(12, events.append, lambda: None, lambda _: None)
+    watchdog = Watchdog(12, events.append, lambda: None, lambda _: None, lambda: None)
     watchdog.fail("LLM (openai)", "overloaded")
     watchdog.close()
     before = len(events)
