@@ -22,13 +22,13 @@ from ..spec.persona import (
     said_in,
     worded_in,
 )
+from ..spec.script import THAI_TEXT
 from . import identity, prose
 from .machine import comes_about
 from .markup import plain_sections
 from .phrases import heard_any, phrase_pattern, plain
 from .prose import STOP_WORDS, content_words
 
-_THAI = re.compile("[\u0e01-\u0e2e]")
 _CROWDED = re.compile("escalat|anger|trigger|furious|ยกระดับ|โมโห|โกรธ|ระเบิด|escalad", re.I)
 _CONDITION = re.compile(
     r"\b(?:if|when|whenever|asked|ask|after|once|unless|upon|si|cuando)\b|ถ้า|หาก|เมื่อ|กรณี|ถูกถาม", re.I
@@ -203,7 +203,7 @@ def _ways_to_ask(key: str, alone: bool = False) -> tuple[str, ...]:
         return ()
     if alone:
         return (phrase,)
-    if phrase.isascii() or not _THAI.search(phrase):
+    if phrase.isascii() or not THAI_TEXT.search(phrase):
         asking = "what|whats|which|give|confirm|provide|tell|need|know|verify|state"
         short = (f"{asking} {phrase}", f"i have|get {phrase}", f"and your {phrase}", f"{phrase} please")
         return (phrase, *(f"what|which {word}" for word in words if len(word) > 3)) if len(words) > 1 else short

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ..spec.persona import Persona
+from ..spec.script import THAI, THAI_TEXT, thai_share
 from ..spec.sections import Section
 from .markup import ANSWER
 from .phrases import plain
@@ -106,7 +107,7 @@ def _emphasis(starred: re.Match[str]) -> str:
     """Words between stars, where they are only stressed: one or two in the middle of a line, and no verb that tells
     what somebody does."""
     words = starred[1].split()
-    told = bool(starred[1][:1].islower() or _THAI.search(starred[1]) or re.search(r"(?:s|ing|ly|ed)$", words[0]))
+    told = bool(starred[1][:1].islower() or THAI_TEXT.search(starred[1]) or re.search(r"(?:s|ing|ly|ed)$", words[0]))
     stressed = starred.start() > 0 and starred.string[: starred.start()].strip()[-1:].isalpha()
     return starred[1] if len(words) <= 2 and (stressed or not told) else " "
 
@@ -118,8 +119,8 @@ def _is_forbidden(between: str) -> bool:
 
 
 def _is_speech(text: str) -> bool:
-    if unspaced := re.search("[\u0e01-\u0e2e\u3040-\u30ff\u3400-\u9fff]", text):
-        return len(text) >= (8 if _THAI.match(unspaced[0]) else 5)
+    if unspaced := re.search(f"[{THAI}\u3040-\u30ff\u3400-\u9fff]", text):
+        return len(text) >= (8 if THAI_TEXT.match(unspaced[0]) else 5)
     return len(text.split()) >= 3 or text[-1:] in "!?…."
 
 
@@ -183,10 +184,9 @@ def _running(row: str) -> str:
         return f"\n{found[2]}\n" if STORY.match(_key(found[1])) else "\n"
     is_listed = (bullet := _BULLET.match(row)) is not None and bool(bullet[0].strip())
     text = _DIRECTED.sub(" ", text) if _DIRECTED.match(text) else text
-    return f"\n{text}\n" if is_listed else f"{text}\n" if not text or _THAI.search(text) else text
+    return f"\n{text}\n" if is_listed else f"{text}\n" if not text or THAI_TEXT.search(text) else text
 
 
-_THAI = re.compile("[\u0e01-\u0e2e]")
 NAME_LIMIT = 80
 """Characters of a persona's name that are looked for in her prose."""
 _IRREGULAR = {"is": "am", "has": "have", "does": "do", "goes": "go", "isn't": "am not", "hasn't": "haven't"}
@@ -313,8 +313,7 @@ def _names(name: str, shortest: int) -> str:
 def is_native(persona: Persona, language: str) -> bool:
     """Whether the prose is in this language, as far as one can tell: by Thai letters, or by common English words."""
     text = " ".join(section.text for section in persona.sections) or persona.prose
-    letters = sum(map(str.isalpha, text)) or 1
-    thai = len(re.findall("[\u0e01-\u0e2e]", text)) / letters > 0.2
+    thai = thai_share(text) > 0.2
     if language == "th":
         return thai
     if language != "en":
@@ -334,7 +333,7 @@ _COMMON = frozenset(
 def spoken(value: str, base: str, man: bool = False) -> str:
     """A bare value as a sentence: with a full stop, or in Thai with the particle that ends one politely."""
     if base == "th":
-        gap = "" if _THAI.search(value[-3:]) else " "
+        gap = "" if THAI_TEXT.search(value[-3:]) else " "
         return value if value.endswith(("ค่ะ", "คะ", "ครับ")) else f"{value.rstrip('. ')}{gap}{'ครับ' if man else 'ค่ะ'}"
     return value if value[-1:] in ".!?…" else f"{value}."
 

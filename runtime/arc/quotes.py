@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_THAI = re.compile("[\u0e00-\u0e7f]")
+from ..spec.script import THAI_TEXT
+
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 
 
@@ -31,7 +32,7 @@ def _cuts(text: str, at: int) -> bool:
     before, after = text[at - 1], text[at]
     if unicodedata.combining(after) or unicodedata.category(after) in ("Mn", "Mc"):
         return True
-    return before.isalnum() and after.isalnum() and not (_THAI.match(before) and _THAI.match(after))
+    return before.isalnum() and after.isalnum() and not (THAI_TEXT.match(before) and THAI_TEXT.match(after))
 
 
 def _normalised(text: str) -> str:

@@ -30,11 +30,12 @@ from .build import address_of, build, part_name
 from .hearing import Hearing
 from .idle import IdleMonitor
 from .listener import ModelListener
+from .network import explained
 from .realtime import NotAccepted
 from .reload import Reloader
 from .transcript import Transcript
 from .turn import typed
-from .watchdog import RECONNECT_SECONDS, Watchdog, explained
+from .watchdog import RECONNECT_SECONDS, Watchdog
 
 logger = logging.getLogger(__name__)
 

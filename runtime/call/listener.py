@@ -28,8 +28,8 @@ from ..arc.quotes import is_verbatim
 from ..events import Emit, Failure, Found
 from .arc_driver import ArcDriver
 from .build import part_name
+from .network import explained
 from .submission import submitted
-from .watchdog import explained
 
 logger = logging.getLogger(__name__)
 
@@ -175,7 +175,7 @@ class ModelListener:
             if self._llm() is not llm:  # an edit has closed it
                 return await self._read(turn)
             logger.info("a turn was not read", exc_info=True)
-            self._fail(f"listening, {part_name(llm)}", explained(error, ""))
+            self._fail(f"listening, {part_name(llm)}", explained(error))
 
     def _fail(self, source: str, reason: str) -> None:
         """Tells the first failure; those that follow are counted until a turn is read again."""

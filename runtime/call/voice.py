@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import numpy as np
 from livekit import rtc
 from livekit.agents import AgentSession
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities, TextOutput
@@ -20,6 +21,17 @@ about twice that while a voice speaks, and next to nothing while it is silent.""
 
 QUEUE_MS = 100
 """Audio handed on before it is heard: how late a barge-in or a pause takes hold."""
+
+
+def samples_of(frame: rtc.AudioFrame, rate: int | None = None) -> bytes:
+    """A sound's 16-bit samples as one voice, at so many a second (None: as it is)."""
+    voices = bytes(frame.data)
+    if frame.num_channels > 1:
+        voices = np.frombuffer(voices, np.int16).reshape(-1, frame.num_channels).mean(axis=1).astype(np.int16).tobytes()
+    if rate in (None, frame.sample_rate):
+        return voices
+    resampler = rtc.AudioResampler(frame.sample_rate, rate)
+    return b"".join(bytes(piece.data) for piece in (*resampler.push(bytearray(voices)), *resampler.flush()))
 
 
 class Words(TextOutput):

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import urlsplit
-
-from livekit.agents import APIConnectionError, APIStatusError
 
 from ..events import Emit, Failure, Recovered
 
@@ -129,35 +125,3 @@ class Watchdog:
             self.fail("model", "no answer; asked again")
         self.expect()
         self._ask_again()
-
-
-def explained(error: object, address: str) -> str:
-    """An error of a provider in one line. Of a server that does not answer it says where it was looked for, from the
-    error or else from `address` (the part's own option), and what to do.
-
-    Without what a URL may hold beside scheme, host and port: user, password, query.
-    """
-    reason = str(error) or type(error).__name__
-    if isinstance(error, APIStatusError) or not isinstance(error, APIConnectionError | OSError):
-        return reason
-    causes = list(_causes(error))
-    found = (str(getattr(getattr(cause, "request", None), "url", "")) for cause in causes)
-    url = urlsplit(next(filter(None, found), "") or address)
-    refused = next((cause for cause in causes if isinstance(cause, ConnectionRefusedError | socket.gaierror)), None)
-    tried = re.search(r"\('([^']+)', (\d+)", str(refused))  # what the system itself tells of a connection
-    where = (
-        f"{url.scheme}://{url.netloc.rpartition('@')[2]}" if url.netloc else ":".join(tried.groups()) if tried else ""
-    )
-    if refused is None:
-        return f"{reason} ({where})" if where else reason
-    if isinstance(refused, socket.gaierror):
-        return f"{where or 'its server'}: no such host ({refused.strerror}). Check the address and the network"
-    return (
-        f"nothing answers at {where or 'its address'}. Start the server there, or correct the address in the model file"
-    )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

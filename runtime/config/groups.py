@@ -23,6 +23,7 @@ from omegaconf import OmegaConf
 
 from ..errors import SpecError, suggest
 from ..spec.persona import Difficulty, Persona, is_name
+from ..spec.script import thai_share
 from ..spec.session_spec import Language, Listening, Model, SecondModel, Vad, Voice
 from ..spec.settings import Settings
 from .persona_file import read_persona
@@ -218,13 +219,7 @@ def check_choices(persona: Persona) -> None:
 
 def _language_of(prose: str) -> str | None:
     """The language of a persona whose front matter names none: Thai by its script; None for any other."""
-    return "th" if _is_thai(prose) and "th" in options("language") else None
-
-
-@lru_cache(maxsize=128)  # half of what an edit of a persona costs
-def _is_thai(prose: str) -> bool:
-    thai = "".join(re.findall("[\u0e00-\u0e7f]+", prose))
-    return bool(thai) and sum(map(str.isalpha, thai)) > sum(map(str.isalpha, prose)) / 2
+    return "th" if thai_share(prose) > 0.5 and "th" in options("language") else None
 
 
 def _name_in(config_path: str) -> str:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from ..call.build import where
+from ..call.network import address, why_unreachable
 from ..call.options import secret
 from ..errors import NotOffered, SpecError
 from ..spec.session_spec import Part, SessionSpec
-from .network import address, why_unreachable
 
 SECONDS = 8.0
 HIGH_MS = 1000

@@ -16,9 +16,9 @@ import aiohttp
 import numpy as np
 from livekit import api, rtc
 
+from ..call.network import address, why_unreachable
 from ..errors import NotOffered, SpecError
 from ..spec.settings import LIVEKIT_VARIABLES, livekit_url, missing_variables
-from .network import address, why_unreachable
 
 ROOM_PREFIX = "doctor-"
 """No worker of ours takes such a room."""

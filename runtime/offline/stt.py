@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from livekit import rtc
 from livekit.agents import APIConnectOptions, stt, utils
 from livekit.agents.language import LanguageCode
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 
+from ..call.voice import samples_of
 from ..errors import extra_command
 from ..spec.session_spec import SessionSpec
 from . import inference
@@ -233,7 +233,7 @@ class STT(stt.STT[str]):
         language: NotGivenOr[str] = NOT_GIVEN,
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     ) -> stt.SpeechEvent:
-        sound = _convert(buffer)
+        sound = samples_of(utils.merge_frames(buffer), _RATE)
         heard: dict[str, Any] = {"text": "", "log_prob": 0.0}
         if len(sound) >= _SHORTEST * _RATE * 2:
             options = {"path": self._path, "language": self._language.language, "vocabulary": self._vocabulary}
@@ -290,15 +290,3 @@ def _english_alone(model: str) -> bool:
             written = file.read_text(encoding="utf-8")
             return (len(json.loads(written)) if name.endswith("json") else written.count("\n")) < 51_865
     return False
-
-
-def _convert(buffer: utils.AudioBuffer) -> bytes:
-    """The frames as one run of 16 bit samples, 16 kHz, mono."""
-    frame = utils.merge_frames(buffer)
-    channels = np.frombuffer(frame.data, np.int16).reshape(-1, frame.num_channels)
-    audio: bytes = channels.mean(axis=1).astype(np.int16).tobytes()
-    if frame.sample_rate == _RATE:
-        return audio
-    resampler = rtc.AudioResampler(frame.sample_rate, _RATE)
-    frames = [*resampler.push(bytearray(audio)), *resampler.flush()]
-    return b"".join(frame.data.tobytes() for frame in frames)

@@ -42,7 +42,7 @@ RATE = 24_000
 _SYNCHRONOUS_OUTPUT, _DONT_EXIT, _SPEED, _PITCH, _UTF8_END_PAUSE = 2, 0x8000, 1, 3, 0x1001
 _CHUNK_MS = 100
 _LEAD = 0.05
-"""Seconds of silence that are left before an utterance of hibari, which begins with 0.2 to 0.3: nobody waits for them."""
+"""Seconds of silence that are left before an utterance of hibari, which begins with 0.2 to 0.3."""
 _AUDIBLE = 0.005  # of full scale
 _USUAL_SPEED = 175  # words a minute of either voice, about
 _OWN_PITCH = 50

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from statistics import quantiles
 
 from ..events import CueFound, Said
 from ..spec.persona import Emotion
+from ..spec.script import THAI_TEXT, thai_share
 from .call_log import CallLog, Line
 
 SILENCE_SECONDS = 3.0
@@ -17,7 +17,6 @@ SILENCE_SECONDS = 3.0
 CALM = (Emotion.NEUTRAL, Emotion.SATISFIED, Emotion.HAPPY)
 APOLOGIES = ("apology", "ownership")
 """The cues of any customer by which a trainee says sorry."""
-_THAI = re.compile("[\u0e00-\u0e7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +99,8 @@ def pace(lines: Iterable[Line]) -> tuple[int | None, str]:
     """How many words a minute are said in these lines, or in Thai how many characters, and which of the two."""
     timed = [line for line in lines if line.seconds]
     text = " ".join(line.event.text for line in timed)
-    thai = len(_THAI.findall(text)) > len(text.replace(" ", "")) / 2
-    letters = [c for c in text if c.isalnum() or _THAI.match(c)]
+    thai = thai_share(text) > 0.5
+    letters = [c for c in text if c.isalnum() or THAI_TEXT.match(c)]
     count = sum(not unicodedata.combining(c) and unicodedata.category(c) != "Mn" for c in letters)
     minutes = sum(line.seconds or 0 for line in timed) / 60
     unit = "characters" if thai else "words"

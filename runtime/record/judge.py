@@ -12,8 +12,8 @@ from livekit.agents.llm import LLM
 from livekit.agents.types import APIConnectOptions
 
 from ..call.build import make
+from ..call.network import explained
 from ..call.submission import submitted
-from ..call.watchdog import explained
 from ..errors import SpecError
 from ..spec.persona import FrontMatter, Objective, worded_in
 from ..spec.session_spec import SessionSpec
@@ -103,7 +103,7 @@ async def judge(
             verdicts[name] = read_verdict(await submitted(llm, INSTRUCTIONS, material, _SCHEMA, ATTEMPT))
         except Exception as error:  # LiveKit, plugins and their libraries have many
             logger.info("the judge failed on %s", name, exc_info=True)
-            why = explained(error, "")
+            why = explained(error)
 
     try:
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as tasks:

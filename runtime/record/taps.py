@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from array import array
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from livekit import rtc
 from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabilities
+
+from ..call.voice import samples_of
 
 RATE = 24_000
 """Samples a second of a recording: all that a telephone voice has, and what most voices are made at."""
@@ -26,11 +27,6 @@ TRAINEE, PERSONA = 0, 1
 
 Place = Callable[[int, float, bytes, int], None]
 """Takes audio of one side that belongs at a moment (Unix time): 16-bit mono PCM, and its rate."""
-
-
-def _mono(frame: rtc.AudioFrame) -> bytes:
-    data = bytes(frame.data)
-    return data if frame.num_channels == 1 else array("h", data)[:: frame.num_channels].tobytes()
 
 
 class RecordedInput(AudioInput):
@@ -51,7 +47,7 @@ class RecordedInput(AudioInput):
         frame = await self._source.__anext__()
         at = self._begin(time.time(), frame.duration)
         self._next = at + frame.duration
-        self._place(TRAINEE, at, _mono(frame), frame.sample_rate)
+        self._place(TRAINEE, at, samples_of(frame), frame.sample_rate)
         return frame
 
     def _begin(self, now: float, duration: float) -> float:
@@ -113,7 +109,7 @@ class RecordedOutput(AudioOutput):
             self._advance()
             segment.anchor = time.time()  # it had run dry
         segment.rate = frame.sample_rate
-        segment.pcm += _mono(frame)
+        segment.pcm += samples_of(frame)
         assert self.next_in_chain is not None
         await self.next_in_chain.capture_frame(frame)
         await super().capture_frame(frame)

@@ -12,7 +12,7 @@ from livekit.agents import AgentSession
 from livekit.agents.tts import TTS
 from livekit.agents.voice.io import AudioInput
 
-from ..call.voice import Speaker, keep_in_step
+from ..call.voice import Speaker, keep_in_step, samples_of
 from ..events import Emit, Ended, Event, Heard, Said, Started
 from ..spec.settings import LineQuality
 from .line import PACKET, PACKET_SECONDS, RATE, Channel, Samples, utterance
@@ -136,9 +136,4 @@ class LineOutput(Speaker):
 
 def _samples(frame: rtc.AudioFrame) -> Samples:
     """A frame as one voice at `RATE`."""
-    voices = np.frombuffer(frame.data, np.int16).reshape(-1, frame.num_channels).mean(axis=1)
-    if frame.sample_rate != RATE:
-        resampler = rtc.AudioResampler(frame.sample_rate, RATE)
-        frames = [*resampler.push(bytearray(voices.astype(np.int16).tobytes())), *resampler.flush()]
-        voices = np.frombuffer(b"".join(bytes(piece.data) for piece in frames), np.int16).astype(np.float64)
-    return np.asarray(voices / FULL_SCALE)
+    return np.asarray(np.frombuffer(samples_of(frame, RATE), np.int16) / FULL_SCALE)

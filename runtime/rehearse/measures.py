@@ -16,6 +16,7 @@ from ..record.conduct import latency, pace
 from ..record.score import Scorecard
 from ..record.texts import clock
 from ..spec.persona import Arc, Fact, said_in
+from ..spec.script import THAI, thai_share
 
 SAYS_MACHINE = {
     "en": (
@@ -37,7 +38,6 @@ PLAIN_WORDS = 4
 """Words from which on an answer without numbers gives it away, to the letter."""
 Prices = Mapping[str, Mapping[str, float]]
 """Dollars by model and what is paid for, as in `conf/prices.yaml`."""
-_THAI = re.compile("[\u0e00-\u0e7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _sum(usage: Sequence[Mapping[str, object]], key: str) -> int | None:
 
 def heard_right(said: Sequence[str], heard: Sequence[str]) -> float:
     """How much of what was said and of what was heard is alike, in its order: per cent of words, of Thai characters."""
-    one, other = (re.findall(r"[\u0e00-\u0e7f]|\w+", plain(" ".join(texts))) for texts in (said, heard))
+    one, other = (re.findall(rf"[{THAI}]|\w+", plain(" ".join(texts))) for texts in (said, heard))
     return round(100 * SequenceMatcher(None, one, other, autojunk=False).ratio(), 1)
 
 
@@ -213,7 +213,5 @@ def _gives(fact: Fact, said: str, known: str, language: str) -> bool:
 
 def _is_foreign(text: str, language: str) -> bool:
     """Whether a line is in another script than the call's language. Languages that share one are not told apart."""
-    letters = [c for c in text if c.isalpha()]
-    thai = sum(bool(_THAI.match(c)) for c in letters)
-    foreign = len(letters) - thai if language == "th" else thai
-    return len(letters) >= FOREIGN_LETTERS and foreign > FOREIGN_SHARE * len(letters)
+    foreign = 1 - thai_share(text) if language == "th" else thai_share(text)
+    return sum(map(str.isalpha, text)) >= FOREIGN_LETTERS and foreign > FOREIGN_SHARE

@@ -15,6 +15,7 @@ from livekit.agents.tokenize.blingfire import SentenceTokenizer
 from livekit.agents.types import ATTRIBUTE_TRANSCRIPTION_FINAL, TOPIC_TRANSCRIPTION
 
 from ..events import FAILED, Ended, Event, Heard, Interim, Said, Scored
+from ..spec.script import THAI
 from ..spec.settings import Transcripts
 from .names import PREFIX
 
@@ -155,10 +156,10 @@ def split_sentences(text: str) -> list[str]:
 
 
 _TOKENIZER = SentenceTokenizer()
-_ENDS = re.compile(r"(?:[^\w\s,'’\u0e00-\u0e7f-]|\n|[\u0e00-\u0e7f](?=\s))\s*\S")
+_ENDS = re.compile(rf"(?:[^\w\s,'’{THAI}-]|\n|[{THAI}](?=\s))\s*\S")
 """Where a sentence may have ended and the next begun. A line without one is not given to the tokenizer, which is half
 of what a word costs."""
-_THAI = re.compile(r".{20,}?[\u0e00-\u0e7f](?=\s+[\u0e00-\u0e7f])|.+", re.DOTALL)
+_THAI = re.compile(rf".{{20,}}?[{THAI}](?=\s+[{THAI}])|.+", re.DOTALL)
 
 
 async def remove_customer(room: str, identity: str, line: bytes | None) -> None:

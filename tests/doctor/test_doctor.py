@@ -18,7 +18,7 @@ import pytest
 from aiohttp import web
 from livekit import api
 
-from runtime.doctor.network import address, why_unreachable
+from runtime.call.network import address, why_unreachable
 from tests.conftest import COMMAND, Result, Run
 from tests.fork_server import LACKING
 from tests.livekit_server import KEY, SECRET, free_port, livekit_binary, write_config
