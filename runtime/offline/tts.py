@@ -181,8 +181,9 @@ class Hibari:
         audio = self._speaker(options["voice"])(text.decode(), speed=options["speed"] / higher, seed=0)
         if higher != 1:  # played slower, all that is in a voice is lower, as of somebody who is larger
             audio = np.interp(np.arange(0, len(audio), higher), np.arange(len(audio)), audio)
-        first = int(np.argmax(np.abs(audio) > _AUDIBLE))
-        audio = audio[max(0, first - int(_LEAD * RATE)) :]
+        (audible,) = np.nonzero(np.abs(audio) > _AUDIBLE)
+        if len(audible):  # of a mark alone nothing is said
+            audio = audio[max(0, int(audible[0]) - int(_LEAD * RATE)) :]
         samples: bytes = (audio.clip(-1, 1) * 32767).astype(np.int16).tobytes()
         return samples
 

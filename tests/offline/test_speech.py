@@ -22,7 +22,7 @@ from runtime.offline import inference as models
 from runtime.offline import tts as speech
 from runtime.offline.spoken import spoken
 from runtime.offline.stt import STT, is_speech, joined
-from runtime.offline.tts import RATE, TTS
+from runtime.offline.tts import RATE, TTS, Hibari
 
 pytest.importorskip("espeakng_loader", reason='needs the "voice" extra: uv sync --extra voice')
 pytest.importorskip("hibari", reason='needs the "voice" extra: uv sync --extra voice')
@@ -94,9 +94,15 @@ async def test_speech_is_audible_and_of_a_plausible_length(
 
 
 @pytest.mark.parametrize("text", ["...", "😊", "—", "\u200b", "a\0b", "\ud800"])
-async def test_odd_text_is_not_a_failure(text: str) -> None:
+@pytest.mark.parametrize("voice", ["f3", HEART])
+async def test_odd_text_is_not_a_failure(text: str, voice: str) -> None:
     """LiveKit takes an utterance without audio for an error: even dots alone make a pause."""
-    assert (await say(text)).duration > 0.1
+    assert (await say(text, voice=voice)).duration > 0.1
+
+
+def test_nothing_is_no_failure_of_the_human_voice() -> None:
+    """Which is how a call has it loaded before its first line."""
+    assert Hibari().run(models.pack({"voice": "heart", "speed": 1.0, "pitch": 50}, b"")) == b""
 
 
 async def test_voices_that_speak_at_once_do_not_mix() -> None:
