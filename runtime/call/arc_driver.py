@@ -159,6 +159,8 @@ class ArcDriver:
     def quiet(self, quiet: bool, *, answering: bool) -> None:
         """Told whether the line is quiet from now on, as nobody speaks, and whether a turn of the trainee's is being
         recognized or answered meanwhile."""
+        if (quiet, answering) == (self._quiet, self._machine.waits):
+            return
         self._machine.waits = answering
         if quiet != self._quiet:
             self._quiet = quiet

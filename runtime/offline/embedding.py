@@ -190,17 +190,20 @@ class SentenceVectors:
         bank = self._banks.get((arc.front, arc.language))
         return Meaning(bank, self.get) if bank else None
 
-    async def understand(self, arc: Arc, text: str) -> None:
-        """Gets what listening to a turn needs. Raises what `load` does."""
+    async def understand(self, arc: Arc, *turns: str) -> None:
+        """Gets what listening to these turns needs; of many at once, as many are worked on as the embedder can. Raises
+        what `load` does."""
         await self.ready(arc)
         for _ in range(ROUNDS):  # what the whole turn means is only looked at where its clauses have shown something
             meaning = self.meaning(arc)
-            listen(arc.front, frozenset(), text, meaning)
+            for turn in turns:
+                listen(arc.front, frozenset(), turn, meaning)
             if meaning is None or not meaning.lacking:
                 return
             await self.load(meaning.lacking)
-            # Compares them with all examples, which takes longer than all else: off the event loop, and once.
-            await asyncio.to_thread(listen, arc.front, frozenset(), text, self.meaning(arc))
+            for turn in turns:
+                # Compares them with all examples, which takes longer than all else: off the event loop, and once.
+                await asyncio.to_thread(listen, arc.front, frozenset(), turn, self.meaning(arc))
 
 
 @cache
@@ -215,8 +218,7 @@ async def understood(arc: Arc, *turns: str) -> Meaning | None:
     if arc.embedder is None or not is_installed(arc.embedder):
         return None
     vectors = vectors_of(arc.embedder)
-    for turn in turns:
-        await vectors.understand(arc, turn)
+    await vectors.understand(arc, *turns)
     return vectors.meaning(arc)
 
 

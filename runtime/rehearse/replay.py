@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ..arc.briefing import live_arc
@@ -39,9 +39,9 @@ class Replayed:
         return [moved.after for moved in self.log.of(PhaseMoved)]
 
 
-async def understand(log: CallLog, spec: SessionSpec) -> None:
-    """Gets what hearing this call's turns by meaning needs, where the spec has an embedder that is installed."""
-    await understood(spec.arc, *(heard.text for heard in log.of(Heard)))
+async def understand(logs: Iterable[CallLog], spec: SessionSpec) -> None:
+    """Gets what hearing the turns of these calls by meaning needs, where the spec has an embedder that is installed."""
+    await understood(spec.arc, *(heard.text for log in logs for heard in log.of(Heard)))
 
 
 def play(log: CallLog, spec: SessionSpec) -> Replayed:

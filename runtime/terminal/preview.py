@@ -93,17 +93,18 @@ def show_replay(settings: Settings, name: str) -> int:
     if not found:
         where = settings.folder or settings.record.dir
         raise SpecError(f"no recorded session of persona={name} is in {shown_path(where)}")
+    calls: dict[tuple[str, ...], list[Kept]] = {}
+    for _, kept in found:
+        calls.setdefault(_choices_of(kept), []).append(kept)
     specs: dict[tuple[str, ...], tuple[SessionSpec, SessionSpec]] = {}
+    for choices, alike in calls.items():
+        spec = compose([f"persona={name}", *choices])
+        specs[choices] = spec, _with_draft(spec, Path(settings.draft), choices)
+        for spec in specs[choices]:
+            asyncio.run(understand((kept.log for kept in alike), spec))
     flipped = 0
     for folder, kept in found:
-        chosen_then = {group: kept.choices.get(group) for group in OF_A_CALL}
-        choices = tuple(f"{group}={option}" for group, option in chosen_then.items() if option in options(group))
-        if choices not in specs:
-            spec = compose([f"persona={name}", *choices])
-            specs[choices] = spec, _with_draft(spec, Path(settings.draft), choices)
-        for spec in specs[choices]:
-            asyncio.run(understand(kept.log, spec))
-        before, after = (play(kept.log, spec) for spec in specs[choices])
+        before, after = (play(kept.log, spec) for spec in specs[_choices_of(kept)])
         if lines := flips(before, after):
             flipped += 1
             print(clean(shown_path(folder)), *(f"  {clean(line)}" for line in lines), sep="\n")
@@ -113,6 +114,11 @@ def show_replay(settings: Settings, name: str) -> int:
 
 OF_A_CALL = ("language", "difficulty", "listening")
 """Groups of a recorded call that a persona's arc follows from."""
+
+
+def _choices_of(kept: Kept) -> tuple[str, ...]:
+    """The options that a recorded call was made from, as far as there are such today."""
+    return tuple(f"{group}={option}" for group in OF_A_CALL if (option := kept.choices.get(group)) in options(group))
 
 
 def _sessions_of(settings: Settings, name: str) -> list[tuple[Path, Kept]]:

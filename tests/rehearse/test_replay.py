@@ -76,6 +76,36 @@ def test_a_changed_cue_flips_the_sessions_that_have_it_and_only_those(
     assert "1 of 1 recorded session would" in run("mode=replay", f"draft={draft}", f"folder={owns}").out
 
 
+def test_nothing_flips_in_a_call_that_somebody_typed(run: Run, here: Path) -> None:
+    """Recorded by the command itself, at its own times, heard by meaning, and heard the same again."""
+    said = ("Hello.", OWNS[0], "What is your account number?", "I hear you.", "What is your account number?", *REST)
+    assert run("listening=meaning", stdin="\n".join(said)).code == 0
+    (folder,) = here.glob("sessions/*/*")
+    log = read_folder(folder).log
+    assert {"ownership", "refund", "case_number"} <= {cue.name for cue in log.of(CueFound)}
+    result = run("mode=replay", f"draft={SARAH}")
+    assert (result.code, result.out) == (0, "0 of 1 recorded session would have gone otherwise\n")
+
+
+@pytest.mark.parametrize(("listening", "flipped"), [("phrases", {"old", "new"}), ("meaning", {"new"})])
+def test_a_changed_phrase_flips_the_sessions_that_have_it_and_only_those(
+    tmp_path: Path, listening: str, flipped: set[str], run: Run
+) -> None:
+    """Also the one that has had it before, unless what it says is heard by meaning all the same."""
+    said = {"old": "You have been a loyal customer all these years.", "new": "Your zebra is here.", "none": "Hello."}
+    for name, line in said.items():
+        script = tuple(map(ScriptLine, (line, *REST)))
+        hold(replace(job(tmp_path / "sessions" / name, f"listening={listening}"), script=script))
+    draft, _ = drafted(
+        tmp_path, '"loyal|longstanding|long-standing|valued|', '"zebra", "longstanding|long-standing|valued|'
+    )
+    result = run("mode=replay", f"draft={draft}", f"folder={tmp_path / 'sessions'}")
+    assert result.code == 0
+    assert {name for name in said if f"sessions/{name}" in result.out} == flipped
+    assert "now recognition +12 (“zebra”, by zebra)" in result.out
+    assert result.out.endswith(f"{len(flipped)} of 3 recorded sessions would have gone otherwise\n")
+
+
 def test_a_replay_says_what_it_needs(tmp_path: Path, run: Run) -> None:
     """A draft, that can be read, and sessions of that persona."""
     assert "mode=replay needs draft=FILE" in run("mode=replay").err
