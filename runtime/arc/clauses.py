@@ -61,15 +61,26 @@ _THAI_DENIES = pattern(r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะ
 _HEDGED = pattern(
     r"\b(?:cant|cannot|wont|not|never|dont|couldnt|nobodys?|nobody is|no ones?) (?:\w+ ){0,2}(?:promis|guarante|swear|"
     r"say|tell|know|think|believ|suggest|claim|accus|imply|sure|certain|entitled)(?:e|s|es|ed|ing|eing)?\b|"
-    "(?:รับปาก|รับประกัน|การันตี|สัญญา)\\S{0,8}ไม่ได้|ไม่แน่ใจ|ไม่กล้ารับปาก"
+    "(?:รับปาก|รับประกัน|การันตี|สัญญา)\\S{0,8}ไม่ได้|ไม่แน่ใจ|ไม่กล้ารับปาก|ไม่อยาก(?:สัญญา|รับปาก|พูด|ให้ความหวัง)"
 )
 _SUPPOSED = pattern(
     r"\bif (?:only )?(?:i|we) (?:could(?! (?:just )?(?:have|get|ask|take))|had|were)\b|\bif it (?:was|were)\b|"
-    r"\bwish (?:i|we|it|that)\b|\b(?:but )?only if you\b|\bif you sign\b|\bon (?:the )?condition that\b|"
+    r"\bwish (?:i|we|it|that)\b|"
+    r"\b(?:if|in case) (?:we|the line|the call|you) (?:\w+ )?(?:get|gets|cut|disconnected|drop|drops|lose|loses)\b|"
+    r"\b(?:but )?only if you\b|\bif you sign\b|\bon (?:the )?condition that\b|"
+    r"(?<!\bsee )(?<!\bcheck )(?<!\bask )(?<!\bknow )(?<!\bout )(?<!\beven )"
+    r"\bif (?:it|that|this|there|we|they|"
+    r"the (?:second |extra )?(?:payment|charge|money|bank|system|error|mistake|fault|claim|request))"
+    r"(?: \w+){0,2} (?:turns?|proves?|is|was|were|are|did|does|has|have|can|finds?|shows?|charged|"
+    r"billed|took|approves?|allows?|agrees?)\b"
+    r"(?! (?:\w+ )?(?:ok|okay|alright|all right|fine|easier|better|possible|helps?)\b)|"
     "(?:ถ้า|หาก)(?:เป็นไปได้|ทำได้|เลือกได้|ดิฉันทำได้|ผมทำได้|เรา(?:ทำ|เลือก)ได้)|"
-    "ก็ต่อเมื่อคุณ|(?:ถ้า|หาก)(?:คุณ|ลูกค้า)?(?:ยอม)?(?:เซ็น|ต่อสัญญา)"
+    "(?:ถ้า|หาก)(?:ตรวจ|พบ|ปรากฏ|เช็ก(?:แล้ว)?(?:พบ|เจอ)|(?:เรา|ระบบ)?(?:เก็บ|ตัด)(?:เงิน)?(?:ซ้ำ|เกิน)|(?:ธนาคาร|หัวหน้า|ผู้จัดการ)\\S{0,8}(?:อนุมัติ|ตกลง)|"
+    "\\S{0,25}จริง(?! ?ๆ))|"
+    "ก็ต่อเมื่อคุณ|(?:ถ้า|หาก|เผื่อ)สาย(?:หลุด|ตัด|ขาด)|(?:ถ้า|หาก)(?:คุณ|ลูกค้า)?(?:ยอม)?(?:เซ็น|ต่อสัญญา)"
 )
 """What would be done if things were other than they are, or is done only if the persona does something first."""
+_IF_LIKED = pattern(r"(?:(?:and|so|or|well) )?if you(?:d| would)? (?:like|want|wish|prefer)(?: (?:that|it|so|to))?")
 _WISHED = pattern(
     r"\b(?:id|wed|i would|we would|want|wanted|meant|hoped)(?: \w+)?"
     r"(?: (?:love|like|happy|glad|prefer))? (?:to|have)\b|"
@@ -79,6 +90,9 @@ _IMPOSSIBLE = pattern(
     r"but(?: (?:unfortunately|sadly|i|we|im|its|that|thats|is|just|really|simply|am))*"
     r" (?:cant|cannot|couldnt|not able|unable|impossible|not possible)(?: do (?:it|that|this))?[ ,]*$|"
     r"but(?: \w+){0,4} (?:wont|doesnt|dont|not|didnt|cant) (?:let|allow|allowed|permit|permitted)\b|"
+    r"but (?:first )?(?:let me|i (?:have|need|want|must)(?: to)?|id (?:have|need|want|like) to) (?:first )?"
+    r"(?:look|check|see|ask|find)\b|"
+    "แต่(?:ต้อง)?ขอ(?:ดู|ตรวจ|เช็ก|ถาม)\\S{0,12}ก่อน|"
     "แต่(?:ก็|คง|ระบบ|เรา|ดิฉัน|ผม|ทาง|บริษัท|ตอนนี้)*(?:ทำ|ช่วย)?(?:ให้)?ไม่ได้(?:จริง|หรอก|เลย|ค่ะ|ครับ|นะ|[ ,ๆ]|$)|"
     "แต่\\S{0,20}ไม่(?:อนุญาต|ยอม|ให้ทำ)"
 )
@@ -97,16 +111,21 @@ _OTHERS = (
 )
 _DID = "told|said|promised|put|kept|transferred|passed|sent|gave|given|asked|offered|hung|refused|blamed"
 _REPORTS = pattern(
-    rf"\b(?:did|has|have|had) {_OTHERS}\b|\b{_OTHERS} (?:(?:was it )?that |have |has |had )*(?:{_DID})\b|"
+    rf"\b(?:did|has|have|had) {_OTHERS}\b|"
+    rf"\b{_OTHERS} (?:(?:was it )?that |have |has |had |just |simply |only |then |even |actually )*(?:{_DID})\b|"
+    r"\byou (?:spoke|talked) (?:to|with)\b|"
     rf"\byou(?:ve been| were| got| have been| had been) (?:\w+ )?(?:{_DID})\b|"
-    "(?:ใคร|เขา|คนก่อน|พนักงานคน\\S{0,8})(?:เป็นคน)?(?:บอก|ให้คุณ|โอน|สัญญา|พูด|รับปาก|วางสาย|ปฏิเสธ)|"
-    "(?:คราว|ครั้ง|คน)(?:ก่อน(?!ที่|จะ)|ที่แล้ว)"
+    r"^(?:(?:so|and|okay|ok|right|yes|well|as|now)[ ,]+)*(?:what )?"
+    r"you(?:re| are| were|ve| have)? (?:asked|asking|mentioned|say|saying|said|told (?:me|us)|wanted to know)\b|"
+    "(?:ใคร|เขา|คนก่อน|พนักงานคน\\S{0,8})(?:เป็นคน|ก็|เลย)?(?:บอก|ให้คุณ|ให้ถือ|ให้รอ|โอน|สัญญา|พูด|รับปาก|วางสาย|ปฏิเสธ)|"
+    "(?:คราว|ครั้ง|คน|รอบ|หน|สาย)(?:ก่อน(?!ที่|จะ|ออก)|ที่แล้ว)|^(?:ที่)?(?:คุณ|ลูกค้า)(?:\\S{0,8} )?(?:ถาม|บอก|แจ้ง|เล่า|พูด)(?:มา)?ว่า"
 )
-"""What others said or did to the persona before."""
+"""What others said or did to the persona before, or what she said herself."""
 _PAST = pattern(
     r"\b(?:ago|yesterday|last (?:week|month|time|year|night|\w+day))\b|"
     r"\b(?:was|were|went|came|called|rang|paid|ordered|signed) (?:\w+ ){0,3}(?:on|in|before|until|at|since)\b|"
     r"\b(?:each|every|always) (?:\w+ ){0,3}(?:on|by|before)\b|"
+    "(?<!จะ)(?:ตัด|เก็บ|ชำระ|จ่าย|หัก|โทรมา|ซื้อ)(?:เงิน|บิล)?(?:ไป|มา)?(?:ตอน|ตั้งแต่)?วัน|(?:บิล|ใบแจ้งหนี้|รายการ|ยอด)\\S{0,6}(?:ออก|ของ)?วันที่|"
     "(?:รอบ|เดือน|อาทิตย์|สัปดาห์|ปี)(?:ก่อน(?!ที่|จะ|ออก)|ที่แล้ว)|เมื่อ(?:วาน|กี้|เช้า|วัน|เดือน|อาทิตย์|ปี|คืน)|"
     "(?:ตัด|ออก|ชำระ|จ่าย)(?:รอบ|บิล|เงิน)?ทุก(?:วัน|เดือน)|(?:ใบแรก|ใบที่สอง|งวดแรก)ออก"
 )
@@ -161,7 +180,8 @@ def _taken_back(found: list[Clause]) -> Iterator[Clause]:
         wished = _WISHED.search(clause.said) and any(
             one.negated and one.said.startswith(("but ", "แต่")) for one in after
         )
-        yield replace(clause, hedged=True) if hangs or dropped or wished else clause
+        offered = any(_IF_LIKED.fullmatch(one.said.strip(", ")) for one in before[-1:])
+        yield replace(clause, hedged=bool(clause.hedged or hangs or dropped or wished), offers=clause.offers or offered)
 
 
 def _clause(text: str, said: str, sentence: int) -> Clause:
@@ -174,7 +194,9 @@ def _clause(text: str, said: str, sentence: int) -> Clause:
         negated=is_negated(said),
         hedged=is_hedged(said),
         undone=is_undone(said),
-        offers=bool(re.match(r"would you\b|do you (?:want|wish)\b|if you (?:want|like|wish|prefer)\b", bare)),
+        offers=bool(
+            re.match(r"would you\b|do you (?:want|wish)\b|if you(?:d| would)? (?:want|like|wish|prefer)\b", bare)
+        ),
         reports=bool(_REPORTS.search(said)),
         past=bool(_PAST.search(said)),
     )
@@ -223,3 +245,15 @@ _DENIED_AFTER = pattern(
 def is_denied_after(said: str, end: int) -> bool:
     """Whether what stands before this place is denied by what follows: "a refund is not possible", คืนเงินให้คุณไม่ได้."""
     return bool(_DENIED_AFTER.match(said[end : end + 80]))
+
+
+_NAME = pattern(
+    r"\b(?:refunds?|billing|returns?|payments?|cancellations?|complaints?) "
+    r"(?:team|department|desk|office|people|policy|policies|rules?|form)\b|"
+    "(?:แผนก|ฝ่าย|ทีม|ขั้นตอน|นโยบาย|เงื่อนไข|แบบฟอร์ม|ปุ่ม|คำขอ)(?:การ|ขอ)?(?:คืนเงิน|เงินคืน|ชดเชย)"
+)
+
+
+def is_name(said: str, start: int, end: int) -> bool:
+    """Whether what stands between these places is but a team's or a rule's name: "the refund team will", แผนกคืนเงิน."""
+    return any(name.start() < end and start < name.end() for name in _NAME.finditer(said))

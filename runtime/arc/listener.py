@@ -11,9 +11,21 @@ from functools import lru_cache
 
 from ..events import Found
 from ..spec.persona import Cue, Fact, FrontMatter
-from .clauses import Clause, asks, clauses, is_denied_after, is_hedged
+from .clauses import Clause, asks, clauses, is_denied_after, is_hedged, is_name
 from .meaning import Meaning
-from .phrases import Match, Phrase, PhraseIndex, find_all, has_number, has_time, matches, pattern, plain, words_at
+from .phrases import (
+    Match,
+    Phrase,
+    PhraseIndex,
+    find_all,
+    has_number,
+    has_time,
+    matches,
+    numbers_in,
+    pattern,
+    plain,
+    words_at,
+)
 
 ANSWERS = 3
 """Facts that a person answers in one breath; those asked beyond are neither answered nor counted as told."""
@@ -106,7 +118,12 @@ class _Heard:
 def _by_phrases(front: FrontMatter, clause: Clause) -> _Heard:
     """A clause by its phrases alone; it is looked at more than once until its meaning is known."""
     able = () if clause.reports else _phrases(front)[0].able(clause.said).items()
-    said = {name: match for name, phrases in able if (match := _said(front.cues[name], phrases, clause))}
+    said = {
+        name: match
+        for name, phrases in able
+        if (match := _said(front.cues[name], phrases, clause, name in _awaited(front)))
+        and not ("##" in match.phrase and _is_hers(front, clause.said[match.start : match.end]))
+    }
     findings = tuple(_by_phrase(name, match, clause.text) for name, match in _one_that_angers(front, said))
     denied = [name for name, phrases in able if clause.negated and _refuses(front.cues[name], phrases, clause)]
     denials = tuple(Finding(name, Found.PHRASE, clause.text) for name in denied)
@@ -127,10 +144,11 @@ def _by_meaning(front: FrontMatter, heard: _Heard, meaning: Meaning | None) -> _
     cue = front.cues[near.name]
     if (
         near.name not in said
-        and _counts(cue, clause, is_hedged(plain(near.example)))
+        and _counts(cue, clause, near.name in _awaited(front), is_hedged(plain(near.example)))
         and not _lacks_figures(front, near.name, clause)
     ):
-        angered = any(front.cues[finding.name].change < 0 for finding in heard.findings)
+        angering = [said[finding.name] for finding in heard.findings if front.cues[finding.name].change < 0]
+        angered = any(3 * (match.end - match.start) > len(clause.said) for match in angering)
         if not moving or (cue.change > 0 and not angered):
             found = Finding(near.name, Found.MEANING, clause.text, near.example, near.nearness)
             return replace(heard, findings=(*heard.findings, found))
@@ -149,12 +167,21 @@ def _is_most(match: Match, clause: Clause) -> bool:
     return 2 * (match.end - match.start) >= len(clause.said.strip(",? "))
 
 
-def _said(cue: Cue, phrases: Iterable[Phrase], clause: Clause) -> Match | None:
+@lru_cache(maxsize=64)
+def _awaited(front: FrontMatter) -> frozenset[str]:
+    """The cues that an ending waits for, or an objective is met by: they count even where they do not move her."""
+    endings = (name for ending in front.endings for name in ending.when)
+    return frozenset([*endings, *(name for objective in front.objectives for name in objective.met)])
+
+
+def _said(cue: Cue, phrases: Iterable[Phrase], clause: Clause, awaited: bool) -> Match | None:
     """That of these phrases of a cue which a clause holds, and does not take back."""
     for match in matches(phrases, clause.said):
         if not match.negated and (is_denied_after(clause.said, match.end) or (clause.past and cue.change > 0)):
             continue
-        if _counts(cue, clause, denies=match.negated and not is_hedged(clause.said[: match.start])):
+        if cue.change > 0 and is_name(clause.said, match.start, match.end):
+            continue
+        if _counts(cue, clause, awaited, denies=match.negated and not is_hedged(clause.said[: match.start])):
             return match
     return None
 
@@ -165,10 +192,11 @@ def _refuses(cue: Cue, phrases: Iterable[Phrase], clause: Clause) -> bool:
     return cue.change > 0 and next(matches(denied, clause.said), None) is not None
 
 
-def _counts(cue: Cue, clause: Clause, denies: bool = False) -> bool:
+def _counts(cue: Cue, clause: Clause, awaited: bool, denies: bool = False) -> bool:
     """Whether a clause of its kind can show this cue: what is asked about is not promised, what the persona is asked
-    whether she would like is not done to her. What `denies` by itself ("I can't tell you") is not taken back by it."""
-    if not cue.change or _is_question(cue):
+    whether she would like is not done to her. What `denies` by itself ("I can't tell you") is not taken back by it.
+    That goes for all that moves her or is `awaited`."""
+    if not (cue.change or awaited) or _is_question(cue):
         return True
     return not (clause.offers or (clause.hedged and not denies) or (clause.asks and cue.change > 0))
 
@@ -186,10 +214,14 @@ def _lacks_figures(front: FrontMatter, name: str, clause: Clause) -> bool:
     """Whether a cue that gives a number or a time, as its examples show, cannot be meant by a clause: that has none, or
     the number is what the persona tells about herself."""
     numbers, times = _figures(tuple(text for texts in front.cues[name].like.values() for text in texts))
-    words = {word for word in clause.said.split() if any(map(str.isdecimal, word))}
-    if numbers and words:
-        return words <= {word for _, answers in _numbers(front) for answer in answers for word in answer}
+    if numbers and numbers_in(clause.said):
+        return _is_hers(front, clause.said)
     return (numbers and not has_number(clause.said)) or (times and not has_time(clause.said))
+
+
+def _is_hers(front: FrontMatter, said: str) -> bool:
+    """Whether all numbers that a text holds are those that the persona tells about herself."""
+    return numbers_in(said) <= {word for _, answers in _numbers(front) for answer in answers for word in answer}
 
 
 @lru_cache(maxsize=1024)
@@ -299,7 +331,7 @@ def _weight(match: Match, clause: Clause) -> tuple[int, int]:
 def _confirmed(front: FrontMatter, said: str) -> tuple[str, ...]:
     """The facts whose answer's numbers the trainee says: those are confirmed, not asked for. Numbers that say little by
     themselves ("3") count only in what sounds like a question for this fact."""
-    words = frozenset(word for word in said.split() if any(map(str.isdecimal, word)))
+    words = numbers_in(said)
     if not words:
         return ()
     return tuple(name for name, numbers in _numbers(front) if _read_back(front.facts[name], numbers, words, said))
@@ -323,4 +355,4 @@ def _numbers(front: FrontMatter) -> tuple[tuple[str, tuple[frozenset[str], ...]]
 
 
 def _numbers_in(line: str) -> frozenset[str]:
-    return frozenset(word for word in plain(line).split() if any(map(str.isdecimal, word)))
+    return numbers_in(plain(line))

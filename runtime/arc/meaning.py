@@ -32,8 +32,10 @@ RIDGE = 0.05
 """How far a cue's examples may be overruled by those around them."""
 LIKELY = 0.2
 """How much a clause must be like a cue: 1 is as much as the cue's own examples."""
-MARGIN = 0.1
-"""How much more than like any other."""
+MARGIN, NARROW = 0.14, 0.08
+"""How much more than like any other; the second where a cue has too few examples to be much like anything."""
+FEW = 30
+"""So many are too few."""
 DENIES = 0.6
 """What is left of the likeness where one of two denies and the other does not."""
 ASKS = 0.7
@@ -162,7 +164,8 @@ def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> N
         scores[first] = 0
     meaning = bank.meanings[first]
     second = max((score for i, score in enumerate(scores) if i != first), default=0.0)
-    if not meaning.name or meaning.idle or scores[first] < max(LIKELY, second + MARGIN):
+    margin = MARGIN if (bank.meaning == first).sum() >= FEW else NARROW
+    if not meaning.name or meaning.idle or scores[first] < max(LIKELY, second + margin):
         return None
     return Nearest(meaning.name, bank.examples[best].text, round(float(cosines[best]), 2), meaning.fact)
 

@@ -19,7 +19,7 @@ NEGATORS = frozenset(
     "not never no nor cannot cant wont dont doesnt didnt isnt arent wasnt werent havent hasnt hadnt wouldnt couldnt "
     "shouldnt aint neither without unable nothing nobody nobodys none nicht kein keine nunca jamais pas".split()
 )
-_NEAR_NEGATORS = frozenset("never no nor neither without unable nothing nobody nobodys none".split())
+_NEAR_NEGATORS = frozenset("never no nor neither without unable nothing none".split())
 """What denies what follows up to three words later; others up to six ("won't be sending you off to …")."""
 _HARMLESS = {
     "no": frozenset(
@@ -45,7 +45,18 @@ _TIME = re.compile(
     "november|december)\\b|"
     "วัน|คืน|พรุ่งนี้|มะรืน|ชั่วโมง|นาที|วินาที|สัปดาห์|อาทิตย์|เดือน|ปี|โมง|ทุ่ม|เช้า|บ่าย|เย็น|เที่ยง|ทันที|เดี๋ยว|ตอนนี้"
 )
-_SPECIAL = {"#": _NUMBER, "##": r"(?<!\S)\S*\d{5}\S*", "?": r"\?"}
+_DIGITS = {
+    **{word: str(i) for i, word in enumerate("zero one two three four five six seven eight nine".split())},
+    **{word: str(i) for i, word in enumerate("ศูนย์ หนึ่ง สอง สาม สี่ ห้า หก เจ็ด แปด เก้า".split())},
+    **dict.fromkeys(["oh", "nought"], "0"),
+}
+_DIGIT = (
+    rf"(?:(?<!\S)(?:\d|{'|'.join(filter(str.isascii, _DIGITS))})(?!\S)|"
+    rf"(?:{'|'.join(word for word in _DIGITS if not word.isascii())})(?!สิบ|ร้อย|พัน|หมื่น|แสน|ล้าน|ารถ|ม))"
+)
+_SPELLED = rf"{_DIGIT}(?:[ ,]*{_DIGIT}){{3,}}"
+"""Four digits or more, one by one."""
+_SPECIAL = {"#": _NUMBER, "##": rf"(?<!\S)\S*\d{{5}}\S*|{_SPELLED}", "?": r"\?"}
 
 
 @lru_cache(maxsize=1024)
@@ -102,8 +113,8 @@ class Phrase:
     """Words to listen for: in their order, with at most two other words (in Thai, twelve characters) in between.
 
     In a phrase as written, `a|b` is either word, `a-b` two words with none in between, `#` any number in digits or
-    words, `##` a code of five digits or more, and `?` a question mark. Case and punctuation do not count. A negator
-    before or within what was said defeats it, unless the phrase has one itself.
+    words, `##` a code of five digits or more, or of four said one by one, and `?` a question mark. Case and punctuation
+    do not count. A negator before or within what was said defeats it, unless the phrase has one itself.
     """
 
     written: str
@@ -213,6 +224,14 @@ def matches(phrases: Iterable[Phrase], said: str) -> Iterator[Match]:
     for phrase in phrases:
         if span := phrase.find_in(said):
             yield Match(phrase.written, *span, len(phrase.parts), phrase.negated)
+
+
+def numbers_in(said: str) -> frozenset[str]:
+    """The words of a text that went through `plain` which hold digits, and codes whose digits are said one by one ("two
+    eight four seven") as such a word."""
+    run, digit = _compiled(_SPELLED), _compiled(_DIGIT)
+    codes = ["".join(_DIGITS.get(one, one) for one in digit.findall(code)) for code in run.findall(said)]
+    return frozenset([*codes, *(word for word in run.sub(" ", said).split() if any(map(str.isdecimal, word)))])
 
 
 def has_number(said: str) -> bool:

@@ -11,7 +11,7 @@ from runtime.arc.machine import fold, lack
 from runtime.arc.meaning import Meaning, Vector, make_bank
 from runtime.config.compose import compose
 from runtime.events import Found
-from runtime.spec.persona import Cue, Fact, FrontMatter
+from runtime.spec.persona import Cue, Ending, Fact, FrontMatter
 
 SARAH = {base: compose(["persona=sarah_thompson", f"language={base}"]).arc.front for base in ("en", "th")}
 COUNT = {name for name, cue in SARAH["en"].cues.items() if cue.mood and not cue.on}
@@ -310,6 +310,121 @@ def test_a_cue_that_gives_a_number_needs_a_new_one() -> None:
         "The box.": (),
         "Expect it on Friday.": ("day",),
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "cues"),
+    [
+        ("If it turns out that we charged you twice, I'll refund you by Friday.", set()),
+        ("I'll refund you if the bank approves it.", set()),
+        ("If that's all right with you, I'll refund it by Friday.", {"refund", "deadline"}),
+        ("If you like, I can refund you.", set()),
+        ("If you'd prefer that, I'll refund you.", set()),
+        ("Refunds are done in three days, but let me look first.", set()),
+        ("If we get cut off, I'll call you back.", set()),
+        ("ถ้าเก็บซ้ำจริงเราจะคืนเงินให้ภายในวันศุกร์ค่ะ", set()),
+        ("ถ้าสายหลุดเดี๋ยวผมโทรกลับครับ", set()),
+        ("เดี๋ยวผมโทรกลับครับ", {"transfer"}),
+        ("คืนเงินให้ภายในวันศุกร์ค่ะ แต่ขอดูบิลก่อนนะคะ", set()),
+    ],
+)
+def test_what_hangs_on_a_condition_is_not_promised(text: str, cues: set[str]) -> None:
+    """Whichever of its two halves comes first; a condition that asks for leave is none."""
+    assert heard(text) == cues
+
+
+@pytest.mark.parametrize(
+    ("text", "cues"),
+    [
+        ("You should have been told.", set()),
+        ("You should have read it.", {"blame"}),
+        ("You must have been waiting for ages.", set()),
+        ("You've had to call us so often.", set()),
+        ("You'll have to call them.", {"transfer"}),
+        ("Sorry for what we put you through.", {"apology"}),
+        ("I'll put you through.", {"transfer"}),
+        ("I'll transfer the money back to your card.", {"refund"}),
+        ("I'm looking at your account right now.", set()),
+        ("I'm refunding you right now.", {"refund", "deadline"}),
+        ("Nobody is going to put you on hold.", set()),
+        ("That was a stupid mistake.", set()),
+        ("The refund team is closed.", set()),
+        ("You asked for a refund by Friday.", set()),
+        ("The refund you asked for is on its way, by Friday.", {"refund", "deadline"}),
+        ("You spoke to another agent.", set()),
+        ("They just put you on hold.", set()),
+        ("ขอดูให้แน่ใจนะคะ", set()),
+        ("แน่ใจเหรอคะ", {"blame"}),
+        ("แผนกที่รับผิดชอบคือแผนกบิลค่ะ", set()),
+        ("ดิฉันขอรับผิดชอบค่ะ", {"ownership"}),
+        ("เปิดดูในแอปได้ด้วยตัวเองค่ะ", set()),
+        ("ขอบคุณที่เล่าเรื่องมากขนาดนี้ครับ", set()),
+        ("มันน่ารำคาญมากนะคะ", set()),
+        ("แผนกคืนเงินปิดแล้วค่ะ", set()),
+        ("ตัดเงินวันอังคารครับ", set()),
+        ("คุณบอกว่าจะได้เงินคืนวันศุกร์", set()),
+        ("ขอบคุณที่โทรเข้ามาค่ะ", set()),
+        ("รอบบิลหน้าค่ะ", set()),
+    ],
+)
+def test_words_of_a_cue_that_say_something_else_are_not_heard_as_it(text: str, cues: set[str]) -> None:
+    """A passive, a name, a thing read back or told: phrases are no longer than what tells these from the cue."""
+    assert heard(text) == cues
+
+
+@pytest.mark.parametrize("text", ["Sorry to keep you on hold.", "ขอบคุณที่ถือสายรอนะคะ"])
+def test_thanks_for_a_wait_stand_in_for_the_hold(text: str) -> None:
+    """They say that it is over."""
+    cues = fold(SARAH["en" if text.isascii() else "th"], [text])
+    assert "waited" in cues.last.cues and cues.mood >= SARAH["en"].start_mood
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("It's C U S T two eight four seven, right?", (("account",), set())),
+        ("C-U-S-T, 2, 8, 4, 7.", (("account",), set())),
+        ("รหัส สองแปดสี่เจ็ด นะคะ", (("account",), set())),
+        ("It's nine oh four one two.", ((), {"case_number"})),
+        ("K-L-2-2-8-7.", ((), {"case_number"})),
+        ("SC หก หก สอง หนึ่ง ค่ะ", ((), {"case_number"})),
+        ("One hundred and forty-eight fifty-one.", ((), set())),
+        ("สามารถนั่งเก้าอี้ห้าตัวค่ะ", ((), set())),
+    ],
+)
+def test_a_code_is_a_code_when_its_digits_are_said_one_by_one(
+    text: str, found: tuple[tuple[str, ...], set[str]]
+) -> None:
+    """Her own is read back, another is a new one; amounts and words that hold digits are none."""
+    last = fold(SARAH["en" if text.isascii() else "th"], [text]).last
+    assert (last.confirmed, COUNT & set(last.cues)) == found
+
+
+def test_what_an_ending_waits_for_is_not_done_by_an_offer() -> None:
+    """Though it moves nobody; small talk counts under any condition."""
+    like: dict[str, tuple[str, ...]] = {"en": ("I'll send it.",)}
+    front = FrontMatter(
+        cues={
+            "sent": Cue(hear={"en": ("ill|can send it",)}, like=like, mood=0),
+            "talk": Cue(hear={"en": ("ill|can send it",)}, mood=0),
+        },
+        endings=(Ending(name="done", when=("sent",)),),
+    )
+    assert listen(front, set(), "I'll send it.").cues == ("sent", "talk")
+    for text in ("If you like I can send it.", "If you like, I'll send it.", "If I were allowed to, I'll send it."):
+        assert listen(front, set(), text).cues == ("talk",)
+
+
+def test_a_promise_is_heard_beside_a_short_word_that_angers() -> None:
+    """One clause may hold both, as by phrases; where most of it angers it promises nothing."""
+    known = {"kind words": vector(1, 0), "our damn system owes you this on Friday": vector(1, 0.01)}
+    known |= {"damn all": vector(1, 0.01)}
+    cruel = Cue(hear={"en": ("damn",)}, mood=-5)
+    front = FrontMatter(cues={"kind": Cue(like={"": ("kind words",)}, mood=5), "cruel": cruel})
+    bank = make_bank(front, "en", known.get)
+    assert bank
+    heard_in = {text: listen(front, set(), text, Meaning(bank, known.get)).cues for text in [*known][1:]}
+    assert list(heard_in.values()) == [("kind", "cruel"), ("cruel",)]
 
 
 def test_a_thing_named_in_passing_is_not_asked_for() -> None:
