@@ -43,9 +43,9 @@ def token(room: str, who: str, *, hidden: bool = False) -> str:
     return api.AccessToken(KEY, SECRET).with_identity(who).with_grants(grants).to_jwt()
 
 
-async def speech(text: str) -> bytes:
-    """A man's voice saying this in English: 16-bit mono PCM at `RATE`."""
-    async with TTS(voice="m3").synthesize(text) as stream:
+async def speech(text: str, voice: str = "m3") -> bytes:
+    """A voice saying this in English: 16-bit mono PCM at `RATE`."""
+    async with TTS(voice=voice).synthesize(text) as stream:
         frame = await stream.collect()
     resampler = rtc.AudioResampler(frame.sample_rate, RATE)
     frames = [*resampler.push(bytearray(frame.data.tobytes())), *resampler.flush()]
@@ -80,9 +80,12 @@ class Caller(Watched):
             turns.append(f"{who}: {' '.join(line['text'] for line in lines)}")
         return turns
 
-    async def say(self, text: str) -> None:
-        """Speaks, in English; returns when all of it has been sent."""
-        pcm = await speech(text) + bytes(2 * RATE)  # and a second of silence
+    async def say(self, text: str, voice: str = "m3") -> None:
+        """Speaks, in English; returns when all of it has been sent, and a second of silence."""
+        await self.send(await speech(text, voice) + bytes(2 * RATE))
+
+    async def send(self, pcm: bytes) -> None:
+        """Sends sound: 16-bit mono PCM at `RATE`; returns when all of it has been sent."""
         step = RATE // 100 * 2
         for start in range(0, len(pcm) - step + 1, step):
             await self._microphone.capture_frame(rtc.AudioFrame(pcm[start : start + step], RATE, 1, RATE // 100))
