@@ -9,8 +9,13 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_
     # Until a mode runs there is nothing to tidy up: Ctrl-C ends the program without a traceback of its imports.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
-import asyncio
 import gc
+
+if __name__ == "__main__":
+    # What the start imports and composes stays: to scan it takes a twentieth of the start, and frees nothing.
+    gc.disable()
+
+import asyncio
 import sys
 import time
 from argparse import Namespace
@@ -63,6 +68,8 @@ def do(cfg: DictConfig) -> float | None:
     if command.run is _rehearse and swept:
         return _rehearse_one(settings, spec)
     arguments = (settings, spec if command.run is _rehearse else spec()) if command.needs_spec else (settings,)
+    gc.freeze()
+    gc.enable()
     _take_interrupts()
     if code := command.run(*arguments):
         raise SystemExit(code)
@@ -217,6 +224,7 @@ def _show_history(settings: Settings) -> int:
 
 
 def _call(settings: Settings, spec: SessionSpec) -> int:
+    gc.disable()  # while LiveKit is imported
     from .events import FAILED, Notice
     from .terminal.keyboard import one_by_one
     from .terminal.view import view
@@ -235,6 +243,7 @@ def _call(settings: Settings, spec: SessionSpec) -> int:
         from .terminal.console import call_here
 
         gc.freeze()  # what is imported stays: to scan it takes a tenth of a second of a call
+        gc.enable()
         store = SpecStore(_overrides(), settings, audio=settings.console.audio, since=STARTED)
         return 1 if call_here(spec, store, shown).reason in FAILED else 0
 
@@ -327,7 +336,8 @@ def _sweep(arguments: Namespace) -> int | None:
                 from .rehearse.workers import use_forks
 
                 use_forks()
-        gc.freeze()  # what is imported stays
+        gc.freeze()
+        gc.enable()
         _take_interrupts()
         total = jobs * settings.rehearse.repeats if known else None
         return show_rehearsal(settings, arguments.overrides, total, swept)

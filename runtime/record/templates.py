@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from base64 import b64encode
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from ..spec.script import THAI_TEXT
 from .texts import clock
 
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+
 HERE = Path(__file__).parent
-_THAI = re.compile("[\u0e00-\u0e7f]")
 
 
 @cache
@@ -35,6 +37,8 @@ def load_template() -> tuple[Template, dict[str, str]]:
 
 def html_templates(folder: Path) -> Environment:
     """Templates of pages, in which every text is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # which a worker has no use for before its calls
+
     environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters |= {"clock": clock, "lang": lang}
@@ -48,4 +52,4 @@ def csp_hash(text: str) -> str:
 
 def lang(text: str) -> str:
     """The language that a text is in, for line breaks and for voices that read it aloud."""
-    return "th" if _THAI.search(text) else "en"
+    return "th" if THAI_TEXT.search(text) else "en"

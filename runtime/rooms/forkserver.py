@@ -88,5 +88,8 @@ def _end_with_worker(_: object) -> None:
 
 
 if FOLDER in os.environ:  # this is the process that jobs are forked from
+    from ..record.templates import load_template
+
+    load_template()  # once, for all of them
     _remove_at_exit(Path(os.environ[FOLDER]))
     register_after_fork(_end_with_worker, _end_with_worker)

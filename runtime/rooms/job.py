@@ -15,7 +15,6 @@ from ..call.sinks import fan_out
 from ..errors import SpecError
 from ..events import ROOM_TAKEN, Ended, Event, Failure, Heard, Notice, Scored
 from ..record.recording import Recording
-from ..record.templates import load_template
 from ..spec.fields import name_of
 from ..spec.session_spec import AnyEdit, Edit
 from .link import Connect
@@ -28,9 +27,8 @@ room again, while it is still there, would be alone in it."""
 
 
 def warm_up(process: JobProcess) -> None:
-    """What takes a job process its time: to import this module, to load LiveKit's native library and the report's."""
+    """What takes a job process its time: to import this module, and to load LiveKit's native library."""
     private.keep_native_log()
-    load_template()
 
 
 async def run_job(context: JobContext, *, link: Connect) -> None:

@@ -24,6 +24,7 @@ from ..config.groups import options
 from ..errors import SpecError
 from ..events import Emit, Notice
 from ..files.store import SpecStore
+from ..record.templates import load_template
 from ..record.upkeep import look_after
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Executor, Settings, Worker
@@ -100,18 +101,20 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
         server.on("worker_registered", on_registered)
         theirs.addHandler(log)
         theirs.setLevel(min(logging.INFO, theirs.getEffectiveLevel()))
-        watching = tasks.create_task(_watch_files(store, emit))
-        looking = tasks.create_task(look_after(store.settings.record, emit))
-        indexing = tasks.create_task(_keep_up_index(store.settings, emit))
-        seeking = tasks.create_task(_tell_unserved(registered, dispatcher))
+        beside = [
+            tasks.create_task(_watch_files(store, emit)),
+            tasks.create_task(look_after(store.settings.record, emit)),
+            tasks.create_task(_keep_up_index(store.settings, emit)),
+            tasks.create_task(_tell_unserved(registered, dispatcher)),
+        ]
+        if threads:  # processes have it from the one that they are forked from
+            beside.append(tasks.create_task(_load_template(registered)))
         try:
             with stop_signals(END_SECONDS) as told:
                 await _run(server, dispatcher, load, worker.drain_seconds, told, emit)
         finally:
-            watching.cancel()
-            looking.cancel()
-            indexing.cancel()
-            seeking.cancel()
+            for task in beside:
+                task.cancel()
             theirs.removeHandler(log)
 
 
@@ -155,6 +158,12 @@ async def _keep_up_index(settings: Settings, emit: Emit) -> None:
         from ..history.index import keep_up  # SQLAlchemy takes its time to load, and few need it
 
         await keep_up(settings, emit)
+
+
+async def _load_template(registered: asyncio.Event) -> None:
+    """Loads the report's template before a call needs it, but not before the worker is registered."""
+    await registered.wait()
+    await asyncio.to_thread(load_template)
 
 
 async def _tell_unserved(registered: asyncio.Event, dispatcher: Dispatcher) -> None:
