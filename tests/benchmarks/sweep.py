@@ -12,16 +12,25 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from runtime.rehearse.job import held, hold
 from runtime.spec.trainee import ScriptLine
 from tests.loopback import Stall
+from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
+from tests.loopback.openai_realtime import OpenAIRealtimeServer
 from tests.rehearse.jobs import job
 
 from .measure import ROOT, Row, progress
 
 JOBS = 40
+SERVERS: dict[str, tuple[type[Any], str]] = {
+    "openai_pipeline": (OpenAIHTTPServer, "on_chat"),
+    "openai_realtime": (OpenAIRealtimeServer, "on_turn"),
+    "gemini_realtime": (GeminiServer, "on_turn"),
+}
+"""Models whose latency is shown, each with its server on loopback and what makes that late."""
 LATE = 1.0
 """Seconds of latency that the server adds to each turn."""
 TURNS = 6
@@ -42,7 +51,7 @@ def rows() -> list[Row]:
         began = time.perf_counter(), time.process_time()
         hold(second)
         whole, whole_cpu = time.perf_counter() - began[0], time.process_time() - began[1]
-        shown = asyncio.run(_latency(Path(folder) / "late"))
+        shown = {model: asyncio.run(_latency(Path(folder) / model, model)) for model in SERVERS}
     at_once = f"{JOBS} jobs, two at a time"
     return [
         Row("a job of a sweep after the first, beside its call", each - whole, "s", goal=0.3),
@@ -52,7 +61,10 @@ def rows() -> list[Row]:
         Row(f"{at_once}, after the start, against {JOBS} × one job / 2", two[0] - start, "s", JOBS * each / 2, 1.2),
         Row(f"{at_once}, the CPU's, against {JOBS} × one job", two[1] - its_start, "s", JOBS * its_cpu),
         Row(f"{at_once}, against one after the other", two[0], "s", basic[0]),
-        Row("latency that is shown, against what the server added", shown, "s", LATE, 1.05),
+        *(
+            Row(f"{model}: latency that is shown, against what the server added", shown[model], "s", LATE, 1.05)
+            for model in SERVERS
+        ),
     ]
 
 
@@ -65,11 +77,13 @@ def _sweep(folder: Path, jobs: int, *more: str) -> tuple[float, float]:
     return time.perf_counter() - began, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
-async def _latency(folder: Path) -> float:
+async def _latency(folder: Path, model: str) -> float:
     script = tuple(ScriptLine(say="Hello?") for _ in range(TURNS))
-    server = OpenAIHTTPServer(reply=lambda conversation, heard: "I see.", on_chat=[Stall(LATE)] * (TURNS + 2))
-    async with server:
+    kind, faults = SERVERS[model]
+    options: dict[str, Any] = {faults: [Stall(LATE)] * (TURNS + 2)}
+    async with kind(reply=lambda conversation, heard: "I see.", **options) as server:
         os.environ |= server.environment
-        row = await held(replace(job(folder, "model=openai_pipeline", "listening=phrases"), script=script))
+        asked = job(folder, f"model={model}", "vad=none", "listening=phrases")
+        row = await held(replace(asked, script=script))
     assert row.measures and row.measures.latency
     return row.measures.latency
