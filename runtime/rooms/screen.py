@@ -186,9 +186,10 @@ async def rooms_without_customer() -> list[str]:
     found = []
     async with api.LiveKitAPI() as server:
         for room in (await server.room.list_rooms(api.ListRoomsRequest())).rooms:
-            if room.num_participants and room.name.startswith(PREFIX):
-                there = await server.room.list_participants(api.ListParticipantsRequest(room=room.name))
-                if not any(one.identity.startswith(IDENTITY) for one in there.participants):
+            if room.name.startswith(PREFIX):  # how many are in it the server counts every five seconds only
+                asked = await server.room.list_participants(api.ListParticipantsRequest(room=room.name))
+                there = asked.participants
+                if there and not any(one.identity.startswith(IDENTITY) for one in there):
                     found.append(room.name)
     return found
 
