@@ -13,12 +13,14 @@ a namespace, and what an interpreter does last (a fork would copy what it took o
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import marshal
 import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -92,7 +94,7 @@ def serve(path: str) -> None:
     from hydra.core.singleton import Singleton
 
     without = Singleton.get_state()
-    _import_own()
+    settings = _import_own()
     assert len(os.listdir("/proc/self/task")) == 1, "a library has started a thread, which forks lack"
     gc.collect()
     gc.freeze()
@@ -134,6 +136,10 @@ def serve(path: str) -> None:
                         for name in [name for name in sys.modules if name.partition(".")[0] == "runtime"]:
                             del sys.modules[name]
                         Singleton.set_state(without)
+                    else:
+                        os.environ |= settings | os.environ
+                    if "LIVEKIT_URL" in os.environ:
+                        _keep_spare()
                     return
                 for fd in fds:
                     os.close(fd)
@@ -150,14 +156,15 @@ def serve(path: str) -> None:
                     _tell(caller, os.waitstatus_to_exitcode(status))
 
 
-def _import_own() -> None:
-    """Imports all of `runtime`, where nothing depends on the process that imports it, and has Hydra's parsers and what
-    checks a spec made."""
+def _import_own() -> dict[str, str]:
+    """Imports all of `runtime`, which depends on the process that imports it in nothing but variables that it sets, and
+    has Hydra's parsers and what checks a spec made; returns those variables."""
     import pkgutil
     from importlib import import_module
 
     import runtime
 
+    before = os.environ.copy()
     for module in pkgutil.walk_packages(runtime.__path__, "runtime."):
         if module.name != "runtime.__main__":
             import_module(module.name)
@@ -167,6 +174,7 @@ def _import_own() -> None:
 
     compose([])
     GlobalHydra.instance().clear()
+    return {name: value for name, value in os.environ.items() if name not in before}
 
 
 def _tell(caller: socket.socket, answer: int | str) -> None:
@@ -237,6 +245,46 @@ def _become(
             opened = io.TextIOWrapper(binary, encoding, errors, line_buffering=lines)
         setattr(sys, name, opened)
         setattr(sys, f"__{name}__", opened)
+
+
+def _keep_spare() -> None:
+    """Makes a fork of what this process is now, which waits to be the process that multiprocessing forks jobs from: it
+    need not import then what this one has imported, and has no thread and nothing of what a worker does."""
+    from multiprocessing import util
+
+    near, far = socket.socketpair()
+    if pid := os.fork():
+        far.close()
+        spawn = util.spawnv_passfds
+
+        def spawn_or_wake(path: bytes, arguments: Sequence[Any], fds: Sequence[int]) -> int:
+            if near.fileno() < 0 or "multiprocessing.forkserver" not in arguments[-1]:
+                return spawn(path, arguments, fds)
+            with near:
+                socket.send_fds(near, [marshal.dumps([arguments[-1], list(fds), dict(os.environ)])], fds)
+            return pid
+
+        util.spawnv_passfds = spawn_or_wake  # type: ignore[assignment]
+        return
+    near.close()
+    with far:
+        request, given, _, _ = socket.recv_fds(far, REQUEST, 2)
+    if not request:
+        os._exit(0)
+    code, fds, environment = marshal.loads(request)
+    above = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in given]
+    for fd, wanted in zip(above, fds, strict=True):
+        os.dup2(fd, wanted)
+    for fd in {*given, *above} - set(fds):
+        os.close(fd)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.modules.pop("runtime.rooms.forkserver", None)  # what it does when it is imported is for this process
+    sys.argv[:] = ["-c"]
+    try:
+        exec(code, {"__name__": "__main__"})
+    except SystemExit as stopped:
+        _end(stopped.code)
 
 
 def _end(code: object) -> NoReturn:
