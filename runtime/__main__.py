@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    # Until a mode runs there is nothing to tidy up: Ctrl-C ends the program without a traceback of its imports.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-
-import gc
-
 if __name__ == "__main__":
-    # What the start imports and composes stays: to scan it takes a twentieth of the start, and frees nothing.
-    gc.disable()
+    gc.disable()  # what the start imports and composes stays: to scan it takes a twentieth of the start
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        # Until a mode runs there is nothing to tidy up: Ctrl-C ends the program without a traceback of its imports.
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 import asyncio
 import sys
@@ -41,8 +38,6 @@ from .spec.session_spec import SessionSpec
 from .spec.settings import LIVEKIT_VARIABLES, Mode, Settings, livekit_url, missing_variables
 from .terminal.output import set_up_logging, standard_output
 
-BRIEFED = "--- and before each reply where the call stands (Gemini Live is not told); at its start:"
-"""What stands between the prompt and the briefing in `mode=prompt`."""
 STARTED = time.time()
 """Unix time of the program's start: a file that is saved later is an edit."""
 
@@ -68,7 +63,6 @@ def do(cfg: DictConfig) -> float | None:
     if command.run is _rehearse and swept:
         return _rehearse_one(settings, spec)
     arguments = (settings, spec if command.run is _rehearse else spec()) if command.needs_spec else (settings,)
-    gc.freeze()
     gc.enable()
     _take_interrupts()
     if code := command.run(*arguments):
@@ -125,13 +119,9 @@ def _examine(settings: Settings, spec: SessionSpec) -> int:
 
 
 def _print_prompt(settings: Settings, spec: SessionSpec) -> int:
-    from .arc.briefing import briefing, is_briefed, live_arc
-    from .arc.machine import start
-    from .spec.prompt import instructions
+    from .arc.briefing import prompt
 
-    print(instructions(spec.seeded(settings.seed or 0)))
-    if is_briefed(spec):
-        print(f"\n{BRIEFED}\n\n{briefing(arc := live_arc(spec), start(arc.front))}")
+    print(prompt(spec.seeded(settings.seed or 0)))
     return 0
 
 
@@ -339,8 +329,7 @@ def _sweep(arguments: Namespace) -> int | None:
         gc.freeze()
         gc.enable()
         _take_interrupts()
-        total = jobs * settings.rehearse.repeats if known else None
-        return show_rehearsal(settings, arguments.overrides, total, swept)
+        return show_rehearsal(settings, arguments.overrides, jobs * settings.rehearse.repeats if known else None, swept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,9 +387,7 @@ def main() -> None:
         if arguments.multirun and not asks_hydra and (code := _sweep(arguments)) is not None:
             raise SystemExit(code)
         with readable_errors(arguments.overrides):
-            if sys.argv[1:] == arguments.overrides and not any(
-                "hydra." in override for override in arguments.overrides
-            ):
+            if sys.argv[1:] == arguments.overrides and "hydra." not in " ".join(arguments.overrides):
                 # A plain run: `hydra.main` would compose everything twice, the first time to learn that it is one.
                 cfg = compose_config(arguments.overrides)
                 HydraConfig.instance().set_config(cfg)

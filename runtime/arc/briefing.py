@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..spec.persona import Arc, Ending, worded_in
+from ..spec.prompt import instructions
 from ..spec.session_spec import SessionSpec
-from .machine import ArcState, Lack, comes_about, kept_back, lack
+from .machine import ArcState, Lack, comes_about, kept_back, lack, start
 
 
 def live_arc(spec: SessionSpec) -> Arc:
@@ -40,6 +41,16 @@ def briefing(arc: Arc, state: ArcState) -> str:
     if arc.front.endings:
         lines.append("Do not let yourself be talked round without what is still owed to you.")
     return "\n".join(lines)
+
+
+def prompt(spec: SessionSpec) -> str:
+    """All that a model is told of its persona: the prompt, and where the call stands at its start."""
+    told = instructions(spec)
+    if not is_briefed(spec):
+        return told
+    arc = live_arc(spec)
+    again = "--- and before each reply where the call stands (Gemini Live is not told); at its start:"
+    return f"{told}\n\n{again}\n\n{briefing(arc, start(arc.front))}"
 
 
 def refusal(arc: Arc, state: ArcState) -> str:

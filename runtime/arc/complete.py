@@ -1,4 +1,17 @@
-"""The arc of a call: a persona's front matter completed, by its prose and by what any customer says."""
+"""The arc of a call: a persona's front matter completed, by its prose and by what any customer says.
+
+What wins, where several say something of the same:
+
+1. the persona's front matter;
+2. the persona's prose: items of the profile become facts, lines in quotes what she opens with, answers and ends with,
+   sentences of the scenario what her problem is;
+3. the language's `customer`, which has all that she needs to answer at all.
+
+Of a cue or a fact that two of them name, the later fills in what the earlier leaves open. Opening, timers, phases,
+endings and objectives are taken whole from the first that has any. A line in quotes under a condition (`When asked for
+the account: "…"`) is what she says then, whoever else has words for it: it replaces a fact's lines, and comes first
+among a cue's. Prose in a language that nothing here speaks gives its quoted lines and its profile alone.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """What a persona's prose gives a scripted customer: lines in quotes, `Key: value` items, sentences told as "I".
 
+Sentences are what is left: a row with a line in quotes holds none, nor does an item, but for one that tells the story.
+What wins, where prose, front matter and the language's customer differ, says `complete`.
 Prose may be built to be slow. Patterns take what is repeated once and never give it back (`*+`), or see a bounded text.
 """
 

@@ -17,9 +17,9 @@ from ..spec.settings import ReloadMode, Rooms, Transcripts
 from . import metrics
 from .link import JobConnection, JobSettings, OnEvent
 from .names import RoomName, parse_room
+from .participant import ROOM_MADE
 from .routing import route
 from .screen import IDENTITY, customer_line, remove_customer, rooms_without_customer
-from .trainee import ROOM_MADE
 
 READY_SECONDS = 60.0
 """Seconds until an accepted job must have begun. A job process imports for 3 to 5 s alone on a core; many at once take

@@ -18,8 +18,8 @@ from ..record.recording import Recording
 from ..spec.fields import name_of
 from ..spec.session_spec import AnyEdit, Edit
 from .link import Connect
+from .participant import LinkedParticipant, NobodyCame, RoomTaken
 from .screen import Screen
-from .trainee import NobodyCame, RoomTaken, Trainee
 
 OVER = ("trainee_left", "trainee_lost", "nobody_came")
 """Reasons of a call after which nobody needs the room. LiveKit sends a customer to a room once: whoever joined the same
@@ -80,7 +80,7 @@ async def run_job(context: JobContext, *, link: Connect) -> None:
             reload=worker.settings.reload,
             seed=worker.settings.seed,
         )
-        trainee = Trainee(context, call, rooms, emit, recording.attach)
+        trainee = LinkedParticipant(context, call, rooms, emit, recording.attach)
         ended = Ended(reason="error")
         try:
             async with screen.sending(), trainee.connecting(), asyncio.TaskGroup() as tasks:

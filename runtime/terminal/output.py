@@ -3,7 +3,6 @@ disk. Nothing that is written to it raises."""
 
 from __future__ import annotations
 
-import codecs
 import io
 import logging
 import os
@@ -29,16 +28,17 @@ class Output(io.TextIOWrapper):
     error of anybody's.
     """
 
-    lacking = False
-    """Whether a character of any stream had to be replaced by a question mark."""
-
     def __init__(self, stream: BinaryIO, encoding: str, *, line_buffering: bool) -> None:
-        super().__init__(stream, encoding=encoding, errors="plainly", line_buffering=line_buffering)
+        super().__init__(stream, encoding=encoding, errors="replace", line_buffering=line_buffering)
         self.lost: OSError | None = None
         self._then: Callable[[], None] | None = None
-        self._noted = False
+        self._lacking = self._noted = False
 
     def write(self, text: str) -> int:
+        try:
+            text.encode(self.encoding)
+        except UnicodeEncodeError:
+            text = "".join(map(self._shown, text))
         try:
             return super().write(text)
         except OSError as error:
@@ -53,7 +53,7 @@ class Output(io.TextIOWrapper):
 
     def note(self) -> str:
         """The line that says that characters were replaced by question marks; given once, and empty if none were."""
-        if not self.lacking or self._noted:
+        if not self._lacking or self._noted:
             return ""
         self._noted = True
         return f"the encoding here, {self.encoding}, lacks some characters: each is shown as ?"
@@ -74,22 +74,19 @@ class Output(io.TextIOWrapper):
         if self.lost:
             then()
 
+    def _shown(self, character: str) -> str:
+        try:
+            character.encode(self.encoding)
+        except UnicodeEncodeError:
+            self._lacking |= character not in _PLAIN
+            return _PLAIN.get(character, "?")
+        return character
+
     def discard(self) -> None:
         """Throws away what is not written yet, and whatever comes."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.fileno())
         os.close(nowhere)
-
-
-def _plainly(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    shown = "".join(_PLAIN.get(character, "?") for character in error.object[error.start : error.end])
-    Output.lacking |= "?" in shown
-    return shown, error.end
-
-
-codecs.register_error("plainly", _plainly)
 
 
 @contextmanager

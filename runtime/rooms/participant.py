@@ -58,7 +58,7 @@ class RoomTaken(Exception):
     """Another customer is in the room."""
 
 
-class Trainee:
+class LinkedParticipant:
     """The person in the room whom the customer talks to.
 
     That is the first one who publishes a microphone. Until somebody does, it is the first one there, who is spoken to

@@ -10,7 +10,7 @@ import pytest
 from livekit import api, rtc
 
 from runtime.events import ROOM_TAKEN, Event, Notice
-from runtime.rooms.trainee import ROOM_MADE, RoomTaken, Trainee
+from runtime.rooms.participant import ROOM_MADE, LinkedParticipant, RoomTaken
 from runtime.spec.settings import Rooms
 from tests.caller import calling, room_of
 from tests.worker import Worker, agents, server_api
@@ -118,7 +118,7 @@ class Customer:
         )
         context: Any = SimpleNamespace(room=self.room, connect=self._connect)
         call: Any = SimpleNamespace(hang_up=self.hung_up.append)
-        self.trainee = Trainee(context, call, Rooms(empty_timeout=5), self.told.append, lambda session: None)
+        self.trainee = LinkedParticipant(context, call, Rooms(empty_timeout=5), self.told.append, lambda session: None)
 
     async def _connect(self, **_: object) -> None:
         pass
