@@ -136,7 +136,7 @@ class Conversation:
             self._arc.begin()
             joined()
             async with self._tasks:
-                for work in (self._open(), self._reloader.follow(), self._listener.run(), self._hearing.prepare()):
+                for work in (self._open(), self._reloader.follow(), self._listener.run(), self._prepare()):
                     self._start(work)
                 reason = await self._call.closed
                 self._watchdog.close()
@@ -197,6 +197,12 @@ class Conversation:
         self._idle.opened()
         self._tell_quiet()
         self._brief_soon()
+
+    async def _prepare(self) -> None:
+        """Gets ready to hear what is meant, once she speaks: it would hold up her first word, and half a second of CPU
+        is done before her opening line is."""
+        await self._transcript.spoke_or(self._call.opened)
+        await self._hearing.prepare()
 
     def _speak_first(self) -> SpeechHandle | None:
         """The opening line, to the letter where the model can be given a text to say."""

@@ -150,6 +150,7 @@ class SentenceVectors:
         self._model = MODELS[embedder]
         self._kept: dict[str, Vector] = {}
         self._banks: dict[tuple[FrontMatter, str], Bank] = {}
+        self._making = Lock()
 
     def get(self, text: str) -> Vector | None:
         """The vector of a text; None where it was not loaded."""
@@ -182,7 +183,11 @@ class SentenceVectors:
                     if text not in self._kept and (row := known.get(_hash(text))) is not None:
                         _keep(self._kept, text, row)
             await self.load(texts, START_SECONDS)
-            if bank := await asyncio.to_thread(make_bank, *key, self.get):
+            await asyncio.to_thread(self._make, key)
+
+    def _make(self, key: tuple[FrontMatter, str]) -> None:
+        with self._making:  # once, for all calls that wait for it
+            if key not in self._banks and (bank := make_bank(*key, self.get)):
                 _keep(self._banks, key, bank, BANKS)
 
     def meaning(self, arc: Arc) -> Meaning | None:
