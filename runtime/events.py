@@ -34,11 +34,12 @@ defaults, fields that went are skipped."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header(Event):
-    """The first line of a call's event file: the version of its schema, and of the packages that the call ran on."""
+    """The first line of a call's event file: the versions of its schema and packages, and what models cost then."""
 
     kind = "header"
     version: int = SCHEMA
     packages: dict[str, str] = field(default_factory=dict)
+    prices: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def _redact(record: object, *names: str) -> None:

@@ -26,7 +26,7 @@ from ..spec.persona import Cue, FrontMatter, Persona, is_name
 from ..spec.session_spec import Language, SessionSpec
 from ..spec.settings import Settings
 from .command_line import spelled
-from .groups import CONF, GROUPS, SHAPES, check_choices, chosen, file_of, options, read_conf
+from .groups import CONF, GROUPS, SHAPES, check_choices, chosen, file_of, options, prices, read_conf
 from .mistakes import check_persona, readable_errors
 from .persona_file import examine_persona, read_persona, revision_of
 from .validation import validated
@@ -235,4 +235,5 @@ def read_settings(cfg: DictConfig) -> Settings:
         }
     except OmegaConfBaseException as error:
         raise SpecError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
-    return validated(Settings, values)
+    settings = validated(Settings, values)
+    return replace(settings, record=replace(settings.record, prices=prices()))

@@ -25,13 +25,14 @@ from ..errors import SpecError, suggest
 from ..spec.persona import Difficulty, Persona, is_name
 from ..spec.script import thai_share
 from ..spec.session_spec import Language, Listening, Model, SecondModel, Vad, Voice
-from ..spec.settings import Settings
+from ..spec.settings import Prices, Settings
 from .persona_file import read_persona
 from .validation import shape_at
 from .yaml_file import Node, decoded, load_yaml, read_bytes
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
+PRICES = CONF / "prices.yaml"
 SHAPES: dict[str, type[Any]] = {
     "model": Model,
     "voice": Voice,
@@ -109,6 +110,19 @@ def read_conf(file: Path) -> tuple[Any, Node]:
     if not isinstance(value, dict) or node is None:
         raise SpecError("this file is empty: it should hold `key: value` lines", file=file)
     return value, node
+
+
+def prices() -> Prices:
+    """What models cost, by `conf/prices.yaml`; nothing where there is no such file."""
+    known = read_conf(PRICES)[0].get("models") if PRICES.exists() else None
+    return {
+        str(model): {str(kind): float(price) for kind, price in kinds.items()} for model, kinds in (known or {}).items()
+    }
+
+
+def prices_date() -> str:
+    """The day that the prices are of."""
+    return str(read_conf(PRICES)[0].get("date", "")) if PRICES.exists() else ""
 
 
 def keys_below(key: str) -> list[str]:

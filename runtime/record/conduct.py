@@ -11,6 +11,7 @@ from ..events import CueFound, Said
 from ..spec.persona import Emotion
 from ..spec.script import THAI_TEXT, thai_share
 from .call_log import CallLog, Line
+from .cost import cost
 
 SILENCE_SECONDS = 3.0
 """A pause that is longer is a silence."""
@@ -32,7 +33,7 @@ class Silence:
 class Conduct:
     """How the call was held. Seconds into the call and shares (0-1); None where it did not come to that, or nobody
     knows. `talk_by` says whether the share is of `time` or of `characters`, `pace_in` whether `words` or `characters` a
-    minute are counted, as Thai has no spaces between words."""
+    minute are counted, as Thai has no spaces between words. `cost` is in dollars; None where a model has no price."""
 
     seconds: float
     turns: int
@@ -47,6 +48,7 @@ class Conduct:
     to_calm: float | None
     latency_p50: float | None
     latency_p95: float | None
+    cost: float | None = None
 
 
 def conduct(log: CallLog) -> Conduct:
@@ -70,6 +72,7 @@ def conduct(log: CallLog) -> Conduct:
         to_calm=_first([at for at, moved in log.mood if moved.emotion in CALM]),
         latency_p50=p50,
         latency_p95=p95,
+        cost=cost(log.ended.usage, log.header.prices) if log.ended else None,
     )
 
 

@@ -366,6 +366,15 @@ class Page:
             lines.append(f"{name}: {', '.join(counts)}")
         return lines
 
+    @property
+    def cost(self) -> str:
+        """What the call cost; nothing of one that used no service."""
+        used = self.log.ended.usage if self.log.ended else ()
+        if all(model.get("provider") == "offline" for model in used):
+            return ""
+        cost = self.card.conduct.cost
+        return self.say("unknown") if cost is None else f"${cost:.4f}"
+
 
 def pieces(text: str, cues: Sequence[CueFound | CueTakenBack]) -> Iterable[Piece]:
     """A line cut where words made a cue or took one back; of those that share words the first has them."""

@@ -90,7 +90,8 @@ class SessionFolder:
             folder, began = self._make()
             with locked(folder / EVENTS, create=True) as events:
                 _write_spec(folder / SPEC, self._spec)
-                put_line(events, Header(at=began, user=self._user, packages=dict(_packages())))
+                header = Header(at=began, user=self._user, packages=dict(_packages()), prices=self._record.prices)
+                put_line(events, header)
                 self.path.set_result(folder)
                 self._write(folder, events)
                 card = finish(folder)

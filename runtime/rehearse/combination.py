@@ -8,18 +8,16 @@ from pathlib import Path
 from statistics import fmean
 
 from ..call.build import fetch
-from ..config.groups import CONF, GROUPS, REHEARSAL_GROUPS, read_conf
+from ..config.groups import GROUPS, REHEARSAL_GROUPS
 from ..config.trainee_file import script_for
 from ..errors import NotOffered, SpecError
 from ..record.folder import make_private
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import LineQuality, Settings
 from .job import Job, hold
-from .measures import Prices
 from .sweep import NAMED, Outcome, Row, place_of, read_row, write_row
 from .trainee import check_spoken
 
-PRICES = CONF / "prices.yaml"
 ANSWERED = ("rehearse.audio", "rehearse.line")
 """Keys beside the groups by which combinations may differ."""
 NO_COMMAND = ("rehearse.resume", "rehearse.dir", "rehearse.share", "rehearse.compare", "rehearse.limits")
@@ -92,7 +90,6 @@ def _held(
             trainee=trainee,
             script=script,
             record=settings.record,
-            prices=prices(),
             seed=(settings.seed or 0) + row.repeat - 1,
             turns=asked.turns,
             seconds=60 * asked.minutes,
@@ -113,16 +110,3 @@ def _held(
         write_row(folder, row)
         return row
     return hold(job)
-
-
-def prices() -> Prices:
-    """What models cost, by `conf/prices.yaml`; nothing where there is no such file."""
-    known = read_conf(PRICES)[0].get("models") if PRICES.exists() else None
-    return {
-        str(model): {str(kind): float(price) for kind, price in kinds.items()} for model, kinds in (known or {}).items()
-    }
-
-
-def prices_date() -> str:
-    """The day that the prices are of."""
-    return str(read_conf(PRICES)[0].get("date", "")) if PRICES.exists() else ""

@@ -34,7 +34,7 @@ from ..spec.trainee import Script, Trainee
 from .audio import Telephone
 from .clock import START, Retimed, VirtualLoop
 from .line import RATE
-from .measures import Prices, measures
+from .measures import measures
 from .sweep import Outcome, Row, write_row
 from .trainee import Caller, ScriptedCaller, SimulatedCaller, part_of
 
@@ -55,7 +55,6 @@ class Job:
     trainee: Trainee
     script: Script
     record: Record
-    prices: Prices
     seed: int
     turns: int
     seconds: float
@@ -228,7 +227,7 @@ async def held(job: Job) -> Row:
         return replace(job.row, outcome=Outcome.FAILED, reason=reason)
     card = from_json((job.folder / SCORECARD).read_bytes())
     said = line.said if line else ()
-    found = measures(read_folder(job.folder).log, card, job.spec.arc, job.prices, said)
+    found = measures(read_folder(job.folder).log, card, job.spec.arc, said)
     return replace(job.row, outcome=Outcome.DONE, measures=found)
 
 

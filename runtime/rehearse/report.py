@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from ..config.groups import prices_date
 from ..record.folder import REPORT
 from ..record.templates import HERE as CALL_REPORT
 from ..record.templates import csp_hash, html_templates
 from .answer import Answer, Column, Combination, Difference
-from .combination import prices_date
 from .sweep import Row
 from .wording import bounded, cell, changed, counted, ended_by, groups, heading, name, number, said
 

@@ -194,16 +194,21 @@ def _off(value: object) -> object:
     return {"enabled": value in (True, "on")} if value in (True, False, "on", "off") else value
 
 
+Prices = dict[str, dict[str, float]]
+"""Dollars by model and what is paid for, as in `conf/prices.yaml`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """What is kept of a call. `dir` is where the session folders lie; `audio` whether both voices are kept too;
-    `retention_days` how long a folder is kept (None: until somebody deletes it)."""
+    `retention_days` how long a folder is kept (None: until somebody deletes it); by `prices` it tells its cost."""
 
     __pydantic_config__ = _STRICT
     enabled: bool = True
     dir: str = "sessions"
     audio: bool = True
     retention_days: Annotated[int, Field(ge=1)] | None = None
+    prices: Prices = field(default_factory=dict)
 
 
 def _no_password(url: str | None) -> str | None:

@@ -9,7 +9,20 @@ from html.parser import HTMLParser
 import pytest
 
 from runtime.config.compose import compose
-from runtime.events import CueFound, CueTakenBack, EndingReached, Event, Found, Heard, Reload, Said, Started, ToolCalled
+from runtime.events import (
+    CueFound,
+    CueTakenBack,
+    Ended,
+    EndingReached,
+    Event,
+    Found,
+    Header,
+    Heard,
+    Reload,
+    Said,
+    Started,
+    ToolCalled,
+)
 from runtime.record.call_log import CallLog
 from runtime.record.report import Attempt, pieces, report
 from runtime.record.score import score
@@ -44,6 +57,25 @@ def made(events: list[Event], persona: FrontMatter = SARAH, language: str = "en"
     log = CallLog(events)
     card = score(log, persona, language)
     return report(log, card, persona, language, {"model": "gpt"}, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("used", "prices", "said"),
+    [
+        ({"provider": "openai", "model": "gpt"}, {"gpt": {"input": 2.0}}, "$0.0030"),
+        ({"provider": "openai", "model": "gpt"}, {"other": {"input": 2.0}}, "not known"),
+        ({"provider": "offline", "model": "offline"}, {}, None),
+    ],
+)
+def test_a_call_tells_what_it_cost_by_the_prices_of_its_day(
+    used: dict[str, object], prices: dict[str, dict[str, float]], said: str | None
+) -> None:
+    """They are in its folder; a model without a price makes it unknown, and one without a service costs nothing."""
+    header, *events, ended = good()
+    assert isinstance(header, Header) and isinstance(ended, Ended)
+    ended = replace(ended, usage=({**used, "input_tokens": 1500},))
+    page = made([replace(header, prices=prices), *events, ended])
+    assert (f"<dt>Cost</dt><dd>{said}</dd>" in page) if said else ("<dt>Cost</dt>" not in page)
 
 
 def test_the_verdict_comes_first_and_what_to_do_differently_next() -> None:

@@ -7,13 +7,13 @@ from runtime.config.groups import CONF, read_conf
 from runtime.config.trainee_file import script_for
 from runtime.config.validation import validated
 from runtime.rehearse.job import Job
-from runtime.rehearse.measures import Measures, Prices
+from runtime.rehearse.measures import Measures
 from runtime.rehearse.sweep import Row
 from runtime.spec.settings import Record
 from runtime.spec.trainee import Trainee
 
 
-def job(folder: Path, *overrides: str, trainee: str = "good", repeat: int = 1, prices: Prices | None = None) -> Job:
+def job(folder: Path, *overrides: str, trainee: str = "good", repeat: int = 1) -> Job:
     """One call of this trainee with the persona that the overrides choose."""
     spec = compose(overrides)
     who = validated(Trainee, read_conf(CONF / "trainee" / f"{trainee}.yaml")[0])
@@ -22,7 +22,6 @@ def job(folder: Path, *overrides: str, trainee: str = "good", repeat: int = 1, p
         trainee=who,
         script=() if who.llm else script_for(who, trainee, spec.choices["persona"], spec.language.base),
         record=Record(),
-        prices=prices or {},
         seed=repeat - 1,
         turns=40,
         seconds=900,

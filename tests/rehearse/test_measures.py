@@ -7,8 +7,9 @@ import pytest
 from runtime.events import Event, Heard, MoodMoved, Said
 from runtime.record.call_log import CallLog
 from runtime.record.conduct import conduct
+from runtime.record.cost import cost
 from runtime.record.score import score
-from runtime.rehearse.measures import breaks, cost, heard_right, measures
+from runtime.rehearse.measures import breaks, heard_right, measures
 from runtime.spec.persona import Arc, Fact, FrontMatter
 
 FRONT = FrontMatter(
@@ -122,16 +123,16 @@ def test_words_a_minute_are_of_what_was_spoken() -> None:
         Heard(at=0, start=0, seconds=2, text="one two three four", revision="", emotion="", turn=1),
         Said(at=3, start=3, seconds=3, text="one two three", revision="", emotion=""),
     )
-    shown = measures(CallLog(events), card, Arc(FRONT, "en"), {}, ["one two three"])
+    shown = measures(CallLog(events), card, Arc(FRONT, "en"), ["one two three"])
     assert (shown.pace, shown.her_pace, shown.pace_in) == (120, 60, "words")
     thai = replace(events[1], text="สวัสดี")
-    assert measures(CallLog([events[0], thai]), card, Arc(FRONT, "th"), {}, ["x"]).pace_in == "characters"
-    typed = measures(CallLog(events), card, Arc(FRONT, "en"), {})
+    assert measures(CallLog([events[0], thai]), card, Arc(FRONT, "th"), ["x"]).pace_in == "characters"
+    typed = measures(CallLog(events), card, Arc(FRONT, "en"))
     assert (typed.pace, typed.her_pace, typed.pace_in, typed.heard_right) == (None,) * 4
 
 
 def test_latency_is_the_same_in_a_calls_report_and_in_a_sweeps() -> None:
     """The p50 and the p95 of her turns, interpolated."""
     log = CallLog(tuple(replace(said("Yes.", at), latency=at / 10) for at in range(1, 12)))
-    shown, held = measures(log, score(log, FRONT, "en"), Arc(FRONT, "en"), {}), conduct(log)
+    shown, held = measures(log, score(log, FRONT, "en"), Arc(FRONT, "en")), conduct(log)
     assert (shown.latency, shown.latency_high) == (held.latency_p50, held.latency_p95) == (0.6, 1.05)

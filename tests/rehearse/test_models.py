@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from runtime.config.compose import compose_config, read_settings
 from runtime.events import Heard, Said
-from runtime.record.folder import read_folder
+from runtime.record.folder import SCORECARD, read_folder
+from runtime.record.score import from_json
 from runtime.rehearse.job import held, hold
 from runtime.rehearse.sweep import Outcome
 from runtime.rehearse.trainee import HANGS_UP
@@ -78,6 +80,20 @@ def test_a_secret_that_is_not_set_is_a_failed_call(tmp_path: Path, monkeypatch: 
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
     row = hold(job(tmp_path / "call", "model=gemini_realtime"))
     assert row.outcome is Outcome.FAILED and "GOOGLE_API_KEY is not set (get it from" in row.reason
+
+
+async def test_a_call_tells_its_cost_by_the_price_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its scorecard and in the sweep's row; its folder keeps the prices that it is by."""
+    settings = read_settings(compose_config([]))
+    async with OpenAIHTTPServer(reply=line) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        asked = job(tmp_path / "call", "model=openai_pipeline", "listening=phrases")
+        row = await held(replace(asked, script=SCRIPT, record=settings.record))
+    assert row.measures and row.measures.cost and row.measures.cost > 0
+    kept = read_folder(tmp_path / "call")
+    assert from_json((tmp_path / "call" / SCORECARD).read_bytes()).conduct.cost == row.measures.cost
+    assert kept.log.header.prices == settings.record.prices != {}
 
 
 async def test_a_language_model_may_be_the_trainee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
