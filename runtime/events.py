@@ -373,8 +373,7 @@ KINDS: dict[str, type[Event]] = {shape.kind: shape for shape in (*_SPOKEN, *DECI
 
 def to_json(event: Event) -> str:
     """The event as one line of JSON."""
-    # asdict would copy what is only read, and leave out `kind`, which is the class's.
-    encoded = _encode({name: getattr(event, name) for name in event.__dataclass_fields__})
+    encoded = _encode({name: getattr(event, name) for name in event.__dataclass_fields__})  # asdict leaves out `kind`
     return _NOT_RAW.sub(lambda match: f"\\u{ord(match[0]):04x}", encoded)
 
 
