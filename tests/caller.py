@@ -28,9 +28,9 @@ LOUD = 500
 """Amplitude from which a sample is somebody's voice."""
 
 
-def room_of(user: str = "abc123") -> str:
+def room_of(user: str = "abc123", scenario: str = "billing-dispute-01") -> str:
     """A room of the Axtra Console, of now."""
-    return f"axtra-billing-dispute-01-{user}-{time.time_ns() // 10**6}"
+    return f"axtra-{scenario}-{user}-{time.time_ns() // 10**6}"
 
 
 def is_customer(identity: str) -> bool:

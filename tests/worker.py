@@ -15,6 +15,10 @@ from tests.livekit_server import KEY, SECRET
 
 program = COMMAND
 """What starts a worker: the command, or within `tests/rooms` a fork that stands for it."""
+personas: Path | None = None
+"""The folder of its personas, where that is not the one that is shipped."""
+LONG = "at-length-01"
+"""The scenario of tests in which the customer's opening takes its time."""
 
 
 class Worker:
@@ -50,6 +54,8 @@ class Worker:
 async def started(url: str, environment: dict[str, str], *options: str, real: bool = False) -> AsyncIterator[Worker]:
     """A worker for this server, whether or not that is there; with `real`, no fork."""
     keys = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
+    if personas and not any(option.startswith("personas_dir=") for option in options):
+        options = (f"personas_dir={personas}", *options)
     process = await asyncio.create_subprocess_exec(
         *(COMMAND if real else program),
         "seed=0",  # the first of her openings

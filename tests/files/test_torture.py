@@ -20,7 +20,7 @@ from tests.loopback import Watched
 from tests.loopback.client import Microphone, Speaker
 from tests.loopback.gemini import GeminiServer
 
-OPERATIONS = 1500
+OPERATIONS = 500
 NAMES = ("sarah", "bob")
 
 
@@ -148,7 +148,7 @@ async def test_whatever_is_saved_each_edit_has_its_receipt_and_the_last_good_one
                 await line.call.type("Hello?")
                 assert [event.revision for event in line.events if isinstance(event, Said)][-1] == revision
                 assert not [event for event in line.events if isinstance(event, Ended)]
-                assert len(line.receipts) > 50
+                assert len(line.receipts) > 20
             keeping.cancel()
             for line, call in zip(lines, calls, strict=True):
                 line.call.hang_up()

@@ -66,13 +66,13 @@ def test_jobs_in_other_processes_read_the_same_personas(run: Run, here: Path, pe
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 def test_a_sweep_that_was_stopped_goes_on_where_it_was(
-    run: Run, here: Path, environment: dict[str, str], stop: signal.Signals, launcher: str
+    run: Run, command: list[str], here: Path, environment: dict[str, str], stop: signal.Signals, launcher: str
 ) -> None:
     """`rehearse.resume=true` does what is missing and nothing again; what had failed counts as missing. Processes that
     hold calls end with the one that was stopped."""
-    command = ["-m", "trainee=good,poor", "rehearse.repeats=4", f"hydra/launcher={launcher}"]
+    options = ["-m", "trainee=good,poor", "rehearse.repeats=4", f"hydra/launcher={launcher}"]
     process = subprocess.Popen(
-        [*COMMAND, *command], cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, *options], cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout
     for _ in range(2):
@@ -89,7 +89,7 @@ def test_a_sweep_that_was_stopped_goes_on_where_it_was(
         assert line.startswith(f"stopped: {len(before)} of 8 done; go on with python -m runtime -m trainee=good,poor")
         program, more = line.partition("go on with ")[2].split()[:3], line.split()[-2:]
         assert program == ["python", "-m", "runtime"] and more[0] == "rehearse.resume=true"
-    result = run(*command, *more)
+    result = run(*options, *more)
     assert result.code == 0, result
     found = rows(the_sweep(here))
     assert len(found) == 8 and all(row.outcome is Outcome.DONE for row in found)

@@ -1,5 +1,6 @@
 """One LiveKit server and one worker for all tests that need no worker of their own."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,15 +9,26 @@ import pytest_asyncio
 
 import tests.worker
 from runtime.call import private
-from tests.conftest import plain_environment
+from tests.conftest import ROOT, plain_environment
 from tests.livekit_server import livekit_server
-from tests.worker import Worker, serving
+from tests.worker import LONG, Worker, serving
 
 
 @pytest.fixture(scope="session", autouse=True)
-def workers_are_forks(command: list[str]) -> None:
-    """Each worker costs half of what it costs otherwise."""
+def cheap_workers(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Workers are forks, and their Sarah says little first: a sentence that is spoken takes its time, and the CPU of
+    all who hear it. In rooms of the scenario `LONG` she says all of it."""
     tests.worker.program = command
+    folder = tests.worker.personas = tmp_path_factory.mktemp("personas") / "personas"
+    shutil.copytree(ROOT / "personas", folder)
+    file = folder / "sarah_thompson.md"
+    text = file.read_text()
+    (folder / "sarah_at_length.md").write_text(
+        text.replace("billing-dispute-01, ", "").replace("billing-dispute-*", LONG)
+    )
+    before, again, after = text.partition(" Again!")
+    assert again
+    file.write_text(before + again + " " + after[after.index("What are you going to do about it?") :])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@ import pytest
 from livekit import api
 
 from tests.caller import calling, calling_elsewhere, room_of, watching
-from tests.worker import Worker, agents, server_api, serving
+from tests.worker import LONG, Worker, agents, server_api, serving
 
 
 async def test_a_trainee_who_lost_the_connection_returns_to_the_same_call(
@@ -92,7 +92,7 @@ async def test_a_customer_whom_nobody_calls_leaves(livekit_url: str, environment
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_trainee_who_speaks_up_cuts_the_customer_short(livekit: str, worker: Worker) -> None:
     """Her line ends where she was cut, as it was spoken; the trainee's words come next, and then her answer to them."""
-    async with calling(livekit, room_of("cuts")) as caller:
+    async with calling(livekit, room_of("cuts", LONG)) as caller:
         await caller.hears()
         await caller.say("I am so sorry. I take responsibility.")
         await caller.reads(3)

@@ -142,7 +142,7 @@ async def test_new_rooms_get_what_the_files_say_now(livekit_url: str, environmen
             "---\nscenarios: [fraud-01]\nopening: My card was used by someone else.\n---\n# Persona: Bob\nHi.",
         )
         await worker.until("bob.md saved")
-        async with calling(livekit_url, room_of().replace("billing-dispute-01", "fraud-01")) as caller:
+        async with calling(livekit_url, room_of(scenario="fraud-01")) as caller:
             await caller.reads(1, 60)
             assert caller.texts == ["customer: My card was used by someone else."]
         await worker.until("Call ended")

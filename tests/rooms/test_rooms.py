@@ -6,7 +6,7 @@ import pytest
 
 from runtime.config.compose import compose
 from tests.caller import calling, room_of, watching
-from tests.worker import Worker, agents, kill_one_job, serving
+from tests.worker import LONG, Worker, agents, kill_one_job, serving
 
 ENDS = ("(The line went dead.)", "What are you going to do about it?")
 """How the lines on a screen end when nothing more is to come: of a call that was cut off, and of the opening."""
@@ -16,7 +16,7 @@ ENDS = ("(The line went dead.)", "What are you going to do about it?")
 async def test_a_trainee_hears_the_opening_and_reads_it_once(livekit: str, worker: Worker) -> None:
     """The customer speaks first; each sentence comes once, as it is spoken, with her emotion; her whole line is in the
     log under the user's id."""
-    async with calling(livekit, room_of("opening")) as seen:
+    async with calling(livekit, room_of("opening", LONG)) as seen:
         await seen.until(lambda: bool(seen.lines), 40)
         assert seen.voiced
         assert not any("[opening]" in line and "Finally!" in line for line in worker.lines)
@@ -71,7 +71,7 @@ async def test_other_clients_get_text_streams(livekit_url: str, environment: dic
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_room_nobody_claims_says_which_line_to_add(livekit: str, worker: Worker) -> None:
     """The customer of the command line answers, and the log holds the line that would tie the scenario to one."""
-    room = room_of().replace("billing-dispute-01", "3f2504e0-4f89-11d3-9a0c-0305e82c3301")
+    room = room_of(scenario="3f2504e0-4f89-11d3-9a0c-0305e82c3301")
     async with calling(livekit, room) as seen:
         await seen.hears(40)
         line = await worker.until("no persona answers scenario")
