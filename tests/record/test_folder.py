@@ -1,6 +1,7 @@
 """The session folder: what is written while the call is on, and what becomes of it when something is in the way."""
 
 import asyncio
+import gc
 import json
 import os
 import random
@@ -14,6 +15,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from hypothesis import given
@@ -429,15 +431,20 @@ async def test_a_worker_looks_after_the_folders_from_its_start_on(record: Record
     assert "could not be finished" in texts[1]
 
 
-async def test_a_thousand_calls_leave_no_thread_and_no_open_file(
+async def test_a_thousand_calls_leave_no_thread_no_open_file_and_no_memory(
     record: Record, spec: SessionSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing grows with the calls but the folders."""
+    """Nothing grows with the calls but the folders: after a thousand there is what there was after a hundred."""
     monkeypatch.setattr(module, "finish", lambda folder: None)
     monkeypatch.setattr(module, "_write_spec", lambda file, spec: None)
-    await kept(record, spec, [])
-    before = threading.active_count(), len(os.listdir("/proc/self/fd"))
-    for _ in range(1000):
-        await kept(record, spec, [Heard(text="x", revision="a", emotion="angry")])
-    after = threading.active_count(), len(os.listdir("/proc/self/fd"))
-    assert all(now < then + 10 for now, then in zip(after, before, strict=True))
+
+    async def after(calls: int) -> tuple[int, int, int, int]:
+        for _ in range(calls):
+            await kept(record, spec, [Heard(text="x", revision="a", emotion="angry")])
+        gc.collect()
+        files, memory = len(os.listdir("/proc/self/fd")), psutil.Process().memory_info().rss // 2**20
+        return threading.active_count(), files, memory, len(gc.get_objects())
+
+    hundred, thousand = await after(100), await after(900)
+    threads, files, memory, objects = (now - then for now, then in zip(thousand, hundred, strict=True))
+    assert threads < 10 and files < 10 and objects < 900 and memory < 5, (hundred, thousand)
