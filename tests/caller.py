@@ -63,8 +63,6 @@ class Caller(Watched):
         self.streams: list[str] = []
         """The text streams that LiveKit sent, each once it was whole."""
         self.voiced = 0
-        self.longest_gap = 0.0
-        """Seconds of silence between two frames of her voice, at most."""
         self.there: set[str] = set()
         """Identities of the others in the room."""
         self.left: dict[str, rtc.DisconnectReason.ValueType | None] = {}
@@ -126,15 +124,10 @@ class Caller(Watched):
         return self.voiced > 0
 
     async def listen(self, track: rtc.Track) -> None:
-        silent = 0.0
         async for event in rtc.AudioStream(track, sample_rate=16_000, num_channels=1, frame_size_ms=20):
             if np.abs(np.frombuffer(event.frame.data, dtype=np.int16)).max() > LOUD:
-                self.longest_gap = max(self.longest_gap, silent) if self.voiced else 0.0
-                silent = 0.0
                 self.voiced += 1
                 self.changed()
-            else:
-                silent += event.frame.duration
 
     async def read(self, reader: rtc.TextStreamReader) -> None:
         self.streams.append(await reader.read_all())

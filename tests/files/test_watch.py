@@ -758,8 +758,10 @@ async def test_a_folder_whose_name_is_no_text(tmp_path: Path, watch: Watch) -> N
 
 
 @pytest.mark.parametrize("end", ["aclose", "cancel", "cancel at once", "never awaited"])
-def test_nothing_is_left_when_it_ends(folder: Path, way: str, end: str) -> None:
-    """However the iterator is ended, it ends promptly, and neither a thread nor an open file stays behind."""
+def test_nothing_is_left_when_it_ends(folder: Path, way: str, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the iterator is ended, it ends at once, though no scan is due for long, and neither a thread nor an open
+    file stays behind."""
+    monkeypatch.setattr("runtime.files.watch.POLL", 60.0)
 
     async def use() -> None:
         iterator = saves([folder], is_ours)
@@ -783,17 +785,14 @@ def test_nothing_is_left_when_it_ends(folder: Path, way: str, end: str) -> None:
     asyncio.run(asyncio.wait_for(use(), 10))
     (folder / "sarah.md").write_bytes(OLD)
     threads, files = set(threading.enumerate()), len(os.listdir("/proc/self/fd"))
-    began = time.monotonic()
     for n in range(10):
         (folder / "sarah.md").write_bytes(b"%d" % n)
         asyncio.run(asyncio.wait_for(use(), 10))
     for thread in set(threading.enumerate()) - threads:
         thread.join(5)
         assert not thread.is_alive()
-    assert time.monotonic() - began < 5
     # The library's own thread closes its files a moment after it was told to end.
     while len(os.listdir("/proc/self/fd")) > files:
-        assert time.monotonic() - began < 10
         os.sched_yield()
 
 

@@ -37,7 +37,8 @@ async def test_a_spoken_turn_is_answered(
                 await caller.reads(3)
                 opening, heard, answer = caller.texts[:3]
                 assert opening.startswith("customer: ")
-                assert heard.startswith(f"operator: {SPOKEN}")  # a busy machine may take one turn for two
+                turns = heard.count(SPOKEN)  # where voice is detected here, a busy machine may take one turn for two
+                assert turns >= 1 and heard == "operator: " + " ".join([SPOKEN] * turns)
                 assert answer.startswith("customer: ") and answer != opening
             await worker.until("Call ended: trainee_left")
 

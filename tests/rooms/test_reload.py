@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from runtime.record.folder import AUDIO
 from tests.call.test_reload import obeys
 from tests.caller import calling, room_of
 from tests.conftest import ROOT
 from tests.livekit_server import free_port
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
+from tests.record.test_audio import sides, sounds
+from tests.rooms.test_record import session_of
 from tests.worker import Worker, serving
 
 USERS = ("ann", "bob", "cat")
@@ -75,7 +78,8 @@ async def test_one_edit_reaches_every_call(
 async def test_audio_goes_on_while_an_edit_is_applied(
     livekit_url: str, environment: dict[str, str], file: Path
 ) -> None:
-    """Edits in the middle of a long line leave no gap in it. A busy machine may leave some, but not at every edit."""
+    """Edits in the middle of a long line leave no gap in what she sends: in her recording, as a busy trainee's client
+    may receive less."""
     long = " ".join(f"word{number}" for number in range(60))
     async with OpenAIHTTPServer(reply=lambda c, heard: long) as server:
         saved(file, "# Persona: Sarah\nNo opening.")
@@ -83,16 +87,15 @@ async def test_audio_goes_on_while_an_edit_is_applied(
         async with serving(livekit_url, environment | server.environment, *options) as worker:
             async with calling(livekit_url, room_of()) as caller:
                 await caller.hears(60)
-                gaps = []
                 for number in range(10):
-                    caller.longest_gap = 0.0
                     saved(file, f"{NEW} {number}")
-                    await receipts(worker, number + 1)
+                    assert (await receipts(worker, number + 1))[number]["how"] == "in place"
                     await caller.hears()
-                    gaps.append(caller.longest_gap)
-                assert min(gaps) < 0.1, gaps
+                assert not caller.texts  # she has not come to an end
                 await caller.reads(1)
                 assert caller.texts == [f"customer: {long}"]
+            await worker.until('"kind": "ended"')
+    assert len(sounds(sides(session_of(environment) / AUDIO)[1])) == 1
 
 
 async def test_prometheus_tells_good_from_bad(livekit_url: str, environment: dict[str, str], file: Path) -> None:

@@ -28,8 +28,8 @@ def below(worker: Worker) -> list[psutil.Process]:
 
 
 async def gone(processes: list[psutil.Process]) -> None:
-    """Returns once none of them runs, which takes no longer than ten seconds."""
-    left = await asyncio.to_thread(lambda: psutil.wait_procs(processes, timeout=10)[1])
+    """Returns once none of them runs."""
+    left = await asyncio.to_thread(lambda: psutil.wait_procs(processes, timeout=60)[1])
     assert not left
 
 
@@ -66,7 +66,9 @@ async def test_a_second_signal_ends_calls_at_once(executor: str, livekit_url: st
             worker.process.terminate()
             await worker.until("stopping")
             worker.process.terminate()
-            await caller.until(lambda: bool(caller.lines) and not caller.there, 10)
+            await caller.until(lambda: bool(caller.lines) and not caller.there)
+            reasons = rtc.DisconnectReason.CLIENT_INITIATED, rtc.DisconnectReason.PARTICIPANT_REMOVED
+            assert set(caller.left.values()) <= set(reasons)  # and not one that the server has given up
             assert caller.texts[-1] == "customer: (The line went dead.)"
             async with asyncio.timeout(20):
                 assert await worker.process.wait() == 0
