@@ -1,7 +1,10 @@
 """What the tests share: the program as a process of its own, and folders of personas."""
 
-import asyncio
 import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # tests run side by side: a second thread of numpy's would only wait
+
+import asyncio
 import signal
 import subprocess
 import sys
