@@ -81,7 +81,8 @@ def start_models_after(registered: asyncio.Event) -> None:
 
 
 def _beside(executor: Any) -> Any:
-    assert_there = executor.start, executor.initialize, executor.do_inference, executor.is_alive, executor.aclose
+    for name in ("start", "initialize", "do_inference", "is_alive", "aclose"):
+        getattr(executor, name)  # or else this is an AttributeError
 
     class Beside(executor):  # type: ignore[misc]
         registered: asyncio.Event
@@ -110,7 +111,6 @@ def _beside(executor: Any) -> Any:
             self._begun.cancel()
             await super().aclose()
 
-    del assert_there
     return Beside
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from functools import partial
 
 from livekit.agents.voice import SpeechHandle
 
@@ -37,12 +38,16 @@ class Call:
         seed: int | None = None,
     ) -> None:
         self._specs = specs
-        self._emit = fan_out(emit)  # a broken sink must not touch the call
-        self._audio = audio
-        self._reload = reload
-        self._seed = random.randrange(1, 2**31) if seed is None else seed
-        self._answer_timeout = answer_timeout
         self._state = CallState()
+        self._converse = partial(
+            Conversation,
+            call=self._state,
+            emit=fan_out(emit),  # a broken sink must not touch the call
+            audio=audio,
+            answer_timeout=answer_timeout,
+            reload=reload,
+            seed=random.randrange(1, 2**31) if seed is None else seed,
+        )
         self._joined: asyncio.Future[Conversation] = asyncio.get_running_loop().create_future()
 
     async def run(self, join: Join) -> Ended:
@@ -56,15 +61,7 @@ class Call:
         if isinstance(first, FaultyEdit):
             raise SpecError(first.error)
         share_detector()
-        conversation = Conversation(
-            first.spec,
-            self._state,
-            self._emit,
-            audio=self._audio,
-            answer_timeout=self._answer_timeout,
-            reload=self._reload,
-            seed=self._seed,
-        )
+        conversation = self._converse(first.spec)
         return await conversation.run(self._specs, join, lambda: self._joined.set_result(conversation))
 
     @property
