@@ -1,9 +1,8 @@
 """A trainee who speaks, hears and reads, in a room of a real LiveKit server; in this process or in one of its own.
 
-    python -m tests.caller URL ROOM WHO
+    python -m tests.caller URL ROOM…
 
-joins, prints each thing that happens as one JSON line (`{"heard": true}` for her voice), and says every line of its
-standard input.
+joins each room, prints a line once a voice was heard in all, and stays until its standard input ends.
 """
 
 import asyncio
@@ -11,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -194,40 +193,28 @@ def watching(url: str, room: str) -> AbstractAsyncContextManager[Caller]:
     return calling(url, room, "Observer", microphone=False, hidden=True)
 
 
-class Elsewhere(Watched):
-    """A caller in a process of its own, which may be killed."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        super().__init__()
-        self.process = process
-
-    async def hears(self, seconds: float = 40) -> None:
-        """Returns once that caller has heard a voice."""
-        assert self.process.stdout
-        async with asyncio.timeout(seconds):
-            while "heard" not in json.loads(await self.process.stdout.readline()):
-                pass
-
-
 @asynccontextmanager
-async def calling_elsewhere(url: str, room: str, who: str = "Ann Lee") -> AsyncIterator[Elsewhere]:
+async def calling_elsewhere(url: str, *rooms: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Joins rooms from a process of its own, which may be killed, once a voice has been heard in each."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.caller", url, room, who, stdin=-1, stdout=-1
+        sys.executable, "-m", "tests.caller", url, *rooms, stdin=-1, stdout=-1
     )
     try:
-        yield Elsewhere(process)
+        assert process.stdout
+        assert await process.stdout.readline() == b"heard\n"
+        yield process
     finally:
         if process.returncode is None:
             process.kill()
         await process.communicate()
 
 
-async def _alone(url: str, room: str, who: str) -> None:
-    async with calling(url, room, who) as caller:
-        await caller.until(lambda: bool(caller.voiced), 60)
-        print(json.dumps({"heard": True}), flush=True)
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            await caller.say(line)
+async def _alone(url: str, *rooms: str) -> None:
+    async with AsyncExitStack() as stack:
+        callers = [await stack.enter_async_context(calling(url, room)) for room in rooms]
+        await asyncio.gather(*(caller.until(caller.has_heard, 60) for caller in callers))
+        print("heard", flush=True)
+        await asyncio.to_thread(sys.stdin.read)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,8 @@ async def test_a_trainee_who_lost_the_connection_returns_to_the_same_call(
     returns, stays_away = room_of("returns"), room_of("away")
     options = ("rooms.grace=8", "worker.idle_processes=2")
     async with serving(livekit_url, environment, *options) as worker, watching(livekit_url, stays_away) as observer:
-        async with calling_elsewhere(livekit_url, returns) as lost, calling_elsewhere(livekit_url, stays_away) as gone:
-            await lost.hears()
-            await gone.hears()
-            lost.process.kill()
-            gone.process.kill()
+        async with calling_elsewhere(livekit_url, returns, stays_away) as both:
+            both.kill()
             await worker.until("[returns]", "connection is lost; waiting 8 s")
         async with calling(livekit_url, returns) as back:
             await worker.until("[returns]", "the trainee is back")
