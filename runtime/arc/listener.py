@@ -27,6 +27,10 @@ from .phrases import (
     words_at,
 )
 
+SURE = 0.97
+"""How near a question must come to an example of a fact to ask for it, whatever phrases it holds."""
+SHORT = 16
+"""Characters of a clause that says too little ("would you?") to ask for a fact by its meaning."""
 ANSWERS = 3
 """Facts that a person answers in one breath; those asked beyond are neither answered nor counted as told."""
 
@@ -82,7 +86,7 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
         return Utterance(deeds(front, "silence"))
     confirmed = _confirmed(front, said)
     heard = [_by_meaning(front, _by_phrases(front, clause), meaning) for clause in parts]
-    wanted = list(dict.fromkeys(name for one in heard if (name := one.fact) and name not in confirmed))
+    wanted = list(dict.fromkeys(name for one in heard for name in one.facts if name not in confirmed))
     again = tuple(name for name in wanted if name in told)
     asked = tuple(name for name in wanted if name not in told)[:ANSWERS]
     found = {finding.name: finding for finding in reversed([*_agreed(front, heard)])}
@@ -100,11 +104,11 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """What one clause holds: a fact that it asks for, and cues. `said` are the cues whose phrases it holds, `denied`
+    """What one clause holds: facts that it asks for, and cues. `said` are the cues whose phrases it holds, `denied`
     what denies others, if it refuses."""
 
     clause: Clause
-    fact: str | None
+    facts: tuple[str, ...]
     findings: tuple[Finding, ...]
     said: Mapping[str, Match]
     denied: tuple[Finding, ...]
@@ -127,7 +131,7 @@ def _by_phrases(front: FrontMatter, clause: Clause) -> _Heard:
     findings = tuple(_by_phrase(name, match, clause.text) for name, match in _one_that_angers(front, said))
     denied = [name for name, phrases in able if clause.negated and _refuses(front.cues[name], phrases, clause)]
     denials = tuple(Finding(name, Found.PHRASE, clause.text) for name in denied)
-    return _Heard(clause, _fact_asked(front, clause), findings, said, denials)
+    return _Heard(clause, _facts_asked(front, clause), findings, said, denials)
 
 
 def _by_meaning(front: FrontMatter, heard: _Heard, meaning: Meaning | None) -> _Heard:
@@ -135,12 +139,17 @@ def _by_meaning(front: FrontMatter, heard: _Heard, meaning: Meaning | None) -> _
     clause, said = heard.clause, heard.said
     moving = [said[finding.name] for finding in heard.findings if front.cues[finding.name].change]
     said_most = any(_is_most(match, clause) for match in moving)
-    if meaning is None or heard.fact or said_most or clause.reports:
+    # What others did is no cue, but one may ask for it; and who asks in a fact's own words asks for no other.
+    if meaning is None or said_most or (clause.reports and not clause.asks):
         return heard
     if (near := meaning.of(clause, _may_ask(clause))) is None:
         return heard
     if near.fact:
-        return replace(heard, fact=near.name)
+        angers = any(front.cues[finding.name].change < 0 for finding in heard.findings)
+        doubtful = heard.facts or angers or len(clause.said) < SHORT
+        return heard if doubtful and near.nearness < SURE else replace(heard, facts=(near.name,))
+    if heard.facts or clause.reports:
+        return heard
     cue = front.cues[near.name]
     if (
         near.name not in said
@@ -308,15 +317,32 @@ def _may_ask(clause: Clause) -> bool:
     return clause.asks or not _STATED.match(clause.said) or bool(_WANTED.search(clause.said))
 
 
-def _fact_asked(front: FrontMatter, clause: Clause) -> str | None:
-    """The one fact that a clause asks for: of those with a phrase in it the one whose phrase says most, closest."""
+def _facts_asked(front: FrontMatter, clause: Clause) -> tuple[str, ...]:
+    """The fact that a clause asks for: of those with a phrase in it the one whose phrase says most, closest; and others
+    that it names beside it ("your name and the number of your account")."""
     if not _may_ask(clause):
-        return None
+        return ()
     able = _phrases(front)[1].able(clause.said).items()
     closest = {name: match for name, phrases in able if (match := _closest(phrases, clause))}
     if not clause.asks and not _WANTED.search(clause.said) and not _is_named(clause):
         closest = {name: match for name, match in closest.items() if _is_most(match, clause)}
-    return max(closest, key=lambda name: _weight(closest[name], clause), default=None)
+    ranked = sorted(closest, key=lambda name: _weight(closest[name], clause), reverse=True)
+    found: list[str] = []
+    for name in ranked:
+        if all(_is_beside(closest[name], closest[other], clause) for other in found):
+            found.append(name)
+    return tuple(sorted(found, key=lambda name: closest[name].start))
+
+
+_BESIDE = pattern(r"[,/&]|\b(?:and|or|plus|with|as well as)\b|กับ|และ|แล้วก็|พร้อม|รวมทั้ง|รวมถึง")
+
+
+def _is_beside(one: Match, other: Match, clause: Clause) -> bool:
+    """Whether two phrases of a clause name two things, with a word between that joins them."""
+    first, second = sorted((one, other), key=lambda match: match.start)
+    between = clause.said[first.end : second.start]
+    joined = _BESIDE.search(between) if between.strip() else not clause.said.isascii()
+    return first.end <= second.start and bool(joined)
 
 
 def _closest(phrases: Iterable[Phrase], clause: Clause) -> Match | None:

@@ -36,6 +36,9 @@ MARGIN, NARROW = 0.14, 0.08
 """How much more than like any other; the second where a cue has too few examples to be much like anything."""
 FEW = 30
 """So many are too few."""
+ASKED = 0.15
+"""How much a question must be like a fact's, of which there are two or three, and no less than like anything else: an
+answer too many does little harm. What is no question must be like it as a cue is."""
 DENIES = 0.6
 """What is left of the likeness where one of two denies and the other does not."""
 ASKS = 0.7
@@ -165,7 +168,8 @@ def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> N
     meaning = bank.meanings[first]
     second = max((score for i, score in enumerate(scores) if i != first), default=0.0)
     margin = MARGIN if (bank.meaning == first).sum() >= FEW else NARROW
-    if not meaning.name or meaning.idle or scores[first] < max(LIKELY, second + margin):
+    least = max(ASKED, second) if meaning.fact and clause.asks else max(LIKELY, second + margin)
+    if not meaning.name or meaning.idle or scores[first] < least:
         return None
     return Nearest(meaning.name, bank.examples[best].text, round(float(cosines[best]), 2), meaning.fact)
 

@@ -133,8 +133,11 @@ def items(section: Section) -> tuple[tuple[str, str], ...]:
 
 
 def _items(section: Section) -> Iterator[tuple[str, str]]:
+    before = ""
     for row in section.text.splitlines():
-        if re.fullmatch(r"[\s|:-]*", row):
+        goes_on = _WRAPPED.search(before) and row[:1].islower()
+        before = row
+        if goes_on or re.fullmatch(r"[\s|:-]*", row):
             continue
         row = bare(row)
         found = _CELLS.match(row) or _ITEM.match(row)
@@ -142,6 +145,10 @@ def _items(section: Section) -> Iterator[tuple[str, str]]:
             key, value = _key(found[1]), _without_notes(found[2]).strip(' |"“”')
             if value and len(value) <= 200 and not _UNSPEAKABLE.search(value):
                 yield key, value
+
+
+_WRAPPED = re.compile(r"^[^:：]{60,}[^.!?:;|]$")
+"""A row of running text, whose sentence goes on in the next."""
 
 
 def _key(written: str) -> str:

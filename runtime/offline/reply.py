@@ -57,7 +57,9 @@ class _Speaker:
         parts = [*self._reaction(), *self._facts()]
         if not parts or (not self.state.last.asked and "pardon" in self.state.last.cues):
             parts = self._small_talk(text)
-        open_to_ask = not self.state.last.asked and not self.state.last.again and not self._angering()
+        if not parts and (known := self._known(text)):
+            parts = [known]
+        open_to_ask = not (self.state.last.asked or self.state.last.again or self._angering())
         if open_to_ask and (not parts or self._calming()) and (ask := self._ask()):
             parts = [*parts, ask]
         if parts and " ".join(parts) not in self.said[-1:]:
@@ -145,7 +147,7 @@ class _Speaker:
         return min(self._fact(name), key=len, default="")
 
     def _small_talk(self, text: str) -> list[str]:
-        lines = self._heard_lines(on_nothing=False)
+        lines = self._heard_lines(on_nothing=False, text=text)
         if lines == self.arc.lines("problem"):
             lines = self._on_topic(text) or lines
         line = self._fresh(lines)
@@ -153,24 +155,41 @@ class _Speaker:
             return [line, self._once_more()]
         return [line] if line else []
 
+    def _known(self, text: str) -> str | None:
+        """The answer to a question that no fact answers: a line of the prose about it, or that she does not know."""
+        if not _asks_for_a_fact(text):
+            return None
+        topic = self._on_topic(
+            text, least=2 if self._ask() else 1
+        )  # one word in common is worth less than what is owed
+        return self._fresh(topic) or self._fresh(self._heard_lines(on_nothing=True))
+
     def _once_more(self) -> str:
         """What was said last, if it was short; else what it is all about."""
         last = self.said[-1] if self.said else ""
         return last if 0 < len(last) <= 100 else self.line_of([self.arc.lines("problem")])
 
-    def _heard_lines(self, on_nothing: bool) -> tuple[str, ...]:
+    def _heard_lines(self, on_nothing: bool, text: str = "") -> tuple[str, ...]:
         """Lines for the first of the cues just heard that has one left, but for those that calmed before."""
         for name in self.state.last.cues:
             cue = self.arc.front.cues[name]
             lines = self.arc.lines(name)
+            if name == "got_it" and self._in_passing(name, text):
+                continue
             if cue.change <= 0 and (cue.on == "nothing") == on_nothing and self._fresh(lines):
                 return lines
         return ()
 
-    def _on_topic(self, text: str) -> tuple[str, ...]:
-        """The line of the prose that shares most words with a question; one said before is said to be so."""
+    def _in_passing(self, name: str, text: str) -> bool:
+        """Whether the words of a cue are but a small part of a turn that says something else besides."""
+        words = next((finding.words for finding in self.state.last.findings if finding.name == name), "")
+        return 0 < len(words) * 4 < len(text)
+
+    def _on_topic(self, text: str, least: int = 1) -> tuple[str, ...]:
+        """The line of the prose that shares most words with a question, `least` at least; one said before is said to be
+        so."""
         words = content_words(text)
-        about = [topic for topic in self.arc.topics if words & topic.words]
+        about = [topic for topic in self.arc.topics if len(words & topic.words) >= least]
         about.sort(key=lambda topic: -len(words & topic.words))
         if fresh := [topic.say for topic in about if self._fresh(topic.say)]:
             return fresh[0]

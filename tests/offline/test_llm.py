@@ -309,6 +309,62 @@ You are Ann."""
     assert "I read it to her." in said[-1]
 
 
+def answer(base: str, *turns: str) -> str:
+    """Sarah's answer to the last of these turns."""
+    return converse(of(SARAH, base), turns)[0][-1]
+
+
+@pytest.mark.parametrize(
+    ("base", "question", "told"),
+    [
+        ("en", "Could I have your account number and the name on it, please?", ("CUST-2847", "Sarah Thompson")),
+        ("en", "Two things: your full name, and your membership number?", ("Sarah Thompson", "CUST-2847")),
+        ("en", "How much do you normally pay?", ("$149.99",)),
+        ("th", "ขอชื่อ เลขที่บัญชี แล้วก็ระดับไหนคะ", ("ซาร่า", "CUST-2847", "โกลด์")),
+    ],
+)
+def test_all_that_one_question_names_is_told(base: str, question: str, told: tuple[str, ...]) -> None:
+    """In the order in which it is asked for; a question of one thing gets one."""
+    said = answer(base, question)
+    places = [said.find(one) for one in told]
+    assert -1 not in places and places == sorted(places)
+    assert ("CUST" in said) == ("CUST-2847" in told)
+
+
+@pytest.mark.parametrize(
+    ("base", "turn", "lines"),
+    [
+        ("en", "It's the Premium Plus plan, have I got that right?", "confirmed"),
+        ("th", "เป็นแพ็กเกจพรีเมียม ถูกต้องไหมคะ", "confirmed"),
+        ("en", "What colour is the parrot of the neighbours?", "unknown_question"),
+    ],
+)
+def test_a_question_is_answered_before_anything_is_asked_for(base: str, turn: str, lines: str) -> None:
+    """With yes, or that she does not know, though a refund was promised and she waits for the rest."""
+    said = answer(base, "I'll refund you." if base == "en" else "คืนเงินให้ค่ะ", turn)
+    customer = LANGUAGES[base].customer.cues[lines]
+    own = SARAH.front.cues.get(lines)
+    assert said in (own.say if own and own.say else customer.say)[base]
+
+
+def test_thanks_in_passing_are_not_what_is_answered() -> None:
+    """Where the turn goes on to something else."""
+    thanks = LANGUAGES["en"].customer.cues["got_it"].say["en"]
+    assert answer("en", "Thank you.") in thanks
+    assert answer("en", "Thank you. I'm reading through all that my colleagues wrote down.") not in thanks
+
+
+def test_a_sentence_that_goes_on_in_the_next_row_is_no_item() -> None:
+    """Though that row begins with words and a colon."""
+    who = persona(
+        "# Persona: Jo\n# Scenario\nYou ask two things of the agent, and the second of them is what the law now\n"
+        "requires of them: the right answer is that they do not know.\nPlan: Premium"
+    )
+    arc = of(who, "en")
+    said = {line for fact in arc.front.facts.values() for lines in fact.say.values() for line in lines}
+    assert not any("right answer" in line for line in said) and any("Premium" in line for line in said)
+
+
 def test_an_apology_alone_is_not_enough() -> None:
     """Refund, day and number are not accepted by someone who never heard whose mistake it was."""
     said, ending = converse(of(SARAH, "en"), ["Sorry. I'll refund you.", "Within 3 days.", "The case number is 44812."])
