@@ -147,7 +147,9 @@ def _by_meaning(front: FrontMatter, heard: _Heard, meaning: Meaning | None) -> _
     if near.fact:
         angers = any(front.cues[finding.name].change < 0 for finding in heard.findings)
         doubtful = heard.facts or angers or len(clause.said) < SHORT
-        return heard if doubtful and near.nearness < SURE else replace(heard, facts=(near.name,))
+        if near.name in heard.facts or (doubtful and near.nearness < SURE):
+            return heard
+        return replace(heard, facts=(near.name,))
     if heard.facts or clause.reports:
         return heard
     cue = front.cues[near.name]

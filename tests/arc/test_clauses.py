@@ -440,3 +440,23 @@ def test_a_thing_named_in_passing_is_not_asked_for() -> None:
         assert fold(SARAH["en"], [text]).last.asked == asked
     assert fold(SARAH["en"], ["Your account number, please."]).last.asked == ("account",)
     assert fold(SARAH["th"], ["แปดปีที่อยู่ด้วยกันมา ขอบคุณมากนะคะ"]).last.asked == ()
+
+
+def test_what_is_asked_for_beside_a_question_of_the_file_is_told_too() -> None:
+    """However near the whole comes to that question; its own words alone decide between two facts."""
+    known = {"your number": vector(1, 0), "the age": vector(0, 1)}
+    known |= {"your number and the town?": vector(1, 0.01), "is it the town or so?": vector(0.01, 1)}
+    say: dict[str, tuple[str, ...]] = {"en": ("Seven.",)}
+    front = FrontMatter(
+        cues={"nothing": Cue(on="nothing"), "far": Cue(like={"": ("no",)})},
+        facts={
+            "number": Fact(like={"": ("your number",)}, hear={"": ("your number",)}, say=say),
+            "town": Fact(hear={"": ("the town",)}, say=say),
+            "age": Fact(like={"": ("the age",)}, say=say),
+        },
+    )
+    known["no"] = vector(-1, -1)
+    bank = make_bank(front, "en", known.get)
+    assert bank
+    asked = [listen(front, set(), text, Meaning(bank, known.get)).asked for text in list(known)[2:4]]
+    assert asked == [("number", "town"), ("age",)]
