@@ -174,9 +174,10 @@ class SessionSpec:
         return {"model": self.model.secrets, "listening": self.listening.secrets, "judge": self.judge.secrets}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Save:
-    """What an edit comes from: `at` is the Unix time of the save, `files` what was saved, as a user would type it."""
+    """What an edit comes from: `at` is the Unix time of the save, `files` what was saved, as a user would type it. One
+    save makes an edit of each spec that it touches: they are equal to none but themselves."""
 
     at: float = field(default_factory=time.time)
     files: tuple[str, ...] = ()

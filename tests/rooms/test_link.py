@@ -125,6 +125,17 @@ async def test_a_spec_too_large_for_the_link_is_an_edit_that_is_rejected(tmp_pat
         assert isinstance(third, Edit)
 
 
+async def test_each_job_gets_its_own_spec_of_one_save(tmp_path: Path) -> None:
+    """Whatever other calls get at that moment."""
+    specs = [compose([f"persona={name}"]) for name in ("sarah_thompson", "david_chen")]
+    async with linked(tmp_path) as (worker, job):
+        edits = job.edits()
+        for spec in specs:
+            worker.job.send(Edit(spec, at=1.0, files=("personas/david_chen.md",)))
+        got = [await anext(edits) for _ in specs]
+        assert [edit.spec for edit in got if isinstance(edit, Edit)] == specs
+
+
 async def test_a_job_that_is_not_expected_gets_nothing(tmp_path: Path) -> None:
     """It is refused, as where no worker is."""
     async with linked(tmp_path):
