@@ -75,14 +75,14 @@ def resolve(cfg: DictConfig, hydra_node: DictConfig | None = None) -> SessionSpe
     return _spec(cfg, choices, overridden)
 
 
-def reread(spec: SessionSpec, file: Path | None = None) -> SessionSpec | None:
-    """The spec with its persona as the file (its own, or another) is now, without composing; None where the persona
-    chooses other options than before, so that it must be composed.
+def reread(spec: SessionSpec) -> SessionSpec | None:
+    """The spec with its persona as its file is now, without composing; None where the persona chooses other options
+    than before, so that it must be composed.
 
     Raises:
         SpecError: for whatever is wrong with the file.
     """
-    persona, revision = read_persona(file or file_of(spec.choices["persona"]))
+    persona, revision = read_persona(file_of(spec.choices["persona"]))
     if chosen(persona) != chosen(spec.persona):
         return None
     groups = {group: getattr(spec, group) for group in SHAPES}

@@ -7,7 +7,8 @@ wins over those. The prose never enters a config, so nothing in it can be interp
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -154,8 +155,23 @@ def _parsed(text: str, file: Path) -> tuple[Any, Node | None]:
     return load_yaml(text, file)
 
 
+@contextmanager
+def standing_in(name: str, draft: Path) -> Iterator[None]:
+    """While it is entered, the persona of this name is read from another file."""
+    _drafts[name] = draft
+    try:
+        yield
+    finally:
+        del _drafts[name]
+
+
+_drafts: dict[str, Path] = {}
+
+
 def file_of(name: str) -> Path:
     """Where the persona of this name is, or would be: some systems write the same letters in other codes (NFD)."""
+    if name in _drafts:
+        return _drafts[name]
     file = _folder / f"{name}.md"
     if name.isascii() or file.exists():
         return file

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from ..arc.agreement import disagreements
 from ..call.plan import TABLE, Plan, Way, kind_of, plan
-from ..config.compose import compose, reread
-from ..config.groups import chosen, options
+from ..config.compose import compose
+from ..config.groups import options, standing_in
 from ..config.persona_file import read_persona
 from ..errors import SpecError, shown_path
 from ..events import How
@@ -70,13 +70,10 @@ def _summary(steps: Plan) -> str:
 
 def _with_draft(spec: SessionSpec, draft: Path, overrides: Sequence[str]) -> SessionSpec:
     """The spec as it would be with the draft in the persona's place, its own choices included."""
-    if new := reread(spec, draft):
-        return new
-    persona, _ = read_persona(draft)
-    on_command_line = {override.partition("=")[0] for override in overrides}
-    wishes = [f"{group}={option}" for group, option in chosen(persona).items() if group not in on_command_line]
-    base = compose([*overrides, f"persona={spec.choices['persona']}", *wishes])
-    return reread(base, draft) or base
+    name = spec.choices["persona"]
+    read_persona(draft)  # says what is wrong with the file itself
+    with standing_in(name, draft):
+        return compose([*overrides, f"persona={name}"])
 
 
 def show_replay(settings: Settings, name: str) -> int:
@@ -88,7 +85,7 @@ def show_replay(settings: Settings, name: str) -> int:
     """
     if settings.draft is None:
         raise SpecError("mode=replay needs draft=FILE: the persona's file as it would be saved")
-    reread(compose([f"persona={name}"]), Path(settings.draft))
+    _with_draft(compose([f"persona={name}"]), Path(settings.draft), [])
     found = _sessions_of(settings, name)
     if not found:
         where = settings.folder or settings.record.dir

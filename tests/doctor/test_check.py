@@ -91,6 +91,18 @@ def test_plan_tells_that_a_draft_contradicts_itself(run: Run, personas: Path) ->
     assert "! facts.account: the fact says CUST-2847, and the prose says `Account number: CUST-9999`" in result.out
 
 
+def test_plan_tells_of_a_draft_that_chooses_other_options(run: Run, personas: Path) -> None:
+    """Or none, where the persona as it is chooses some: all that the draft changes is told."""
+    draft = personas / "draft.md"
+    draft.write_text("---\nname: Zed\nmood: 5\n---\n# Persona: Zed\nHe waits.\n")
+    result = run("mode=plan", f"draft={draft}")
+    assert result.code == 0
+    assert "persona.name: Sarah Thompson → Zed (next call)" in result.out
+    assert "persona.mood: 30 → 5 (next call)" in result.out
+    draft.write_text("---\nvoice: firm_male\n---\n# Persona: Zed\nHe waits.\n")
+    assert "voice: bright_female → firm_male (in place)" in run("mode=plan", f"draft={draft}").out
+
+
 def test_plan_wraps_nothing_where_it_is_piped(run: Run, personas: Path) -> None:
     """A row or a change is a line, however long, and no line ends with spaces."""
     draft = personas / "draft.md"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config.compose import compose, reread
+from runtime.config.compose import compose
+from runtime.config.groups import standing_in
 from runtime.events import CueFound, PhaseMoved
 from runtime.record.folder import read_folder
 from runtime.rehearse.job import hold
@@ -32,9 +33,8 @@ def drafted(tmp_path: Path, old: str, new: str) -> tuple[Path, SessionSpec]:
     assert old in text
     draft = tmp_path / "draft.md"
     draft.write_text(text.replace(old, new))
-    spec = reread(compose([]), draft)
-    assert spec
-    return draft, spec
+    with standing_in("sarah_thompson", draft):
+        return draft, compose([])
 
 
 @pytest.fixture(scope="module")
