@@ -50,7 +50,8 @@ _TAG = re.compile(
 )
 _THAI_ASKS = re.compile(
     r"(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่|หรือยัง|รึยัง|เหรอ|เมื่อไหร่|เมื่อไร|เท่าไหร่|เท่าไร|เท่าใด|ยังไง|อย่างไร|ทำไม|อะไร|ใคร|ไหน|กี่\S{0,8})"
-    r"(?:ขึ้น|บ้าง|ดี|ก็ได้|นะ|คะ|ค่ะ|ครับ|คับ|ฮะ|หรือ|เหรอ|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)คะ[\s,?]*$|^(?:ทำไม|เมื่อไหร่|ใคร(?!.*ก็))"
+    r"(?:ขึ้น|บ้าง|ดี|ก็ได้|นะ|คะ|ค่ะ|ครับ|คับ|ฮะ|หรือ|เหรอ|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)คะ[\s,?]*$|^(?:ทำไม|เมื่อไหร่|ใคร(?!.*ก็))|"
+    r"(?:ต้องการ|อยาก).*หรือ(?:ว่า)?(?:ต้องการ|อยาก|จะ|ให้)"
 )
 _THAI_STATES = pattern(
     r"(?:^|[ ,])(?:ดิฉัน|ผม|เรา)?(?:ก็)?(?:พอ)?(?:เข้าใจ|รู้|ทราบ|นึก|เห็น|สัมผัส)(?:(?!ไหม|มั้ย)\S){0,16} ?ว่า.*(?:แค่|ขนาด|ยัง|อย่าง)"
@@ -61,10 +62,15 @@ _THAI_DENIES = pattern(r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะ
 _HEDGED = pattern(
     r"\b(?:cant|cannot|wont|not|never|dont|couldnt|nobodys?|nobody is|no ones?) (?:\w+ ){0,2}(?:promis|guarante|swear|"
     r"say|tell|know|think|believ|suggest|claim|accus|imply|sure|certain|entitled)(?:e|s|es|ed|ing|eing)?\b|"
+    r"\b(?:in general|generally|as a rule)\b|โดยทั่วไป|"
+    r"\bno need to (?:ring|call|phone|hold|wait|transfer|speak|talk|contact|pass)\b|"
     "(?:รับปาก|รับประกัน|การันตี|สัญญา)\\S{0,8}ไม่ได้|ไม่แน่ใจ|ไม่กล้ารับปาก|ไม่อยาก(?:สัญญา|รับปาก|พูด|ให้ความหวัง)"
 )
 _SUPPOSED = pattern(
     r"\bif (?:only )?(?:i|we) (?:could(?! (?:just )?(?:have|get|ask|take))|had|were)\b|\bif it (?:was|were)\b|"
+    r"\bif (?!you\b|there\b)(?:\w+ ){1,4}(?:were|had \w+ed)\b|"
+    r"\bif (?:only )?you(?:d|hadnt| had| hadnt)(?: only| just| even| actually| ever)? "
+    r"(?:read|told|been|kept|paid|\w{2,}ed)\b|"
     r"\bwish (?:i|we|it|that)\b|"
     r"\b(?:if|in case) (?:we|the line|the call|you) (?:\w+ )?(?:get|gets|cut|disconnected|drop|drops|lose|loses)\b|"
     r"\b(?:but )?only if you\b|\bif you sign\b|\bon (?:the )?condition that\b|"
@@ -77,6 +83,7 @@ _SUPPOSED = pattern(
     "(?:ถ้า|หาก)(?:เป็นไปได้|ทำได้|เลือกได้|ดิฉันทำได้|ผมทำได้|เรา(?:ทำ|เลือก)ได้)|"
     "(?:ถ้า|หาก)(?:ตรวจ|พบ|ปรากฏ|เช็ก(?:แล้ว)?(?:พบ|เจอ)|(?:เรา|ระบบ)?(?:เก็บ|ตัด)(?:เงิน)?(?:ซ้ำ|เกิน)|(?:ธนาคาร|หัวหน้า|ผู้จัดการ)\\S{0,8}(?:อนุมัติ|ตกลง)|"
     "\\S{0,25}จริง(?! ?ๆ))|"
+    "(?:ถ้า|หาก|เวลา)(?:คุณ|ลูกค้า|จะ)?(?:โทร|ติดต่อ)กลับ|"
     "ก็ต่อเมื่อคุณ|(?:ถ้า|หาก|เผื่อ)สาย(?:หลุด|ตัด|ขาด)|(?:ถ้า|หาก)(?:คุณ|ลูกค้า)?(?:ยอม)?(?:เซ็น|ต่อสัญญา)"
 )
 """What would be done if things were other than they are, or is done only if the persona does something first."""
@@ -118,11 +125,17 @@ _REPORTS = pattern(
     rf"\byou(?:ve been| were| got| have been| had been) (?:\w+ )?(?:{_DID})\b|"
     r"^(?:(?:so|and|okay|ok|right|yes|well|as|now)[ ,]+)*(?:what )?"
     r"you(?:re| are| were|ve| have)? (?:asked|asking|mentioned|say|saying|said|told (?:me|us)|wanted to know)\b|"
-    "(?:ใคร|เขา|คนก่อน|พนักงานคน\\S{0,8})(?:เป็นคน|ก็|เลย)?(?:บอก|ให้คุณ|ให้ถือ|ให้รอ|โอน|สัญญา|พูด|รับปาก|วางสาย|ปฏิเสธ)|"
+    r"\b(?:read|repeat) (?:that|it|this|them|those) back\b|"
+    "(?:ใคร|เขา|คนก่อน|พนักงานคน\\S{0,8})(?:เป็นคน|ก็|เลย|ได้|เคย)?(?:บอก|ให้คุณ|ให้ถือ|ให้รอ|โอน|สัญญา|พูด|รับปาก|วางสาย|ปฏิเสธ)|"
     "(?:ดิฉัน|ผม|หนู)(?:จะ|ยัง|ก็)?(?:ถือสาย|รออยู่|รอคุณ|รอได้)|"
+    "(?:เคยมี|มี)คน(?:เคย)?(?:บอก|สัญญา|รับปาก)|(?<!จะ)(?:โดน|ถูก)(?:โอน|วางสาย|ตัดสาย|ปฏิเสธ|ให้ถือ|ให้รอ)|"
     "(?:คราว|ครั้ง|คน|รอบ|หน|สาย)(?:ก่อน(?!ที่|จะ|ออก)|ที่แล้ว)|^(?:ที่)?(?:คุณ|ลูกค้า)(?:\\S{0,8} )?(?:ถาม|บอก|แจ้ง|เล่า|พูด)(?:มา)?ว่า"
 )
 """What others said or did to the persona before, or what she said herself."""
+_READ_BACK = re.compile(r"(?:is that|have i got (?:that|it)|did i get (?:that|it)) (?:right|correct)[ ,?]*$")
+"""What makes of the clauses before it in its sentence something that the trainee has only read or heard."""
+_READS_BACK = re.compile(r"\b(?:read|repeat) (?:that|it|this|them|those) back\b|ขอ(?:อนุญาต)?ทวน")
+"""The same of the clause after it."""
 _PAST = pattern(
     r"\b(?:ago|yesterday|last (?:week|month|time|year|night|\w+day))\b|"
     r"\b(?:was|were|went|came|called|rang|paid|ordered|signed) (?:\w+ ){0,3}(?:on|in|before|until|at|since)\b|"
@@ -130,7 +143,8 @@ _PAST = pattern(
     r"\b(?:each|every|always) (?:\w+ ){0,3}(?:on|by|before)\b|"
     "(?<!จะ)(?:ตัด|เก็บ|ชำระ|จ่าย|หัก|โทรมา|ซื้อ)(?:เงิน|บิล)?(?:ไป|มา)?(?:ตอน|ตั้งแต่)?วัน|(?:บิล|ใบแจ้งหนี้|รายการ|ยอด)\\S{0,6}(?:ออก|ของ)?วันที่|"
     "(?:รอบ|เดือน|อาทิตย์|สัปดาห์|ปี)(?:ก่อน(?!ที่|จะ|ออก)|ที่แล้ว)|เมื่อ(?:วาน|กี้|เช้า|วัน|เดือน|อาทิตย์|ปี|คืน)|"
-    "(?:ตัด|ออก|ชำระ|จ่าย|คืน)(?:รอบ|บิล|เงิน)?(?:กัน)?ทุก(?:วัน|เดือน)|(?:ใบแรก|ใบที่สอง|งวดแรก)ออก"
+    "(?:ตัด|ออก|ชำระ|จ่าย|คืน|เริ่ม)(?:รอบ|บิล|เงิน)?(?:กัน)?ทุก(?:วัน|เดือน)|ทุกวันที่|"
+    "ทั้งคู่ ?(?:เมื่อ|ลง)?วันที่|(?:ใบแรก|ใบที่สอง|งวดแรก)ออก"
 )
 """What happened on a day that is past, or happens each month: no promise."""
 
@@ -184,7 +198,15 @@ def _taken_back(found: list[Clause]) -> Iterator[Clause]:
             one.negated and one.said.startswith(("but ", "แต่")) for one in after
         )
         offered = any(_IF_LIKED.fullmatch(one.said.strip(", ")) for one in before[-1:])
-        yield replace(clause, hedged=bool(clause.hedged or hangs or dropped or wished), offers=clause.offers or offered)
+        read_back = any(_READ_BACK.match(one.said) for one in after) or any(
+            _READS_BACK.search(one.said) for one in found[max(0, place - 1) : place]
+        )
+        yield replace(
+            clause,
+            hedged=bool(clause.hedged or hangs or dropped or wished),
+            offers=clause.offers or offered,
+            reports=clause.reports or read_back,
+        )
 
 
 def _clause(text: str, said: str, sentence: int) -> Clause:
@@ -198,7 +220,11 @@ def _clause(text: str, said: str, sentence: int) -> Clause:
         hedged=is_hedged(said),
         undone=is_undone(said),
         offers=bool(
-            re.match(r"would you\b|do you (?:want|wish)\b|if you(?:d| would)? (?:want|like|wish|prefer)\b", bare)
+            re.match(
+                r"would you\b|do you (?:want|wish)\b|if you(?:d| would)? (?:want|like|wish|prefer)\b|"
+                "(?:จะ|อยาก|ต้องการ)ให้.*(?:หรือ|ไหม|มั้ย)",
+                bare,
+            )
         ),
         reports=bool(_REPORTS.search(said)),
         past=bool(_PAST.search(said)),

@@ -32,7 +32,7 @@ RIDGE = 0.05
 """How far a cue's examples may be overruled by those around them."""
 LIKELY = 0.2
 """How much a clause must be like a cue: 1 is as much as the cue's own examples."""
-MARGIN, NARROW = 0.14, 0.08
+MARGIN, NARROW = 0.18, 0.08
 """How much more than like any other; the second where a cue has too few examples to be much like anything."""
 FEW = 30
 """So many are too few."""
@@ -127,6 +127,7 @@ def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | Non
     meanings = {(example.name, example.fact): example for example, _ in known}
     meaning = np.array([list(meanings).index((example.name, example.fact)) for example, _ in known])
     kernel = _likeness(rows @ rows.T, denies != denies[:, None], asking != asking[:, None])
+    kernel[np.diag_indices_from(kernel)] += RIDGE
     return Bank(
         tuple(example for example, _ in known),
         rows,
@@ -136,7 +137,7 @@ def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | Non
         tuple(meanings.values()),
         np.array([example.fact for example in meanings.values()]),
         meaning,
-        np.linalg.solve(kernel + RIDGE * np.eye(len(rows)), np.eye(len(meanings))[meaning]).astype(np.float32),
+        np.linalg.solve(kernel, np.eye(len(meanings), dtype=np.float32)[meaning]),
     )
 
 
@@ -145,7 +146,9 @@ def _likeness(cosines: NDArray[np.float32], denies: NDArray[np.bool_], asks: NDA
     import numpy as np
 
     alike: NDArray[np.floating] = np.exp(SHARPNESS * (np.minimum(cosines, 1) - 1))
-    return alike * np.where(denies, DENIES, 1) * np.where(asks, ASKS, 1)
+    alike[denies] *= DENIES
+    alike[asks] *= ASKS
+    return alike
 
 
 def _calms(front: FrontMatter, example: Example) -> bool:

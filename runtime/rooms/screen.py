@@ -45,10 +45,13 @@ class Screen:
         self._transcripts = transcripts
         self._sentences = Sentences()
         self._told_score = False
+        self._dead = False
         self._lines: asyncio.Queue[bytes | str | None] = asyncio.Queue()
 
     def show(self, event: Event) -> None:
-        """Takes one event of the call; lines are sent, the rest is not for the trainee."""
+        """Takes one event of the call; lines are sent, the rest is not for the trainee. Nothing follows `went_dead`."""
+        if self._dead:
+            return
         match event:
             case Interim(speaker="customer", text=text, emotion=emotion, settled=True):
                 if self._transcripts is Transcripts.DATA:
@@ -69,6 +72,7 @@ class Screen:
 
     def show_went_dead(self) -> None:
         """Tells the trainee, once, that the call cannot go on."""
+        self._dead = True
         if self.went_dead:
             self._put(customer_line(self.went_dead))
             if self._transcripts is not Transcripts.DATA:

@@ -101,6 +101,12 @@ async def test_the_line_goes_dead_once() -> None:
     assert await shown(Ended(reason="lost"), Ended(reason="error")) == ["(dead)"]
 
 
+async def test_nothing_is_said_on_a_line_that_went_dead() -> None:
+    """Not even what she was saying then, which is told once she is cut."""
+    events = (*words(OPENING), Ended(reason="lost"), said(OPENING, interrupted=True))
+    assert await shown(*events) == [*split_sentences(OPENING)[:-1], "(dead)"]
+
+
 async def test_the_score_is_a_message_that_livekit_takes() -> None:
     """However much was missed; with the score's own words."""
     missed = ("you never gave a date", *("ก" * 2_000 for _ in range(40)))
