@@ -32,7 +32,7 @@ RIDGE = 0.05
 """How far a cue's examples may be overruled by those around them."""
 LIKELY = 0.2
 """How much a clause must be like a cue: 1 is as much as the cue's own examples."""
-MARGIN, NARROW = 0.18, 0.08
+MARGIN, NARROW = 0.18, 0.05
 """How much more than like any other; the second where a cue has too few examples to be much like anything."""
 FEW = 30
 """So many are too few."""
@@ -169,7 +169,7 @@ def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> N
             break
         scores[first] = 0
     meaning = bank.meanings[first]
-    second = max((score for i, score in enumerate(scores) if i != first), default=0.0)
+    second = max((score for i, score in enumerate(scores) if i != first and not bank.meanings[i].idle), default=0.0)
     margin = MARGIN if (bank.meaning == first).sum() >= FEW else NARROW
     least = max(ASKED, second) if meaning.fact and clause.asks else max(LIKELY, second + margin)
     if not meaning.name or meaning.idle or scores[first] < least:
