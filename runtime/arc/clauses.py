@@ -62,7 +62,8 @@ _THAI_DENIES = pattern(r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะ
 _HEDGED = pattern(
     r"\b(?:cant|cannot|wont|not|never|dont|couldnt|nobodys?|nobody is|no ones?) (?:\w+ ){0,2}(?:promis|guarante|swear|"
     r"say|tell|know|think|believ|suggest|claim|accus|imply|sure|certain|entitled)(?:e|s|es|ed|ing|eing)?\b|"
-    r"\b(?:in general|generally|as a rule)\b|โดยทั่วไป|"
+    r"\b(?:in general|generally|as a rule|no idea|might be able)\b|โดยทั่วไป|"
+    r"\btry(?:ing)? to (?:refund|credit|return|reverse|get (?:you|your|it|that|the))\b|"
     r"\bno need to (?:ring|call|phone|hold|wait|transfer|speak|talk|contact|pass)\b|"
     "(?:รับปาก|รับประกัน|การันตี|สัญญา)\\S{0,8}ไม่ได้|ไม่แน่ใจ|ไม่กล้ารับปาก|ไม่อยาก(?:สัญญา|รับปาก|พูด|ให้ความหวัง)"
 )
