@@ -194,10 +194,10 @@ def _forget(settings: Settings) -> int:
     from .history.index import Index
     from .record.upkeep import forget, users
 
-    user = settings.user or ""
-    gone, held = forget(settings.record, user)
-    indexed = Index(settings).forget(user)
-    if not gone and not held and not indexed:
+    if persona := _named():
+        raise SpecError(f"persona={persona}: mode=forget deletes all that is kept of a user, whoever called")
+    gone, held = forget(settings.record, user := settings.user or "")
+    if not (Index(settings).forget(user) or gone or held):
         raise SpecError(f"user={user}: nothing is kept of this user{suggest(user, users(settings.record))}")
     print(f"{len(gone)} session folder{'s' if len(gone) != 1 else ''} deleted")
     for folder in held:

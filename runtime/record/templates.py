@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from functools import cache
 from pathlib import Path
@@ -39,10 +40,20 @@ def html_templates(folder: Path) -> Environment:
     """Templates of pages, in which every text is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # which a worker has no use for before its calls
 
-    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, finalize=without_controls
+    )
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters |= {"clock": clock, "lang": lang}
     return environment
+
+
+def without_controls(value: object) -> object:
+    """A text without the control characters that no page may hold; line breaks stay, and whatever is no text."""
+    return _CONTROLS.sub("", value) if type(value) is str else value
+
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def csp_hash(text: str) -> str:

@@ -205,7 +205,7 @@ class Record:
 
     __pydantic_config__ = _STRICT
     enabled: bool = True
-    dir: str = "sessions"
+    dir: Annotated[str, Field(min_length=1)] = "sessions"
     audio: bool = True
     retention_days: Annotated[int, Field(ge=1)] | None = None
     prices: Prices = field(default_factory=dict)

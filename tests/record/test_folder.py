@@ -434,7 +434,8 @@ async def test_a_worker_looks_after_the_folders_from_its_start_on(record: Record
 async def test_a_thousand_calls_leave_no_thread_no_open_file_and_no_memory(
     record: Record, spec: SessionSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing grows with the calls but the folders: after a thousand there is what there was after a hundred."""
+    """Nothing grows with the calls but the folders: after a thousand there is what there was after a hundred, and of
+    memory not 20 KiB a call more."""
     monkeypatch.setattr(module, "finish", lambda folder: None)
     monkeypatch.setattr(module, "_write_spec", lambda file, spec: None)
 
@@ -447,4 +448,4 @@ async def test_a_thousand_calls_leave_no_thread_no_open_file_and_no_memory(
 
     hundred, thousand = await after(100), await after(900)
     threads, files, memory, objects = (now - then for now, then in zip(thousand, hundred, strict=True))
-    assert threads < 10 and files < 10 and objects < 900 and memory < 5, (hundred, thousand)
+    assert threads < 10 and files < 10 and objects < 900 and memory < 18, (hundred, thousand)

@@ -63,6 +63,8 @@ def test_a_folder_that_is_none_is_one_line(run: Run, here: Path) -> None:
         (["mode=report", "it's, not there"], "folder=it's, not there"),
         (["mode=check", "sessions"], "sessions"),
         (["mode=forget"], "user=NAME"),
+        (["mode=forget", "user=local", "persona=sarah_thompson"], "whoever called"),
+        (["mode=forget", "user=local", "record.dir="], "record.dir"),
     ):
         done = run(*arguments)
         assert (done.code, done.out) == (2, "") and said in done.err and done.err.count("\n") == 1

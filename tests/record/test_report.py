@@ -32,6 +32,7 @@ from tests.record.calls import good, poor, with_trouble
 
 SARAH = compose(["language=en"]).persona.front
 HOSTILE = """</script><img src=x onerror=alert(1)>"'`{{ 7 * 7 }}&amp;\u202e"""
+CONTROLS = "\x1b[31m\x07\x00\x9b"
 
 
 class Read(HTMLParser):
@@ -111,7 +112,7 @@ def test_nothing_of_a_call_becomes_part_of_the_page(language: str) -> None:
             case Reload():
                 event = replace(event, files=[HOSTILE], reason=HOSTILE)
         events.append(event)
-    hostile = Objective(name={"": HOSTILE}, met=(HOSTILE,), missed={"": (HOSTILE,)}, blocker=True)
+    hostile = Objective(name={"": HOSTILE}, met=(HOSTILE,), missed={"": (HOSTILE + CONTROLS,)}, blocker=True)
     page = made(
         events, replace(SARAH, objectives=(hostile,)), language, audio="audio.ogg", earlier=[Attempt(HOSTILE, 3, None)]
     )
@@ -121,6 +122,7 @@ def test_nothing_of_a_call_becomes_part_of_the_page(language: str) -> None:
     assert not [name for _, attributes in read.tags for name in attributes if name.startswith("on")]
     assert "49" not in re.findall(r"\b49\b", page)
     assert any(HOSTILE in text for text in read.text)
+    assert not any(character in page for character in CONTROLS if not character.isprintable())
 
 
 def test_the_page_runs_its_own_script_and_loads_its_own_audio_and_nothing_else() -> None:
