@@ -106,13 +106,13 @@ def test_nothing_of_a_call_becomes_part_of_the_page(language: str) -> None:
             case Started():
                 event = replace(event, persona=HOSTILE, language=HOSTILE)
             case Heard() | Said():
-                event = replace(event, text=HOSTILE + event.text, emotion=HOSTILE, revision=HOSTILE)
+                event = replace(event, text=HOSTILE + CONTROLS + event.text, emotion=HOSTILE, revision=HOSTILE)
             case CueFound():
                 event = replace(event, words=HOSTILE, by=HOSTILE, name=HOSTILE)
             case Reload():
                 event = replace(event, files=[HOSTILE], reason=HOSTILE)
         events.append(event)
-    hostile = Objective(name={"": HOSTILE}, met=(HOSTILE,), missed={"": (HOSTILE + CONTROLS,)}, blocker=True)
+    hostile = Objective(name={"": HOSTILE}, met=(HOSTILE,), missed={"": (HOSTILE,)}, blocker=True)
     page = made(
         events, replace(SARAH, objectives=(hostile,)), language, audio="audio.ogg", earlier=[Attempt(HOSTILE, 3, None)]
     )
