@@ -118,6 +118,8 @@ _OTHERS = (
     r"(?:colleagues?|agents?|advisors?|person|bank|man|woman|lady|guy))"
 )
 _DID = "told|said|promised|put|kept|transferred|passed|sent|gave|given|asked|offered|hung|refused|blamed"
+_BACK = r"\b(?:read|repeat) (?:that|it|this|them|those) back\b"
+"""Says that what stands beside it is only read back."""
 _REPORTS = pattern(
     rf"\b(?:did|has|have|had) {_OTHERS}\b|"
     rf"\b{_OTHERS} (?:(?:on|in|at|from|before) (?:\w+ ){{1,2}})?"
@@ -126,7 +128,7 @@ _REPORTS = pattern(
     rf"\byou(?:ve been| were| got| have been| had been) (?:\w+ )?(?:{_DID})\b|"
     r"^(?:(?:so|and|okay|ok|right|yes|well|as|now)[ ,]+)*(?:what )?"
     r"you(?:re| are| were|ve| have)? (?:asked|asking|mentioned|say|saying|said|told (?:me|us)|wanted to know)\b|"
-    r"\b(?:read|repeat) (?:that|it|this|them|those) back\b|"
+    rf"{_BACK}|"
     "(?:ใคร|เขา|คนก่อน|พนักงานคน\\S{0,8})(?:เป็นคน|ก็|เลย|ได้|เคย)?(?:บอก|ให้คุณ|ให้ถือ|ให้รอ|โอน|สัญญา|พูด|รับปาก|วางสาย|ปฏิเสธ)|"
     "(?:ดิฉัน|ผม|หนู)(?:จะ|ยัง|ก็)?(?:ถือสาย|รออยู่|รอคุณ|รอได้)|"
     "(?:เคยมี|มี)คน(?:เคย)?(?:บอก|สัญญา|รับปาก)|(?<!จะ)(?:โดน|ถูก)(?:โอน|วางสาย|ตัดสาย|ปฏิเสธ|ให้ถือ|ให้รอ)|"
@@ -135,7 +137,7 @@ _REPORTS = pattern(
 """What others said or did to the persona before, or what she said herself."""
 _READ_BACK = re.compile(r"(?:is that|have i got (?:that|it)|did i get (?:that|it)) (?:right|correct)[ ,?]*$")
 """What makes of the clauses before it in its sentence something that the trainee has only read or heard."""
-_READS_BACK = re.compile(r"\b(?:read|repeat) (?:that|it|this|them|those) back\b|ขอ(?:อนุญาต)?ทวน")
+_READS_BACK = re.compile(rf"{_BACK}|ขอ(?:อนุญาต)?ทวน")
 """The same of the clause after it."""
 _PAST = pattern(
     r"\b(?:ago|yesterday|last (?:week|month|time|year|night|\w+day))\b|"

@@ -33,7 +33,8 @@ RIDGE = 0.05
 LIKELY = 0.2
 """How much a clause must be like a cue: 1 is as much as the cue's own examples."""
 MARGIN, NARROW = 0.18, 0.05
-"""How much more than like any other; the second where a cue has too few examples to be much like anything."""
+"""How much more than like what else this persona listens for, or what is none; the second where a cue has too few
+examples to be much like anything. Than a cue that the persona has not listed it must only be likelier."""
 FEW = 30
 """So many are too few."""
 ASKED = 0.15
