@@ -164,7 +164,7 @@ class Server(Watched):
     async def _noticing_mistakes(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
-        except web.HTTPException:
+        except (web.HTTPException, ConnectionError):  # a client may hang up at any time
             raise
         except Exception as mistake:
             self.mistakes.append(mistake)
