@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from watchfiles import awatch
 
 KEY, SECRET = "devkey", "a-secret-of-at-least-32-characters-000"
+LOG = "livekit.log"
 CONFIG = """
 port: {port}
 bind_addresses: ["127.0.0.1"]
@@ -24,7 +26,7 @@ rtc:
   interfaces: {{includes: [lo]}}
   ips: {{includes: ["127.0.0.1/32"]}}
   stun_servers: ["127.0.0.1:3478"]
-logging: {{level: error}}
+logging: {{level: info}}
 """
 
 
@@ -43,6 +45,11 @@ def livekit_binary() -> str:
     return binary
 
 
+def log_of(folder: Path) -> str:
+    """What the server with its files in this folder has logged."""
+    return (folder / LOG).read_text()
+
+
 def write_config(folder: Path) -> tuple[Path, int]:
     """A configuration with free ports, and the one to connect to."""
     port = free_port()
@@ -58,16 +65,25 @@ async def livekit_server(folder: Path) -> AsyncIterator[str]:
     binary = livekit_binary()
     for _ in range(5):  # a port that was free a moment ago may be taken by another test run, and then it ends at once
         config, port = write_config(folder)
-        process = await asyncio.create_subprocess_exec(binary, "--config", config, stdout=-3, stderr=-3)
+        with (folder / LOG).open("w") as log:
+            process = await asyncio.create_subprocess_exec(binary, "--config", config, stdout=log, stderr=log)
         try:
             if await _listens(process, port):
                 yield f"ws://127.0.0.1:{port}"
                 return
         finally:
+            print(log_of(folder))  # for whoever reads why a test failed
             if process.returncode is None:
                 process.kill()
             await process.wait()
     raise RuntimeError("the LiveKit server does not stay up")
+
+
+async def logged(folder: Path, text: str) -> None:
+    """Returns once the log of the server with its files in this folder holds this."""
+    async for _ in awatch(folder / LOG, yield_on_timeout=True, rust_timeout=1000):
+        if text in log_of(folder):
+            return
 
 
 async def _listens(process: asyncio.subprocess.Process, port: int) -> bool:

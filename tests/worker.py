@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -46,8 +46,16 @@ class Worker:
                     assert line, "\n".join(self.lines)
                     self.lines.append(line.decode().rstrip())
         except TimeoutError:
-            pytest.fail("\n".join([f"no {texts} in:", *self.lines, *processes_in(self.home).values()]))
+            pytest.fail(f"no line with {texts}")
         return found[0]
+
+    async def read(self, seconds: float) -> None:
+        """Reads the lines that it prints in the next seconds."""
+        assert self.process.stdout
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while line := await self.process.stdout.readline():
+                    self.lines.append(line.decode().rstrip())
 
 
 @asynccontextmanager
@@ -70,6 +78,10 @@ async def started(url: str, environment: dict[str, str], *options: str, real: bo
     worker = Worker(process, Path(environment["HOME"]))
     try:
         yield worker
+    except BaseException:
+        await worker.read(1)
+        print("\n".join([*worker.lines, *processes_in(worker.home).values()]))  # for whoever reads why a test failed
+        raise
     finally:
         await stopped(process, worker.home)
 

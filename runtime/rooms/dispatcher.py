@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from livekit.agents import JobRequest
+from livekit.agents import AssignmentTimeoutError, JobRequest
 
 from ..call.sinks import fan_out
 from ..errors import SpecError
@@ -19,7 +19,7 @@ from .link import JobConnection, JobSettings, OnEvent
 from .names import RoomName, parse_room
 from .participant import ROOM_MADE
 from .routing import route
-from .screen import IDENTITY, customer_line, remove_customer, rooms_without_customer
+from .screen import IDENTITY, customer_line, offer_again, remove_customer, rooms_without_customer
 
 READY_SECONDS = 60.0
 """Seconds until an accepted job must have begun. A job process imports for 3 to 5 s alone on a core; many at once take
@@ -59,6 +59,8 @@ class Dispatcher:
         self._tasks = tasks
         self._default = default
         self._emit = emit
+        self._asked: set[str] = set()
+        """The rooms that LiveKit waits for an answer for."""
         self._accepted: dict[str, AcceptedJob] = {}
         self._closing = False
         self._fewer = asyncio.Event()
@@ -68,15 +70,27 @@ class Dispatcher:
     async def on_request(self, request: JobRequest) -> None:
         """Takes a room that is ours, or says why it gets no customer; leaves all others to other workers."""
         room = request.room.name
-        name = parse_room(room)
-        accepted = await self._accept(room, name, request.job.metadata) if name and not self._closing else None
-        if accepted is None or self._closing:  # the worker may have been stopped meanwhile
+        if (name := parse_room(room)) is None:
             await request.reject(terminate=False)
             return
-        self._accepted[request.id] = accepted
-        asyncio.get_running_loop().call_later(READY_SECONDS, self._forget, request.id)
-        made = {ROOM_MADE: str(request.room.creation_time_ms or request.room.creation_time * 1000)}
-        await request.accept(name=accepted.spec.persona.name, identity=IDENTITY + request.id, attributes=made)
+        self._asked.add(room)
+        try:
+            accepted = None if self._closing else await self._accept(room, name, request.job.metadata)
+            if accepted is None or self._closing:  # the worker may have been stopped meanwhile
+                await request.reject(terminate=False)
+                return
+            self._accepted[request.id] = accepted
+            asyncio.get_running_loop().call_later(READY_SECONDS, self._forget, request.id)
+            made = {ROOM_MADE: str(request.room.creation_time_ms or request.room.creation_time * 1000)}
+            await request.accept(name=accepted.spec.persona.name, identity=IDENTITY + request.id, attributes=made)
+        except AssignmentTimeoutError:  # the server waited for 3 s, and has given the room to nobody
+            self._accepted.pop(request.id, None)
+            self._fewer.set()
+        else:
+            return
+        finally:
+            self._asked.discard(room)
+        await self.see_to_unserved()
 
     async def _accept(self, room: str, name: RoomName, metadata: str) -> AcceptedJob | None:
         tell = fan_out(self._emit, room=room, user=name.user)
@@ -149,17 +163,24 @@ class Dispatcher:
             self._fewer.clear()
             await self._fewer.wait()
 
-    async def tell_unserved(self) -> None:
-        """Says in one line which of our rooms have people and no customer: LiveKit sends a room to a worker once, when
-        it is made. What the server does not tell in time is left unsaid."""
+    async def see_to_unserved(self) -> None:
+        """Sees to our rooms that have people and no customer: LiveKit offers a room once, when it is made. Those that
+        no worker was given are offered again; of those that a customer has left a line says so. What the server does
+        not tell in time is left unsaid."""
         with suppress(Exception):  # LiveKit and aiohttp have many
             async with asyncio.timeout(ASK_SECONDS):
                 unserved = await rooms_without_customer()
             taken = {job.room for job in self._accepted.values()} | {call.room for call in self.calls.values()}
-            if unserved := [room for room in unserved if parse_room(room) and room not in taken]:
-                named = ", ".join(unserved[:ROOMS_TOLD]) + (" and others" if len(unserved) > ROOMS_TOLD else "")
+            unserved = {room: was_given for room, was_given in unserved.items() if room not in taken | self._asked}
+            if left := [room for room, was_given in unserved.items() if was_given and parse_room(room)]:
+                named = ", ".join(left[:ROOMS_TOLD]) + (" and others" if len(left) > ROOMS_TOLD else "")
                 what_to_do = "leave, and join again half a minute later"
                 self._emit(Notice(text=f"no customer is in {named}, and none comes any more: {what_to_do}"))
+            for room, was_given in unserved.items():
+                if not was_given and (name := parse_room(room)):
+                    tell = fan_out(self._emit, room=room, user=name.user)
+                    tell(Notice(text="no worker was given this room in time: LiveKit is asked to offer it again"))
+                    await offer_again(room)
 
     def _forget(self, job: str) -> None:
         """Says that a job that was accepted has not begun: it went to another worker, or failed to start."""

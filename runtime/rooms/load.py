@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from statistics import fmean
 
@@ -14,8 +14,8 @@ from livekit.agents.utils.hw import get_cpu_monitor
 from ..events import Emit, Notice
 
 TARGET_LOAD = 0.7
-"""`agents.target_load` of LiveKit's server, its default. A room that finds all workers at or above it gets none, then
-or later: the server asks once."""
+"""`agents.target_load` of LiveKit's server, its default. It asks once for a room, and passes over workers at or above
+it."""
 SAMPLE_SECONDS = 0.5
 SAMPLES = 20
 """Samples that the load is the mean of: ten seconds, so that eight trainees who join at once (half a second of a core
@@ -30,9 +30,11 @@ class Load:
     each filled the machine.
     """
 
-    def __init__(self, threshold: float, emit: Emit) -> None:
+    def __init__(self, threshold: float, emit: Emit, on_fall: Callable[[], None]) -> None:
+        """`on_fall` is called each time that rooms are taken again."""
         self._threshold = threshold
         self._emit = emit
+        self._on_fall = on_fall
         self._samples = deque[float](maxlen=SAMPLES)
         self._over = False
         self.closed = False
@@ -57,6 +59,8 @@ class Load:
                     else "below the load threshold again: taking rooms"
                 )
             )
+            if not over:
+                self._on_fall()
 
     @asynccontextmanager
     async def measured(self) -> AsyncIterator[None]:

@@ -181,21 +181,32 @@ async def remove_customer(room: str, identity: str, line: bytes | None) -> None:
             await server.room.remove_participant(api.RoomParticipantIdentity(room=room, identity=identity))
 
 
-async def rooms_without_customer() -> list[str]:
-    """The names of rooms on the server that somebody is in, and no customer.
+async def rooms_without_customer() -> dict[str, bool]:
+    """The rooms on the server that somebody is in, and no customer; each with whether it was ever given to a worker.
 
     Raises:
         Exception: as LiveKit and aiohttp have them.
     """
-    found = []
+    found = {}
     async with api.LiveKitAPI() as server:
         for room in (await server.room.list_rooms(api.ListRoomsRequest())).rooms:
             if room.name.startswith(PREFIX):  # how many are in it the server counts every five seconds only
                 asked = await server.room.list_participants(api.ListParticipantsRequest(room=room.name))
                 there = asked.participants
                 if there and not any(one.identity.startswith(IDENTITY) for one in there):
-                    found.append(room.name)
+                    dispatches = await server.agent_dispatch.list_dispatch(room.name)
+                    found[room.name] = any(one.state.jobs for one in dispatches)
     return found
+
+
+async def offer_again(room: str) -> None:
+    """Has the server offer a room to its workers, as it does by itself when a room is made.
+
+    Raises:
+        Exception: as LiveKit and aiohttp have them.
+    """
+    async with api.LiveKitAPI() as server:
+        await server.agent_dispatch.create_dispatch(api.CreateAgentDispatchRequest(room=room))
 
 
 def customer_line(text: str, emotion: str = "neutral") -> bytes:

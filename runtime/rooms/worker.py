@@ -42,9 +42,9 @@ END_SECONDS = 20.0
 """Seconds that LiveKit has to end what is left once the worker must stop; by itself it waits for some without a
 limit."""
 
-UNSERVED_SECONDS = 3.0
-"""Seconds from a registration until rooms without a customer are looked for: rooms that LiveKit offers at once have
-them by then."""
+UNSERVED_SECONDS = 4.0
+"""Seconds until rooms without a customer are looked for, after a registration and when the load has fallen: for those
+that LiveKit offered at once it waits no longer then."""
 TRIES_TOLD = 30
 """Failed tries to reach LiveKit from one line about it to the next: some five minutes."""
 
@@ -60,7 +60,9 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
     store.check(spec)
     store.put({"persona": spec.choices["persona"]}, spec)
     threads = worker.executor is Executor.THREAD
-    load = Load(worker.load_threshold, emit)
+    unserved = asyncio.Event()
+    """Set when rooms may have people and no customer."""
+    load = Load(worker.load_threshold, emit, unserved.set)
     async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
         dispatcher = Dispatcher(store, spec.choices["persona"], emit, tasks)
         link: Connect = ThreadLink(dispatcher.on_job).connect
@@ -97,6 +99,7 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
         def on_registered(*_: object) -> None:
             log.back()
             registered.set()
+            unserved.set()
 
         server.on("worker_registered", on_registered)
         theirs.addHandler(log)
@@ -105,7 +108,7 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
             tasks.create_task(_watch_files(store, emit)),
             tasks.create_task(look_after(store.settings.record, emit)),
             tasks.create_task(_keep_up_index(store.settings, emit)),
-            tasks.create_task(_tell_unserved(registered, dispatcher)),
+            tasks.create_task(_see_to_unserved(unserved, dispatcher)),
         ]
         if threads:  # processes have it from the one that they are forked from
             beside.append(tasks.create_task(_load_template(registered)))
@@ -166,14 +169,12 @@ async def _load_template(registered: asyncio.Event) -> None:
     await asyncio.to_thread(load_template)
 
 
-async def _tell_unserved(registered: asyncio.Event, dispatcher: Dispatcher) -> None:
-    """After each registration, says which rooms have people and no customer, once the rooms that LiveKit offers then
-    have theirs."""
+async def _see_to_unserved(unserved: asyncio.Event, dispatcher: Dispatcher) -> None:
     while True:
-        await registered.wait()
-        registered.clear()
+        await unserved.wait()
+        unserved.clear()
         await asyncio.sleep(UNSERVED_SECONDS)
-        await dispatcher.tell_unserved()
+        await dispatcher.see_to_unserved()
 
 
 async def _run(

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import livekit.agents.worker
 import psutil
@@ -18,7 +19,7 @@ from livekit import rtc
 from runtime.events import Event, Notice
 from runtime.rooms.worker import TRIES_TOLD, _AwayHandler
 from tests.caller import Caller, calling, room_of
-from tests.livekit_server import CONFIG, KEY, SECRET, free_port, livekit_binary
+from tests.livekit_server import CONFIG, KEY, SECRET, free_port, livekit_binary, logged
 from tests.worker import Worker, kill_one_job, serving, started
 
 
@@ -137,15 +138,42 @@ async def test_a_server_that_is_away_is_waited_for(livekit_url: str, environment
                 await caller.hears(40)
 
 
-async def test_a_room_that_was_made_before_the_worker_came_is_told(
+async def test_a_room_that_was_made_before_the_worker_came_is_served(
     livekit_url: str, environment: dict[str, str]
 ) -> None:
-    """LiveKit sends it to nobody any more; rooms of others are none of ours."""
-    room = room_of("early")
-    async with calling(livekit_url, room), calling(livekit_url, "meeting-7"):
+    """LiveKit, which would offer it to nobody any more, is asked to; rooms of others are none of ours."""
+    async with calling(livekit_url, room_of("early")) as caller, calling(livekit_url, "meeting-7") as other:
+        async with serving(livekit_url, environment, "worker.drain_seconds=0") as worker:
+            await worker.until("[early]", "asked to offer it again")
+            await caller.hears(60)
+        assert len(list(worker.home.glob("sessions/*/*"))) == 1 and not other.there
+
+
+async def test_a_room_that_the_worker_was_too_slow_for_is_served(
+    livekit_url: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """LiveKit's server gives a room to nobody when no worker answers in three seconds."""
+    async with serving(livekit_url, environment) as worker:
+        stopped = psutil.Process(worker.pid)
+        stopped.suspend()
+        async with calling(livekit_url, room_of("slow")) as caller:
+            await logged(tmp_path, "failed to assign job to worker")
+            stopped.resume()
+            await worker.until("[slow]", "asked to offer it again")
+            await caller.reads(1, 60)
+
+
+async def test_a_room_whose_customer_was_lost_is_told(livekit_url: str, environment: dict[str, str]) -> None:
+    """The trainee reads that the line went dead; no other customer comes into that room."""
+    room = room_of("lost")
+    async with calling(livekit_url, room) as caller:
+        async with serving(livekit_url, environment) as worker:
+            await caller.reads(1, 60)
+            await kill_one_job(worker)
+            await worker.until("Call ended: lost")
         async with serving(livekit_url, environment) as worker:
             line = await worker.until("no customer is in")
-            assert room in line and "meeting-7" not in line and "join again" in line
+            assert room in line and "join again" in line
 
 
 @pytest.mark.parametrize(("number", "option"), [(4, "worker.idle_processes=4"), (8, "worker.executor=thread")])
