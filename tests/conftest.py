@@ -1,13 +1,13 @@
 """What the tests share: the program as a process of its own, and folders of personas."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +18,7 @@ import pytest
 from hypothesis import settings
 
 from runtime.config.groups import use_folder
+from tests.fork_server import ended
 from tests.livekit_server import livekit_server
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +33,8 @@ WARNINGS = [
 ]
 COMMAND = [sys.executable, *WARNINGS, "-m", "runtime"]
 """The command as a user types it, with every warning an error."""
+
+FORK_SERVER = ROOT / "tests/fork_server.py"
 
 POSTGRES = "POSTGRES_TEST_URL"
 """The environment variable that names a Postgres server to test with; `.ci/run` starts one."""
@@ -118,11 +121,28 @@ def processes_in(folder: Path) -> dict[psutil.Process, str]:
     return found
 
 
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """A folder that the processes of these tests share."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One process of those that share a folder at a time."""
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder on the path of every process that keeps it off the network."""
-    folder = tmp_path_factory.mktemp("guard")
-    (folder / "sitecustomize.py").write_text(LOOPBACK_ONLY)
+    shared = shared_folder(tmp_path_factory)
+    folder = shared / "guard"
+    with locked(shared):
+        folder.mkdir(exist_ok=True)
+        (folder / "sitecustomize.py").write_text(LOOPBACK_ONLY)
     return folder
 
 
@@ -137,27 +157,37 @@ def plain_environment(guard: Path, home: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def command(guard: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """`COMMAND` at a fifth of what it costs, for tests that are not about the process itself; where forks or what
-    follows their ends is not as on Linux, the real one."""
+def fork_server(guard: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | None]:
+    """The socket of the server whose forks stand for the command, one server for all processes of these tests; None
+    where forks or what follows their ends is not as on Linux."""
     if sys.platform != "linux":
-        yield COMMAND
+        yield None
         return
-    with tempfile.TemporaryDirectory() as folder:  # a socket's path is short
-        path = str(Path(folder) / "socket")
-        program = str(ROOT / "tests/fork_server.py")
-        server = subprocess.Popen(
-            [sys.executable, *WARNINGS, program, "--serve", path],
-            env=plain_environment(guard, tmp_path_factory.mktemp("home")),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        with server:
-            assert server.stdout and server.stdout.readline() == b"ready\n"
-            yield [sys.executable, "-S", program, path]
-            assert server.stdin
-            server.stdin.close()
+    shared = shared_folder(tmp_path_factory)
+    path, kept_open = shared / "fork_server", shared / "fork_server_input"
+    with locked(shared):
+        if path.exists():
+            held = os.open(kept_open, os.O_WRONLY)
+        else:
+            os.mkfifo(kept_open)
+            held = os.open(kept_open, os.O_RDWR)
+            with open(kept_open, "rb") as stdin:
+                subprocess.run(
+                    [sys.executable, *WARNINGS, str(FORK_SERVER), "--serve", str(path)],
+                    env=plain_environment(guard, tmp_path_factory.mktemp("home")),
+                    stdin=stdin,
+                    stdout=subprocess.DEVNULL,
+                    start_new_session=True,
+                    check=True,
+                )
+    yield str(path)
+    os.close(held)  # the server ends when nobody holds its input open
+
+
+@pytest.fixture(scope="session")
+def command(fork_server: str | None) -> list[str]:
+    """`COMMAND` at a fifth of what it costs, for tests that are not about the process itself."""
+    return COMMAND if fork_server is None else [sys.executable, "-S", str(FORK_SERVER), fork_server]
 
 
 @pytest.fixture
@@ -177,21 +207,22 @@ def here(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(command: list[str], environment: dict[str, str], here: Path) -> Run:
-    """Runs `command`."""
+def run(fork_server: str | None, environment: dict[str, str], here: Path) -> Run:
+    """Runs `command`, which need be no process of its own here."""
 
     def run(
         *arguments: str, stdin: str | bytes = "", env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> Result:
-        done = subprocess.run(
-            [*command, *arguments],
-            input=stdin if isinstance(stdin, bytes) else stdin.encode(),
-            capture_output=True,
-            env={**environment, **(env or {})},
-            cwd=cwd or here,
-            timeout=60,
-        )
-        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+        given = stdin if isinstance(stdin, bytes) else stdin.encode()
+        every = {**environment, **(env or {})}
+        if fork_server:
+            code, out, err = ended(fork_server, arguments, given, every, str(cwd or here), 60)
+        else:
+            done = subprocess.run(
+                [*COMMAND, *arguments], input=given, capture_output=True, env=every, cwd=cwd or here, timeout=60
+            )
+            code, out, err = done.returncode, done.stdout, done.stderr
+        return Result(code, out.decode(), err.decode())
 
     return run
 

@@ -6,8 +6,9 @@ working folder, umask, ignored signals and open files of its caller and then run
 fork cannot show is for the real command: which modules a start imports, a group of processes, a controlling terminal,
 a namespace, and what an interpreter does last (a fork would copy what it took over only to clear it).
 
-    python tests/fork_server.py --serve SOCKET         serves forks until its standard input ends; prints a line first
+    python tests/fork_server.py --serve SOCKET         returns once it serves forks, until its standard input ends
     python -S tests/fork_server.py SOCKET ARGUMENTS…   runs the command in a fork, as if it were this process
+    ended(SOCKET, ARGUMENTS, …)                        runs it in a fork to its end, without such a process
 """
 
 from __future__ import annotations
@@ -51,24 +52,16 @@ def run(path: str, arguments: list[str]) -> None:
         else:
             early.append(number)
 
-    ignored = [int(number) for number in FORWARDED if signal.getsignal(number) is signal.SIG_IGN]
-    for number in FORWARDED - set(ignored):
+    for number in FORWARDED - set(_ignored()):
         signal.signal(number, forward)
-    umask = os.umask(0)
     streams = [stream and (stream.encoding, stream.errors) for stream in (sys.stdin, sys.stdout, sys.stderr)]
     leads = os.getsid(0) == os.getpid()
-    request = marshal.dumps([arguments, dict(os.environ), umask, ignored, leads, streams])
-    files = [os.open(".", os.O_RDONLY), *(fd for fd, stream in enumerate(streams) if stream)]
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, REQUEST)
-        server.connect(path)
-        socket.send_fds(server, [request], files)
-        answer = marshal.loads(server.recv(REQUEST))
+        given = [fd for fd, stream in enumerate(streams) if stream]
+        answer = _ask(server, path, arguments, dict(os.environ), ".", given, leads, streams)
         if isinstance(answer, str):
             sys.exit(answer)
         pid = answer
-        for fd in files:  # the fork alone holds them from now on: their other ends see when it closes them
-            os.close(fd)
         for missed in early:
             os.kill(pid, missed)
         code = marshal.loads(server.recv(REQUEST))
@@ -76,6 +69,69 @@ def run(path: str, arguments: list[str]) -> None:
         signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
+
+
+def ended(
+    path: str, arguments: Sequence[str], stdin: bytes, environment: dict[str, str], folder: str, seconds: float
+) -> tuple[int, bytes, bytes]:
+    """Runs the command in a fork to its end; its exit code, and what it wrote to its two outputs.
+
+    Raises:
+        TimeoutError: it took longer than so many seconds, and was killed.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    encoding, _, errors = environment.get("PYTHONIOENCODING", "utf-8:surrogateescape").partition(":")
+    streams: list[Any] = [(encoding, errors), (encoding, errors), (encoding, "backslashreplace")]
+    read, write = zip(*(os.pipe() for _ in streams), strict=True)
+    with ThreadPoolExecutor(3) as threads, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.settimeout(seconds)
+        given = [read[0], *write[1:]]
+        answer = _ask(server, path, list(arguments), environment, folder, given, False, streams)
+        assert isinstance(answer, int), answer
+        threads.submit(_write, write[0], stdin)
+        written = [threads.submit(_read, fd) for fd in read[1:]]
+        code = marshal.loads(server.recv(REQUEST))
+        return code, written[0].result(seconds), written[1].result(seconds)
+
+
+def _write(fd: int, data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError), open(fd, "wb", buffering=0) as pipe:
+        pipe.write(data)
+
+
+def _read(fd: int) -> bytes:
+    with open(fd, "rb") as pipe:
+        return pipe.read()
+
+
+def _ask(
+    server: socket.socket,
+    path: str,
+    arguments: list[str],
+    environment: dict[str, str],
+    folder: str,
+    given: list[int],
+    leads: bool,
+    streams: list[tuple[str, str] | None],
+) -> int | str:
+    """Asks the server for a fork with these open files: its number, or why there is none. The files are closed here
+    then: their other ends see when the fork closes them."""
+    umask = os.umask(0)
+    os.umask(umask)
+    request = marshal.dumps([arguments, environment, umask, _ignored(), leads, streams])
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, REQUEST)
+    server.connect(path)
+    files = [os.open(folder, os.O_RDONLY), *given]
+    socket.send_fds(server, [request], files)
+    answer: int | str = marshal.loads(server.recv(REQUEST))
+    for fd in files if isinstance(answer, int) else ():
+        os.close(fd)
+    return answer
+
+
+def _ignored() -> list[int]:
+    return [int(number) for number in FORWARDED if signal.getsignal(number) is signal.SIG_IGN]
 
 
 def serve(path: str) -> None:
@@ -106,7 +162,8 @@ def serve(path: str) -> None:
     selector.register(listening, EVENT_READ)
     running: dict[int, socket.socket] = {}
     """The caller of each fork."""
-    print("ready", flush=True)
+    if os.fork():
+        os._exit(0)
     while True:
         for key, _ in selector.select():
             if key.fileobj == 0:
