@@ -48,18 +48,6 @@ BeforeReply = Callable[[ChatContext], Awaitable[str | None]]
 """What a pipeline's model is told beside the history before it replies ("": nothing); None where it is not to reply."""
 
 
-def make_session(parts: Parts) -> AgentSession[None]:
-    """A LiveKit session for these parts, which the agent brings along."""
-    return AgentSession(
-        vad=None,
-        turn_handling=parts.turn_handling,
-        user_away_timeout=None,  # silence is counted by the call itself, from the end of the opening
-        aec_warmup_duration=None,  # the trainee's client cancels echo; nothing would be heard in her first 3 s
-        session_close_transcript_timeout=LAST_WORDS_SECONDS,
-        conn_options=SessionConnectOptions(max_unrecoverable_errors=1),  # the second that a part's retries did not mend
-    )
-
-
 class PersonaAgent(Agent):
     """One persona with the parts of one spec. All parts are the agent's own, so that another one can take over whole.
 
@@ -135,7 +123,8 @@ def _system(text: str) -> ChatMessage:
 class LiveAgent:
     """The agent of a call that is on: what it runs on now, and every way to change that.
 
-    `spec` and `parts` are those in force. Nothing here waits for a good moment: whoever calls chooses it.
+    `session` is LiveKit's, which is started with `agent`; `spec` and `parts` are those in force. Nothing here waits for
+    a good moment: whoever calls chooses it.
     """
 
     def __init__(self, spec: SessionSpec, parts: Parts, hang_up: HangUp, before_reply: BeforeReply, emit: Emit) -> None:
@@ -145,16 +134,23 @@ class LiveAgent:
         self._before_reply = before_reply
         self._emit = emit
         self.agent = PersonaAgent(spec, parts, self.tools(spec), before_reply, emit)
+        self.session = AgentSession[None](
+            vad=None,
+            turn_handling=parts.turn_handling,
+            user_away_timeout=None,  # silence is counted by the call itself, from the end of the opening
+            aec_warmup_duration=None,  # the trainee's client cancels echo; nothing would be heard in her first 3 s
+            session_close_transcript_timeout=LAST_WORDS_SECONDS,
+            conn_options=SessionConnectOptions(max_unrecoverable_errors=1),  # the second that retries did not mend
+        )
         self.input: TraineeAudio | None = None
         self._replaced: list[Any] = []
         self._told: list[str] = []
         self._left_out: frozenset[str] = frozenset()
 
-    def attach(self, session: AgentSession[None]) -> None:
-        """Takes over a session that has started with `agent`."""
-        self._session = session
-        if session.input.audio is not None:
-            session.input.audio = self.input = TraineeAudio(session.input.audio)
+    def started(self) -> None:
+        """The session has started, and has the audio that it will have."""
+        if self.session.input.audio is not None:
+            self.session.input.audio = self.input = TraineeAudio(self.session.input.audio)
         self._tell_notices()
 
     def _tell_notices(self) -> None:
@@ -177,7 +173,7 @@ class LiveAgent:
 
     def history(self) -> ChatContext:
         """What was said so far, as the next session is told it."""
-        said = self._session.history.copy(exclude_instructions=True, exclude_config_update=True, exclude_handoff=True)
+        said = self.session.history.copy(exclude_instructions=True, exclude_config_update=True, exclude_handoff=True)
         return ChatContext([item for item in said.items if item.id not in self._left_out])
 
     def shorten_history(self) -> bool:
@@ -276,8 +272,8 @@ class LiveAgent:
         """
         agent = PersonaAgent(spec, parts, tools, self._before_reply, self._emit, history)
         async with self.input.paused() if self.input else nullcontext():
-            await self._session.interrupt(force=True)  # a session that has failed may be at a reply still
-            self._session.update_agent(agent)
+            await self.session.interrupt(force=True)  # a session that has failed may be at a reply still
+            self.session.update_agent(agent)
             try:
                 async with asyncio.timeout(ENTER_SECONDS):
                     await agent.entered.wait()
@@ -285,7 +281,7 @@ class LiveAgent:
                 self.agent = PersonaAgent(
                     self.spec, self.parts, self.tools(self.spec), self._before_reply, self._emit, self.history()
                 )
-                self._session.update_agent(self.agent)
+                self.session.update_agent(self.agent)
                 raise NotAccepted("the new session did not start") from None
         self.agent = agent
         self._run_on(spec, parts)

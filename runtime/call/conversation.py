@@ -24,7 +24,7 @@ from livekit.agents.voice import (
 from ..events import ClockFired, Emit, Ended, EndingReached, Started, State, ToolCalled
 from ..spec.session_spec import AnyEdit, Edit, SessionSpec
 from ..spec.settings import ReloadMode
-from .agent import LiveAgent, close, make_session
+from .agent import LiveAgent, close
 from .arc_driver import LAST_WORDS, ArcDriver
 from .build import address_of, build, part_name
 from .hearing import Hearing
@@ -110,10 +110,12 @@ class Conversation:
         self._listener = ModelListener(self._arc, lambda: self._live.parts.listener, emit)
         self._transcript = Transcript(spec, emit, self._watchdog, self._arc, self._listener, self._hearing)
         self._live = LiveAgent(spec, parts, self._end_call, self._arc.before_reply, emit)
-        self._session = self._listen(make_session(parts))
+        self._session = self._live.session
+        self._listen()
         self._idle = IdleMonitor(self._session, lambda: self._watchdog.expecting)
-        told = emit, self._adopt, call.close
-        self._reloader = Reloader(first, self._live, self._idle, *told, mode=reload, audio=audio)
+        self._reloader = Reloader(
+            first, self._live, self._idle, emit, self._adopt, call.close, mode=reload, audio=audio
+        )
         self._began = time.monotonic()
 
     async def run(self, edits: AsyncIterator[AnyEdit], join: Join, joined: Callable[[], None]) -> Ended:
@@ -132,7 +134,7 @@ class Conversation:
             )
         )
         async with self._closing(), self._reloader.reading(edits), join(self._session, self._live.agent):
-            self._live.attach(self._session)
+            self._live.started()
             self._arc.begin()
             joined()
             async with self._tasks:
@@ -335,13 +337,13 @@ class Conversation:
                     return
                 self._arc.told(briefing)
 
-    def _listen(self, session: AgentSession[None]) -> AgentSession[None]:
+    def _listen(self) -> None:
+        session = self._session
         self._transcript.listen(session)
         session.on("agent_state_changed", self._on_agent_state)
         session.on("user_state_changed", self._on_user_state)
         session.on("error", self._on_error)
         session.on("close", self._on_close)
-        return session
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         self._emit(State(state=event.new_state))

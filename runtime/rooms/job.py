@@ -17,7 +17,7 @@ from ..events import ROOM_TAKEN, Ended, Event, Failure, Heard, Notice, Scored
 from ..record.recording import Recording
 from ..spec.fields import name_of
 from ..spec.session_spec import AnyEdit, Edit
-from .link import Connect
+from .link import Connect, WorkerConnection
 from .participant import LinkedParticipant, NobodyCame, RoomTaken
 from .screen import Screen
 
@@ -34,85 +34,104 @@ def warm_up(process: JobProcess) -> None:
 async def run_job(context: JobContext, *, link: Connect) -> None:
     """The job: one call in one room, with specs and edits from the worker and events to it."""
     async with link(context.job.id) as worker, asyncio.TaskGroup() as afterwards:
-        rooms = worker.settings.rooms
-        screen = Screen(context.room, rooms.transcripts)
-        user = worker.settings.user
-        recording = Recording(worker.settings.record, user or None, lambda event: emit(event))
-        tell = fan_out(recording.take, worker.emit, screen.show, room=context.job.room.name)
+        call = RoomCall(context, worker)
+        await call.run(afterwards)
+    context.shutdown(call.ended.reason)
 
-        def emit(event: Event) -> None:
-            if isinstance(event, Heard):
-                settle_user()
-            if not (isinstance(event, Scored) and ended.reason == ROOM_TAKEN):  # the room's call goes on
-                tell(replace(event, user=user))
 
-        def settle_user() -> None:
-            """Whoever is the trainee now is the call's user, where the room's name tells none."""
-            nonlocal user
-            if not user:
-                user = name_of(trainee.identity)
-                recording.belong_to(user)
+class RoomCall:
+    """A call in a room, with its trainee, what they see of it, and what is kept of it. `ended` tells how it ended."""
 
-        @asynccontextmanager
-        async def joined(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
-            async with trainee.joined(session, agent):
-                if trainee.speaks:  # else somebody else may still be
-                    settle_user()
-                yield
-
-        async def edits() -> AsyncIterator[AnyEdit]:
-            async for edit in worker.edits():
-                if isinstance(edit, Edit):
-                    screen.went_dead = edit.spec.language.went_dead
-                    recording.adopt(edit.spec)
-                yield edit
-
-        async def end_without_worker() -> None:
-            await worker.lost.wait()
-            screen.show_went_dead()  # at once: LiveKit ends this job a second later
-            call.hang_up("lost")
-
-        call = Call(
-            edits(),
-            emit,
+    def __init__(self, context: JobContext, worker: WorkerConnection) -> None:
+        self.ended = Ended(reason="error")
+        self._context = context
+        self._worker = worker
+        settings = worker.settings
+        self._rooms = settings.rooms
+        self._user = settings.user
+        self._screen = Screen(context.room, settings.rooms.transcripts)
+        self._recording = Recording(settings.record, settings.user or None, self._emit)
+        self._tell = fan_out(self._recording.take, worker.emit, self._screen.show, room=context.job.room.name)
+        self._call = Call(
+            self._edits(),
+            self._emit,
             audio=True,
-            answer_timeout=rooms.answer_timeout,
-            reload=worker.settings.reload,
-            seed=worker.settings.seed,
+            answer_timeout=settings.rooms.answer_timeout,
+            reload=settings.reload,
+            seed=settings.seed,
         )
-        trainee = LinkedParticipant(context, call, rooms, emit, recording.attach)
-        ended = Ended(reason="error")
+        self._trainee = LinkedParticipant(context, self._call, settings.rooms, self._emit, self._recording.attach)
+
+    async def run(self, afterwards: asyncio.TaskGroup) -> None:
+        """Joins the room, holds the call and leaves; what is still to be judged then goes on in `afterwards`."""
+        room = self._context.room
         try:
-            async with screen.sending(), trainee.connecting(), asyncio.TaskGroup() as tasks:
-                watching = tasks.create_task(end_without_worker())
-                try:
-                    ended = await call.run(joined)
-                except* SpecError as group:
-                    for error in group.exceptions:
-                        emit(Failure(source="spec", reason=str(error), recoverable=False))
-                    with suppress(NobodyCame, RoomTaken):
-                        await trainee.come()
-                    emit(ended)
-                except* RoomTaken:
-                    emit(ended := Ended(reason=ROOM_TAKEN))
-                except* NobodyCame:
-                    emit(ended := Ended(reason="nobody_came"))
-                settle_user()
-                await recording.close()  # before the room is left: the trainee reads the score
+            async with self._screen.sending(), self._trainee.connecting(), asyncio.TaskGroup() as tasks:
+                watching = tasks.create_task(self._end_without_worker())
+                await self._converse()
+                self._settle_user()
+                await self._recording.close()  # before the room is left: the trainee reads the score
                 # The judge's score is waited for if the trainee stays; else the room is left at once.
-                if recording.to_judge and ended.reason != ROOM_TAKEN:
-                    judging = afterwards.create_task(recording.judge())
-                    left = tasks.create_task(trainee.alone())
+                if self._recording.to_judge and self.ended.reason != ROOM_TAKEN:
+                    judging = afterwards.create_task(self._recording.judge())
+                    left = tasks.create_task(self._trainee.alone())
                     await asyncio.wait((judging, left), return_when=asyncio.FIRST_COMPLETED)
                     left.cancel()
                 watching.cancel()
-            over = rooms.delete_room and (ended.satisfied is not None or ended.reason in OVER)
-            over = over and context.room.isconnected()  # else another room may have the name by now
-            if over and ended.reason in OVER and trainee.others_there():
-                emit(Notice(text="the room is closed for whoever is still in it; joining again opens a new one"))
+            over = self._rooms.delete_room and (self.ended.satisfied is not None or self.ended.reason in OVER)
+            over = over and room.isconnected()  # else another room may have the name by now
+            if over and self.ended.reason in OVER and self._trainee.others_there():
+                self._emit(Notice(text="the room is closed for whoever is still in it; joining again opens a new one"))
         finally:
             with suppress(asyncio.CancelledError):  # its own task may have been cancelled before this one
-                await context.room.disconnect()
+                await room.disconnect()
         if over:
-            await context.delete_room()
-    context.shutdown(ended.reason)
+            await self._context.delete_room()
+
+    async def _converse(self) -> None:
+        """Holds the call to its end, whatever that is."""
+        try:
+            self.ended = await self._call.run(self._join)
+        except* SpecError as group:
+            for error in group.exceptions:
+                self._emit(Failure(source="spec", reason=str(error), recoverable=False))
+            with suppress(NobodyCame, RoomTaken):
+                await self._trainee.come()
+            self._emit(self.ended)
+        except* RoomTaken:
+            self.ended = Ended(reason=ROOM_TAKEN)
+            self._emit(self.ended)
+        except* NobodyCame:
+            self.ended = Ended(reason="nobody_came")
+            self._emit(self.ended)
+
+    @asynccontextmanager
+    async def _join(self, session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
+        async with self._trainee.joined(session, agent):
+            if self._trainee.speaks:  # else somebody else may still be
+                self._settle_user()
+            yield
+
+    async def _edits(self) -> AsyncIterator[AnyEdit]:
+        async for edit in self._worker.edits():
+            if isinstance(edit, Edit):
+                self._screen.went_dead = edit.spec.language.went_dead
+                self._recording.adopt(edit.spec)
+            yield edit
+
+    async def _end_without_worker(self) -> None:
+        await self._worker.lost.wait()
+        self._screen.show_went_dead()  # at once: LiveKit ends this job a second later
+        self._call.hang_up("lost")
+
+    def _emit(self, event: Event) -> None:
+        if isinstance(event, Heard):
+            self._settle_user()
+        if not (isinstance(event, Scored) and self.ended.reason == ROOM_TAKEN):  # the room's call goes on
+            self._tell(replace(event, user=self._user))
+
+    def _settle_user(self) -> None:
+        """Whoever is the trainee now is the call's user, where the room's name tells none."""
+        if not self._user:
+            self._user = name_of(self._trainee.identity)
+            self._recording.belong_to(self._user)

@@ -83,6 +83,7 @@ class LinkedParticipant:
         self._cut_off = False
         self._taken = False
         self._typed = False
+        self._connected = asyncio.Event()
         self._changed = asyncio.Event()
         self._room_io: RoomIO | None = None
         self._waiting: asyncio.Task[None] | None = None
@@ -91,7 +92,7 @@ class LinkedParticipant:
     async def connecting(self) -> AsyncIterator[None]:
         """Connects to the room while the call gets its spec and its parts."""
         async with asyncio.TaskGroup() as tasks:
-            self._connected = tasks.create_task(self._connect())
+            tasks.create_task(self._connect())
             yield
 
     async def _connect(self) -> None:
@@ -102,6 +103,7 @@ class LinkedParticipant:
         self._room.on("track_subscribed", self._on_track)
         self._room.on("disconnected", self._on_cut_off)
         await self._context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
+        self._connected.set()
 
     async def come(self) -> None:
         """Waits for somebody to come to the room.
@@ -110,7 +112,7 @@ class LinkedParticipant:
             RoomTaken: another customer was there first.
             NobodyCame: nobody came within `empty_timeout`.
         """
-        await self._connected
+        await self._connected.wait()
         self._give_way()
         await self._somebody()
 
@@ -253,7 +255,7 @@ class LinkedParticipant:
         self._changed.set()
 
     def _on_connected(self, participant: rtc.RemoteParticipant) -> None:
-        if self._connected.done():
+        if self._connected.is_set():
             self._give_way()
         if not self._who:
             self._choose()
