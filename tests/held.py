@@ -11,10 +11,10 @@ import pytest
 from livekit.agents import Agent, AgentSession, utils
 
 from runtime.call.session import Call
-from runtime.config.compose import compose
 from runtime.events import Ended, Event, Reload, Said
 from runtime.spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from runtime.spec.settings import ReloadMode
+from tests.composed import compose
 from tests.loopback import Server, Watched
 from tests.loopback.client import Microphone, Speaker
 

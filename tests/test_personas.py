@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from runtime.arc.machine import start, step
-from runtime.config.compose import compose
 from runtime.config.persona_file import read_persona
 from runtime.offline.embedding import is_installed, vectors_of
 from runtime.rehearse.job import hold
 from runtime.rehearse.measures import Measures
 from runtime.spec.persona import FrontMatter
+from tests.composed import compose
 from tests.conftest import ROOT
 from tests.rehearse.jobs import job
 

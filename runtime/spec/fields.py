@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar, dataclass_transform
 from unicodedata import normalize
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def strict(cls: type[T]) -> type[T]:
+    """A frozen dataclass that is filled from a file or the command line: a key that it does not have is a mistake."""
+    cls.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+    return dataclass(frozen=True, slots=True)(cls)
 
 
 def _lines(value: object) -> object:

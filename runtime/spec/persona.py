@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer
 
-from .fields import Factor, Id, Lines, Mood, MoodChange, MoodRange, Names, Phrases, Seconds, Text, Wording
+from .fields import Factor, Id, Lines, Mood, MoodChange, MoodRange, Names, Phrases, Seconds, Text, Wording, strict
 from .sections import Section
 
 
@@ -35,7 +35,6 @@ class Emotion(StrEnum):
     HAPPY = "happy"
 
 
-_STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=False)
 Name = Annotated[Wording, Field(min_length=1)]
 """What a trainee reads of something, in one text or one per language."""
 
@@ -50,7 +49,7 @@ def worded_in(wording: Mapping[str, str], language: str) -> str:
     return wording.get(language) or wording.get("") or wording.get("en") or next(iter(wording.values()), "")
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Cue:
     """Something a trainee says or does, and what it does to the persona.
 
@@ -65,7 +64,6 @@ class Cue:
     Whatever a persona's cue leaves open (None or empty) is as in the language's common cue of the same name.
     """
 
-    __pydantic_config__ = _STRICT
     means: Wording = field(default_factory=dict)
     like: Lines = field(default_factory=dict)
     hear: Phrases = field(default_factory=dict)
@@ -95,13 +93,12 @@ _Listed = Annotated[
 """A cue; `NAME:` with nothing after it is one that leaves all open."""
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Fact:
     """Something the persona knows and tells when asked: `like` holds examples of how a trainee may ask, `hear` phrases
     to listen for, `say` ways to answer. Asked in a lower mood than `mood`, the persona keeps it back and says one of
     `guarded`, if anything."""
 
-    __pydantic_config__ = _STRICT
     say: Lines
     mood: Mood = 0
     guarded: Lines = field(default_factory=dict)
@@ -109,11 +106,10 @@ class Fact:
     hear: Phrases = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Timer:
     """A line said `after` so many seconds of the call, or after so many of `silence`, `unless` a cue came first."""
 
-    __pydantic_config__ = _STRICT
     after: Seconds | None = None
     silence: Seconds | None = None
     unless: Id | None = None
@@ -121,23 +117,21 @@ class Timer:
     say: Lines = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Phase:
     """A stretch of mood with an emotion, and what the persona says in it when nothing else fits."""
 
-    __pydantic_config__ = _STRICT
     name: Name
     mood: MoodRange
     emotion: Emotion = Emotion.NEUTRAL
     say: Lines = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Ending:
     """How the call can end: once all cues of `when` were met, the mood is at least `mood` (or below `below`), and the
     call has lasted for so long (`after`)."""
 
-    __pydantic_config__ = _STRICT
     name: Text
     when: Names = ()
     mood: Mood = 0
@@ -148,7 +142,7 @@ class Ending:
     say: Lines = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Objective:
     """What the trainee is scored on: `met` by any of these cues, `ruled_out` by any of those.
 
@@ -156,7 +150,6 @@ class Objective:
     gave a date").
     """
 
-    __pydantic_config__ = _STRICT
     name: Name
     weight: Annotated[int, Field(ge=0, le=100)] = 1
     met: Names = ()
@@ -165,7 +158,7 @@ class Objective:
     missed: Lines = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Difficulty:
     """How hard a persona is to win over, as an option of the group `difficulty` or a persona's own `levels` say. What
     is None changes nothing; in `levels` it is as in the option.
@@ -175,7 +168,6 @@ class Difficulty:
     timers and of limits. An ending with `passed` waits for the cues of `owed` too, and not for those of `waived`.
     """
 
-    __pydantic_config__ = _STRICT
     mood: MoodChange | None = None
     gains: Factor | None = None
     losses: Factor | None = None
@@ -185,7 +177,7 @@ class Difficulty:
     waived: Names = ()
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class FrontMatter:
     """What code must know of a persona. `language`, `voice`, `model` and `difficulty` name options of those groups;
     `levels` says what an option of `difficulty` means for this persona; `not_for_model` names headings of the prose
@@ -194,7 +186,6 @@ class FrontMatter:
     near they come to one. `named_cues` are a language's: common cues that count in the calls of a persona that lists
     them, and in no other."""
 
-    __pydantic_config__ = _STRICT
     name: Text | None = None
     scenarios: tuple[Id, ...] = ()
     language: Id | None = None

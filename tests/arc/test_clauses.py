@@ -9,9 +9,9 @@ from runtime.arc.clauses import CLAUSES, clauses
 from runtime.arc.listener import listen
 from runtime.arc.machine import fold, lack
 from runtime.arc.meaning import Meaning, Vector, make_bank
-from runtime.config.compose import compose
 from runtime.events import Found
 from runtime.spec.persona import Cue, Ending, Fact, FrontMatter
+from tests.composed import compose
 
 SARAH = {base: compose(["persona=sarah_thompson", f"language={base}"]).arc.front for base in ("en", "th")}
 COUNT = {name for name, cue in SARAH["en"].cues.items() if cue.mood and not cue.on}

@@ -6,9 +6,9 @@ import pytest
 
 from runtime.arc.difficulty import at_difficulty
 from runtime.arc.machine import ArcMachine, fold
-from runtime.config.compose import compose
 from runtime.events import EndingReached
 from runtime.spec.persona import Arc, Cue, Difficulty, Ending, FrontMatter, Timer
+from tests.composed import compose
 
 ARC = Arc(
     FrontMatter(

@@ -12,8 +12,8 @@ from runtime.arc.briefing import briefing
 from runtime.arc.complete import merged
 from runtime.arc.machine import ArcState, fold, phase_at, shift, start, step
 from runtime.arc.phrases import heard, plain
-from runtime.config.compose import compose
 from runtime.spec.persona import Arc, Cue, Emotion, Ending, Fact, FrontMatter, Phase
+from tests.composed import compose
 
 SARAH = {base: compose(["persona=sarah_thompson", f"language={base}"]).arc.front for base in ("en", "th")}
 

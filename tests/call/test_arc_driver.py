@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config.compose import compose
 from runtime.events import ClockFired, CueFound, Ended, EndingReached, Heard, How, MoodMoved, Said, ToolCalled
 from tests.caller import RATE, speech
+from tests.composed import compose
 from tests.held import Skip, held, passing
 from tests.loopback import Conversation, Stall, ToolCall
 from tests.loopback.audio import silence

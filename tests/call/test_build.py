@@ -9,9 +9,9 @@ from livekit.plugins import deepgram, openai
 
 from runtime.call.build import build, check, part_name
 from runtime.call.realtime import PreparedModel
-from runtime.config.compose import compose
 from runtime.errors import NotOffered, SpecError
 from runtime.spec.session_spec import SessionSpec
+from tests.composed import compose
 
 OPENAI = {"OPENAI_API_KEY": "not-a-real-key"}
 DEEPGRAM = ["model=openai_pipeline", "model.stt.plugin=deepgram", "model.stt.options={model: nova-3, language: en}"]

@@ -12,7 +12,6 @@ from livekit.agents import Agent, AgentSession
 from runtime.arc.machine import fold
 from runtime.call.session import Call
 from runtime.call.turn import TYPED_LIMIT
-from runtime.config.compose import compose
 from runtime.events import (
     KINDS,
     AudioStarted,
@@ -44,6 +43,7 @@ from runtime.offline.embedding import meaning_of
 from runtime.redaction import Formatter
 from runtime.spec.prompt import instructions
 from runtime.spec.session_spec import Edit, SessionSpec
+from tests.composed import compose
 from tests.conftest import ROOT
 from tests.held import Skip, held
 from tests.loopback import Close, Conversation, Refuse, Server, Stall, ToolCall

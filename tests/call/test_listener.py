@@ -10,9 +10,9 @@ from livekit.agents import APIError
 
 from runtime.call.build import check_secrets
 from runtime.call.listener import read_findings
-from runtime.config.compose import compose
 from runtime.errors import SpecError
 from runtime.events import CueFound, Failure, Found, Heard, How, MoodMoved, Said
+from tests.composed import compose
 from tests.held import Held, held
 from tests.loopback import Conversation, Fault, Refuse, Reply, Stall, ToolCall
 from tests.loopback.openai_http import Chat, OpenAIHTTPServer

@@ -9,10 +9,10 @@ import pytest
 from runtime.arc.complete import make_arc
 from runtime.arc.machine import start
 from runtime.call.plan import VALUE_CHARACTERS, plan
-from runtime.config.compose import compose
 from runtime.events import How
 from runtime.spec.persona import Fact
 from runtime.spec.session_spec import SessionSpec
+from tests.composed import compose
 
 Write = Callable[[str, str], Path]
 

@@ -11,13 +11,13 @@ import pytest
 
 from runtime.call import build
 from runtime.call.realtime import Acknowledgement
-from runtime.config.compose import compose
 from runtime.events import Ended, Failure, Heard, How, Reload, Said
 from runtime.spec.prompt import instructions
 from runtime.spec.session_spec import SessionSpec
 from runtime.spec.settings import ReloadMode
 from tests.caller import RATE as SPEECH_RATE
 from tests.caller import speech
+from tests.composed import compose
 from tests.held import Held, held, passing, rewritten
 from tests.loopback import Close, Refuse, Stall
 from tests.loopback.audio import silence

@@ -7,8 +7,8 @@ import pytest
 from livekit.agents.llm import ChatMessage
 
 from runtime.call.transcript import Transcript
-from runtime.config.compose import compose
 from runtime.events import Event, Interim, Said
+from tests.composed import compose
 from tests.rooms.test_screen import shown
 
 OPENING = "Do not you dare transfer me. I have been billed twice for one month. What are you going to"

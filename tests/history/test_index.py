@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config.compose import compose
 from runtime.errors import SpecError
 from runtime.events import Event, Header, Notice, Started, to_json
 from runtime.history import index as module
@@ -27,6 +26,7 @@ from runtime.record.score import to_json as card_to_json
 from runtime.record.upkeep import forget
 from runtime.record.writer import SessionFolder
 from runtime.spec.settings import History, Record, Settings
+from tests.composed import compose
 from tests.record.calls import good, poor
 
 AT = 1_795_000_000.0

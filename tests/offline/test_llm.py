@@ -18,11 +18,11 @@ from livekit.agents import Agent, AgentSession, function_tool, llm
 from runtime.arc.complete import make_arc
 from runtime.arc.machine import fold
 from runtime.arc.prose import in_first_person
-from runtime.config.compose import compose
 from runtime.config.persona_file import parse_persona, read_persona
 from runtime.offline.llm import LLM, next_line, split_for_streaming
 from runtime.spec.persona import Arc, Persona
 from runtime.spec.session_spec import Language
+from tests.composed import compose
 
 ROOT = Path(__file__).parents[2]
 

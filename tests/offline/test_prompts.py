@@ -14,10 +14,10 @@ import pytest
 from livekit.agents import llm
 
 from runtime.arc.complete import make_arc
-from runtime.config.compose import compose
 from runtime.config.persona_file import parse_persona
 from runtime.offline.llm import next_line
 from runtime.spec.session_spec import Language
+from tests.composed import compose
 from tests.conftest import Run
 
 LANGUAGES: dict[str, Language] = {base: compose([f"language={base}"]).language for base in ("en", "th")}

@@ -21,7 +21,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.config.compose import compose
 from runtime.errors import SpecError
 from runtime.events import SCHEMA, Event, Header, Heard, Interim, Notice, from_json, to_json
 from runtime.record import writer as module
@@ -31,6 +30,7 @@ from runtime.record.upkeep import delete_old, forget, look_after, score_again, t
 from runtime.record.writer import SessionFolder, put_line
 from runtime.spec.session_spec import SessionSpec
 from runtime.spec.settings import Record
+from tests.composed import compose
 from tests.conftest import ROOT
 from tests.record.calls import good, poor
 

@@ -10,7 +10,6 @@ import pytest
 from livekit.agents.llm import LLM, ChatChunk, ChatContext, ChoiceDelta, FunctionToolCall, LLMStream
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
-from runtime.config.compose import compose
 from runtime.events import Event, Notice, Scored
 from runtime.record.call_log import CallLog
 from runtime.record.folder import folders
@@ -19,6 +18,7 @@ from runtime.record.recording import Recording
 from runtime.record.score import Result, from_json, score
 from runtime.spec.persona import Ending, FrontMatter, Objective
 from runtime.spec.settings import Record
+from tests.composed import compose
 from tests.conftest import Run
 from tests.loopback import Conversation, Fault, Refuse, Stall, ToolCall
 from tests.loopback.openai_http import Chat, OpenAIHTTPServer

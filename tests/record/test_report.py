@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from runtime.config.compose import compose
 from runtime.events import (
     CueFound,
     CueTakenBack,
@@ -28,6 +27,7 @@ from runtime.record.report import Attempt, pieces, report
 from runtime.record.score import score
 from runtime.record.texts import texts_in
 from runtime.spec.persona import FrontMatter, Objective
+from tests.composed import compose
 from tests.record.calls import good, poor, with_trouble
 
 SARAH = compose(["language=en"]).persona.front

@@ -6,7 +6,6 @@ from pathlib import Path
 import av
 import pytest
 
-from runtime.config.compose import compose
 from runtime.events import to_json
 from runtime.record import writer as module
 from runtime.record.audio import Placed, Timeline
@@ -14,6 +13,7 @@ from runtime.record.call_log import CallLog
 from runtime.record.folder import finish
 from runtime.record.taps import PERSONA, RATE, TRAINEE
 from tests.browser import browsing, find_chromium
+from tests.composed import compose
 from tests.loopback.audio import tone
 from tests.record.calls import poor, with_trouble
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from runtime.arc.listener import listen
 from runtime.arc.machine import ArcMachine, lack
-from runtime.config.compose import compose
 from runtime.events import (
     FAILED,
     ROOM_TAKEN,
@@ -32,6 +31,7 @@ from runtime.record.rescore import changes, listened
 from runtime.record.score import Quote, Result, Verdict, how_found, score, sentence_of, to_json, verbatim
 from runtime.record.texts import clock, texts_in
 from runtime.spec.persona import Arc, Cue, Ending, FrontMatter, Objective, worded_in
+from tests.composed import compose
 from tests.record.calls import ZERO, good, poor
 
 SARAH = compose(["language=en"]).persona.front

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from runtime.config.compose import compose
 from runtime.config.groups import CONF, read_conf
 from runtime.config.trainee_file import script_for
 from runtime.config.validation import validated
@@ -11,6 +10,7 @@ from runtime.rehearse.measures import Measures
 from runtime.rehearse.sweep import Row
 from runtime.spec.settings import Record
 from runtime.spec.trainee import Trainee
+from tests.composed import compose
 
 
 def job(folder: Path, *overrides: str, trainee: str = "good", repeat: int = 1) -> Job:

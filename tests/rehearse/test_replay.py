@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config.compose import compose
 from runtime.config.groups import standing_in
 from runtime.events import CueFound, PhaseMoved
 from runtime.record.folder import read_folder
@@ -13,6 +12,7 @@ from runtime.rehearse.job import hold
 from runtime.rehearse.replay import Replayed, flips, play
 from runtime.spec.session_spec import SessionSpec
 from runtime.spec.trainee import ScriptLine
+from tests.composed import compose
 from tests.conftest import ROOT, Run
 
 from .jobs import job

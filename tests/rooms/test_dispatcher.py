@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from runtime.config.compose import compose
 from runtime.events import Ended, Event, Notice
 from runtime.files.store import SpecStore
 from runtime.files.watch import SavedFiles
@@ -17,6 +16,7 @@ from runtime.rooms import dispatcher
 from runtime.rooms.dispatcher import Dispatcher
 from runtime.rooms.names import parse_room
 from runtime.spec.settings import Rooms, Routing, Settings, Transcripts, Unmatched
+from tests.composed import compose
 
 Write = Callable[[str, str], Path]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from runtime.call.private import PRELOADED
-from runtime.config.compose import compose
 from runtime.rooms.forkserver import modules
+from tests.composed import compose
 
 
 @pytest.mark.parametrize("model", ["offline", "gemini_realtime", "openai_pipeline"])

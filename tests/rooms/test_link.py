@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from runtime.call.sinks import CUT, TEXT_LIMIT, fan_out
-from runtime.config.compose import compose
 from runtime.events import Ended, Event, Heard, How, Interim, Reload, Said, ToolCalled
 from runtime.rooms.link import FRAME_LIMIT, JobConnection, JobSettings, WorkerConnection, accept_jobs, connect
 from runtime.spec.session_spec import Edit, FaultyEdit
 from runtime.spec.settings import Record, ReloadMode, Rooms
+from tests.composed import compose
 
 
 class Worker:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from runtime.arc.listener import listen
-from runtime.config.compose import compose
 from runtime.events import CueFound, from_json
 from runtime.offline.embedding import is_installed
 from runtime.record.folder import EVENTS
 from tests.caller import calling, room_of
+from tests.composed import compose
 from tests.worker import Worker
 
 SAID = "It really was us who got this wrong."

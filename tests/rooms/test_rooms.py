@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from runtime.config.compose import compose
 from tests.caller import calling, room_of, watching
+from tests.composed import compose
 from tests.worker import LONG, Worker, agents, kill_one_job, serving
 
 ENDS = ("(The line went dead.)", "What are you going to do about it?")

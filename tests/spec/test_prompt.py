@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config.compose import compose
 from runtime.spec.prompt import instructions
 from runtime.spec.sections import without
+from tests.composed import compose
 
 PROSE = """# Persona: Ann
 Angry.
