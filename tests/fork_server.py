@@ -113,7 +113,7 @@ def _ask(
     folder: str,
     given: list[int],
     leads: bool,
-    streams: list[tuple[str, str] | None],
+    streams: Sequence[Any],
 ) -> int | str:
     """Asks the server for a fork with these open files: its number, or why there is none. The files are closed here
     then: their other ends see when the fork closes them."""
