@@ -12,7 +12,7 @@ import re
 import stat
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -24,9 +24,10 @@ from typing import IO, Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import SpecError
-from ..events import CueFound, Scored
+from ..events import CueFound, Event, Scored
 from ..redaction import clean
 from ..spec.persona import FrontMatter
+from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
 from .call_log import CallLog, parse
 from .rescore import listened
@@ -177,9 +178,8 @@ def write_private(file: Path, text: str | bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A session folder as it was read: the events, and what of the spec its report and score need."""
+    """A call as its report and score need it: the events, and what they take of the spec."""
 
-    folder: Path
     log: CallLog
     front: FrontMatter
     language: str
@@ -211,10 +211,19 @@ def read_folder(folder: Path) -> Kept:
             front = adapter(FrontMatter).validate_python(_without_unknown(_mapping(source.get("front"))))
             break
     language = str(_mapping(spec.get("language")).get("base") or "en")
-    if not log.of(CueFound):
-        log = listened(log, front, language)  # nobody listened while the call was on
     name = str(persona.get("name") or (log.started.persona if log.started else ""))
-    return Kept(folder, log, front, language, name, choices)
+    return Kept(_with_cues(log, front, language), front, language, name, choices)
+
+
+def from_memory(events: Iterable[Event], spec: SessionSpec) -> Kept:
+    """A call that has left no folder, by its events and the spec that it ended with."""
+    front, language = spec.arc.front, spec.language.base
+    return Kept(_with_cues(CallLog(events), front, language), front, language, spec.persona.name, spec.choices)
+
+
+def _with_cues(log: CallLog, front: FrontMatter, language: str) -> CallLog:
+    """The call with its cues, where nobody listened while it was on."""
+    return log if log.of(CueFound) else listened(log, front, language)
 
 
 def read_spec(folder: Path, log: CallLog | None = None) -> dict[str, Any]:
@@ -313,13 +322,13 @@ def _plain(text: str) -> str:
 
 
 def scored(card: Scorecard, folder: str) -> Scored:
-    """The event that tells a call's score."""
-    told = tuple(judged.told or judged.name for judged in card.missed)
+    """The event that tells a call's score, and the folder in which all of it lies ("": nowhere)."""
+    missed = tuple(judged.told or judged.name for judged in card.missed)
     return Scored(
         score=card.score,
         pass_mark=card.pass_mark,
         passed=card.passed,
-        missed=told,
+        missed=missed,
         why="" if card.passed or card.why == "score" else card.reason,
         folder=folder,
         language=card.language,

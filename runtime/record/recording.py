@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
 from livekit.agents import AgentSession
 
-from ..events import Emit, Event, Heard, Notice, Said
+from ..errors import SpecError
+from ..events import Emit, Event, Heard, Interim, Notice, Said
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
 from .audio import AudioRecorder
-from .folder import finish, read_folder, scored
+from .folder import Kept, finish, from_memory, scored
+from .score import Scorecard, Verdict, score
 from .writer import SessionFolder
 
-EARLY_LIMIT = 200
-"""Events before the call is a call; of more the latest are kept."""
+EVENTS_LIMIT = 20_000
+"""Events of a call that are kept in memory for its score; of more the latest are."""
 
 
 class Recording:
     """Keeps one call in a session folder, which is made once there is a call: when the trainee can hear and be heard,
-    or the first line was said. Whatever goes wrong with it is a line of the call's, and nothing else.
+    or the first line was said. Whatever goes wrong with it is a line of the call's, and nothing else: the score is told
+    all the same, from memory.
 
     Args:
         record: whether, where and what.
@@ -39,10 +43,16 @@ class Recording:
         self._place = place
         self._loop = asyncio.get_running_loop()
         self._spec: SessionSpec | None = None
-        self._early: deque[Event] = deque(maxlen=EARLY_LIMIT)
+        """What the call was begun with."""
+        self._adopted: SessionSpec | None = None
+        self._in_force: SessionSpec | None = None
+        """The last that a line was said under."""
+        self._events: deque[Event] = deque(maxlen=EVENTS_LIMIT)
         self._folder: SessionFolder | None = None
         self._audio: AudioRecorder | None = None
         self._path: Future[Path] = Future()
+        self._finished: Path | None = None
+        """The folder, once it is whole."""
         self._held = False
         """Whether there is a call to be kept."""
         self.to_judge: SessionSpec | None = None
@@ -50,10 +60,11 @@ class Recording:
 
     def adopt(self, spec: SessionSpec) -> None:
         """The call is made from this spec; a later one is kept beside it."""
+        self._adopted = spec
         if self._folder:
             self._folder.adopt(spec)
-        else:
-            self._spec = spec
+        if not self._held:
+            self._spec = self._in_force = spec
 
     def belong_to(self, user: str) -> None:
         """The trainee is known: whose the folder is, where there is none yet."""
@@ -62,16 +73,18 @@ class Recording:
             self._open()
 
     def take(self, event: Event) -> None:
-        """A sink: takes one event; never waits, never raises."""
-        if not self._record.enabled:
+        """A sink: takes one event; never waits, never raises. Of a line that is still being said the whole comes."""
+        if isinstance(event, Interim):
             return
-        if self._folder is None:
-            self._early.append(event)
-            self._held |= isinstance(event, Heard | Said)
-            if self._held and self._user is not None:
-                self._open()
-        else:
+        self._events.append(event)
+        if isinstance(event, Heard | Said):
+            self._held = True
+            if self._adopted and event.revision == self._adopted.revision:
+                self._in_force = self._adopted
+        if self._folder:
             self._folder.write(event)
+        elif self._held and self._user is not None:
+            self._open()
 
     def attach(self, session: AgentSession[None]) -> None:
         """Records the audio of a session that has not started, where it has any."""
@@ -85,8 +98,8 @@ class Recording:
         if self._record.enabled and self._folder is None and self._spec is not None:
             self._folder = SessionFolder(self._record, self._spec, self._user or "", self._tell, self._place)
             self._folder.path.add_done_callback(self._found)
-            while self._early:
-                self._folder.write(self._early.popleft())
+            for event in self._events:
+                self._folder.write(event)
 
     def _found(self, path: Future[Path]) -> None:
         if error := path.exception():
@@ -100,31 +113,48 @@ class Recording:
 
     async def close(self) -> None:
         """The call is over: ends audio and folder, by cues; emits that score where no judge is to be asked."""
-        if self._held:
-            self._open()  # nobody came who was certain to be the trainee
+        if not (self._held and self._spec):
+            return
+        self._open()  # nobody came who was certain to be the trainee
         if self._audio:
             await self._audio.close()
-        if self._folder and self._spec and (card := await self._folder.close()):
-            if self._spec.judge.llm and card.objectives:
-                self.to_judge = self._spec
-            else:
-                self._emit(scored(card, str(self._folder.path.result())))
+        card = await self._folder.close() if self._folder else None
+        if self._folder and card:
+            self._finished = self._folder.path.result()
+        else:
+            card = await asyncio.to_thread(self._scored)
+        if self._spec.judge.llm and card.objectives:
+            self.to_judge = self._spec
+        else:
+            self._emit(scored(card, str(self._finished or "")))
 
     async def judge(self) -> None:
         """Asks the judge that is still to be asked, scores the call by its verdicts, and emits that score. What it
         does not judge within its seconds is unclear, and a line says so."""
-        if not (self._folder and self.to_judge):
+        if not self.to_judge:
             return
         from .judge import LIVE_SECONDS, judged  # most calls have none
 
         spec, self.to_judge = self.to_judge, None
-        folder = self._folder.path.result()
         self._emit(Notice(text=f"judge={spec.choices['judge']} reads the call, for {LIVE_SECONDS:g} s at most"))
-        try:
-            made = await judged(await asyncio.to_thread(read_folder, folder), spec, LIVE_SECONDS)
-            if made.failed:
-                self._emit(Notice(text=made.failed))
-            card = await asyncio.to_thread(finish, folder, made.verdicts, made.model)
-            self._emit(scored(card, str(folder)))
-        except OSError as error:
-            self._emit(Notice(text=f"the judge's score is not kept: {error.strerror or error}"))
+        made = await judged(self._call(), spec, LIVE_SECONDS)
+        if made.failed:
+            self._emit(Notice(text=made.failed))
+        card = await asyncio.to_thread(self._scored, made.verdicts, made.model)
+        self._emit(scored(card, str(self._finished or "")))
+
+    def _scored(self, verdicts: Mapping[str, Verdict] | None = None, judge: str = "") -> Scorecard:
+        """The scorecard, for which the folder is finished again; where there is none, from memory."""
+        if self._finished:
+            try:
+                return finish(self._finished, verdicts, judge)
+            except (OSError, SpecError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                self._tell(Notice(text=f"the judge's score is not kept: {reason}"))
+        call = self._call()
+        return score(call.log, call.front, call.language, verdicts, judge)
+
+    def _call(self) -> Kept:
+        """The call from memory."""
+        assert self._in_force
+        return from_memory(self._events, self._in_force)

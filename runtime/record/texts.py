@@ -18,6 +18,7 @@ _ENGLISH = {
     # The score in one line.
     "score_line": "Score: {score} of 100 (pass mark {mark}), {verdict}.",
     "report": "Report: {file}",
+    "no_report": "No report: this call was not recorded.",
     "call_ended": "Call ended: {reason}{satisfied}. {turns}, {length}{first}.",
     "satisfied_True": " (customer satisfied)",
     "satisfied_False": " (customer not satisfied)",
@@ -187,6 +188,7 @@ _THAI = {
     "void": "ผลของผู้ตัดสินเป็นโมฆะ: อ้างคำที่ผู้ฝึกไม่ได้พูดในตานั้น",
     "score_line": "คะแนน: {score} จาก 100 (เกณฑ์ผ่าน {mark}) {verdict}.",
     "report": "รายงาน: {file}",
+    "no_report": "ไม่มีรายงาน: สายนี้ไม่ได้ถูกบันทึก",
     "call_ended": "จบสาย: {reason}{satisfied} {turns} {length}{first}",
     "satisfied_True": " (ลูกค้าพอใจ)",
     "satisfied_False": " (ลูกค้าไม่พอใจ)",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import shown_path
-from ..events import Event, Header, Interim, Notice, to_json
+from ..events import Event, Header, Notice, to_json
 from ..redaction import redacted
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
@@ -66,8 +66,8 @@ class SessionFolder:
         threading.Thread(target=self._run, daemon=True, name="session folder").start()
 
     def write(self, event: Event) -> None:
-        """Takes an event; never waits, never raises. What is still moving is not kept: its whole line comes."""
-        if not self._failed and not isinstance(event, Interim) and self._waiting.qsize() < WAITING_LIMIT:
+        """Takes an event; never waits, never raises."""
+        if not self._failed and self._waiting.qsize() < WAITING_LIMIT:
             self._waiting.put(event)
 
     def adopt(self, spec: SessionSpec) -> None:

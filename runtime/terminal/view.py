@@ -331,9 +331,10 @@ _DIFF_STYLES = {"-": "red", "+": "green"}
 
 def _summary(event: Ended, call: CallRow) -> Text:
     """How a call ended: here in its language, for the trainee; a worker's in English."""
-    words = texts_in("en" if event.room else call.language)
+    language = "en" if event.room else call.language
+    words = texts_in(language)
     line = words["call_ended"].format(
-        reason=event.reason if words is texts_in("en") else ended(event.reason, call.persona, call.language),
+        reason=ended(event.reason, call.persona, language),
         satisfied=words.get(f"satisfied_{event.satisfied}", ""),
         turns=words["ended_turn" if event.turns == 1 else "ended_turns"].format(n=event.turns),
         length=clock(event.seconds),
@@ -353,4 +354,5 @@ def _score(event: Scored) -> list[Text]:
         lines.append(Text.assemble((score, "bold"), (words.get(f"score_{event.passed}", ""), style), after))
     lines += [Text(f"  {clean(event.why)}")] if event.why else []
     lines += [Text(f"  – {clean(line)}") for line in event.missed]
-    return [*lines, Text(clean(words["report"].format(file=f"{event.folder}/report.html")), style="dim")]
+    report = words["report"].format(file=f"{event.folder}/report.html") if event.folder else words["no_report"]
+    return [*lines, Text(clean(report), style="dim")]

@@ -1,7 +1,7 @@
 """Trainees with silent microphones, in a process of their own: `python -m tests.benchmarks.trainees`.
 
-One JSON object a line comes in, `{"join": ROOM, "url": URL}` or `{"leave": true}` (all of them), and one goes out,
-`{"room": ROOM, "seconds": …}` from joining to the first audible sound, or `{"left": true}`.
+One JSON object a line comes in, `{"join": ROOM, "url": URL, "noise": …}` or `{"leave": true}` (all of them), and one
+goes out, `{"room": ROOM, "seconds": …}` from joining to the first audible sound, or `{"left": true}`.
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ class Trainees:
         self._left = False
         self._pending = b""
 
-    def join(self, url: str) -> str:
-        """One trainee joins a new room of the server there; returns the room at once."""
+    def join(self, url: str, *, noise: bool = False) -> str:
+        """One trainee joins a new room of the server there; returns the room at once. With `noise` the microphone hears
+        a quiet room, else nothing at all."""
         room = f"axtra-benchmark-{next(_numbers)}-u{time.time_ns() % 10**6}-{time.time_ns() // 10**6}"
-        self._send({"join": room, "url": url})
+        self._send({"join": room, "url": url, "noise": noise})
         return room
 
     def heard(self, rooms: Sequence[str], seconds: float = 30) -> list[float | None]:
@@ -99,8 +100,9 @@ def trainees() -> Iterator[Trainees]:
         process.communicate()
 
 
-async def _trainee(url: str, room: str, leave: asyncio.Event) -> None:
-    """Joins, publishes a silent microphone and listens until the first sound, as the Axtra Console's page does."""
+async def _trainee(url: str, room: str, noise: bool, leave: asyncio.Event) -> None:
+    """Joins, publishes a microphone that hears nobody and listens until the first sound, as the Axtra Console's page
+    does."""
     client = rtc.Room()
     heard = asyncio.Event()
     began = time.monotonic()
@@ -126,11 +128,19 @@ async def _trainee(url: str, room: str, leave: asyncio.Event) -> None:
     source = rtc.AudioSource(48_000, 1)
     microphone = rtc.LocalAudioTrack.create_audio_track("microphone", source)
     await client.local_participant.publish_track(microphone, publish_options())
+    if noise:
+        listening.append(asyncio.create_task(_make_noise(source)))
     await leave.wait()
     for task in listening:
         task.cancel()
     await client.disconnect()
     await source.aclose()
+
+
+async def _make_noise(source: rtc.AudioSource) -> None:
+    frame = rtc.AudioFrame(np.random.default_rng(0).integers(-20, 20, 480, np.int16).tobytes(), 48_000, 1, 480)
+    while True:
+        await source.capture_frame(frame)
 
 
 async def _main() -> None:
@@ -143,7 +153,7 @@ async def _main() -> None:
     while line := await lines.readline():
         message = json.loads(line)
         if "join" in message:
-            calls.add(asyncio.create_task(_trainee(message["url"], message["join"], leave)))
+            calls.add(asyncio.create_task(_trainee(message["url"], message["join"], message["noise"], leave)))
             continue
         leave.set()
         for failed in await asyncio.gather(*calls, return_exceptions=True):

@@ -351,7 +351,7 @@ async def test_a_call_that_fails_says_so_and_exits_with_1(
         code, out, err = await run_typed(server, command, environment, "model=gemini_realtime", stdin="hello\n")
     assert code == 1
     assert "! RealtimeModel (google)" in out
-    assert "Call ended: error" in out
+    assert "Call ended: a failure" in out
     assert "Traceback" not in out + err
 
 

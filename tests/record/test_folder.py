@@ -14,6 +14,7 @@ import threading
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -22,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import SpecError
-from runtime.events import SCHEMA, Event, Header, Heard, Interim, Notice, from_json, to_json
+from runtime.events import SCHEMA, Event, Header, Heard, Interim, Notice, Said, Scored, from_json, to_json
 from runtime.record import writer as module
 from runtime.record.folder import finish, folders, make_folder, read_folder, safe_name
 from runtime.record.recording import Recording
@@ -69,6 +70,20 @@ async def kept(
     return folder.path.result()
 
 
+async def recorded(record: Record, spec: SessionSpec, events: list[Event], *edits: SessionSpec) -> list[Event]:
+    """What a call with these events was told by its recording."""
+    told: list[Event] = []
+    recording = Recording(record, "ann", told.append)
+    recording.adopt(spec)
+    for event in events:
+        recording.take(event)
+        if isinstance(event, Said):
+            for edit in edits:
+                recording.adopt(edit)
+    await recording.close()
+    return told
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -87,7 +102,8 @@ async def test_a_call_leaves_a_folder_that_only_its_owner_can_read(record: Recor
 async def test_every_event_is_kept_in_its_order_behind_the_version(record: Record, spec: SessionSpec) -> None:
     """But what is still moving, of which the whole line comes."""
     events = good()
-    folder = await kept(record, spec, [*events, Interim(speaker="operator", text="By Fri")])
+    await recorded(record, spec, [*events, Interim(speaker="operator", text="By Fri")])
+    (folder,) = folders(record)
     first, *lines = (folder / "events.jsonl").read_text().splitlines()
     assert json.loads(first)["version"] == SCHEMA
     assert [from_json(line) for line in lines] == events
@@ -180,6 +196,49 @@ async def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, spec: Se
     assert await folder.close() is None
     assert len(told.lines) == 1
     assert "not recorded" in told.lines[0]
+
+
+@pytest.mark.parametrize("why", ["record=off", "no folder", "disk full"])
+async def test_a_call_that_is_not_recorded_is_scored_all_the_same(
+    why: str, record: Record, spec: SessionSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its events score it; what differs is that there is no folder to look at."""
+    *_, scored = await recorded(record, spec, good())
+    written = 0
+
+    def full(events: IO[bytes], event: Event) -> None:
+        nonlocal written
+        written += 1
+        if written > 5:
+            raise OSError(28, "No space left on device")
+        put_line(events, event)
+
+    if why == "disk full":
+        monkeypatch.setattr(module, "put_line", full)
+    elif why == "no folder":
+        record = replace(record, dir="/dev/null/sessions")
+    else:
+        record = replace(record, enabled=False)
+    *lines, alone = await recorded(record, spec, good())
+    assert isinstance(scored, Scored) and isinstance(alone, Scored)
+    assert scored.score is not None and scored.folder and not alone.folder
+    assert replace(alone, at=0.0) == replace(scored, at=0.0, folder="")
+    assert len([line for line in lines if "not recorded any further" in str(line)]) == (why != "record=off")
+
+
+async def test_a_call_that_is_not_recorded_is_scored_by_what_it_was_held_under(
+    record: Record, spec: SessionSpec
+) -> None:
+    """An edit that no line was said under, as the call is an exam, counts as little as it does in a folder."""
+    easy = replace(spec, revision="e", arc=replace(spec.arc, front=replace(spec.arc.front, objectives=())))
+    events = [replace(e, revision=spec.revision) if isinstance(e, Heard | Said) else e for e in good()]
+    after = [replace(e, revision="e") if isinstance(e, Heard | Said) and e.turn > 1 else e for e in events]
+    for enabled in (True, False):
+        record = replace(record, enabled=enabled)
+        *_, exam = await recorded(record, spec, events, easy)
+        *_, edited = await recorded(record, spec, after, easy)
+        assert isinstance(exam, Scored) and isinstance(edited, Scored)
+        assert (exam.score is None, edited.score is None) == (False, True)
 
 
 async def test_a_disk_that_hangs_does_not_hold_up_the_call(

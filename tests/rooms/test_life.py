@@ -26,7 +26,7 @@ async def test_a_trainee_who_lost_the_connection_returns_to_the_same_call(
             await back.say("I am so sorry. I take responsibility.")
             await worker.until("[returns]", "Trainee: ", "sorry")
             await back.hears()
-            await worker.until("[away]", "Call ended: trainee_lost")
+            await worker.until("[away]", "Call ended: the trainee's connection was lost")
             await observer.sees_the_customer_leave()
             assert await agents(livekit_url, returns) == [customer]
 
@@ -46,7 +46,7 @@ async def test_a_trainee_who_joins_again_is_in_the_same_call(livekit: str, worke
             await worker.until("[reloads]", "Trainee: ", "sorry")
             await second.hears()
             assert await agents(livekit, room) == [customer]
-        assert "trainee_left" in await worker.until("[reloads]", "Call ended")
+        assert "the trainee hung up" in await worker.until("[reloads]", "Call ended")
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -61,7 +61,7 @@ async def test_a_trainee_on_whom_she_hangs_up_reads_the_score_before_the_room_is
             await seen.room.local_participant.send_text("You are an idiot.", topic="lk.chat")
             await seen.reads(turns + 2)
         await seen.until(lambda: seen.scorecard is not None, 40)
-    ended = await processes.until("[insults]", "Call ended: walked_out (customer not satisfied)")
+    ended = await processes.until("[insults]", "Call ended: walked out (customer not satisfied)")
     assert "passed" not in ended
     assert "not passed." in await processes.until("[insults]", "Score: ")
     (file,) = processes.home.glob("sessions/*/*-insults/scorecard.json")
@@ -82,7 +82,7 @@ async def test_a_customer_whom_nobody_calls_leaves(livekit_url: str, environment
     async with serving(livekit_url, environment, "rooms.empty_timeout=1") as worker, server_api(livekit_url) as server:
         await server.room.create_room(api.CreateRoomRequest(name=room))
         async with watching(livekit_url, room) as observer:
-            assert "nobody_came" in await worker.until("Call ended")
+            assert "nobody came" in await worker.until("Call ended")
             await observer.sees_the_customer_leave()
 
 

@@ -40,7 +40,7 @@ async def test_a_spoken_turn_is_answered(
                 turns = heard.count(SPOKEN)  # where voice is detected here, a busy machine may take one turn for two
                 assert turns >= 1 and heard == "operator: " + " ".join([SPOKEN] * turns)
                 assert answer.startswith("customer: ") and answer != opening
-            await worker.until("Call ended: trainee_left")
+            await worker.until("Call ended: the trainee hung up")
 
 
 async def test_a_customer_who_cannot_speak_hangs_up(livekit_url: str, environment: dict[str, str]) -> None:
@@ -50,7 +50,7 @@ async def test_a_customer_who_cannot_speak_hangs_up(livekit_url: str, environmen
         options = ("model=openai_pipeline", "rooms.answer_timeout=3")
         async with serving(livekit_url, environment | server.environment, *options) as worker:
             async with calling(livekit_url, room) as caller:
-                await worker.until("Call ended: error")
+                await worker.until("Call ended: a failure")
                 await caller.reads(1)
                 assert caller.texts[-1] == "customer: (The line went dead.)"
                 assert caller.lines[-1]["emotion"] == "neutral"

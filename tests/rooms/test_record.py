@@ -46,7 +46,7 @@ async def test_a_call_whose_process_is_killed_has_lost_no_line_and_a_second_of_s
             await caller.reads(3)
             killed = time.time()
             await kill_one_job(worker)
-            await worker.until("Call ended: lost")
+            await worker.until("Call ended: the connection was lost")
             read = caller.texts[0].removeprefix("customer: ")
     folder = session_of(environment)
     data = (folder / EVENTS).read_bytes()
@@ -133,7 +133,7 @@ async def test_a_trainee_who_hangs_up_waits_for_no_judge(livekit_url: str, envir
                     await caller.hears(40)
                     await insult(caller)
                 await observer.sees_the_customer_leave()
-            await worker.until("Call ended: trainee_left")
+            await worker.until("Call ended: the trainee hung up")
             await worker.until("judge=model reads the call")
             folder = session_of(environment)
             assert card_from_json((folder / SCORECARD).read_bytes()).judge == ""
@@ -151,7 +151,7 @@ async def test_a_worker_puts_its_calls_into_a_shared_index(
         async with calling(livekit_url, room_of("ann77")) as caller:
             await caller.hears(40)
             await insult(caller)
-        await worker.until("Call ended: trainee_left")
+        await worker.until("Call ended: the trainee hung up")
     elsewhere = Index(Settings(record=Record(dir=str(tmp_path / "none")), history=History(postgres)))
     async with serving(livekit_url, environment, options), asyncio.timeout(60):
         while not (held := await asyncio.to_thread(elsewhere.sessions)):

@@ -50,7 +50,7 @@ async def test_a_worker_that_is_told_to_stop_lets_its_call_finish(
                 await caller.say("I am so sorry. I take responsibility.")
                 await caller.reads(3)
                 assert not nobody.there
-        await worker.until("[stays]", "Call ended: trainee_left")
+        await worker.until("[stays]", "Call ended: the trainee hung up")
         async with asyncio.timeout(20):
             assert await worker.process.wait() == 0
         await gone(processes)
@@ -170,7 +170,7 @@ async def test_a_room_whose_customer_was_lost_is_told(livekit_url: str, environm
         async with serving(livekit_url, environment) as worker:
             await caller.reads(1, 60)
             await kill_one_job(worker)
-            await worker.until("Call ended: lost")
+            await worker.until("Call ended: the connection was lost")
         async with serving(livekit_url, environment) as worker:
             line = await worker.until("no customer is in")
             assert room in line and "join again" in line

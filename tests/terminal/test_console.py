@@ -103,7 +103,7 @@ def test_a_typed_call_on_a_terminal(environment: dict[str, str], here: Path) -> 
         answered = screen.until(lambda text: "CUST-2847" in text and text.rstrip().endswith(">"))
         assert answered.index("You: what is your account number?") < answered.index("CUST-2847")
         screen.press("/end\r")
-        ended = screen.until(lambda text: "Call ended: trainee_left. 1 turn" in text)
+        ended = screen.until(lambda text: "Call ended: the trainee hung up. 1 turn" in text)
         assert ended.count("CUST-2847") == 1
         assert screen.wait() == 0
 
@@ -114,7 +114,7 @@ def test_keys_that_end_things_end_the_call(keys: str, environment: dict[str, str
     with terminal(COMMAND, environment, here) as screen:
         screen.until(prompted)
         screen.press(keys)
-        assert "Traceback" not in screen.until(lambda text: "Call ended: trainee_left" in text)
+        assert "Traceback" not in screen.until(lambda text: "Call ended: the trainee hung up" in text)
         assert screen.wait() == 0
 
 
@@ -138,7 +138,9 @@ def test_a_line_typed_before_the_call_is_ready_is_kept(
     """What is typed while the program still starts is a turn once it has."""
     with terminal(command, environment, here) as screen:
         screen.press("what is your account number?\r/end\r")
-        screen.until(lambda text: "You: what is your account number?" in text and "Call ended: trainee_left" in text)
+        screen.until(
+            lambda text: "You: what is your account number?" in text and "Call ended: the trainee hung up" in text
+        )
         assert screen.wait() == 0
 
 
@@ -149,7 +151,7 @@ def test_a_terminal_that_can_only_print(command: list[str], environment: dict[st
         screen.press("what is your account number?\n")
         screen.until(lambda text: "CUST-2847" in text)
         screen.press("/end\n")
-        screen.until(lambda text: "Call ended: trainee_left. 1 turn" in text)
+        screen.until(lambda text: "Call ended: the trainee hung up. 1 turn" in text)
         assert screen.wait() == 0
         assert b"\x1b" not in screen.written
 
@@ -158,13 +160,16 @@ def test_input_after_the_end_is_left_unread(run: Run) -> None:
     """Once she has hung up nothing is answered any more: her last words, the summary, exit code 0."""
     done = run("record=off", stdin="shut up idiot\nshut up idiot\nare you there?\nhello?\n")
     assert (done.code, done.err) == (0, "")
-    said, ended = done.out.splitlines()[-2:]
+    lines = done.out.splitlines()
+    said, ended, *score = lines[[line.startswith("Call ended") for line in lines].index(True) - 1 :]
+    assert score[0].startswith("Score:") and score[-1].startswith("No report")
     assert said.endswith("Goodbye.")
-    assert ended.startswith("Call ended: walked_out (customer not satisfied). 2 turns")
+    assert ended.startswith("Call ended: walked out (customer not satisfied). 2 turns")
 
 
 def test_a_call_ends_with_its_score_and_leaves_its_folder(run: Run, here: Path) -> None:
-    """The score, a sentence for each objective missed, and where the report is; `record=off` leaves nothing."""
+    """The score, a sentence for each objective missed, and where the report is; `record=off` leaves nothing, and tells
+    the score."""
     done = run(stdin="calm down\nI am so sorry, this is our mistake\n")
     assert (done.code, done.err) == (0, "")
     *_, report = lines = done.out.splitlines()
@@ -172,7 +177,10 @@ def test_a_call_ends_with_its_score_and_leaves_its_folder(run: Run, here: Path) 
     assert any("“calm down” cost you “De-escalation”" in line for line in lines)
     assert "<!doctype html>" in (here / report.removeprefix("Report: ")).read_text()
     shutil.rmtree(here / "sessions")
-    assert "Score" not in run("record=off", stdin="hello\n").out
+    off = run("record=off", stdin="calm down\nI am so sorry, this is our mistake\n").out.splitlines()
+    assert off[-1] == "No report: this call was not recorded."
+    told, told_off = ([line for line in out if line.startswith(("Score", "  "))] for out in (lines, off))
+    assert told == told_off
     assert not (here / "sessions").exists()
 
 
@@ -182,7 +190,8 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_the_call_goes_on(run: R
     done = run(stdin="hello\n")
     assert (done.code, done.err) == (0, "")
     assert done.out.count("this call is not recorded any further") == 1
-    assert "Call ended: trainee_left. 1 turn" in done.out
+    assert "Score: 0 of 100" in done.out
+    assert "Call ended: the trainee hung up. 1 turn" in done.out
 
 
 def test_a_pipe_that_stays_open_does_not_hold_the_program(
@@ -194,7 +203,7 @@ def test_a_pipe_that_stays_open_does_not_hold_the_program(
     process.stdin.write(b"hello\n/end\n")
     process.stdin.flush()
     assert process.wait(timeout=DEADLINE) == 0
-    assert "Call ended: trainee_left. 1 turn" in process.stdout.read().decode()
+    assert "Call ended: the trainee hung up. 1 turn" in process.stdout.read().decode()
     assert process.stderr.read() == b""
     for stream in (process.stdin, process.stdout, process.stderr):
         stream.close()
@@ -209,7 +218,7 @@ def test_whatever_input_is(stdin: str, turns: int, command: list[str], environme
     os.mkfifo(here / "fifo")
     done = shell(f"{' '.join(map(repr, command))} {stdin}", environment, here)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert f"Call ended: trainee_left. {turns} turns" in done.stdout.decode()
+    assert f"Call ended: the trainee hung up. {turns} turns" in done.stdout.decode()
 
 
 @pytest.mark.parametrize(("encoding", "thai"), [("cp874", "สวัสดีค่ะ"), ("latin-1", "?????????")])
@@ -225,7 +234,8 @@ def test_no_line_is_lost_to_an_encoding(
     shown = done.stdout.decode(encoding).splitlines()
     assert "voice bright_female" in shown[1]
     assert [line[9:] for line in shown if line[9:].startswith("You:")] == [f"You: {thai} x", f"You: {thai} ?"]
-    assert shown[-1].startswith("จบสาย: ผู้ฝึกวางสาย 2 ตา".encode(encoding, "replace").decode(encoding))
+    ended = "จบสาย: ผู้ฝึกวางสาย 2 ตา".encode(encoding, "replace").decode(encoding)
+    assert sum(line.startswith(ended) for line in shown) == 1
     assert sum("lacks some characters" in line for line in shown) == (encoding == "latin-1")
 
 
@@ -254,7 +264,9 @@ def test_piped_lines_are_a_whole_conversation(run: Run) -> None:
     done = run("record=off", stdin="hello\r\n\n  what is your account number?  \n")
     assert (done.code, done.err) == (0, "")
     assert "\x1b" not in done.out
-    lines = [line[9:] for line in done.out.splitlines()[2:]]
+    call, _, score = done.out.partition("Score: ")
+    assert score
+    lines = [line[9:] for line in call.splitlines()[2:]]
     assert [line.partition(":")[0] for line in lines] == [
         "Sarah Thompson (angry)",
         "You",
@@ -291,7 +303,7 @@ def test_sigterm_hangs_up(environment: dict[str, str], here: Path) -> None:
             process.send_signal(signal.SIGTERM)
             break
     out, err = process.communicate(timeout=DEADLINE)
-    assert b"Call ended: trainee_left" in out
+    assert b"Call ended: the trainee hung up" in out
     assert (process.returncode, err) == (0, b"")
 
 

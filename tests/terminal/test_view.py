@@ -83,13 +83,13 @@ def test_a_score_is_told_in_the_language_of_its_call() -> None:
 
 
 def test_a_thai_call_in_the_terminal_ends_in_thai() -> None:
-    """How it ended, and where the report is; a worker tells it in English, with the reason's name."""
+    """How it ended, and where the report is; a worker tells it in English."""
     ended = Ended(at=AT, reason="trainee_left", turns=2, seconds=62, first_word=0.5)
     score = Scored(score=20, pass_mark=70, passed=False, folder="x", language="th")
     *_, left, _, report = shown(replace(STARTED, language="Thai"), ended, score).splitlines()
     assert (left, report) == ("จบสาย: ผู้ฝึกวางสาย 2 ตา 1:02 คำแรกหลัง 0.50 วินาที", "รายงาน: x/report.html")
     in_a_room = shown(replace(STARTED, language="Thai", room="a"), replace(ended, room="a"))
-    assert "Call ended: trainee_left. 2 turns" in in_a_room
+    assert "Call ended: the trainee hung up. 2 turns" in in_a_room
 
 
 def test_words_show_as_they_are_said_and_give_way_to_the_line() -> None:
