@@ -50,10 +50,12 @@ def suggest(wrong: object, choices: Iterable[str]) -> str:
     """'; did you mean X? choices: A, B, C': the tail of every message about a name that is not known."""
     known = sorted(choices)
     names = [name[:_LENGTH] for name in known[:_NAMES]]
-    said = str(wrong)[:_LENGTH]
-    words = {word: name for name in names for word in re.split(r"[\W_]+", name)}
-    close = difflib.get_close_matches(said, names, n=1, cutoff=0.5)
+    said = str(wrong)[:_LENGTH].casefold()
+    wholes = {name.casefold(): name for name in names}
+    words = {word: name for name in names for word in re.split(r"[\W_]+", name.casefold())}
+    close = [wholes[name] for name in difflib.get_close_matches(said, wholes, n=1, cutoff=0.5)]
     close = close or [words[word] for word in difflib.get_close_matches(said, words, n=1, cutoff=0.7)]
+    close = close or [name for whole, name in wholes.items() if len(whole) > 1 and said.startswith(whole)]
     meant = f"; did you mean {close[0]}?" if close else ""
     more = f" and {len(known) - _NAMES} more" if len(known) > _NAMES else ""
     return f"{meant} (choices: {', '.join(names) or 'none'}{more})"

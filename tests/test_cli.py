@@ -12,6 +12,7 @@ from typing import Literal
 from unicodedata import normalize
 
 import pytest
+from hydra.core.config_store import ConfigStore
 
 from runtime.__main__ import MODES
 from runtime.call.build import build
@@ -19,6 +20,7 @@ from runtime.call.options import secret
 from runtime.config.command_line import load_dotenv, read_arguments
 from runtime.config.compose import compose
 from runtime.config.groups import options
+from runtime.config.mistakes import find_mistake
 from runtime.errors import SpecError, exits
 from runtime.spec.settings import Mode, livekit_url
 from tests.conftest import COMMAND, LOOPBACK_ONLY, ROOT, Result, Run
@@ -71,7 +73,14 @@ MISTAKES = [
     ("personas_dir=${oc.env:NOT_SET}", ["personas_dir=${oc.env:NOT_SET}", "'NOT_SET' not found"]),
     ("log=${nope}", ["log: ", "'nope' not found"]),
     ("hydra.nope=1", ["hydra.nope"]),
+    ("hydra.launcher.n_job=2", ["hydra.launcher.n_job: there is no key 'n_job' here", "hydra/launcher=joblib has"]),
     ("hydra/launcher=nope", ["hydra/launcher=nope"]),
+    ("hydra/launcher=joblibs", ["hydra/launcher=joblibs", "did you mean joblib?", "submitit_slurm"]),
+    ("hydra/launchr=joblib", ["hydra/launchr=joblib", "did you mean hydra/launcher?"]),
+    ("language=EN", ["language=EN", "did you mean en?"]),
+    ("language=english", ["language=english", "did you mean en?"]),
+    ("MODE=check", ["MODE=check", "did you mean mode?"]),
+    ("record.audio=ture", ["record.audio: 'ture': should be a boolean: true or false"]),
     ("hydra.sweeper.max_batch_size=x", ["hydra.sweeper.max_batch_size=x", "Integer"]),
     ("-persona=x", ["-persona=x", "without dashes: persona=x"]),
     ("--persona=x", ["--persona=x", "without dashes: persona=x"]),
@@ -116,6 +125,24 @@ def test_a_mistake_in_a_sweep_or_in_a_flag_is_one_line(run: Run, arguments: list
     line = mistake(run(*arguments))
     for words in said:
         assert words in line
+
+
+@pytest.mark.parametrize(
+    ("group", "option", "extra"),
+    [
+        ("hydra/launcher", "joblib", "sweep"),
+        ("hydra/launcher", "submitit_slurm", "sweep"),
+        ("hydra/sweeper", "optuna", "optuna"),
+    ],
+)
+def test_an_option_of_hydra_s_that_is_not_installed_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, group: str, option: str, extra: str
+) -> None:
+    """Hydra itself says only that it could not find a file."""
+    there = ConfigStore.instance().list(group)
+    monkeypatch.setattr(ConfigStore, "list", lambda *_: [name for name in there if name != f"{option}.yaml"])
+    with pytest.raises(SpecError, match=f"{group}={option}: this is not installed: uv sync --extra {extra} "):
+        find_mistake([f"{group}={option}"])
 
 
 @pytest.mark.parametrize("mode", ["check", "console", "doctor", "serve"])

@@ -9,13 +9,23 @@ from contextlib import contextmanager
 from typing import Any
 
 import yaml
+from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from ..errors import SpecError, suggest
+from ..errors import NotOffered, SpecError, extra_command, suggest
 from ..spec.persona import is_name
 from .command_line import parsed, spelled, values
 from .groups import CONF, GROUPS, PROGRAM_GROUPS, REHEARSAL_GROUPS, file_of, keys_below, misnamed, options, read_conf
+
+EXTRAS = {
+    "hydra/launcher": {"joblib": "sweep", "submitit_local": "sweep", "submitit_slurm": "sweep"},
+    "hydra/sweeper": {"optuna": "optuna"},
+}
+"""Options of Hydra's groups, each with the extra that brings it."""
+OTHER_HYDRA_GROUPS = tuple(f"hydra/{name}" for name in "env help hydra_help hydra_logging job_logging output".split())
+"""Groups of Hydra's with which nobody has much to do here."""
 
 
 @contextmanager
@@ -29,12 +39,20 @@ def readable_errors(overrides: Sequence[str]) -> Iterator[None]:
             if isinstance(cause, SpecError):
                 raise cause from None
             causes.append(cause)
-        _find_mistake(overrides)
+        find_mistake(overrides)
+        for cause in causes:
+            if not isinstance(cause, OmegaConfBaseException) or not isinstance(node := cause.parent_node, DictConfig):
+                continue
+            if cause.key not in node:  # of Hydra's own config
+                known = [str(name) for name in node if name != "_target_"]
+                other = "; hydra/launcher=joblib has some" if str(cause.full_key).startswith("hydra.launcher.") else ""
+                what = f"there is no key {cause.key!r} here{suggest(cause.key, known)}{other}"
+                raise SpecError(f"{cause.full_key}: {what}") from None
         said = (str(e).strip().partition("\n")[0] for e in causes[:2])
         raise SpecError(" ".join(dict.fromkeys(said))) from None
 
 
-def _find_mistake(overrides: Sequence[str]) -> None:
+def find_mistake(overrides: Sequence[str]) -> None:
     """Raises a `SpecError` for the first mistake that can be named; returns when there is none."""
     primary, _ = read_conf(CONF / "config.yaml")
     for file in sorted(CONF.glob("*/*.yaml")):
@@ -48,6 +66,9 @@ def _find_mistake(overrides: Sequence[str]) -> None:
         override = parsed(spelled(text))
         key = override.key_or_group
         top = key.partition(".")[0]
+        if key.startswith("hydra/"):
+            _check_hydra(key, text, [] if override.is_delete() else values(override))
+            continue
         if top not in known:
             raise SpecError(f"{text}: there is no group or key {top!r}{suggest(top, known)}")
         if key in groups:
@@ -61,6 +82,20 @@ def _find_mistake(overrides: Sequence[str]) -> None:
             _check_key(tree, key, text)
     for group in groups:
         _check_option(group, chosen[group])
+
+
+def _check_hydra(group: str, text: str, names: Sequence[str]) -> None:
+    """Raises a SpecError for an option of a group of Hydra's that is not there, or is not installed."""
+    if group.startswith(("hydra/sweeper/", *OTHER_HYDRA_GROUPS)):
+        return
+    if group not in EXTRAS:
+        raise SpecError(f"{text}: Hydra has no group {group!r}{suggest(group, [*EXTRAS, *OTHER_HYDRA_GROUPS])}")
+    there = {file.removesuffix(".yaml") for file in ConfigStore.instance().list(group) if file.endswith(".yaml")}
+    for name in names:
+        if name not in there and name in EXTRAS[group]:
+            raise NotOffered(f"{text}: this is not installed: {extra_command(EXTRAS[group][name])}")
+        if name not in there:
+            raise SpecError(f"{text}: there is no such {group}{suggest(name, {*there, *EXTRAS[group]})}")
 
 
 def _check_option(group: str, name: str) -> None:

@@ -73,6 +73,8 @@ _SHOULD_BE = {
     "int_from_float": "should be a whole number",
     "float_type": "should be a number",
     "float_parsing": "should be a number",
+    "bool_parsing": "should be a boolean: true or false",
+    "bool_type": "should be a boolean: true or false",
     "tuple_type": "should be a list: [a, b], or a line `- a` for each",
     "list_type": "should be a list: [a, b], or a line `- a` for each",
     "dict_type": "should hold `key: value` lines",

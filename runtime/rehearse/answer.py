@@ -229,22 +229,36 @@ class Difference:
     worse: bool
 
 
-def compare(before: Answer, after: Answer, limits: Limits) -> list[Difference]:
-    """What has changed in the combinations that both sweeps have, the worse first."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A sweep beside an earlier one: how many of its `all` combinations that one has too (`both`), and what has changed
+    in those, the worse first."""
+
+    all: int
+    both: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def worse(self) -> list[Difference]:
+        """What is worse than allowed."""
+        return [difference for difference in self.differences if difference.worse]
+
+
+def compare(before: Answer, after: Answer, limits: Limits) -> Comparison:
+    """What has changed in the combinations that both sweeps have."""
     earlier = {tuple(sorted(one.key.items())): one for one in before.combinations}
-    found = []
-    for one in after.combinations:
-        if then := earlier.get(tuple(sorted(one.key.items()))):
-            found += list(_differences(then, one, limits))
-    return sorted(found, key=lambda difference: not difference.worse)
+    both = [(then, one) for one in after.combinations if (then := earlier.get(tuple(sorted(one.key.items()))))]
+    found = [difference for then, one in both for difference in _differences(then, one, limits)]
+    return Comparison(len(after.combinations), len(both), tuple(sorted(found, key=lambda each: not each.worse)))
 
 
 def _differences(then: Combination, now: Combination, limits: Limits) -> Iterable[Difference]:
     columns = {column.key: column for column in COLUMNS}
-    for key, most in (("score", limits.score), ("latency", limits.latency), ("breaks", limits.breaks)):
+    scored = "score" if then.spread(columns["score"]) else "passed"  # which is all that is known without objectives
+    for key, most in ((scored, limits.score), ("latency", limits.latency), ("breaks", limits.breaks)):
         old, new = then.spread(columns[key]), now.spread(columns[key])
         if old and new and old.mean != new.mean:
-            worse = old.mean - new.mean if key == "score" else new.mean - old.mean
+            worse = old.mean - new.mean if key == scored else new.mean - old.mean
             most = most * old.mean if key == "latency" else most
             yield Difference(now.key, columns[key].title, old.mean, new.mean, worse > most + 1e-9)
     old_share, new_share = (one.failed / len(one.rows) for one in (then, now))

@@ -15,7 +15,7 @@ from ..record.folder import make_private
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import LineQuality, Settings
 from .job import Job, hold
-from .sweep import NAMED, Outcome, Row, place_of, read_row, write_row
+from .sweep import NAMED, Outcome, Row, place_of, read_row, write_row, writing
 from .trainee import check_spoken
 
 ANSWERED = ("rehearse.audio", "rehearse.line")
@@ -55,18 +55,22 @@ def rehearse(
     Args:
         resolve: makes the spec; raises a SpecError.
         tell: takes a line about what is being waited for.
+
+    Raises:
+        SpecError: the sweep's folder cannot be written into.
     """
     combination = combination_of(choices, overrides)
     asked = settings.rehearse
     found = []
     part, parts = map(int, (asked.share or "1/1").split("/"))
     resolve = cache(resolve)
-    for repeat in range(part, asked.repeats + 1, parts):
-        place = place_of(combination, repeat)
-        row = read_row(sweep / place) if asked.resume else None
-        if row is None or row.outcome is Outcome.FAILED:
-            row = _held(settings, Row(combination, repeat, place), resolve, sweep / place, tell)
-        found.append(row)
+    with writing(sweep):
+        for repeat in range(part, asked.repeats + 1, parts):
+            place = place_of(combination, repeat)
+            row = read_row(sweep / place) if asked.resume else None
+            if row is None or row.outcome is Outcome.FAILED:
+                row = _held(settings, Row(combination, repeat, place), resolve, sweep / place, tell)
+            found.append(row)
     return fmean(score_of(row) for row in found)
 
 

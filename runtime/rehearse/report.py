@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +15,9 @@ from ..config.groups import prices_date
 from ..record.folder import REPORT
 from ..record.templates import HERE as CALL_REPORT
 from ..record.templates import csp_hash, html_templates
-from .answer import Answer, Column, Combination, Difference
+from .answer import Answer, Column, Combination, Comparison
 from .sweep import Row
-from .wording import bounded, cell, changed, counted, ended_by, groups, heading, name, number, said
+from .wording import bounded, cell, compared, counted, ended_by, groups, heading, name, number, said
 
 HERE = Path(__file__).parent
 PLOTTED = ("score", "latency")
@@ -48,10 +48,10 @@ class Plot:
 class SweepPage:
     """What the template asks of a sweep."""
 
-    def __init__(self, sweep: Path, answer: Answer, differences: Sequence[Difference]) -> None:
+    def __init__(self, sweep: Path, answer: Answer, comparison: Comparison | None) -> None:
         self.name = sweep.name
         self.answer = answer
-        self.differences = differences
+        self.compared = list(compared(answer, comparison)) if comparison else []
         self.prices_date = prices_date()
 
     @property
@@ -94,10 +94,6 @@ class SweepPage:
         """The phases that its calls came through."""
         return counted(one.phases)
 
-    def changed(self, difference: Difference) -> str:
-        """What has changed since the earlier sweep."""
-        return changed(self.answer, difference).strip()
-
     def link(self, row: Row) -> str:
         """Where a call's own report is, as seen from this page."""
         return quote(f"{row.folder}/{REPORT}")
@@ -135,10 +131,10 @@ class SweepPage:
         return Plot(column.title, number(most, column), tuple(strips))
 
 
-def sweep_report(sweep: Path, answer: Answer, differences: Sequence[Difference] = ()) -> str:
+def sweep_report(sweep: Path, answer: Answer, comparison: Comparison | None = None) -> str:
     """The report as HTML."""
     style = "\n".join(file.read_text(encoding="utf-8") for file in (CALL_REPORT / "report.css", HERE / "report.css"))
     policy = f"default-src 'none'; style-src {csp_hash(style)}; base-uri 'none'; form-action 'none'"
     template = html_templates(HERE).get_template("report.html.jinja")
-    page = SweepPage(sweep, answer, differences)
+    page = SweepPage(sweep, answer, comparison)
     return template.render(page=page, answer=answer, style=Markup(style), policy=policy)

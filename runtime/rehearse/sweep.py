@@ -9,7 +9,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -80,6 +80,15 @@ def read_row(folder: Path) -> Row | None:
         return None
 
 
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Raises a SpecError for a folder of a sweep that cannot be written into."""
+    try:
+        yield
+    except OSError as error:
+        raise SpecError(f"a sweep cannot be written here: {error.strerror or error}", file=folder) from None
+
+
 def rows(sweep: Path) -> list[Row]:
     """All jobs that are done, in the order of their combinations."""
     found = (read_row(file.parent) for file in sweep.glob(f"{CALLS}/*/*/{ROW}"))
@@ -99,7 +108,7 @@ def open_sweep(record_dir: str, given: str | None, command: Sequence[str], *, re
     """The folder of a sweep: the one that is `given`, else a new one; to `resume`, the latest of the same command.
 
     Raises:
-        SpecError: there is none to resume, or the given one is another command's.
+        SpecError: there is none to resume, the given one is another command's, or it cannot be written.
     """
     sweeps = Path(record_dir) / SWEEPS
     if given:
@@ -114,9 +123,12 @@ def open_sweep(record_dir: str, given: str | None, command: Sequence[str], *, re
             raise SpecError(f"rehearse.resume=true: no sweep of this command is in {shown_path(sweeps)}")
         folder = same[-1]
     else:
-        folder = new_folder(sweeps, time.strftime("%Y-%m-%d-%H%M%S"))
-    make_private(folder)
-    write_private(folder / COMMAND, json.dumps({"command": list(command)}, ensure_ascii=False) + "\n")
+        folder = sweeps / time.strftime("%Y-%m-%d-%H%M%S")
+    with writing(folder):
+        if not given and not resume:
+            folder = new_folder(sweeps, folder.name)
+        make_private(folder)
+        write_private(folder / COMMAND, json.dumps({"command": list(command)}, ensure_ascii=False) + "\n")
     return folder.absolute()
 
 

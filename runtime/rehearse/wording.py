@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from .answer import COLUMNS, Answer, Column, Combination, Difference, Spread, surely_best
+from .answer import COLUMNS, Answer, Column, Combination, Comparison, Difference, Spread, surely_best
 from .sweep import NAMED, Row
 
 AVERAGED = ("passed", "breaks")
@@ -64,11 +64,20 @@ def name(one: Combination | Difference, answer: Answer) -> str:
     return " ".join(filter(None, (one.key.get(key, "") for key in answer.keys)))
 
 
-def changed(answer: Answer, difference: Difference) -> str:
-    """What has changed in a combination since the earlier sweep."""
-    mark = "✗ worse" if difference.worse else "  changed"
-    before, after = f"{difference.before:.4g}", f"{difference.after:.4g}"
-    return f"{mark}: {name(difference, answer)}: {difference.column} {before} → {after}"
+def compared(answer: Answer, comparison: Comparison) -> Iterator[str]:
+    """How a sweep stands beside an earlier one, and then what has changed in which combination."""
+    if not comparison.both:
+        yield "✗ nothing is compared: the earlier sweep has none of these combinations"
+        return
+    worse = len({name(difference, answer) for difference in comparison.worse})
+    more = comparison.all - comparison.both
+    compared = f"{comparison.both} combination{'' if comparison.both == 1 else 's'} beside the earlier sweep"
+    is_worse = f"{worse} are worse" if worse > 1 else f"{worse or 'none'} is worse"
+    yield f"{compared}: {is_worse}" + (f"; it lacks the other {more}" if more else "")
+    for difference in comparison.differences:
+        mark = "✗ worse" if difference.worse else "changed"
+        before, after = f"{difference.before:.4g}", f"{difference.after:.4g}"
+        yield f"{mark}: {name(difference, answer)}: {difference.column} {before} → {after}"
 
 
 def counted(counts: Sequence[tuple[str, int]]) -> str:
@@ -82,7 +91,7 @@ def said(answer: Answer) -> Iterator[str]:
         if best := answer.best(column):
             spread = best.spread(column)
             assert spread
-            yield f"best {column.title}: {name(best, answer)}, {bounded(spread, column)} on average (95 %)"
+            yield f"best {column.title}: {name(best, answer)}, {_sure(spread, column)}"
     grouped = list(_of_groups(answer))
     yield from grouped
     held = [one for one in answer.combinations if one.held]
@@ -123,10 +132,16 @@ def _mean(spreads: Mapping[str, Spread], option: str, column: Column) -> str:
 
 
 def bounded(spread: Spread, column: Column) -> str:
-    """The mean with its unit, and how far it may be off with 95 % confidence: `85 ± 3`."""
-    margin = "" if spread.margin is None else f" ± {_digits(spread.margin, column)}"
-    mean = _digits(spread.mean, column)
+    """The mean with its unit, and how far it may be off with 95 % confidence: `85 ± 3`; where all calls were alike, the
+    mean alone."""
+    mean, off = _digits(spread.mean, column), _digits(spread.margin or 0, column)
+    margin = f" ± {off}" if float(off) else ""
     return f"${mean}{margin}" if column.unit == "$" else f"{mean}{margin} {column.unit}".strip()
+
+
+def _sure(spread: Spread, column: Column) -> str:
+    told = bounded(spread, column)
+    return f"{told} on average" + (" (95 %)" if "±" in told else "")
 
 
 def _of_groups(answer: Answer) -> Iterator[str]:
@@ -136,7 +151,6 @@ def _of_groups(answer: Answer) -> Iterator[str]:
         best = {column: surely_best(list(spreads.items()), column) for column, spreads in found.items()}
         for column, option in best.items():
             if option:
-                told = bounded(found[column][option], column)
-                yield f"best {column.title} of {key}: {option}, {told} on average (95 %)"
+                yield f"best {column.title} of {key}: {option}, {_sure(found[column][option], column)}"
         if key in CHOSEN and found and not any(best.values()):
             yield f"no {key} is surely the best: their bounds overlap, or all are alike"

@@ -17,6 +17,7 @@ from multiprocessing.util import Finalize, register_after_fork
 from pathlib import Path
 
 from ..call.private import PRELOADED
+from ..errors import SpecError
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Executor, Worker
 
@@ -25,6 +26,10 @@ FOLDER = "VOICE_PERSONA_FOLDER"
 
 FILES = 65_536
 """Open files that the worker asks for."""
+
+LONGEST = 50
+"""Bytes of the name of a folder for temporary files in which a socket can lie, some levels down: its own name may have
+107 (103 on macOS)."""
 
 LEAVE_SECONDS = 8.0
 """How long a process may outlive its worker: a call leaves its room in this time."""
@@ -57,8 +62,18 @@ def private_folder() -> Path:
 
     It is removed at the worker's end, and also when the worker was killed: by the process that jobs are forked from,
     which outlives the worker and all jobs. (Where jobs are not forked, a killed worker leaves it behind.)
+
+    Raises:
+        SpecError: it cannot be made.
     """
-    folder = Path(tempfile.mkdtemp(prefix="voice-persona-"))
+    where = tempfile.gettempdir()
+    if len(os.fsencode(where)) > LONGEST:
+        where = "/tmp"
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="voice-persona-", dir=where))
+    except OSError as error:
+        what = f"no place for a worker's sockets: {error.strerror}; set TMPDIR to a folder of at most {LONGEST} bytes"
+        raise SpecError(what, file=where) from None
     _remove_at_exit(folder)
     return folder
 

@@ -23,8 +23,6 @@ from . import keyboard
 from .line_editor import LineEditor
 from .view import JsonLines, View
 
-END = "/end"
-"""What a trainee types to hang up."""
 LINE_LIMIT = 65_536
 """Bytes of one piped line."""
 
@@ -97,10 +95,11 @@ async def _trainee(call: Call, shown: View | JsonLines) -> None:
         await call.opened()
     async for line in _typed_lines(shown) if typing else _piped_lines():
         text = line.strip()
-        if text == END:
+        if text == keyboard.END:
             break
         if text.startswith("/"):
-            shown.show(Notice(text=f"{text.split()[0][:40]}: no such command, and nothing was said; {END} hangs up"))
+            unknown = text.split()[0][:40]
+            shown.show(Notice(text=f"{unknown}: no such command, and nothing was said; {keyboard.END} hangs up"))
             continue
         if text and not await (call.begin_turn(text) if typing else call.type(text)):
             return

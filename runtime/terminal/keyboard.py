@@ -10,6 +10,9 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+END = "/end"
+"""What is typed, as a line of its own, to hang up."""
+
 
 def is_terminal() -> bool:
     """Whether somebody types."""

@@ -19,7 +19,7 @@ from ..errors import shown_path
 from ..record.folder import write_private
 from ..record.texts import points
 from ..redaction import clean
-from ..rehearse.answer import Answer, Difference, compare
+from ..rehearse.answer import Answer, Comparison, compare
 from ..rehearse.combination import command_of
 from ..rehearse.report import sweep_report
 from ..rehearse.sweep import (
@@ -35,8 +35,9 @@ from ..rehearse.sweep import (
     rows,
     running,
     to_csv,
+    writing,
 )
-from ..rehearse.wording import cell, changed, counted, ended_by, groups, heading, name, said, title
+from ..rehearse.wording import cell, compared, counted, ended_by, groups, heading, name, said, title
 from ..spec.settings import Settings
 from .view import table
 
@@ -80,18 +81,19 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
         except BrokenExecutor:
             stopped, code = "a process of the sweep was killed", 1
     answer = Answer(rows(sweep))
-    differences = compare(earlier, answer, asked.limits) if earlier else []
-    write_private(sweep / RESULTS, to_csv(answer.rows))
-    write_private(sweep / REPORT, sweep_report(sweep, answer, differences))
-    show_answer(console, answer, differences)
-    print(f"\n{clean(shown_path(sweep / REPORT))}")
+    comparison = compare(earlier, answer, asked.limits) if earlier else None
+    with writing(sweep):
+        write_private(sweep / RESULTS, to_csv(answer.rows))
+        write_private(sweep / REPORT, sweep_report(sweep, answer, comparison))
+    show_answer(console, answer, comparison)
+    print(f"\n{clean(shown_path(sweep / REPORT))}", flush=True)
     if stopped:
         print(
             clean(f"{stopped}: {answer.done} of {total or '?'} done; go on with {_resumed(overrides, sweep)}"),
             file=sys.stderr,
         )
         return code
-    worse = any(difference.worse for difference in differences)
+    worse = comparison and (comparison.worse or not comparison.both)
     return 1 if answer.failed or worse or not answer.done else 0
 
 
@@ -191,7 +193,7 @@ def _outcome(row: Row) -> str:
 # ---------------------------------------------------------------- the answer
 
 
-def show_answer(console: Console, answer: Answer, differences: Sequence[Difference]) -> None:
+def show_answer(console: Console, answer: Answer, comparison: Comparison | None) -> None:
     """Prints what each option showed, the table, what is best, what failed, and what is worse than before."""
     for names, lines in groups(answer):
         if console.is_terminal:
@@ -205,9 +207,8 @@ def show_answer(console: Console, answer: Answer, differences: Sequence[Differen
         print(title(answer), *("\t".join(line) for line in [names, *lines]), sep="\n")
     for line in said(answer):
         console.print(Text(clean(line)), soft_wrap=True)
-    for difference in differences:
-        style = "red" if difference.worse else ""
-        console.print(Text(clean(changed(answer, difference)), style=style), soft_wrap=True)
+    for line in compared(answer, comparison) if comparison else ():
+        console.print(Text(clean(line), style="red" if line.startswith("✗") else ""), soft_wrap=True)
 
 
 def cells(answer: Answer, width: int) -> tuple[list[str], list[list[str]]]:

@@ -17,6 +17,13 @@ from ..redaction import clean
 from ..spec.persona import Arc
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import OutputFormat, Settings, TryScope
+from .keyboard import END
+
+HINTS = {
+    TryScope.FRESH: f"each sentence begins a call of its own (sentences=call: all are one call); {END} ends",
+    TryScope.CALL: f"the sentences are the turns of one call (sentences=fresh: each begins its own); {END} ends",
+}
+"""What a person who types sentences is told first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ def try_sentences(spec: SessionSpec, settings: Settings) -> int:
     first = opening(spec.arc, []).text
     said, state = [first], start(spec.arc.front)
     with asyncio.Runner() as runner:  # the embedder answers in one event loop
-        for text in _typed():
+        for text in _typed(settings.sentences):
             if settings.sentences is TryScope.FRESH:
                 turns, said, state = [], [first], start(spec.arc.front)
             turns.append(text)
@@ -70,15 +77,19 @@ def try_sentences(spec: SessionSpec, settings: Settings) -> int:
     return 0
 
 
-def _typed() -> Iterator[str]:
-    """The lines of standard input, asked for where a person types them."""
+def _typed(scope: TryScope) -> Iterator[str]:
+    """The lines of standard input until `/end`, asked for where a person types them."""
+    if sys.stdin.isatty():
+        print(HINTS[scope])
     while True:
         if sys.stdin.isatty():
             print("> ", end="", flush=True)
         line = sys.stdin.readline()
         if not line:
             return
-        if text := line.strip():
+        if (text := line.strip()) == END:
+            return
+        if text:
             yield text
 
 

@@ -8,7 +8,7 @@ from runtime.errors import SpecError
 from runtime.rehearse.answer import COLUMNS, Answer, Spread, compare, surely_best
 from runtime.rehearse.report import SweepPage, sweep_report
 from runtime.rehearse.sweep import Outcome, Row, from_csv, to_csv
-from runtime.rehearse.wording import groups, said
+from runtime.rehearse.wording import bounded, compared, groups, said
 from runtime.spec.settings import Limits
 
 from .jobs import measured
@@ -83,17 +83,45 @@ def test_what_is_worse_than_the_limits_allow_is_a_regression(shown: dict[str, ob
     before = Answer(rows("a", values=[80, 80]))
     after = Answer([Row(row.combination, row.repeat, row.folder, measures=measured(**shown)) for row in before.rows])
     found = compare(before, after, Limits())
-    assert [difference.column for difference in found if difference.worse] == worse
-    assert compare(before, before, Limits()) == []
+    assert [difference.column for difference in found.worse] == worse
+    assert compare(before, before, Limits()).differences == ()
 
 
 def test_more_failures_than_before_are_a_regression() -> None:
     """Counted a call, as two sweeps may have different numbers of repeats."""
     before = Answer(rows("a", values=[80, 80]))
     after = Answer([before.rows[0], Row(before.rows[1].combination, 2, "", Outcome.FAILED, "refused")])
-    (difference,) = compare(before, after, Limits())
+    (difference,) = compare(before, after, Limits()).differences
     assert difference.worse and (difference.before, difference.after) == (0, 0.5)
-    assert not compare(before, after, Limits(failures=0.5))[0].worse
+    assert not compare(before, after, Limits(failures=0.5)).worse
+
+
+def test_a_comparison_says_so_where_nothing_became_worse_or_nothing_was_there_to_compare() -> None:
+    """A CI that compares nothing would be green for ever."""
+    before, other = Answer(rows("a", values=[80, 80])), Answer(rows("b", values=[80, 80]))
+    both = Answer([*before.rows, *other.rows])
+    assert list(compared(before, compare(before, before, Limits()))) == [
+        "1 combination beside the earlier sweep: none is worse"
+    ]
+    (line,) = compared(both, compare(before, both, Limits()))
+    assert line == "1 combination beside the earlier sweep: none is worse; it lacks the other 1"
+    (line,) = compared(other, compare(before, other, Limits()))
+    assert line.startswith("✗ nothing is compared")
+
+
+def test_a_persona_without_objectives_is_worse_where_fewer_calls_pass() -> None:
+    """There is no score to fall."""
+    before = Answer(rows("a", values=[1, 1], of="passed", score=None))
+    after = Answer(rows("a", values=[1, 0], of="passed", score=None))
+    assert [difference.column for difference in compare(before, after, Limits()).worse] == ["passed"]
+
+
+def test_calls_that_were_all_alike_have_no_bounds() -> None:
+    """`50 ± 0` would say that something is sure that nothing has been tried about."""
+    alike = Answer([*rows("a", values=[50, 50]), *rows("b", values=[20, 20])])
+    assert bounded(Spread((50, 50)), SCORE) == "50" and bounded(Spread((50, 50.001)), SCORE) == "50"
+    assert bounded(Spread((50, 60)), SCORE) == "55 ± 64"
+    assert next(said(alike)) == "best score: a, 50 on average"
 
 
 def test_what_surely_differs_is_said_of_each_group_that_was_swept() -> None:
@@ -110,9 +138,9 @@ def test_what_surely_differs_is_said_of_each_group_that_was_swept() -> None:
         for n in (1, 2)
     ]
     lines = list(said(Answer(found)))
-    assert "best score of trainee: good, 90 ± 0 on average (95 %)" in lines
+    assert "best score of trainee: good, 90 on average" in lines
     assert not any("of persona" in line or "none is surely" in line for line in lines)
-    titles = [plot.title for plot in SweepPage(Path("2026-01-01-000000"), Answer(found), ()).plots]
+    titles = [plot.title for plot in SweepPage(Path("2026-01-01-000000"), Answer(found), None).plots]
     assert titles == ["score"]  # a latency that took no time is not drawn
 
 
@@ -149,7 +177,7 @@ def test_a_model_is_told_from_another_whoever_called_both() -> None:
     assert [(name, spread.mean) for name, spread in found.items()] == [("a", 56), ("b", 46)]
     assert surely_best(list(found.items()), SCORE) == "a" and found["a"].margin == pytest.approx(1.33, abs=0.05)
     (names, lines), trainees = groups(answer)
-    assert names == ["model", "calls", "score", "latency"] and lines[0] == ["a", "6", "56 ± 1*", "1.00 ± 0 s"]
+    assert names == ["model", "calls", "score", "latency"] and lines[0] == ["a", "6", "56 ± 1*", "1.00 s"]
     assert trainees[1][0][:3] == ["good", "6", "86 ± 1*"]
 
 

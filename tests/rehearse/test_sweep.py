@@ -1,5 +1,7 @@
 """`-m`: each combination is rehearsed, whatever becomes of the others, and the answer is made from the folder."""
 
+import errno
+import os
 import re
 import signal
 import subprocess
@@ -14,12 +16,13 @@ from runtime.config.command_line import parts_of
 from runtime.config.compose import compose
 from runtime.config.groups import GROUPS
 from runtime.errors import SpecError
+from runtime.rehearse import job
 from runtime.rehearse.answer import Answer
 from runtime.rehearse.combination import combination_of, command_of, rehearse
 from runtime.rehearse.report import sweep_report
 from runtime.rehearse.sweep import RESULTS, Outcome, Row, from_csv, open_sweep, rows
 from runtime.spec.settings import Record, Rehearse, Settings
-from runtime.spec.trainee import Trainee
+from runtime.spec.trainee import ScriptLine, Trainee
 from tests.conftest import COMMAND, Run
 
 from .jobs import measured
@@ -120,11 +123,31 @@ def test_a_sweep_is_a_regression_test_of_a_persona(run: Run, here: Path, persona
     (personas / "sarah.md").write_text(sarah.read_text())
     command = ["mode=rehearse", "persona=sarah", f"personas_dir={personas}"]
     assert run(*command, "rehearse.dir=before").code == 0
-    assert run(*command, "rehearse.dir=same", "rehearse.compare=before").code == 0
+    same = run(*command, "rehearse.dir=same", "rehearse.compare=before")
+    assert same.code == 0 and "beside the earlier sweep: none is worse\n" in same.out
     (personas / "sarah.md").write_text(sarah.read_text().replace("met: [refund]", "met: [hold_explained]"))
     result = run(*command, "rehearse.dir=after", f"rehearse.compare=before/{RESULTS}")
     assert result.code == 1 and "✗ worse: sarah: score 85 → 60" in result.out
     assert run(*command, "rehearse.dir=lenient", "rehearse.compare=before", "rehearse.limits.score=50").code == 0
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    run: Run, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the start, and where the disk becomes full in the middle of it."""
+    (here / "file").touch()
+    for more in ["mode=rehearse"], ["-m", "trainee=good,poor"]:
+        result = run(*more, "rehearse.dir=file/sweep")
+        assert result.code == 2 and result.err == "error: file/sweep: a sweep cannot be written here: Not a directory\n"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(job, "write_row", full)
+    spec = compose(["listening=phrases"])
+    settings = Settings(record=Record(dir=str(tmp_path)), trainee=Trainee(scripts={"en": (ScriptLine(say="Hello."),)}))
+    with pytest.raises(SpecError, match=f"{tmp_path}: a sweep cannot be written here: No space left on device"):
+        rehearse(settings, {**spec.choices, "trainee": "good"}, [], lambda: spec, tmp_path, print)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The process that job processes are forked from: what it imports, and how it ends."""
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from runtime.call.private import PRELOADED
-from runtime.rooms.forkserver import modules
+from runtime.errors import SpecError
+from runtime.rooms.forkserver import modules, private_folder
 from tests.composed import compose
 
 
@@ -19,6 +21,22 @@ def test_every_module_that_is_preloaded_is_there(model: str) -> None:
     """A name that has gone, of ours or of LiveKit's own preloading, would be skipped in silence."""
     for name in (*modules(compose([f"model={model}"])), *PRELOADED):
         assert find_spec(name), name
+
+
+def test_sockets_have_a_place_however_long_the_name_of_the_folder_for_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A socket's own name may have 107 bytes, and multiprocessing puts its folder and its socket below this one."""
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    folder = private_folder.__wrapped__()
+    (folder / "pymp-12345678").mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(folder / "pymp-12345678" / "listener-12345678"))
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    with pytest.raises(SpecError, match=r"^/nonexistent: no place for a worker's sockets: No such file or directory; "):
+        private_folder.__wrapped__()
 
 
 WORKER_THAT_STARTS_A_CHILD = """

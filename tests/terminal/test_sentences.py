@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 
 from tests.conftest import Run
@@ -28,6 +31,28 @@ def test_sentences_can_be_the_turns_of_one_call(run: Run) -> None:
     assert result.code == 0, result.err
     assert "mood 50 → 60" in result.out and "asks for account" in result.out
     assert "asked_again -10" in result.out and "CUST-2847" in result.out
+
+
+def test_sentences_end_with_the_word_that_ends_a_call(run: Run) -> None:
+    """`/end` is nothing that a trainee says."""
+    result = run("mode=try", "listening=phrases", "lines=json", stdin="Hello.\n/end\nGood morning.\n")
+    assert result.code == 0 and [json.loads(line)["text"] for line in result.out.splitlines()] == ["Hello."]
+
+
+def test_who_types_sentences_is_told_how_they_are_taken_and_what_ends_them(
+    command: list[str], environment: dict[str, str], here: Path
+) -> None:
+    """On a terminal alone: a pipe gets nothing but answers."""
+    ours, theirs = pty.openpty()
+    os.write(ours, b"/end\n")
+    done = subprocess.run(
+        [*command, "mode=try", "listening=phrases", "sentences=call"],
+        stdin=theirs, stdout=subprocess.PIPE, env=environment, cwd=here, timeout=60
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"the sentences are the turns of one call (sentences=fresh: ")
+    for end in (ours, theirs):
+        os.close(end)
 
 
 def test_a_persona_is_begun_once_and_is_fine(run: Run, tmp_path: Path) -> None:
