@@ -75,7 +75,7 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
             private.keep_native_log()  # while there is one thread: in livekit 1.1 several would each make a client
         await stack.enter_async_context(load.measured())
         registered = asyncio.Event()
-        _share_models(spec)
+        share_models(spec)
         private.start_models_after(registered)
         server = AgentServer(
             job_executor_type=JobExecutorType(worker.executor.value),
@@ -121,7 +121,7 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
             theirs.removeHandler(log)
 
 
-def _share_models(spec: SessionSpec) -> None:
+def share_models(spec: SessionSpec) -> None:
     """Loads the models that hear, understand and speak by the worker's own spec once, for all its calls. What another
     persona needs beside them is loaded by the job of its call."""
     if embedder := spec.listening.embedder:

