@@ -139,7 +139,7 @@ class CueFound(Event):
 
     `words` are the trainee's own, as they stand in the `Heard` of that `turn` ("" of a deed). `by` is the phrase or
     the example that they matched, or the model that judged; `nearness` how near, or how sure it was (0-1), where that
-    is known. `mood` is what it added to the mood.
+    is known. `mood` is what it added to the mood. A silence is in no turn (0).
     """
 
     kind = "cue"
@@ -168,7 +168,7 @@ class CueTakenBack(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoodMoved(Event):
-    """The persona's mood (0-100) has changed. `why` names the cues or the clock that moved it."""
+    """The persona's mood (0-100) has changed. `why` names the cues or the clock that moved it (turn 0: no turn did)."""
 
     kind = "mood"
     before: int

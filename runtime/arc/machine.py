@@ -354,7 +354,7 @@ class ArcMachine:
             self._silent_since = None
         fired = ClockFired(at=self._now, clock=clock.kind, seconds=clock.seconds, line=line, mood=clock.timer.mood)
         why = (*_why(counted), *([clock.kind] if clock.timer.mood else []))
-        return (fired, *self._cues(counted, state.turns), *self._become(state, why))
+        return (fired, *self._cues(counted, 0), *self._become(state, why, turn=0))
 
     def _cues(self, counted: Iterable[tuple[Finding, int]], turn: int) -> list[Event]:
         return [
@@ -371,15 +371,14 @@ class ArcMachine:
             for finding, mood in counted
         ]
 
-    def _become(self, state: ArcState, why: tuple[str, ...] = ()) -> list[Event]:
-        """Takes a new state; what is to be told of it."""
+    def _become(self, state: ArcState, why: tuple[str, ...] = (), turn: int | None = None) -> list[Event]:
+        """Takes a new state; what is to be told of it. `turn` is what brought it about, if not the latest."""
         old, self.state = self.state, state
         told: list[Event] = []
         if old.mood != state.mood:
             emotion = state.emotion.value
-            moved = MoodMoved(
-                at=self._now, before=old.mood, after=state.mood, emotion=emotion, why=why, turn=state.turns
-            )
+            turn = state.turns if turn is None else turn
+            moved = MoodMoved(at=self._now, before=old.mood, after=state.mood, emotion=emotion, why=why, turn=turn)
             told.append(moved)
         phases = (old.phase, state.phase)
         before, after = (worded_in(phase.name, self.arc.language) if phase else "" for phase in phases)

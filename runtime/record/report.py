@@ -21,7 +21,7 @@ from ..events import (
 )
 from ..spec.persona import FrontMatter, worded_in
 from .call_log import CallLog, Line
-from .score import Quote, Result, Scorecard, how_found, meaning, sentence_of
+from .score import Quote, Result, Scorecard, done, how_found, meaning, sentence_of
 from .templates import load_template
 from .texts import clock, ended, texts_in
 
@@ -164,7 +164,7 @@ class Page:
         for cue in sorted(costly, key=lambda cue: cue.mood):
             line = self.log.turns.get(cue.turn)
             at = line.at if line else self.log.second(cue)
-            words = sentence_of(line.event.text, cue.words) if line else cue.words
+            words = done(sentence_of(line.event.text, cue.words) if line else cue.words, self.call_language)
             told.append((self.say("worst", at=clock(at), words=words, means=self._means(cue), mood=cue.mood), at))
         first = {at: text for text, at in reversed(told)}  # of one moment the first
         unique = [(text, at) for text, at in told if at is None or first[at] == text]
@@ -238,9 +238,8 @@ class Page:
     def _moments(self) -> Iterable[Mark]:
         for number, line in enumerate(self.log.lines):
             for cue in filter(self._is_told, line.cues):
-                kind = "up" if cue.mood > 0 else "down" if cue.mood < 0 else "flat"
                 words = f": “{cue.words}”" if cue.words else ""
-                yield Mark(line.end, kind, f"{self._found(cue)} {cue.mood:+}{words}", number)
+                yield Mark(line.end, _shape(cue), f"{self._found(cue)} {cue.mood:+}{words}", number)
             for denial in line.taken_back:
                 yield Mark(line.end, "back", f"{self._found(denial)}: “{denial.words}”", number)
             if isinstance(line.event, Said) and line.event.interrupted:
@@ -269,8 +268,10 @@ class Page:
                 return "failure", f"{self.say('failure')}{f': {source}: {reason}' if in_full else ''}{again}"
             case Recovered(gap_ms=ms):
                 return "recovered", self.say("recovered", ms=ms)
-            case EndingReached(name=name):
-                return "ending", f"{self.say('ending_mark')}: {name if in_full else self.ending}"
+            case EndingReached():
+                return "ending", f"{self.say('ending_mark')}: {self.ending}"
+            case CueFound(turn=0) if self._is_told(event):
+                return _shape(event), f"{self._found(event)} {event.mood:+}"
         return None
 
     def edit(self, event: Reload, *, in_full: bool = True) -> str:
@@ -294,7 +295,7 @@ class Page:
         for event in self.log.events:
             if (told := self._told(event)) and not isinstance(event, EndingReached):
                 at = self.log.second(event)
-                moved = isinstance(event, ClockFired) and bool(event.mood)
+                moved = isinstance(event, ClockFired | CueFound) and bool(event.mood)
                 rows.append(TranscriptRow(-1, at, at, "", "", (Piece(told[1]),), moved=moved, kind=told[0]))
         return sorted(rows, key=lambda row: row.at)
 
@@ -374,6 +375,11 @@ class Page:
             return ""
         cost = self.card.conduct.cost
         return self.say("unknown") if cost is None else f"${cost:.4f}"
+
+
+def _shape(cue: CueFound) -> str:
+    """Which mark a cue has on the time line."""
+    return "up" if cue.mood > 0 else "down" if cue.mood < 0 else "flat"
 
 
 def pieces(text: str, cues: Sequence[CueFound | CueTakenBack]) -> Iterable[Piece]:

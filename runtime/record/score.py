@@ -266,7 +266,7 @@ def how_found(cue: CueFound | CueTakenBack, persona: FrontMatter | None = None, 
 
 def named(cue: str, persona: FrontMatter | None, language: str) -> str:
     """A cue as it is told: by its name, which is English, and in another language by what it means."""
-    return meaning(persona, cue, language) if persona and language != "en" else cue
+    return meaning(persona, cue, language) if persona and language != "en" else cue.replace("_", " ")
 
 
 def _few(word: str) -> str:
@@ -279,11 +279,16 @@ def _told_of(
     how: str, objective: Objective, cue: CueFound | CueTakenBack, log: CallLog, persona: FrontMatter, language: str
 ) -> str:
     """The sentence for an objective that something said has ruled out, or taken back."""
-    line = log.turns.get(cue.turn)
+    line, texts = log.turns.get(cue.turn), texts_in(language)
     words = sentence_of(line.event.text, cue.words) if line else cue.words
     at = clock(line.at if line else log.second(cue))
     name, means = worded_in(objective.name, language), meaning(persona, cue.name, language)
-    return texts_in(language)[how].format(at=at, words=words, objective=name, means=means)
+    return texts[how].format(at=at, words=done(words, language), objective=name, means=means)
+
+
+def done(words: str, language: str) -> str:
+    """What the trainee said, in quotation marks, or, without words, that it was their silence."""
+    return f"“{words}”" if words else texts_in(language)["your_silence"]
 
 
 def _told_missing(objective: Objective, persona: FrontMatter, language: str) -> str:

@@ -13,7 +13,7 @@ from ..events import DECIDED, CueFound, Ended, EndingReached, Event, Found, Hear
 from ..offline.embedding import meaning_of, understood
 from ..record.call_log import CallLog
 from ..record.score import Scorecard, score
-from ..record.texts import points
+from ..record.texts import clock, points
 from ..spec.persona import Arc
 from ..spec.session_spec import SessionSpec
 
@@ -29,9 +29,9 @@ class Replayed:
     card: Scorecard
 
     @property
-    def cues(self) -> dict[tuple[int, str], CueFound]:
-        """What was found, by turn and name."""
-        return {(cue.turn, cue.name): cue for cue in self.log.of(CueFound)}
+    def cues(self) -> dict[tuple[int, str, float], CueFound]:
+        """What was found, by turn and name; a silence, which is in no turn, by its moment."""
+        return {(cue.turn, cue.name, 0.0 if cue.turn else cue.at): cue for cue in self.log.of(CueFound)}
 
     @property
     def phases(self) -> list[str]:
@@ -97,23 +97,24 @@ def flips(before: Replayed, after: Replayed) -> list[str]:
     if before.phases != after.phases:
         lines.append(f"phases {_path(before.phases)} → {_path(after.phases)}")
     old_cues, new_cues = before.cues, after.cues
-    lines += [_cue("no longer", cue, before.log) for key, cue in old_cues.items() if key not in new_cues]
-    lines += [_cue("now", cue, after.log) for key, cue in new_cues.items() if key not in old_cues]
+    for when, log, cues, others in (
+        ("no longer", before.log, old_cues, new_cues),
+        ("now", after.log, new_cues, old_cues),
+    ):
+        lines += [_cue(f"{when} {c.name} {c.mood:+}", c, log) for key, c in cues.items() if key not in others]
     for key in (key for key in old_cues if key in new_cues):
         old_mood, cue = old_cues[key].mood, new_cues[key]
         if old_mood != cue.mood:
-            lines.append(f"turn {cue.turn}: {cue.name} {old_mood:+} → {cue.mood:+} (“{_words(cue, after.log)}”)")
+            lines.append(_cue(f"{cue.name} {old_mood:+} → {cue.mood:+}", cue, after.log))
     return lines
 
 
-def _cue(when: str, cue: CueFound, log: CallLog) -> str:
+def _cue(what: str, cue: CueFound, log: CallLog) -> str:
+    """What became of a cue, with the words that made it; of a silence with its moment."""
+    if not (line := log.turns.get(cue.turn)):
+        return f"{clock(log.second(cue))}: {what}"
     by = f", by {cue.by}" if cue.by else ""
-    return f"turn {cue.turn}: {when} {cue.name} {cue.mood:+} (“{_words(cue, log)}”{by})"
-
-
-def _words(cue: CueFound, log: CallLog) -> str:
-    line = log.turns.get(cue.turn)
-    return cue.words or (line.event.text if line else "")
+    return f"turn {cue.turn}: {what} (“{cue.words or line.event.text}”{by})"
 
 
 def _path(phases: list[str]) -> str:

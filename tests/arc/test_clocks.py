@@ -157,10 +157,13 @@ def test_in_one_silence_the_clocks_come_one_after_the_other_and_the_longest_agai
 
 
 def test_being_silent_is_a_cue_that_the_clock_finds() -> None:
-    """A cue on silence is met, as a deed, with what it does to the mood beside what the clock does."""
+    """A cue on silence is met, as a deed, with what it does to the mood beside what the clock does; the turn before it
+    has no part in it."""
     call = machine(replace(FRONT, timers=(Timer(silence=5, mood=-3),)))
+    say(call, "hm", 0)
     events = call.tick(T0 + 5)
     assert kinds(events) == [ClockFired, CueFound, MoodMoved]
+    assert [event.turn for event in events if isinstance(event, CueFound | MoodMoved)] == [0, 0]
     assert (call.state.mood, call.state.met["quiet"]) == (26, 1)
     assert isinstance(events[2], MoodMoved) and events[2].why == ("quiet", "silence")
 

@@ -17,18 +17,19 @@ from runtime.events import (
     Found,
     Header,
     Heard,
+    MoodMoved,
     Reload,
     Said,
     Started,
     ToolCalled,
 )
 from runtime.record.call_log import CallLog
-from runtime.record.report import Attempt, pieces, report
+from runtime.record.report import Attempt, Page, pieces, report
 from runtime.record.score import score
 from runtime.record.texts import texts_in
-from runtime.spec.persona import FrontMatter, Objective
+from runtime.spec.persona import Cue, FrontMatter, Objective
 from tests.composed import compose
-from tests.record.calls import good, poor, with_trouble
+from tests.record.calls import ZERO, good, poor, with_trouble
 
 SARAH = compose(["language=en"]).persona.front
 HOSTILE = """</script><img src=x onerror=alert(1)>"'`{{ 7 * 7 }}&amp;\u202e"""
@@ -173,6 +174,26 @@ def test_the_words_that_made_a_cue_are_marked_where_they_stand() -> None:
         ("I refund", "refund"),
         (" it.", ""),
     ]
+
+
+def test_a_silence_is_no_turn_s() -> None:
+    """It has its own place between the lines and on the time line, and marks no words; what it cost is told as what it
+    is, with its second."""
+    silence = CueFound(at=ZERO + 31, name="quiet", turn=0, found=Found.DEED, mood=-20)
+    moved = MoodMoved(at=ZERO + 31, before=0, after=0, emotion="angry", why=("quiet",))
+    events = sorted([*poor(), silence, moved], key=lambda event: event.at)
+    stays = Objective({"en": "Stays with her"}, met=(), ruled_out=("quiet",), weight=5)
+    cue = Cue(on="silence", mood=-20, means={"en": "leaves her waiting"})
+    persona = replace(SARAH, objectives=(stays,), cues={**SARAH.cues, "quiet": cue})
+    log = CallLog(events)
+    (judged,) = score(log, persona, "en").objectives
+    assert (judged.evidence, judged.by) == ((), "quiet")
+    assert judged.told == "0:31: your silence cost you “Stays with her” (leaves her waiting)."
+    page = Page(log, score(log, persona, "en"), persona, "en", {})
+    assert not any(row.speaker and "quiet" in "".join(row.notes) for row in page.rows)
+    assert [(row.at, row.moved) for row in page.rows if row.pieces[0].text == "quiet -20"] == [(31, True)]
+    assert [mark.at for mark in page.marks if mark.what == "quiet -20"] == [31]
+    assert f"H{page.percent(31) * 10:g}V100" in page.mood_path
 
 
 def test_each_moment_of_the_call_is_a_mark_that_says_what_it_is() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import pytest
 
-from runtime.events import to_json
+from runtime.events import Failure, to_json
 from runtime.record import writer as module
 from runtime.record.audio import Placed, Timeline
 from runtime.record.call_log import CallLog
@@ -16,6 +16,8 @@ from tests.browser import browsing, find_chromium
 from tests.composed import compose
 from tests.loopback.audio import tone
 from tests.record.calls import poor, with_trouble
+
+SHOWN = "[...document.querySelectorAll('.lines li')].filter(line => line.offsetParent).length"
 
 
 @pytest.fixture
@@ -28,6 +30,7 @@ def chromium() -> str:
 def spoken(tmp_path: Path) -> Path:
     """The folder of a call with its audio."""
     events = with_trouble(poor())
+    events.append(Failure(at=events[-1].at, source="LLM", reason="at the very end", recoverable=False))
     folder = tmp_path / "call"
     folder.mkdir()
     (folder / "events.jsonl").write_text("".join(to_json(event) + "\n" for event in events))
@@ -54,7 +57,7 @@ async def test_a_report_plays_from_what_is_clicked(chromium: str, spoken: Path, 
         await page.evaluate("document.querySelector('#l3 .text').click()")
         await page.until("document.querySelector('[aria-current]')?.id === 'l3'")
         await page.evaluate("document.querySelector('.marks a.ending').dispatchEvent(new MouseEvent('mouseenter'))")
-        assert "walked_out" in await page.evaluate("document.getElementById('tell').textContent")
+        assert "she has had enough" in await page.evaluate("document.getElementById('tell').textContent")
         await page.evaluate("document.querySelector('#l3 .at').focus()")
         await page.send("Input.dispatchKeyEvent", type="keyDown", key="ArrowDown")
         assert await page.evaluate("document.activeElement.closest('li').id") == "l4"
@@ -77,7 +80,24 @@ async def test_a_report_fits_its_screen_and_filters_without_script(
             while not await page.evaluate("document.readyState === 'complete' && !!document.querySelector('.ran')"):
                 pass
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
-        shown = "[...document.querySelectorAll('.lines li')].filter(line => line.offsetParent).length"
-        before = await page.evaluate(shown)
+        edges = "(box => [box.left, box.right])(document.querySelector('.plot').getBoundingClientRect())"
+        marks = "[...document.querySelectorAll('.marks use')].map(mark => mark.getBoundingClientRect())"
+        left, right = await page.evaluate(edges)
+        drawn = await page.evaluate(f"{marks}.map(box => [box.left, box.right])")
+        assert len(drawn) > 10 and left <= min(drawn)[0] and max(drawn)[1] <= right  # the first and the last too
+        before = await page.evaluate(SHOWN)
         await page.evaluate("document.getElementById('only').click()")
-        assert 0 < await page.evaluate(shown) < before
+        assert 0 < await page.evaluate(SHOWN) < before
+
+
+async def test_a_report_is_printed_whole_and_without_its_player(chromium: str, spoken: Path, tmp_path: Path) -> None:
+    """Whatever is filtered or folded on the screen is on the paper, and nothing is wider than that."""
+    async with browsing(chromium, tmp_path / "home", (spoken / "report.html").as_uri(), tmp_path / "none.wav") as page:
+        before = await page.evaluate(SHOWN)
+        await page.evaluate("document.getElementById('only').click()")
+        await page.send("Emulation.setDeviceMetricsOverride", width=794, height=1123, deviceScaleFactor=1, mobile=False)
+        await page.send("Emulation.setEmulatedMedia", media="print")
+        assert await page.evaluate(SHOWN) == before
+        assert await page.evaluate("document.querySelector('.player').offsetHeight") == 0
+        assert await page.evaluate("document.querySelector('.moments').checkVisibility({contentVisibilityAuto: true})")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 794

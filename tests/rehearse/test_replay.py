@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.config.compose import compose as compose_anew
 from runtime.config.groups import standing_in
 from runtime.events import CueFound, PhaseMoved
 from runtime.record.folder import read_folder
@@ -34,7 +35,7 @@ def drafted(tmp_path: Path, old: str, new: str) -> tuple[Path, SessionSpec]:
     draft = tmp_path / "draft.md"
     draft.write_text(text.replace(old, new))
     with standing_in("sarah_thompson", draft):
-        return draft, compose([])
+        return draft, compose_anew([])
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_nothing_flips_when_nothing_changed(tmp_path: Path, recorded: tuple[Path
         log = read_folder(folder).log
         assert before.log.ending == log.ending
         assert before.phases == [moved.after for moved in log.of(PhaseMoved)]
-        assert [*before.cues] == [(cue.turn, cue.name) for cue in log.of(CueFound)]
+        assert [(turn, name) for turn, name, _ in before.cues] == [(cue.turn, cue.name) for cue in log.of(CueFound)]
 
 
 def test_a_changed_cue_flips_the_sessions_that_have_it_and_only_those(
