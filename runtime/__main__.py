@@ -17,7 +17,6 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -291,11 +290,8 @@ def _rehearse_one(settings: Settings, spec: Callable[[], SessionSpec]) -> float:
     """Holds the calls of one job of a sweep, which may run in any process; returns its score."""
     from .rehearse.combination import rehearse
 
-    def tell(line: str) -> None:
-        print(clean(line), file=sys.stderr)
-
-    sweep = Path(settings.rehearse.dir or "")
-    return rehearse(settings, HydraConfig.get().runtime.choices, _overrides(), spec, sweep, tell)
+    sweep, choices = Path(settings.rehearse.dir or ""), HydraConfig.get().runtime.choices
+    return rehearse(settings, choices, _overrides(), spec, sweep, lambda line: print(clean(line), file=sys.stderr))
 
 
 def _sweep(arguments: Namespace) -> int | None:
@@ -322,10 +318,9 @@ def _sweep(arguments: Namespace) -> int | None:
                 start()
 
         if "hydra/launcher=joblib" in first:
-            with suppress(ImportError):  # then Hydra says that it is not installed
-                from .rehearse.workers import use_forks
+            from .rehearse.workers import use_forks
 
-                use_forks()
+            use_forks()
         gc.freeze()
         gc.enable()
         _take_interrupts()
@@ -386,14 +381,19 @@ def main() -> None:
         asks_hydra = arguments.help or arguments.hydra_help or arguments.cfg or arguments.info
         if arguments.multirun and not asks_hydra and (code := _sweep(arguments)) is not None:
             raise SystemExit(code)
-        with readable_errors(arguments.overrides):
-            if sys.argv[1:] == arguments.overrides and "hydra." not in " ".join(arguments.overrides):
-                # A plain run: `hydra.main` would compose everything twice, the first time to learn that it is one.
-                cfg = compose_config(arguments.overrides)
-                HydraConfig.instance().set_config(cfg)
-                do(cfg)
-            else:
-                start()
+        try:
+            with readable_errors(arguments.overrides):
+                if sys.argv[1:] == arguments.overrides and "hydra." not in " ".join(arguments.overrides):
+                    # A plain run: `hydra.main` would compose everything twice, the first time to learn that it is one.
+                    cfg = compose_config(arguments.overrides)
+                    HydraConfig.instance().set_config(cfg)
+                    do(cfg)
+                else:
+                    start()
+        except SpecError as error:
+            if error.file is None or "mode=check" not in arguments.overrides:
+                raise
+            raise SystemExit(_check(Settings())) from None  # it tells of this file and goes on with the others
 
 
 if __name__ == "__main__":

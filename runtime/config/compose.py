@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
@@ -117,24 +118,28 @@ def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices:
 
 
 def empty_keys(persona: Persona, customer: FrontMatter | None = None) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Keys of the front matter that do nothing, each with what is wrong: an empty cue that is no language's common cue
-    (`customer` is that of the call's language), and keys that only a language's customer has."""
+    """Keys of the front matter that do nothing, each with what is wrong: a cue that nothing could find and that is no
+    language's common cue (`customer` is that of the call's language), and keys that only a language's customer has."""
     if persona.front.named_cues:
         what = "only a language's customer has this key; a persona lists a common cue among its `cues`"
         yield ("named_cues",), f"named_cues: {what}"
     known = {*customer.cues, *customer.named_cues} if customer else set()
-    bare = [name for name, cue in persona.front.cues.items() if cue == Cue() and name not in known]
+    bare = {
+        name: "nothing stands here" if cue == Cue() else "nothing could find it, as it has neither `like` nor `hear`"
+        for name, cue in persona.front.cues.items()
+        if name not in known and not (cue.like or cue.hear or cue.on or cue.told or cue.means)
+    }
     if not bare:
         return
     for option in options("language"):
-        value, node = read_conf(file := CONF / "language" / f"{option}.yaml")
-        if isinstance(name := value.get("customer"), str):
-            common = _customer(name, "customer", file, node)
-            known |= {*common.cues, *common.named_cues}
-    for name in bare:
+        with suppress(SpecError):  # a language that is broken is told of where it is spoken
+            value, node = read_conf(file := CONF / "language" / f"{option}.yaml")
+            if isinstance(name := value.get("customer"), str):
+                common = _customer(name, "customer", file, node)
+                known |= {*common.cues, *common.named_cues}
+    for name, why in bare.items():
         if name not in known:
-            what = f"nothing stands here, and no common cue has this name{suggest(name, known)}"
-            yield ("cues", name), f"cues.{name}: {what}"
+            yield ("cues", name), f"cues.{name}: {why}, and no common cue has this name{suggest(name, known)}"
 
 
 @lru_cache(maxsize=16)

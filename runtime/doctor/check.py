@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import partial
 from itertools import islice, product
 from pathlib import Path
+from typing import Any
 from unicodedata import normalize
 
 from rich.console import Console
@@ -34,10 +36,21 @@ CheckResult = tuple[str, str, str]
 
 def check_all(routing: Routing) -> int:
     """Checks all there is; returns the exit code, as `report` does."""
+    files = list(_files())
     personas: dict[str, Persona] = {}
-    personas_and_routes = [*check_personas(personas), *_claims(personas, routing)]
-    rows = [*_files(), *personas_and_routes, *_trainees(personas), *_models(personas)]
-    return report(rows, "not installed")
+    fine: dict[str, Persona] = {}
+    rows = [*files, *check_personas(personas, fine, {how for _, _, how in files}), *_claims(personas, routing)]
+    rows += [*_trainees(personas), *_models(fine or personas)]
+    return report(list(_once(rows)), "not installed")
+
+
+def _once(rows: Sequence[CheckResult]) -> Iterator[CheckResult]:
+    """The rows; a mistake that several tell of, such as one in a file of conf/, is told by the first of them alone."""
+    told: set[str] = set()
+    for mark, what, how in rows:
+        if mark != "✗" or how not in told:
+            yield mark, what, how
+        told.add(how)
 
 
 def report(rows: Sequence[CheckResult], neither: str) -> int:
@@ -73,10 +86,23 @@ def _files() -> Iterator[CheckResult]:
             yield row
 
 
-def check_personas(found: dict[str, Persona]) -> Iterator[CheckResult]:
+def _readable(group: str) -> dict[str, tuple[Any, Node]]:
+    """The options of a group, each with its file's values and nodes; of those that are broken `_files` tells."""
+    found = {}
+    for option in options(group):
+        with suppress(SpecError):
+            found[option] = read_conf(CONF / group / f"{option}.yaml")
+    return found
+
+
+def check_personas(
+    found: dict[str, Persona], fine: dict[str, Persona], broken: Collection[str] = ()
+) -> Iterator[CheckResult]:
     """Each persona file with all that is wrong in it, and with the spec that `persona=NAME` alone would run; those that
-    can be read are added to `found`."""
-    tags = {str(read_conf(CONF / "language" / f"{name}.yaml")[0].get("base")) for name in options("language")}
+    can be read are added to `found`, and those with nothing wrong to `fine`. What is `broken` elsewhere, by the lines
+    that tell of it, says nothing of a persona."""
+    languages = _readable("language")
+    tags = {str(languages[name][0].get("base")) if name in languages else name for name in options("language")}
     specs: dict[tuple[tuple[str, str], ...], tuple[str, str, str]] = {}
     overridden = any(group in read_conf(CONF / "config.yaml")[0] for group in GROUPS)
     for other, why in misnamed().items():
@@ -96,18 +122,22 @@ def check_personas(found: dict[str, Persona]) -> Iterator[CheckResult]:
             continue
         found[name] = persona
         choices = tuple(sorted(chosen(persona).items()))
-        empty = (_at(reading, persona, path, line) for path, line in empty_keys(persona))
-        if unknown := [*_unknown_choices(choices, persona, reading), *empty]:
-            yield from (("✗", what, line) for line in unknown)
+        nothing = [*_unknown_sections(persona), *empty_keys(persona)]
+        empty = (_at(reading, persona, path, line) for path, line in nothing)
+        unknown = [*_unknown_choices(choices, persona, reading), *empty]
+        wrong = [*unknown, *_foreign_keys(persona, reading, tags), *_uneven(persona.front.phases, reading, file)]
+        if unknown:
+            yield from (("✗", what, line) for line in wrong)
             continue
         if choices not in specs:  # what a persona does not choose is the same for all
             specs[choices] = _spec(name, dict(choices) if specs and not overridden else None)
         mark, how, base = specs[choices]
-        wrong = [*_foreign_keys(persona, reading, tags), *_uneven(persona.front.phases, reading, file)]
+        mark = "✓" if how in broken else mark
         if mark != "✓":
             yield mark, what, how
         yield from (("✗", what, line) for line in wrong)
         if mark == "✓" and not wrong:
+            fine[name] = persona
             yield mark, what, _summary(persona)
         yield from (
             ("!", what, line) for line in [*_foreign_prompt(persona, base, reading), *_otherwise(persona, reading)]
@@ -151,10 +181,22 @@ def _at(reading: Reading, persona: Persona, path: Sequence[int | str], what: str
 
 
 def _unknown_choices(choices: tuple[tuple[str, str], ...], persona: Persona, reading: Reading) -> Iterator[str]:
-    for group, option in choices:
+    named: list[tuple[tuple[str, ...], str, str]] = [((group,), group, option) for group, option in choices]
+    named += [(("levels", level), "difficulty", level) for level in persona.front.levels]
+    for path, group, option in named:
         if option not in (known := options(group)):
-            what = f"{group}: there is no {group} {shown(option)}{suggest(option, known)}"
-            yield _at(reading, persona, (group,), what)
+            what = f"{path[0]}: there is no {group} {shown(option)}{suggest(option, known)}"
+            yield _at(reading, persona, path, what)
+
+
+def _unknown_sections(persona: Persona) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    """Headings of `not_for_model` that the prose does not have: what lies below the one that is meant reaches the
+    model."""
+    known = [section.title for section in persona.sections]
+    folded = set(map(str.casefold, known))
+    for i, title in enumerate(persona.front.not_for_model):
+        if title.casefold() not in folded:
+            yield ("not_for_model", i), f"not_for_model: no heading is called {shown(title)}{suggest(title, known)}"
 
 
 def _foreign_keys(persona: Persona, reading: Reading, tags: set[str]) -> Iterator[str]:
@@ -254,9 +296,8 @@ def _claims(personas: Mapping[str, Persona], routing: Routing) -> Iterator[Check
 
 def _trainees(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
     """Each trainee of a rehearsal, and what each persona's own file lets them say."""
-    for option in options("trainee"):
-        value, node = read_conf(file := CONF / "trainee" / f"{option}.yaml")
-        yield _row(f"trainee={option}", partial(_described, value, file, node))
+    for option, (value, node) in _readable("trainee").items():
+        yield _row(f"trainee={option}", partial(_described, value, CONF / "trainee" / f"{option}.yaml", node))
     for other in sorted(personas_folder().glob("*.trainees.yaml")):
         name = normalize("NFC", other.name.removesuffix(".trainees.yaml"))
         if name not in personas:
@@ -278,12 +319,17 @@ def _models(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
     persona = min(personas, key=lambda name: len(personas[name].prose), default=None)
     if persona is None:
         return
-    usual = _usual() | {"persona": persona}
-    for model in options("model"):
+    known = {group: _readable(group) for group in GROUPS if group != "persona"}
+    usual = {
+        group: name if name in known[group] else next(iter(known[group]), name)
+        for group, name in _usual().items()
+        if group in known
+    } | {"persona": persona}
+    for model in _readable("model"):
         good = 0
         unoffered: dict[str, None] = {}
         wrong: dict[str, None] = {}
-        for voice, language, vad in product(*(options(group) for group in ("voice", "language", "vad"))):
+        for voice, language, vad in product(*(_readable(group) for group in ("voice", "language", "vad"))):
             choices = {"model": model, "voice": voice, "language": language, "vad": vad}
             try:
                 build.check(combine(usual | choices), audio=True)
@@ -292,11 +338,13 @@ def _models(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
                 unoffered[str(error)] = None
             except SpecError as error:
                 wrong[str(error)] = None
-        mark = "✗" if wrong else "✓" if good else "–"
-        shown = [f"{good} specs"] if good else []
-        yield mark, f"model={model}", "; ".join([*wrong, *shown, *([] if good else unoffered)])
+        yield from (("✗", f"model={model}", line) for line in wrong)
+        if good:
+            yield "✓", f"model={model}", f"{good} specs"
+        elif unoffered:
+            yield "–", f"model={model}", "; ".join(unoffered)
     for group in ("listening", "judge", "difficulty"):
-        for option in options(group):
+        for option in _readable(group):
             yield _row(f"{group}={option}", partial(_checked, usual | {group: option}))
 
 

@@ -63,6 +63,7 @@ def test_a_persona_is_as_hard_as_it_says(use_personas: Write) -> None:
     [
         ("cues:\n  blame:\n  refnd:", r"ann\.md:4: cues\.refnd: nothing stands here, .*; did you mean refund\?"),
         ("cues:\n  refnd: {}", r"ann\.md:3: cues\.refnd: nothing stands here"),
+        ("cues:\n  refnd: {mood: 5}", r"ann\.md:3: cues\.refnd: nothing could find it, .*; did you mean refund\?"),
         ("named_cues: {blame: {hear: blame}}", r"ann\.md:2: named_cues: only a language's customer has this key"),
         ("timers: [{after: 5s, unless: refund}]", r"timers\.0\.unless: no cue is called 'refund'"),
         ("cues: {blame: }\nlevels: {hard: {owed: refund}}", r"levels\.hard\.owed: no cue is called 'refund'"),

@@ -59,7 +59,7 @@ def test_a_check_of_a_hostile_folder_ends_and_says_something_readable_of_each_fi
     files = hostile_personas(len(KINDS))
     for name, data in files.items():
         use_personas(name, data.decode())
-    rows = list(check_personas({}))
+    rows = list(check_personas({}, {}))
     assert {what.removeprefix("persona=") for _, what, _ in rows} == files.keys()
     for _, _, how in rows:
         assert how.isprintable() and len(how) < 800

@@ -1,12 +1,18 @@
 """`mode=check`: all that is wrong with persona files, each with its line; what is only doubtful does not fail it."""
 
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hydra.core.global_hydra import GlobalHydra
 
-from tests.conftest import ROOT, Run
+from runtime.config import compose, groups, mistakes
+from runtime.doctor import check
+from runtime.spec.settings import Routing
+from tests.conftest import COMMAND, ROOT, Run
 from tests.fork_server import LACKING
 
 PHASES = "{name: low, mood: 0-30}, {name: middle, mood: 25-60}, {name: top, mood: 70-90}, {name: last, mood: 99-95}"
@@ -15,7 +21,7 @@ SARAH = (ROOT / "personas" / "sarah_thompson.md").read_text()
 FILES = {
     "agreed": SARAH.replace("scenarios:", "#"),
     "forgotten": SARAH.replace("scenarios:", "#").replace("number: CUST-2847", "number: CUST-9999"),
-    "keys": "---\nopening: {eng: Hi.}\ncues:\n  sorry: {say: {eng: [Good.], th: [ดี], '': [Mm.]}}\n---\nYou are Bill.\n",
+    "keys": "---\nopening: {eng: Hi}\ncues:\n  sorry: {hear: x, say: {eng: [Good.], th: [ดี], '': [Mm.]}}\n---\nYou\n",
     "phases": f"---\nphases: [{PHASES}]\n---\nYou are Bill.\n",
     "even": "---\nphases: [{name: b, mood: 51-100}, {name: a, mood: 0-50}]\n---\nYou are Bill.\n",
     "thai": f"---\nlanguage: en\nmodel: openai_realtime\n---\n{THAI}",
@@ -24,6 +30,8 @@ FILES = {
     "choices": "---\nvoice: brite\nlanguage: xx\n---\nYou are Bill.\n",
     "many": '---\nname: "Bill\nmood: high\nfoo: 3\n---\nYou are Bill.\n',
     "empty": "---\ncues:\n  refund:\n  refnd:\nnamed_cues:\n  blame: {hear: blame}\n---\nYou are Bill.\n",
+    "level": "---\nlevels: {hrd: {mood: 5}}\n---\nYou are Bill.\n",
+    "heading": "---\nnot_for_model:\n- Ends\n- endngs\n---\nYou are Bill.\n# ENDS\nNever.\n",
     "unopened": "name: Bill\nmood: 3\n---\nYou are Bill.\n",
     "bad name": "You are Bill.\n",
 }
@@ -56,6 +64,8 @@ def test_check_tells_all_that_is_wrong_with_personas_and_what_is_only_doubtful(r
         "choices": ["✗ choices.md:3", "✗ choices.md:2"],
         "many": ["✗ many.md:2", "✗ many.md:3", "✗ many.md:4"],
         "empty": ["✗ empty.md:5", "✗ empty.md:4"],
+        "level": ["✗ level.md:2"],
+        "heading": ["✗ heading.md:4"],
         "unopened": ["✗ unopened.md:1"],
         "pipe": ["✗ pipe.md"],
     }
@@ -71,8 +81,44 @@ def test_check_tells_all_that_is_wrong_with_personas_and_what_is_only_doubtful(r
         strict=True,
     ):
         assert said in line
+    assert "levels: there is no difficulty 'hrd'; did you mean hard?" in found["level"][0]
+    assert "not_for_model: no heading is called 'endngs'; did you mean ENDS?" in found["heading"][0]
     assert "Thai letters" in found["thai"][1] and "language is en" in found["thai"][1]
-    assert result.out.splitlines()[-1].endswith(" 3 to look at, 15 not fine")
+    assert result.out.splitlines()[-1].endswith(" 3 to look at, 17 not fine")
+
+
+@pytest.mark.parametrize("broken", ["model/offline", "language/th", "voice/low_male", "trainee/good", "judge/model"])
+def test_a_broken_file_of_conf_is_told_once_and_all_else_is_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, broken: str
+) -> None:
+    """Whatever is composed with it: the personas are fine, and so is each option that needs no such file."""
+    for module in groups, compose, check, mistakes:
+        monkeypatch.setattr(module, "CONF", tmp_path / "conf")
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    with open(tmp_path / "conf" / f"{broken}.yaml", "a") as file:
+        file.write("a: [\n")
+    GlobalHydra.instance().clear()  # it knows the real folder
+    try:
+        assert check.check_all(Routing()) == 1
+    finally:
+        GlobalHydra.instance().clear()
+    out = capsys.readouterr().out
+    assert [f"conf/{broken}.yaml" in row for row in out.splitlines() if "✗" in row[:1]] == [True], out
+    assert out.count("✓  persona=") == len(groups.options("persona")) and "difficulty=hard" in out
+
+
+def test_check_is_the_one_mode_that_goes_on_without_what_every_call_is_composed_of(
+    guard: Path, environment: dict[str, str], here: Path
+) -> None:
+    """The file is told, and every persona is checked all the same."""
+    for folder in "runtime", "conf", "personas":
+        shutil.copytree(ROOT / folder, here / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (here / "conf" / "model" / "offline.yaml").write_text("llm: [\n")
+    environment["PYTHONPATH"] = os.pathsep.join([str(guard), str(here)])
+    for mode, code, personas in ("prompt", 2, 0), ("check", 1, 8):
+        done = subprocess.run([*COMMAND, f"mode={mode}"], cwd=here, env=environment, capture_output=True, text=True)
+        assert done.returncode == code and done.stdout.count("✓  persona=") == personas, done
+        assert (done.stdout + done.stderr).count("conf/model/offline.yaml:2: broken YAML") == 1
 
 
 def test_doubts_alone_do_not_fail_a_check(run: Run, personas: Path) -> None:
