@@ -7,6 +7,7 @@ terminal's lines while a call is on, and what `mode=history`, `mode=score` and a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, lru_cache
 
 _ENGLISH = {
     # The scorecard.
@@ -325,11 +326,13 @@ def texts_in(language: str) -> Mapping[str, str]:
     return _TEXTS.get(language, _ENGLISH)
 
 
+@cache
 def verdict(passed: bool | None, language: str = "en") -> str:
     """Whether a call passed, in a word or two."""
     return texts_in(language)[f"score_{passed}"]
 
 
+@lru_cache(maxsize=1024)
 def ended(reason: str, name: str, language: str) -> str:
     """How a call with this persona ended, in words; an ending of hers that says no more than its name, by that."""
     words = texts_in(language).get(f"reason_{reason}")
@@ -341,6 +344,7 @@ def points(score: int | None, passed: bool | None) -> str:
     return f"{'–' if score is None else score} ({verdict(passed)})"
 
 
+@lru_cache(maxsize=4096)
 def clock(seconds: float) -> str:
     """`1:02`: minutes and seconds. Moments are known to a tenth: 59.96 s is 1:00 wherever it is told."""
     whole = int(round(seconds, 1))

@@ -64,7 +64,7 @@ COLUMNS = (
     Column("latency_high", "p95", lambda m: m.latency_high, False, 2, "s"),
     Column("heard_right", "heard right", lambda m: m.heard_right, True, unit="%"),
     Column("pace", "trainee words/min", lambda m: m.pace, False),
-    Column("her_pace", "her words/min", lambda m: m.her_pace, False),
+    Column("her_pace", "persona words/min", lambda m: m.her_pace, False),
     Column("breaks", "breaks", lambda m: len(m.breaks), False, 1),
     Column("tokens", "tokens", lambda m: (m.input_tokens or 0) + (m.output_tokens or 0) or None, False),
     Column("cost", "cost", lambda m: m.cost, False, 4, "$"),

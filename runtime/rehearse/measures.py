@@ -147,7 +147,7 @@ def breaks(log: CallLog, arc: Arc) -> Iterator[Break]:
                 del hidden[name]
                 yield _broken(f"gave {name} unasked", line)
             if heard_any(SAYS_MACHINE, text):
-                yield _broken("said that she is a machine", line)
+                yield _broken("said to be a machine", line)
             if _is_foreign(line.event.text, arc.language):
                 yield _broken("spoke another language", line)
         else:

@@ -23,8 +23,8 @@ from . import keyboard
 from .line_editor import LineEditor
 from .view import JsonLines, View
 
-LINE_LIMIT = 65_536
-"""Bytes of one piped line."""
+LINE_LIMIT = 4 << 20
+"""Bytes that are kept of one piped line."""
 
 
 def call_here(spec: SessionSpec, store: SpecStore, shown: View | JsonLines) -> Ended:
@@ -118,12 +118,11 @@ async def _typed_lines(shown: View | JsonLines) -> AsyncIterator[str]:
 
 
 async def _piped_lines() -> AsyncIterator[str]:
-    """Lines of standard input until it ends. No more is read than is answered; a longer line comes in pieces."""
+    """Lines of standard input until it ends. No more is read than is answered; however long, a line is one turn."""
     rest = b""
     while data := await keyboard.read():
         *lines, rest = (rest + data).split(b"\n")
-        if len(rest) > LINE_LIMIT:
-            lines, rest = [*lines, rest], b""
+        rest = rest[:LINE_LIMIT]
         for line in lines:
             yield line.decode(sys.stdin.encoding, "replace")
     if rest:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import SpecError
 from ..history.folders import PastSession
 from ..history.index import Index, Progress, progress
-from ..record.texts import clock, verdict
+from ..record.texts import clock, ended, verdict
 from ..redaction import clean
 from ..spec.settings import OutputFormat, Settings
 
@@ -81,7 +81,7 @@ def _cells(session: PastSession, root: str) -> list[str]:
         "–" if session.score is None else str(session.score),
         verdict(session.passed) if session.ending else "no score yet",
         "–" if session.seconds is None else clock(session.seconds),
-        session.ending or "–",
+        ended(session.ending, session.persona, "en") or "–",
         root + session.path,
     ]
 

@@ -169,7 +169,7 @@ class View:
                 text = f"{event.text} —" if event.interrupted else event.text
                 self._print(event, _said(who, text, EMOTION_STYLES.get(event.emotion, "")), timed=True)
                 if event.since_save_ms is not None:
-                    first = f"↻ her first words under {clean(event.revision)}, {event.since_save_ms} ms after the save"
+                    first = f"↻ first words under {clean(event.revision)}, {event.since_save_ms} ms after the save"
                     self._print(event, Text(first, style="dim"))
             case MoodMoved():
                 call.mood, call.emotion = event.after, event.emotion
@@ -309,7 +309,7 @@ def _receipt(event: Reload) -> Text:
     applied = event.how in (How.IN_PLACE, How.SWAPPED)
     took = f" after {event.ms} ms" if applied else ""
     if event.after_reply:
-        took += ", from her next reply on"
+        took += ", from the next reply on"
     revisions = clean(f"  {event.before} → {event.after}" if applied else f"  revision {event.before}")
     reason = f": {clean(event.reason.removeprefix(f'{files}: '))}" if event.reason else ""
     return Text.assemble(

@@ -39,7 +39,7 @@ BREAKS = [
     ("You took 298 dollars 50.", ["gave amount unasked"]),
     ("I have the large family plan, since you ask.", ["gave plan unasked"]),
     ("I was billed twice, I told you.", []),
-    ("As an AI language model I cannot feel anger.", ["said that she is a machine"]),
+    ("As an AI language model I cannot feel anger.", ["said to be a machine"]),
     ("I am not a robot, thank you.", []),
     ("Am I talking to a robot?", []),
     ("ดิฉันโดนเก็บเงินซ้ำอีกแล้วค่ะ", ["spoke another language"]),

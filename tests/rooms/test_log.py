@@ -1,6 +1,8 @@
 """What is printed where no terminal is: lines to read, or one JSON object an event."""
 
 import json
+import subprocess
+import sys
 
 from runtime.events import KINDS
 from tests.caller import calling, room_of
@@ -24,6 +26,12 @@ def test_an_unknown_kind_of_lines_is_refused(run: Run) -> None:
     done = run("lines=xml")
     assert done.code == 2
     assert "lines" in done.err and "plain" in done.err and "json" in done.err
+
+
+def test_the_secret_of_a_development_server_is_no_warning() -> None:
+    """README's first call has the key `devkey` and the secret `secret`; each token would be a warning on stderr."""
+    code = "import runtime.rooms.job; from livekit.api import AccessToken; AccessToken('devkey', 'secret').to_jwt()"
+    assert subprocess.run([sys.executable, "-W", "default", "-c", code], capture_output=True, check=True).stderr == b""
 
 
 async def test_every_line_of_a_room_names_user_and_room(livekit_url: str, environment: dict[str, str]) -> None:

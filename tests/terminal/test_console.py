@@ -278,6 +278,14 @@ def test_piped_lines_are_a_whole_conversation(run: Run) -> None:
     assert lines[3] == "You: what is your account number?"
 
 
+def test_a_piped_line_is_one_turn_however_long(run: Run) -> None:
+    """It is cut as any typed turn is, and a line says so."""
+    done = run("record=off", stdin=f"{'I am so sorry. ' * 16_000}\nhello\n")
+    assert (done.code, done.err) == (0, "")
+    assert "a typed turn of 239,999 characters is cut after 4,000" in done.out
+    assert ". 2 turns, " in done.out
+
+
 def test_end_and_bytes_that_are_no_text(run: Run) -> None:
     """/end hangs up before the input does, and bytes that are not UTF-8 are no reason to stop."""
     done = run(stdin=b"caf\xe9\n/end\nnever said\n")

@@ -4,16 +4,19 @@ import json
 import os
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
 from runtime.history.index import FILE
-from runtime.spec.settings import Record, Settings
+from runtime.record.folder import SCORECARD
+from runtime.record.score import to_json as card_to_json
+from runtime.spec.settings import OutputFormat, Record, Settings
 from runtime.terminal.history import show_history
 from tests.conftest import Run
-from tests.history.test_index import AT, held
+from tests.history.test_index import AT, card, held, settle
 
 
 @pytest.fixture
@@ -36,6 +39,19 @@ def test_a_pipe_gets_a_line_for_each_session_and_for_each_trainee(run: Run, sett
     assert sessions[0][:3] == [when, "ann", "sarah"] and sessions[0][5:7] == ["5:00", "resolved"]
     assert (Path(sessions[0][7]) / "scorecard.json").is_file()
     assert trainees == [["ann", "sarah", "3", "1", "100", "100", "▂▅█", "nothing"]]
+
+
+@pytest.mark.parametrize(("lines", "told"), [("plain", "the trainee hung up"), ("json", '"trainee_left"')])
+def test_how_a_session_ended_is_told_in_words(
+    lines: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For people; a program gets its name."""
+    settings = Settings(record=Record(dir=str(tmp_path)), lines=OutputFormat(lines))
+    folder = held(settings, "ann", 20)
+    (folder / SCORECARD).write_bytes(card_to_json(replace(card(20), ending="trainee_left")))
+    settle(folder)
+    show_history(settings, None)
+    assert told in capsys.readouterr().out
 
 
 def test_persona_on_the_command_line_is_whose_sessions_are_meant(run: Run, settings: Settings) -> None:
