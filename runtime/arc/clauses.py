@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 from .phrases import NEGATORS, TEXT_LIMIT, negates, pattern, plain
 
@@ -24,6 +25,22 @@ _BREAK = re.compile(
     r"(?<=ค่ะ)\s+|(?<=คะ)\s+|(?<=ครับ)\s+|(?<!ตั้ง)(?<!แม้)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้))",
     re.IGNORECASE,
 )
+_MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_UNBROKEN = [
+    (re.compile(before, re.IGNORECASE), re.compile(after))
+    for before, after in (
+        (
+            rf"\b(?:nos?|nr|ref|ext|tel|approx|{_MONTH}|sept|mon|tues?|wed|thu(?:rs)?|fri|sat|sun)\.$|:$",
+            r"[#$€£฿]?[\w-]*\d",
+        ),
+        (r"\b(?:mr|mrs|ms|dr|prof)\.$", r"\w"),
+        (r"\b[ap]\.m\.$", r"[a-z\d]"),
+        (r"\b\d{1,2}\.$", rf"(?i:{_MONTH})"),
+        (r"(?:day|\b(?:mon|tues?|wed|thu(?:rs)?|fri|sat|sun))$", r"the (?:\d|\w+(?:first|second|third|th)\b)"),
+        (r"(?:^|[\s.\d])[ก-ฮ]{1,2}\.$", r"\S"),
+    )
+]
+"""What stands before and after a place where a date, an amount or a name goes on: no clause ends there."""
 _SENTENCE_END = re.compile(r"[.!?…]\W*$|(?:ค่ะ|คะ|ครับ)\W*$")
 _FILLER = re.compile(
     r"^(?:(?:and|so|but|or|well(?= ,)|okay|ok|alright|all right|right|yes|no|now|then|oh|hello|hi|sorry|thanks|"
@@ -63,6 +80,9 @@ _HEDGED = pattern(
     r"\b(?:cant|cannot|wont|not|never|dont|couldnt|nobodys?|nobody is|no ones?) (?:\w+ ){0,2}(?:promis|guarante|swear|"
     r"say|tell|know|think|believ|suggest|claim|accus|imply|sure|certain|entitled)(?:e|s|es|ed|ing|eing)?\b|"
     r"\b(?:in general|generally|as a rule|no idea|might be able)\b|โดยทั่วไป|"
+    r"\b(?:when|until|till) (?:hell|pigs)\b|"
+    r"\bin (?:your dreams|(?:a|another) (?:hundred|thousand|million|lifetime|life))\b|"
+    r"\b(?:over my dead body|dream on|good luck (?:with|getting|finding)|yeah right)\b|ชาติ(?:หน้า|ไหน)|ฝันไป|"
     r"\btry(?:ing)? to (?:refund|credit|return|reverse|get (?:you|your|it|that|the))\b|"
     r"\bno need to (?:ring|call|phone|hold|wait|transfer|speak|talk|contact|pass)\b|"
     "(?:รับปาก|รับประกัน|การันตี|สัญญา)\\S{0,8}ไม่ได้|ไม่แน่ใจ|ไม่กล้ารับปาก|ไม่อยาก(?:สัญญา|รับปาก|พูด|ให้ความหวัง)"
@@ -177,7 +197,8 @@ def clauses(text: str) -> tuple[Clause, ...]:
     found: list[Clause] = []
     sentence = start = 0
     text = text[:TEXT_LIMIT]
-    breaks = [(match.start(), match.end()) for match in _BREAK.finditer(text)][: CLAUSES - 1]
+    places = (match.span() for match in _BREAK.finditer(text))
+    breaks = list(islice((place for place in places if not _is_unbroken(text, *place)), CLAUSES - 1))
     for end, following in [*breaks, (len(text), len(text))]:
         part = text[start:end].strip()
         said = plain(part)
@@ -187,6 +208,11 @@ def clauses(text: str) -> tuple[Clause, ...]:
         sentence += bool(_SENTENCE_END.search(part)) and not text.startswith("แต่", following)
         start = following
     return tuple(_taken_back(found))
+
+
+def _is_unbroken(text: str, end: int, following: int) -> bool:
+    before = text[max(0, end - 16) : end]
+    return any(first.search(before) and then.match(text, following) for first, then in _UNBROKEN)
 
 
 def _taken_back(found: list[Clause]) -> Iterator[Clause]:
@@ -269,6 +295,7 @@ def is_undone(said: str) -> bool:
 _AUXILIARY = "is|are|was|were|will|would|can|could|has|have|be|been|unfortunately|sadly|to|for|you|it|that|today|here"
 _DENIED_AFTER = pattern(
     rf"(?: (?:{_AUXILIARY})){{0,3}} (?:{'|'.join(NEGATORS - {'no', 'without', 'unable'})})\b|"
+    r"(?: \w+){0,6} never[ ,?]*$|"
     r"(?: \w+){0,3} (?:refused|declined|rejected|denied|impossible|out of the question)\b|"
     r"[^ ,]{0,24}? ?ไม่(?:ได้|ไหว|ทัน|สำเร็จ)(?=ค่ะ|คะ|ครับ|นะ|จริง|แล้ว|หรอก|เลย|อยู่|[ ,?]|$)"
 )

@@ -127,6 +127,7 @@ def _by_phrases(front: FrontMatter, clause: Clause) -> _Heard:
         for name, phrases in able
         if (match := _said(front.cues[name], phrases, clause, name in _awaited(front)))
         and not ("##" in match.phrase and _is_hers(front, clause.said[match.start : match.end]))
+        and not (_gives_number(front.cues[name]) and not has_number(clause.said))
     }
     findings = tuple(_by_phrase(name, match, clause.text) for name, match in _one_that_angers(front, said))
     denied = [name for name, phrases in able if clause.negated and _refuses(front.cues[name], phrases, clause)]
@@ -213,7 +214,7 @@ def _counts(cue: Cue, clause: Clause, awaited: bool, denies: bool = False) -> bo
 
 
 def _is_question(cue: Cue) -> bool:
-    return _are_questions(tuple(text for texts in cue.like.values() for text in texts))
+    return _are_questions(_examples(cue))
 
 
 @lru_cache(maxsize=1024)
@@ -224,10 +225,19 @@ def _are_questions(examples: tuple[str, ...]) -> bool:
 def _lacks_figures(front: FrontMatter, name: str, clause: Clause) -> bool:
     """Whether a cue that gives a number or a time, as its examples show, cannot be meant by a clause: that has none, or
     the number is what the persona tells about herself."""
-    numbers, times = _figures(tuple(text for texts in front.cues[name].like.values() for text in texts))
+    numbers, times = _figures(_examples(front.cues[name]))
     if numbers and numbers_in(clause.said):
         return _is_hers(front, clause.said)
     return (numbers and not has_number(clause.said)) or (times and not has_time(clause.said))
+
+
+def _gives_number(cue: Cue) -> bool:
+    """Whether a cue gives a number, as its examples show: "your case number is on its way" gives none."""
+    return _figures(_examples(cue))[0]
+
+
+def _examples(cue: Cue) -> tuple[str, ...]:
+    return tuple(text for texts in cue.like.values() for text in texts)
 
 
 def _is_hers(front: FrontMatter, said: str) -> bool:
@@ -256,15 +266,17 @@ def _by_phrase(name: str, match: Match, text: str) -> Finding:
 
 
 def _agreed(front: FrontMatter, heard: Iterable[_Heard]) -> Iterator[Finding]:
-    """The findings of a turn, without what is promised in the same sentence as something that the persona refuses, or
-    is refused later."""
+    """The findings of a turn, without what is promised (who says sorry promises nothing) in the same sentence as
+    something that the persona refuses, or is refused later."""
     heard = list(heard)
     refused = {one.clause.sentence for one in heard for finding in one.findings if front.cues[finding.name].is_refused}
     for place, one in enumerate(heard):
         later = {denial.name for other in heard[place + 1 :] for denial in other.taken_back(front)}
         for finding in one.findings:
-            if front.cues[finding.name].change <= 0 or (
-                one.clause.sentence not in refused and finding.name not in later
+            if (
+                front.cues[finding.name].change <= 0
+                or finding.name == "apology"
+                or (one.clause.sentence not in refused and finding.name not in later)
             ):
                 yield finding
 

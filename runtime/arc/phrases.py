@@ -58,6 +58,12 @@ _SPELLED = rf"{_DIGIT}(?:[ ,]*{_DIGIT}){{3,}}"
 """Four digits or more, one by one."""
 _SPECIAL = {"#": _NUMBER, "##": rf"(?<!\S)\S*\d{{5}}\S*|{_SPELLED}", "?": r"\?"}
 
+FIGURE = re.compile(
+    r"(?:https?://|www\.)[^\s\u0e00-\u0e7f]+|[\w.+-]+@[A-Za-z0-9.-]+|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.(?:com|net|org|co|th)\b|"
+    r"[$€£¥฿]?(?:[A-Za-z]+-)?[A-Za-z]*\d[A-Za-z0-9]*(?:[.,:/-][A-Za-z]*\d[A-Za-z0-9]*)*%?"
+)
+"""What is one thing though it holds marks: a number, an amount, a date, a code, an address."""
+
 
 @lru_cache(maxsize=1024)
 def plain(text: str) -> str:
@@ -282,7 +288,12 @@ def words_at(text: str, start: int, end: int) -> str:
         if seen >= last:
             break
     found = text[begin:stop].strip()
-    return found if plain(found).replace(" ", "") == said[start:end].replace(" ", "") else text.strip()
+    if plain(found).replace(" ", "") != said[start:end].replace(" ", ""):
+        return text.strip()
+    for figure in FIGURE.finditer(text):
+        if figure.start() < stop and begin < figure.end():
+            begin, stop = min(begin, figure.start()), max(stop, figure.end())
+    return text[begin:stop].strip()
 
 
 @lru_cache(maxsize=1024)

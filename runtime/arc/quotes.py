@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from ..spec.script import THAI_TEXT
+from .phrases import FIGURE
 
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 
@@ -14,15 +15,22 @@ def is_verbatim(quote: str, text: str) -> bool:
     """Whether a quote stands word for word in a text; one without a word never does.
 
     Alike are texts that are the same after Unicode's NFC, with Thai's two ways to write one vowel, Thai digits, and any
-    run of spaces made one. Nothing else is: no case, no punctuation, no nearness. Words are not cut.
+    run of spaces made one. Nothing else is: no case, no punctuation, no nearness. Words, amounts and codes are not cut.
     """
     wanted, said = _normalised(quote), _normalised(text)
     found = said.find(wanted) if wanted else -1
+    figures = [figure.span() for figure in FIGURE.finditer(said)] if found >= 0 else []
     while found >= 0:
-        if not _cuts(said, found) and not _cuts(said, found + len(wanted)):
+        end = found + len(wanted)
+        if not (_cuts(said, found) or _cuts(said, end) or any(_cuts_figure(one, found, end) for one in figures)):
             return True
         found = said.find(wanted, found + 1)
     return False
+
+
+def _cuts_figure(figure: tuple[int, int], start: int, end: int) -> bool:
+    first, last = figure
+    return first < start < last or first < end < last
 
 
 def _cuts(text: str, at: int) -> bool:

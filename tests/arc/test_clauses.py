@@ -9,6 +9,7 @@ from runtime.arc.clauses import CLAUSES, clauses
 from runtime.arc.listener import listen
 from runtime.arc.machine import fold, lack
 from runtime.arc.meaning import Meaning, Vector, make_bank
+from runtime.arc.quotes import is_verbatim
 from runtime.events import Found
 from runtime.spec.persona import Cue, Ending, Fact, FrontMatter
 from tests.composed import compose
@@ -29,6 +30,10 @@ def heard(text: str) -> set[str]:
         ("I checked your bill because you asked and it is wrong", 2),
         ("You owe us nothing but I cannot say when", 2),
         ("It's $1,148.51, on May 3, 2026, in all.", 1),
+        ("Your case number is: 44718, on Friday, the 27th of November", 1),
+        ("Mr. Briggs is in by 10 a.m. on Nov. 27, ticket no. 5, at www.example.com", 1),
+        ("โทรกลับภายใน 10.00 น. วันที่ 3 ม.ค. 2570", 1),
+        ("No. I can't say: it is Friday. The money is there", 4),
         ("ขอโทษด้วยนะคะ เดี๋ยวคืนเงินให้ค่ะ ภายในสามวัน", 3),
         ("อยู่กับเราตั้งแต่ปีแรก แต่ตอนนี้ไม่แล้ว", 2),
         ("แม้แต่กับดิฉันเองก็ตกใจ", 1),
@@ -39,6 +44,23 @@ def test_a_turn_falls_into_clauses(text: str, parts: int) -> None:
     """At the end of a sentence, before a new subject and at but; in Thai after the particles; never within a number."""
     assert len(clauses(text)) == parts
     assert all(clause.text in text for clause in clauses(text))
+
+
+@pytest.mark.parametrize(
+    ("hear", "text", "words"),
+    [
+        ("# to your", "That puts $23.51 to your card.", "$23.51 to your"),
+        ("##", "It is filed as CR-882131, madam.", "CR-882131"),
+        ("by #", "You have it by 27/11/2026.", "by 27/11/2026"),
+        ("see www", "See www.example.com/refund for it.", "See www.example.com/refund"),
+        ("คืน #", "จะคืน 23.51 บาทให้ค่ะ", "คืน 23.51"),
+    ],
+)
+def test_evidence_holds_amounts_dates_and_addresses_whole(hear: str, text: str, words: str) -> None:
+    """Though a phrase matches but a part of one; and a quote that cuts one is no quote."""
+    (found,) = listen(FrontMatter(cues={"named": Cue(hear={"": (hear,)})}), frozenset(), text).findings
+    assert found.words == words and is_verbatim(words, text)
+    assert not is_verbatim("51 to your", "That puts $23.51 to your card.")
 
 
 def test_a_turn_of_any_length_has_so_many_clauses() -> None:
@@ -97,6 +119,16 @@ def test_what_we_will_do_is_no_question() -> None:
         ("It won't necessarily be there by Monday.", set()),
         ("I couldn't swear that it won't happen again.", set()),
         ("ใครบอกคุณว่าคืนเงินไม่ได้", set()),
+        ("Your case number is on its way.", set()),
+        ("Your reference number is: 4471-22.", {"case_number"}),
+        ("Your refund will arrive never.", {"refusal"}),
+        ("Your refund will come when hell freezes over.", set()),
+        ("Nobody is refunding you.", {"refusal"}),
+        ("ไม่มีใครคืนเงินให้คุณหรอก", {"refusal"}),
+        ("ไม่มีทางคืนเงินให้หรอกค่ะ", {"refusal"}),
+        ("คืนเงินให้ชาติหน้าค่ะ", set()),
+        ("ถือสายรอสักครู่นะคะ ขอเช็คระบบก่อน", set()),
+        ("ขอโทษครับ แต่คืนเงินให้ไม่ได้", {"apology", "refusal"}),
         ("วันอังคารเกิดอะไรขึ้น", set()),
     ],
 )
