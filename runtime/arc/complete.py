@@ -83,12 +83,15 @@ def _arc(front: FrontMatter, common: FrontMatter, topics: tuple[Topic, ...], lan
 def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
     """A persona's front matter with what any customer says (a language's `customer`) where it says nothing itself.
 
-    A cue that the persona lists is taken over in all that it leaves open, by whoever has a common one of its name.
+    A cue that the persona lists, or waits for by its name, is taken over in all that it leaves open, by whoever has a
+    common one of its name.
     Where the persona has cues of its own that anger (or calm), the common ones that do so are still answered but no
     longer move the mood: what angers and calms is then the persona's own affair.
     """
+    waited_for = {name: Cue() for _, name in own.cue_names() if name in common.named_cues and name not in own.cues}
     mine = {
-        name: _taken_over(cue, common.cues.get(name) or common.named_cues.get(name)) for name, cue in own.cues.items()
+        name: _taken_over(cue, common.cues.get(name) or common.named_cues.get(name))
+        for name, cue in (own.cues | waited_for).items()
     }
     angers, calms = (any(cue.change * sign > 0 for cue in mine.values()) for sign in (-1, 1))
     ons = {cue.on for cue in mine.values() if cue.on and cue.on != "nothing"}

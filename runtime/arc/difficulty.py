@@ -25,7 +25,7 @@ def at_difficulty(arc: Arc, difficulty: Difficulty, own: Difficulty | None = Non
     def asking(ending: Ending) -> Ending:
         if not ending.passed:
             return replace(ending, after=wait(ending.after))
-        more = (name for name in difficulty.owed if name in front.cues and name not in ending.when)
+        more = (name for name in difficulty.owed if name in front.cues and name not in ending.awaited)
         when = (*(name for name in ending.when if name not in difficulty.waived), *more)
         demand = (difficulty.demand or 0) if ending.mood else 0
         return replace(ending, after=wait(ending.after), when=when, mood=_points(ending.mood + demand))

@@ -182,7 +182,7 @@ def _is_most(match: Match, clause: Clause) -> bool:
 @lru_cache(maxsize=64)
 def _awaited(front: FrontMatter) -> frozenset[str]:
     """The cues that an ending waits for, or an objective is met by: they count even where they do not move her."""
-    endings = (name for ending in front.endings for name in ending.when)
+    endings = (name for ending in front.endings for name in ending.awaited)
     return frozenset([*endings, *(name for objective in front.objectives for name in objective.met)])
 
 

@@ -38,7 +38,8 @@ class ArcState:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """What stands between a call and one of its endings: `cues` that are not met yet, points of `mood` that are missing
+    """What stands between a call and one of its endings: `cues` that are not met yet (of several that would do the
+    first), points of `mood` that are missing
     (below 0: that are too many), `seconds` that the call is too short."""
 
     cues: tuple[str, ...] = ()
@@ -138,7 +139,7 @@ def shift(front: FrontMatter, state: ArcState, change: int) -> ArcState:
 
 def lack(state: ArcState, ending: Ending) -> Lack | None:
     """What this ending still waits for; None where the call may end so."""
-    cues = tuple(name for name in ending.when if not state.met.get(name))
+    cues = ending.lacking({name for name, times in state.met.items() if times})
     most = 100 if ending.below is None else ending.below - 1
     mood = max(0, ending.mood - state.mood) or min(0, most - state.mood)
     seconds = max(0.0, (ending.after or 0.0) - state.seconds)
@@ -261,7 +262,7 @@ class ArcMachine:
         before, front = self._found.get(turn), self.arc.front
         if before is None or self.state.ending:
             return {}
-        awaited = {name for ending in front.endings for name in ending.when}
+        awaited = {name for ending in front.endings for name in ending.awaited}
         awaited |= {name for objective in front.objectives for name in (*objective.met, *objective.ruled_out)}
         awaited |= {timer.unless for timer in front.timers if timer.unless}
         return {

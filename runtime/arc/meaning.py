@@ -37,6 +37,9 @@ MARGIN, NARROW = 0.18, 0.05
 examples to be much like anything. Than a cue that the persona has not listed it must only be likelier."""
 FEW = 30
 """So many are too few."""
+SURER = 0.07
+"""How much clearer still a cue must be that angers: a kind trainee who is taken to have blamed her loses more than one
+who blames gets away with, once."""
 ASKED = 0.15
 """How much a question must be like a fact's, of which there are two or three, and no less than like anything else: an
 answer too many does little harm. What is no question must be like it as a cue is."""
@@ -118,6 +121,8 @@ class Bank:
     """One example of each cue and fact, and of what is none."""
     facts: NDArray[np.bool_]
     """Which of the `meanings` are facts."""
+    margins: NDArray[np.float64]
+    """How much more than like another a clause must be like each of the `meanings`."""
     meaning: NDArray[np.intp]
     """Which of the `meanings` each example has."""
     judged: dict[tuple[Clause, bool], Nearest | None] = field(default_factory=dict)
@@ -155,9 +160,11 @@ def make_bank(front: FrontMatter, language: str, vectors: Vectors, learn: Learn 
         tuple(example for example, _ in known),
         rows,
         learned,
-        np.array([_calms(front, example) for example, _ in known]) & ~learned.undone,
+        np.array([_change(front, example) > 0 for example, _ in known]) & ~learned.undone,
         tuple(meanings.values()),
         np.array([example.fact for example in meanings.values()]),
+        np.where(np.bincount(meaning) >= FEW, MARGIN, NARROW)
+        + np.array([SURER * (_change(front, example) < 0) for example in meanings.values()]),
         meaning,
     )
 
@@ -175,9 +182,9 @@ def _likeness(cosines: NDArray[np.float32], denies: NDArray[np.bool_], asks: NDA
     return alike
 
 
-def _calms(front: FrontMatter, example: Example) -> bool:
+def _change(front: FrontMatter, example: Example) -> int:
     cue = None if example.fact or example.idle else front.cues.get(example.name)
-    return cue is not None and cue.change > 0
+    return cue.change if cue else 0
 
 
 def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> Nearest | None:
@@ -195,8 +202,7 @@ def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> N
         scores[first] = 0
     meaning = bank.meanings[first]
     second = max((score for i, score in enumerate(scores) if i != first and not bank.meanings[i].idle), default=0.0)
-    margin = MARGIN if (bank.meaning == first).sum() >= FEW else NARROW
-    least = max(ASKED, second) if meaning.fact and clause.asks else max(LIKELY, second + margin)
+    least = max(ASKED, second) if meaning.fact and clause.asks else max(LIKELY, second + bank.margins[first])
     if not meaning.name or meaning.idle or scores[first] < least:
         return None
     return Nearest(meaning.name, bank.examples[best].text, round(float(cosines[best]), 2), meaning.fact)

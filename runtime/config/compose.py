@@ -29,7 +29,7 @@ from ..spec.settings import Settings
 from .command_line import spelled
 from .groups import CONF, GROUPS, SHAPES, check_choices, chosen, file_of, options, prices, read_conf
 from .mistakes import check_persona, readable_errors
-from .persona_file import examine_persona, read_persona, revision_of
+from .persona_file import examine_persona, read_persona, revision_of, unknown_cues
 from .validation import validated
 from .yaml_file import Node, line_of, read_bytes
 
@@ -104,7 +104,7 @@ def _spec(
 
 def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices: dict[str, str]) -> SessionSpec:
     language: Language = groups["language"]
-    for path, what in empty_keys(persona, language.customer):
+    for path, what in unusable_keys(persona, language.customer):
         node = examine_persona(read_bytes(Path(persona.file)), Path(persona.file)).node
         raise SpecError(what, file=persona.file, line=line_of(node, path) if node else None)
     hashed = groups | {"language": replace(language, customer=FrontMatter())}
@@ -117,29 +117,39 @@ def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices:
     return SessionSpec(persona=persona, arc=arc, choices=choices, revision=digest, **groups)
 
 
-def empty_keys(persona: Persona, customer: FrontMatter | None = None) -> Iterator[tuple[tuple[str, ...], str]]:
+def unusable_keys(persona: Persona, customer: FrontMatter | None = None) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Keys of the front matter that do nothing, each with what is wrong: a cue that nothing could find and that is no
-    language's common cue (`customer` is that of the call's language), and keys that only a language's customer has."""
-    if persona.front.named_cues:
+    language's common cue (`customer` is that of the call's language), one that is waited for and that there is not, and
+    keys that only a language's customer has."""
+    front = persona.front
+    if front.named_cues:
         what = "only a language's customer has this key; a persona lists a common cue among its `cues`"
         yield ("named_cues",), f"named_cues: {what}"
-    known = {*customer.cues, *customer.named_cues} if customer else set()
+    known = frozenset([*customer.cues, *customer.named_cues] if customer else ())
     bare = {
         name: "nothing stands here" if cue == Cue() else "nothing could find it, as it has neither `like` nor `hear`"
-        for name, cue in persona.front.cues.items()
+        for name, cue in front.cues.items()
         if name not in known and not (cue.like or cue.hear or cue.on or cue.told or cue.means)
     }
-    if not bare:
+    if not bare and not any(unknown_cues(front, known.union(front.cues))):
         return
+    known |= common_cues()
+    for name, why in bare.items():
+        if name not in known:
+            yield ("cues", name), f"cues.{name}: {why}, and no common cue has this name{suggest(name, known)}"
+    yield from unknown_cues(front, known.union(front.cues))
+
+
+def common_cues() -> frozenset[str]:
+    """The names of all languages' common cues."""
+    names: set[str] = set()
     for option in options("language"):
         with suppress(SpecError):  # a language that is broken is told of where it is spoken
             value, node = read_conf(file := CONF / "language" / f"{option}.yaml")
             if isinstance(name := value.get("customer"), str):
                 common = _customer(name, "customer", file, node)
-                known |= {*common.cues, *common.named_cues}
-    for name, why in bare.items():
-        if name not in known:
-            yield ("cues", name), f"cues.{name}: {why}, and no common cue has this name{suggest(name, known)}"
+                names |= {*common.cues, *common.named_cues}
+    return frozenset(names)
 
 
 @lru_cache(maxsize=16)

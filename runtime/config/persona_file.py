@@ -74,14 +74,15 @@ class Reading:
     prose_line: int = 1
 
 
-def examine_persona(data: bytes, file: Path) -> Reading:
-    """The persona that these bytes of a file hold, or what is wrong with them: up to `MISTAKES` lines."""
+def examine_persona(data: bytes, file: Path, common: frozenset[str] | None = None) -> Reading:
+    """The persona that these bytes of a file hold, or what is wrong with them: up to `MISTAKES` lines. Names of cues
+    are looked at where it is known which are `common`."""
     try:
         text = decoded(data, file)
         head, prose = _split(text, file)
     except SpecError as error:
         return Reading(None, (error,))
-    front, mistakes, node = _front_matter(head, file) if head is not None else (FrontMatter(), (), None)
+    front, mistakes, node = _front_matter(head, file, common) if head is not None else (FrontMatter(), (), None)
     if not re.search(r"[^\W_]", prose):
         empty = SpecError("this persona is empty: the prose under the front matter is its prompt", file=file)
         mistakes = (*mistakes, empty)
@@ -165,7 +166,9 @@ def _name(sections: tuple[Section, ...], prose: str, file: Path) -> str:
 
 
 @lru_cache(maxsize=16)  # parsing it takes nine tenths of the time, and most edits are of the prose
-def _front_matter(head: str, file: Path) -> tuple[FrontMatter, tuple[SpecError, ...], Node | None]:
+def _front_matter(
+    head: str, file: Path, common: frozenset[str] | None
+) -> tuple[FrontMatter, tuple[SpecError, ...], Node | None]:
     """The front matter as far as it is right, what is wrong in it, and the nodes, which know where its values stand."""
     value, node, broken = _loaded(head, file)
     if value is None:
@@ -186,10 +189,12 @@ def _front_matter(head: str, file: Path) -> tuple[FrontMatter, tuple[SpecError, 
                 break
         front = FrontMatter(**good)
     cues, facts = (
-        {*map(name_of, map(str, value[key]))} if isinstance(value.get(key), dict) else getattr(front, key)
+        {*map(name_of, map(str, value[key]))} if isinstance(value.get(key), dict) else {*getattr(front, key)}
         for key in ("cues", "facts")
     )
-    unknown = (*_unknown("cue", _cue_names(front), cues), *_unknown("fact", _fact_names(front), facts))
+    unknown = [*_unknown("fact", _fact_names(front), facts)]
+    if common is not None:
+        unknown += unknown_cues(front, cues | common)
     mistakes += (
         SpecError(what, file=file, line=line_of(node, path) if node else 2)
         for path, what in unknown[: MISTAKES - len(mistakes)]
@@ -246,18 +251,6 @@ def _fact_names(front: FrontMatter) -> Iterator[tuple[_Path, str]]:
         yield from ((("cues", name, "told"), fact) for fact in cue.told or ())
 
 
-def _cue_names(front: FrontMatter) -> Iterator[tuple[_Path, str]]:
-    """Each place of the front matter that names a cue, and the name there."""
-    for name, cue in front.cues.items():
-        yield from ((("cues", name, "unless"), other) for other in cue.unless or ())
-    for i, timer in enumerate(front.timers):
-        if timer.unless is not None:
-            yield ("timers", i, "unless"), timer.unless
-    for i, ending in enumerate(front.endings):
-        yield from ((("endings", i, "when"), name) for name in ending.when)
-    for i, objective in enumerate(front.objectives):
-        yield from ((("objectives", i, "met"), name) for name in objective.met)
-        yield from ((("objectives", i, "ruled_out"), name) for name in objective.ruled_out)
-    for level, difficulty in front.levels.items():
-        yield from ((("levels", level, "owed"), name) for name in difficulty.owed)
-        yield from ((("levels", level, "waived"), name) for name in difficulty.waived)
+def unknown_cues(front: FrontMatter, known: Collection[str]) -> Iterator[tuple[_Path, str]]:
+    """The places of the front matter that name a cue which is not known, each with what is wrong."""
+    return _unknown("cue", front.cue_names(), known)

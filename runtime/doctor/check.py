@@ -17,7 +17,7 @@ from rich.console import Console
 
 from ..arc.agreement import disagreements
 from ..call import build
-from ..config.compose import combine, compose, empty_keys
+from ..config.compose import combine, common_cues, compose, unusable_keys
 from ..config.groups import CONF, GROUPS, chosen, file_of, misnamed, options, personas_folder, read_conf
 from ..config.persona_file import Reading, examine_persona
 from ..config.trainee_file import own_scripts
@@ -105,6 +105,7 @@ def check_personas(
     tags = {str(languages[name][0].get("base")) if name in languages else name for name in options("language")}
     specs: dict[tuple[tuple[str, str], ...], tuple[str, str, str]] = {}
     overridden = any(group in read_conf(CONF / "config.yaml")[0] for group in GROUPS)
+    common = common_cues()
     for other, why in misnamed().items():
         yield "✗", str(SpecError(f"persona={Path(other).stem}")), str(SpecError(f"{other}: {why}"))
     for file in sorted(personas_folder().glob("*.md")):
@@ -113,7 +114,7 @@ def check_personas(
             continue
         what = f"persona={name}"
         try:
-            reading = examine_persona(read_bytes(file), file)
+            reading = examine_persona(read_bytes(file), file, common)
         except SpecError as error:
             yield "✗", what, str(error)
             continue
@@ -122,7 +123,7 @@ def check_personas(
             continue
         found[name] = persona
         choices = tuple(sorted(chosen(persona).items()))
-        nothing = [*_unknown_sections(persona), *empty_keys(persona)]
+        nothing = [*_unknown_sections(persona), *unusable_keys(persona)]
         empty = (_at(reading, persona, path, line) for path, line in nothing)
         unknown = [*_unknown_choices(choices, persona, reading), *empty]
         wrong = [*unknown, *_foreign_keys(persona, reading, tags), *_uneven(persona.front.phases, reading, file)]

@@ -200,10 +200,9 @@ class _Speaker:
         """How the customer asks for what an ending still waits for, once a part of it was met."""
         front, met = self.arc.front, self.state.met
         for ending in front.endings:
-            if not ending.passed or not any(met.get(name) for name in ending.when):
+            if not ending.passed or not any(met.get(name) for name in ending.awaited):
                 continue
-            missing = [name for name in ending.when if not met.get(name)]
-            missing = missing or [
+            missing = list(ending.lacking({name for name, times in met.items() if times})) or [
                 name
                 for name, cue in front.cues.items()
                 if cue.change > 0 and not met.get(name) and not any(met.get(other) for other in cue.unless or ())

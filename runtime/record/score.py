@@ -171,7 +171,7 @@ def _passing(persona: FrontMatter) -> list[Ending]:
 def _waited(ending: Ending, log: CallLog, persona: FrontMatter, language: str) -> list[str]:
     """What an ending still waited for when the call was over: its cues in words, and the mood."""
     found = {cue.name for cue in log.of(CueFound)} - log.taken_back.keys()
-    missing = [meaning(persona, name, language) for name in ending.when if name not in found]
+    missing = [meaning(persona, name, language) for name in ending.lacking(found)]
     moods = [moved.after for _, moved in log.mood] or [said.mood for said in log.of(Said) if said.mood is not None]
     if moods and (mood := moods[-1]) < ending.mood:
         missing.append(texts_in(language)["mood_waited"].format(mood=mood, needed=ending.mood))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -129,8 +129,8 @@ class Phase:
 
 @strict
 class Ending:
-    """How the call can end: once all cues of `when` were met, the mood is at least `mood` (or below `below`), and the
-    call has lasted for so long (`after`)."""
+    """How the call can end: once all cues of `when` were met (of `a|b` one of the two), the mood is at least `mood` (or
+    below `below`), and the call has lasted for so long (`after`)."""
 
     name: Text
     when: Names = ()
@@ -140,6 +140,16 @@ class Ending:
     passed: bool = False
     means: Wording = field(default_factory=dict)
     say: Lines = field(default_factory=dict)
+
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """All cues that `when` names."""
+        return tuple(name for entry in self.when for name in entry.split("|"))
+
+    def lacking(self, met: Container[str]) -> tuple[str, ...]:
+        """The cues that were not met; where one of several would do, the first of them."""
+        names = (entry.split("|") for entry in self.when)
+        return tuple(first for first, *others in names if not any(name in met for name in (first, *others)))
 
 
 @strict
@@ -211,6 +221,22 @@ class FrontMatter:
     def start_mood(self) -> int:
         """The mood that the call starts in."""
         return 20 if self.mood is None else self.mood
+
+    def cue_names(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Each place that names a cue, and the name there."""
+        for name, cue in self.cues.items():
+            yield from ((("cues", name, "unless"), other) for other in cue.unless or ())
+        for i, timer in enumerate(self.timers):
+            if timer.unless is not None:
+                yield ("timers", i, "unless"), timer.unless
+        for i, ending in enumerate(self.endings):
+            yield from ((("endings", i, "when"), name) for name in ending.awaited)
+        for i, objective in enumerate(self.objectives):
+            yield from ((("objectives", i, "met"), name) for name in objective.met)
+            yield from ((("objectives", i, "ruled_out"), name) for name in objective.ruled_out)
+        for level, difficulty in self.levels.items():
+            yield from ((("levels", level, "owed"), name) for name in difficulty.owed)
+            yield from ((("levels", level, "waived"), name) for name in difficulty.waived)
 
     def __hash__(self) -> int:
         return hash((self.name, self.mood, *self.cues, *self.facts))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runtime.arc.briefing import briefing
 from runtime.arc.complete import merged
-from runtime.arc.machine import ArcState, fold, phase_at, shift, start, step
+from runtime.arc.machine import ArcState, Lack, fold, lack, phase_at, shift, start, step
 from runtime.arc.phrases import heard, plain
 from runtime.spec.persona import Arc, Cue, Emotion, Ending, Fact, FrontMatter, Phase
 from tests.composed import compose
@@ -303,3 +303,11 @@ def test_any_text_and_any_phrase(turns: list[str], phrases: list[str]) -> None:
     cues = {str(i): Cue(hear={"": (phrase,)}, mood=40) for i, phrase in enumerate(phrases)}
     assert 0 <= fold(FrontMatter(cues=cues), turns).mood <= 100
     assert all(isinstance(heard(phrase, phrase), bool) for phrase in phrases)
+
+
+def test_an_ending_may_take_one_cue_for_another() -> None:
+    """Of `a|b` one of the two is enough; what is lacking is told as the first."""
+    front = replace(FRONT, endings=(Ending("resolved", when=("ownership|sorry", "refund"), passed=True),))
+    assert lack(start(front), front.endings[0]) == Lack(("ownership", "refund"))
+    assert lack(fold(front, ["I am sorry."]), front.endings[0]) == Lack(("refund",))
+    assert fold(front, ["I am sorry.", "I refund you."]).ending == front.endings[0]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.arc.machine import fold
 from runtime.config.compose import combine, compose
 from runtime.errors import SpecError
 from runtime.spec.prompt import instructions
@@ -65,15 +66,33 @@ def test_a_persona_is_as_hard_as_it_says(use_personas: Write) -> None:
         ("cues:\n  refnd: {}", r"ann\.md:3: cues\.refnd: nothing stands here"),
         ("cues:\n  refnd: {mood: 5}", r"ann\.md:3: cues\.refnd: nothing could find it, .*; did you mean refund\?"),
         ("named_cues: {blame: {hear: blame}}", r"ann\.md:2: named_cues: only a language's customer has this key"),
-        ("timers: [{after: 5s, unless: refund}]", r"timers\.0\.unless: no cue is called 'refund'"),
-        ("cues: {blame: }\nlevels: {hard: {owed: refund}}", r"levels\.hard\.owed: no cue is called 'refund'"),
+        (
+        ),
+        ("timers: [{after: 5s, unless: refnd}]", r"timers\.0\.unless: no cue is called 'refnd'; did you mean refund"),
+        ("cues: {mine: {hear: a}}\nendings:\n  - name: e\n    when: [mien]", r"ann\.md:5: endings\.0\.when: .* mine\?"),
+        ("endings: [{name: e, when: refund|ownershp}]", r"endings\.0\.when: no cue is called 'ownershp'.* ownership\?"),
+        ("cues: {hold: {unless: waitd}}", r"cues\.hold\.unless: no cue is called 'waitd'; did you mean wait"),
+        ("objectives:\n  - {name: o, met: [refnd]}", r"ann\.md:3: objectives\.0\.met: no cue is called 'refnd'"),
+        ("objectives: [{name: o, ruled_out: blaim}]", r"objectives\.0\.ruled_out: no cue is called 'blaim'"),
     ],
 )
 def test_a_key_that_nothing_comes_of_is_a_mistake(use_personas: Write, front: str, line: str) -> None:
-    """A cue with nothing to it is one of the common ones, and what is waited for is among the persona's cues."""
+    """A cue with nothing that shows it is one of the common ones, and what is waited for is one of either."""
     use_personas("ann", f"---\n{front}\n---\nhi")
     with pytest.raises(SpecError, match=line):
         compose(["persona=ann"])
+
+
+def test_a_common_cue_that_is_waited_for_need_not_be_listed(use_personas: Write) -> None:
+    """As if it stood among the persona's cues with nothing after it."""
+    use_personas(
+        "ann",
+        "---\nendings: [{name: e, when: refund, passed: true}]\nobjectives: [{name: o, met: deadline}]\n"
+        "levels: {hard: {owed: case_number}}\n---\nhi",
+    )
+    front = compose(["persona=ann", "language=en"]).arc.front
+    assert front.cues["refund"].like["en"] and front.cues["case_number"].change > 0
+    assert fold(front, ["I'll refund you the money."]).ending
 
 
 def test_a_persona_in_thai_speaks_thai(use_personas: Write) -> None:
