@@ -27,7 +27,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from .config.command_line import complete, first_of, load_dotenv, parts_of, read_arguments, spelled
+from .config.command_line import complete, first_of, load_dotenv, parts_of, read_arguments, told_of_sweep
 from .config.compose import compose, compose_config, read_settings, resolve
 from .config.groups import CONF, options
 from .config.mistakes import readable_errors
@@ -310,10 +310,9 @@ def _sweep(arguments: Namespace) -> int | None:
 
         known = not any(said.startswith("hydra/sweeper=") for said in first)  # else how many the sweeper tries
         parts = parts_of(cfg.hydra.launcher, jobs, settings.rehearse.repeats) if known else 1
-        shares = ",".join(f"{part}/{parts}" for part in range(1, parts + 1))
 
         def swept(folder: Path) -> None:
-            sys.argv += [spelled(f"rehearse.dir='{folder}'"), *([f"rehearse.share={shares}"] if parts > 1 else [])]
+            sys.argv += told_of_sweep(first, folder, parts)
             with exits():  # an interrupted step may be anything that a library makes of it
                 start()
 

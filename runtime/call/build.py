@@ -152,7 +152,7 @@ def check_audio(spec: SessionSpec) -> None:
     if cannot_hear and (why := cannot_hear(spec.language.base, spec.model.stt.options)):
         raise NotOffered(
             f"{chosen} does not hear language={spec.choices['language']}: {why}; or choose another model, or type to it"
-            " (mode=console console.audio=false)"
+            " (console.audio=false, rehearse.audio=false)"
         )
     if not spec.vad.detector:
         raise NotOffered(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 import unicodedata
@@ -173,6 +174,21 @@ def parts_of(launcher: DictConfig, combinations: int, repeats: int) -> int:
         return repeats
     wanted = (workers if workers > 0 else os.cpu_count() or 1) * (1 if combinations == 1 else 2)
     return min(repeats, -(-wanted // combinations))
+
+
+def told_of_sweep(said: Sequence[str], folder: Path, parts: int) -> list[str]:
+    """What Hydra is told of a sweep beside what was `said` on the command line: the sweep's folder, the `parts` among
+    which repeats are divided, and optuna that the highest score is the best and where to write what it has found."""
+    told = {"rehearse.dir": f"'{folder}'"}
+    if parts > 1:
+        told["rehearse.share"] = ",".join(f"{part}/{parts}" for part in range(1, parts + 1))
+    if "hydra/sweeper=optuna" in said:
+        import optuna
+
+        optuna.logging.set_verbosity(logging.WARNING)  # else a line about what it keeps in memory
+        told |= {"hydra.sweeper.direction": "maximize", "hydra.sweep.dir": f"'{folder}'"}
+    given = {text.partition("=")[0] for text in said if text.startswith("hydra.")}
+    return [spelled(f"{key}={value}") for key, value in told.items() if key not in given]
 
 
 def _expanded(text: str) -> str:

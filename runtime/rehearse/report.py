@@ -16,7 +16,7 @@ from ..record.folder import REPORT
 from ..record.templates import HERE as CALL_REPORT
 from ..record.templates import csp_hash, html_templates
 from .answer import Answer, Column, Combination, Comparison
-from .sweep import Row
+from .sweep import Row, found_by_sweeper
 from .wording import bounded, cell, compared, counted, ended_by, groups, heading, name, number, said
 
 HERE = Path(__file__).parent
@@ -50,6 +50,7 @@ class SweepPage:
 
     def __init__(self, sweep: Path, answer: Answer, comparison: Comparison | None) -> None:
         self.name = sweep.name
+        self._found = found_by_sweeper(sweep)
         self.answer = answer
         self.compared = list(compared(answer, comparison)) if comparison else []
         self.prices_date = prices_date()
@@ -63,7 +64,8 @@ class SweepPage:
     @cached_property
     def said(self) -> list[str]:
         """The answer in sentences."""
-        return list(said(self.answer)) or ["one combination: what its calls showed is below"]
+        found = [self._found] if self._found else []
+        return [*found, *said(self.answer)] or ["one combination: what its calls showed is below"]
 
     @cached_property
     def groups(self) -> list[tuple[list[str], list[list[str]]]]:

@@ -17,12 +17,15 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from ..config.groups import read_conf
 from ..errors import SpecError, shown_path
 from ..record.folder import EVENTS, make_private, new_folder, safe_name, write_private
 from .measures import Measures
 
 ROW, CALLS, COMMAND = "rehearsal.json", "calls", "sweep.json"
 RESULTS, REPORT = "results.csv", "report.html"
+FOUND = "optimization_results.yaml"
+"""What a sweeper of Hydra's that looks for the best leaves in its folder."""
 SWEEPS = "sweeps"
 """Where in `record.dir` the sweeps lie."""
 NAMED = ("persona", "language", "model", "voice", "trainee")
@@ -137,6 +140,16 @@ def _command(folder: Path) -> list[str]:
         return list(map(str, json.loads((folder / COMMAND).read_bytes())["command"]))
     except (OSError, ValueError, KeyError, TypeError):
         return []
+
+
+def found_by_sweeper(sweep: Path) -> str:
+    """What a sweeper that looks for the best has found, as a line; empty where none has looked."""
+    try:
+        found = read_conf(sweep / FOUND)[0]
+        best = " ".join(f"{key}={value}" for key, value in found["best_params"].items())
+        return f"best score that {found['name']} found: {found['best_value']:g}, with {best}"
+    except (SpecError, KeyError, AttributeError, ValueError):
+        return ""
 
 
 # ---------------------------------------------------------------- results.csv

@@ -29,6 +29,7 @@ from ..rehearse.sweep import (
     ROW,
     Outcome,
     Row,
+    found_by_sweeper,
     from_csv,
     open_sweep,
     read_row,
@@ -86,6 +87,8 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
         write_private(sweep / RESULTS, to_csv(answer.rows))
         write_private(sweep / REPORT, sweep_report(sweep, answer, comparison))
     show_answer(console, answer, comparison)
+    if found := found_by_sweeper(sweep):
+        console.print(Text(clean(found)), soft_wrap=True)
     print(f"\n{clean(shown_path(sweep / REPORT))}", flush=True)
     if stopped:
         print(
