@@ -23,6 +23,30 @@ def test_every_module_that_is_preloaded_is_there(model: str) -> None:
         assert find_spec(name), name
 
 
+HEAPS = """
+import re, threading
+from runtime.rooms.forkserver import share_heap
+share_heap()
+over = threading.Event()
+def allocate():
+    kept.append([bytes(2000) for _ in range(2000)])
+    over.wait()
+kept, threads = [], [threading.Thread(target=allocate) for _ in range(8)]
+[thread.start() for thread in threads]
+while len(kept) < 8: pass
+starts = [int(line.split("-")[0], 16) for line in open("/proc/self/maps") if " rw-p 00000000 00:00 0" in line]
+print(sum(start % 2**26 == 0 for start in starts))
+over.set()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's heaps")
+def test_threads_share_their_heaps() -> None:
+    """A thread's own, 64 MiB apart, would keep what it has let go of."""
+    run = subprocess.run([sys.executable, "-c", HEAPS], capture_output=True, text=True, check=True)
+    assert int(run.stdout) <= 1
+
+
 def test_sockets_have_a_place_however_long_the_name_of_the_folder_for_temporary_files(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
