@@ -146,3 +146,11 @@ def test_a_poor_trainee_fails_where_phrases_alone_are_heard(name: str, language:
     """Without an embedder too there is no pass without what she wants."""
     poor = rehearsed(tmp_path, f"persona={name}", f"language={language}", "listening=phrases", trainee="poor")
     assert poor.passed is False
+
+
+@EACH
+def test_a_customer_asks_for_whatever_she_waits_for(name: str, language: str) -> None:
+    """So that a trainee who forgot it gets another chance: each cue that a good end waits for has its `ask`."""
+    arc = compose([f"persona={name}", f"language={language}"]).arc
+    owed = {cue for ending in arc.front.endings if ending.passed for cue in ending.lacking(())}
+    assert owed and all(arc.said(arc.front.cues[cue].ask) for cue in owed)

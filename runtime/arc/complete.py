@@ -298,7 +298,7 @@ def _on_condition(
                 facts[name] = replace(fact, say={**fact.say, base: (line.text,)})
                 return
     for name, cue in cues.items():
-        if content_words(worded_in(cue.means, base)) & about or heard_any(cue.hear, plain(condition)):
+        if _stems(content_words(worded_in(cue.means, base))) & _stems(about) or heard_any(cue.hear, plain(condition)):
             lines = said_in(cue.say, base)
             if line.text not in lines:
                 cues[name] = replace(cue, say={**cue.say, base: (line.text, *lines)})
@@ -307,6 +307,11 @@ def _on_condition(
         cues[line.trigger] = Cue(hear={"": (line.trigger,)}, say={base: (line.text,)})
     elif about:
         topics.append(Topic(about, (line.text,)))
+
+
+def _stems(words: Iterable[str]) -> set[str]:
+    """Words as they are alike in all their forms: apologises, apology, apologized."""
+    return {word[:5] for word in words}
 
 
 def _ended(

@@ -56,7 +56,8 @@ def test_who_types_sentences_is_told_how_they_are_taken_and_what_ends_them(
 
 
 def test_a_persona_is_begun_once_and_is_fine(run: Run, tmp_path: Path) -> None:
-    """The file passes the check as it is, points editors to the schema beside it, and is never written over."""
+    """The file passes the check as it is, is won by a trainee who does well, points editors to the schema beside it,
+    and is never written over."""
     folder = tmp_path / "mine"
     folder.mkdir()
     made = run("mode=new", "persona=kim_lee", f"personas_dir={folder}")
@@ -68,6 +69,8 @@ def test_a_persona_is_begun_once_and_is_fine(run: Run, tmp_path: Path) -> None:
     assert {"facts", "cues", "objectives"} <= keys.keys() and "named_cues" not in keys
     checked = run("mode=check", "persona=kim_lee", f"personas_dir={folder}")
     assert "✓  persona=kim_lee" in checked.out and "✗" not in checked.out, checked.out
+    tried = run("mode=rehearse", "persona=kim_lee", "trainee=good", f"personas_dir={folder}", f"record.dir={tmp_path}")
+    assert tried.code == 0 and "100 (passed)" in tried.out, tried.out
     file.write_text(text + "\nMine.\n")
     again = run("mode=new", "persona=kim_lee", f"personas_dir={folder}")
     assert again.code == 2 and "stays as it is" in again.err and file.read_text().endswith("Mine.\n")
