@@ -130,7 +130,8 @@ def _by_phrases(front: FrontMatter, clause: Clause) -> _Heard:
         and not (_gives_number(front.cues[name]) and not has_number(clause.said))
     }
     findings = tuple(_by_phrase(name, match, clause.text) for name, match in _one_that_angers(front, said))
-    denied = [name for name, phrases in able if clause.negated and _refuses(front.cues[name], phrases, clause)]
+    unsaid = ((name, phrases) for name, phrases in able if clause.negated and name not in said)
+    denied = [name for name, phrases in unsaid if _refuses(front.cues[name], phrases, clause)]
     denials = tuple(Finding(name, Found.PHRASE, clause.text) for name in denied)
     return _Heard(clause, _facts_asked(front, clause), findings, said, denials)
 
