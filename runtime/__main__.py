@@ -153,10 +153,10 @@ def _render_reports(settings: Settings) -> int:
 def _with_each_folder(settings: Settings, work: Callable[[Path], list[str]]) -> int:
     """Prints what a work says of each session folder that was named. One that is damaged is a line on stderr, and keeps
     no other from its turn."""
-    from .record.upkeep import named
+    from .record.upkeep import folders_below
 
     code = 0
-    for folder in named(settings.folder):
+    for folder in folders_below(settings.folder):
         try:
             for line in work(folder):
                 print(clean(line))

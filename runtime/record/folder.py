@@ -24,7 +24,7 @@ from typing import IO, Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import SpecError
-from ..events import CueFound, Event, Scored
+from ..events import CueFound, Event
 from ..redaction import clean
 from ..spec.persona import FrontMatter
 from ..spec.session_spec import SessionSpec
@@ -177,7 +177,7 @@ def write_private(file: Path, text: str | bytes) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RecordedCall:
     """A call as its report and score need it: the events, and what they take of the spec."""
 
     log: CallLog
@@ -187,7 +187,7 @@ class Kept:
     choices: Mapping[str, str]
 
 
-def read_folder(folder: Path) -> Kept:
+def read_folder(folder: Path) -> RecordedCall:
     """Reads a session folder, of this version or an earlier one.
 
     Raises:
@@ -212,13 +212,13 @@ def read_folder(folder: Path) -> Kept:
             break
     language = str(_mapping(spec.get("language")).get("base") or "en")
     name = str(persona.get("name") or (log.started.persona if log.started else ""))
-    return Kept(_with_cues(log, front, language), front, language, name, choices)
+    return RecordedCall(_with_cues(log, front, language), front, language, name, choices)
 
 
-def from_memory(events: Iterable[Event], spec: SessionSpec) -> Kept:
+def from_memory(events: Iterable[Event], spec: SessionSpec) -> RecordedCall:
     """A call that has left no folder, by its events and the spec that it ended with."""
     front, language = spec.arc.front, spec.language.base
-    return Kept(_with_cues(CallLog(events), front, language), front, language, spec.persona.name, spec.choices)
+    return RecordedCall(_with_cues(CallLog(events), front, language), front, language, spec.persona.name, spec.choices)
 
 
 def _with_cues(log: CallLog, front: FrontMatter, language: str) -> CallLog:
@@ -260,7 +260,7 @@ def finish(folder: Path, verdicts: Mapping[str, Verdict] | None = None, judge: s
     return card
 
 
-def render(folder: Path, kept: Kept | None = None, card: Scorecard | None = None) -> Path:
+def render(folder: Path, kept: RecordedCall | None = None, card: Scorecard | None = None) -> Path:
     """Makes the report of a folder, from the scorecard that is there.
 
     Raises:
@@ -300,7 +300,7 @@ def _before(folder: Path) -> list[tuple[Path, Scorecard]]:
     return found[::-1]
 
 
-def transcript(kept: Kept) -> str:
+def transcript(kept: RecordedCall) -> str:
     """What was said, to read."""
     words = texts_in(kept.language)
     user = kept.log.user or LOCAL
@@ -319,17 +319,3 @@ def transcript(kept: Kept) -> str:
 def _plain(text: str) -> str:
     """A text in which nothing is Markdown or steers a terminal, on one line."""
     return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", " ".join(clean(text).split()))
-
-
-def scored(card: Scorecard, folder: str) -> Scored:
-    """The event that tells a call's score, and the folder in which all of it lies ("": nowhere)."""
-    missed = tuple(judged.told or judged.name for judged in card.missed)
-    return Scored(
-        score=card.score,
-        pass_mark=card.pass_mark,
-        passed=card.passed,
-        missed=missed,
-        why="" if card.passed or card.why == "score" else card.reason,
-        folder=folder,
-        language=card.language,
-    )

@@ -16,8 +16,8 @@ from ..events import Emit, Event, Heard, Interim, Notice, Said
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
 from .audio import AudioRecorder
-from .folder import Kept, finish, from_memory, scored
-from .score import Scorecard, Verdict, score
+from .folder import RecordedCall, finish, from_memory
+from .score import Scorecard, Verdict, score, scored
 from .writer import SessionFolder
 
 EVENTS_LIMIT = 20_000
@@ -154,7 +154,7 @@ class Recording:
         call = self._call()
         return score(call.log, call.front, call.language, verdicts, judge)
 
-    def _call(self) -> Kept:
+    def _call(self) -> RecordedCall:
         """The call from memory."""
         assert self._in_force
         return from_memory(self._events, self._in_force)

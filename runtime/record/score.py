@@ -11,7 +11,7 @@ from enum import StrEnum
 from pydantic import TypeAdapter
 
 from ..arc.quotes import is_verbatim
-from ..events import CueFound, CueTakenBack, Found, Said
+from ..events import CueFound, CueTakenBack, Found, Said, Scored
 from ..spec.persona import Ending, FrontMatter, Objective, said_in, worded_in
 from .call_log import CallLog
 from .conduct import Conduct, conduct
@@ -151,6 +151,20 @@ def score(
         judge=judge if verdicts is not None else "",
         language=language,
         reason=_reason(why, name, log, persona, judged, language),
+    )
+
+
+def scored(card: Scorecard, folder: str) -> Scored:
+    """The event that tells a call's score, and the folder in which all of it lies ("": nowhere)."""
+    missed = tuple(judged.told or judged.name for judged in card.missed)
+    return Scored(
+        score=card.score,
+        pass_mark=card.pass_mark,
+        passed=card.passed,
+        missed=missed,
+        why="" if card.passed or card.why == "score" else card.reason,
+        folder=folder,
+        language=card.language,
     )
 
 

@@ -47,7 +47,7 @@ EVERY_SECONDS = 3600.0
 """How often a worker looks after the folders."""
 
 
-def named(folder: str | None) -> list[Path]:
+def folders_below(folder: str | None) -> list[Path]:
     """The session folders that a user named: this one, or all below it, in order.
 
     Raises:

@@ -18,8 +18,8 @@ from ..config.groups import options, standing_in
 from ..config.persona_file import read_persona
 from ..errors import SpecError, shown_path
 from ..events import How
-from ..record.folder import Kept, folders, read_folder
-from ..record.upkeep import named
+from ..record.folder import RecordedCall, folders, read_folder
+from ..record.upkeep import folders_below
 from ..redaction import clean
 from ..rehearse.replay import flips, play, understand
 from ..spec.session_spec import SessionSpec
@@ -90,7 +90,7 @@ def show_replay(settings: Settings, name: str) -> int:
     if not found:
         where = settings.folder or settings.record.dir
         raise SpecError(f"no recorded session of persona={name} is in {shown_path(where)}")
-    calls: dict[tuple[str, ...], list[Kept]] = {}
+    calls: dict[tuple[str, ...], list[RecordedCall]] = {}
     for _, kept in found:
         calls.setdefault(_choices_of(kept), []).append(kept)
     specs: dict[tuple[str, ...], tuple[SessionSpec, SessionSpec]] = {}
@@ -113,15 +113,15 @@ OF_A_CALL = ("language", "difficulty", "listening")
 """Groups of a recorded call that a persona's arc follows from."""
 
 
-def _choices_of(kept: Kept) -> tuple[str, ...]:
+def _choices_of(kept: RecordedCall) -> tuple[str, ...]:
     """The options that a recorded call was made from, as far as there are such today."""
     return tuple(f"{group}={option}" for group in OF_A_CALL if (option := kept.choices.get(group)) in options(group))
 
 
-def _sessions_of(settings: Settings, name: str) -> list[tuple[Path, Kept]]:
+def _sessions_of(settings: Settings, name: str) -> list[tuple[Path, RecordedCall]]:
     """The persona's latest recorded sessions, in order; where one cannot be read it is passed over."""
-    known = named(settings.folder) if settings.folder else list(folders(settings.record))
-    found: list[tuple[Path, Kept]] = []
+    known = folders_below(settings.folder) if settings.folder else list(folders(settings.record))
+    found: list[tuple[Path, RecordedCall]] = []
     for folder in reversed(known):
         if len(found) == settings.sessions:
             break

@@ -114,6 +114,26 @@ async def test_a_call_is_judged_once_it_is_over_and_again_on_demand(run: Run, he
     assert done.code == 2 and "judge=model: OPENAI_API_KEY is not set" in done.err and done.err.count("\n") == 1
 
 
+async def test_a_call_that_is_not_recorded_is_judged_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From memory; nothing is left of it."""
+    events: list[Event] = []
+    async with OpenAIHTTPServer(reply=live) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        recording = Recording(Record(dir=str(tmp_path), enabled=False), "ann", events.append)
+        recording.adopt(compose(["judge=model"]))
+        for event in good():
+            recording.take(event)
+        await recording.close()
+        assert not events
+        await recording.judge()
+    _, score = events
+    assert isinstance(score, Scored) and (score.score, score.passed, score.folder) == (100, True, "")
+    assert not list(folders(Record(dir=str(tmp_path))))
+
+
 @pytest.mark.parametrize("fault", [Refuse(401), Stall()], ids=["refused", "late"])
 async def test_a_judge_that_does_not_answer_leaves_a_call_unclear_and_is_one_line(
     fault: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -25,10 +25,9 @@ from runtime.events import (
     Started,
 )
 from runtime.record.call_log import CallLog
-from runtime.record.folder import scored
 from runtime.record.report import report
 from runtime.record.rescore import changes, listened
-from runtime.record.score import Quote, Result, Verdict, how_found, score, sentence_of, to_json, verbatim
+from runtime.record.score import Quote, Result, Verdict, how_found, score, scored, sentence_of, to_json, verbatim
 from runtime.record.texts import clock, texts_in
 from runtime.spec.persona import Arc, Cue, Ending, FrontMatter, Objective, worded_in
 from tests.composed import compose

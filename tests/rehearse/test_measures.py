@@ -6,8 +6,7 @@ import pytest
 
 from runtime.events import Event, Heard, MoodMoved, Said
 from runtime.record.call_log import CallLog
-from runtime.record.conduct import conduct
-from runtime.record.cost import cost
+from runtime.record.conduct import conduct, cost
 from runtime.record.score import score
 from runtime.rehearse.measures import breaks, heard_right, measures
 from runtime.spec.persona import Arc, Fact, FrontMatter
