@@ -13,7 +13,7 @@ from tests.conftest import COMMAND
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the real command is run here")
 
 
-@pytest.mark.parametrize("arguments", [["mode=chek"], ["mode=prompt"], ["mode=plan"], ["--help"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["mode=chek"], ["mode=prompt"], ["--help"]], ids=" ".join)
 def test_a_fork_prints_and_ends_as_the_real_command_does(
     arguments: list[str], command: list[str], environment: dict[str, str], here: Path
 ) -> None:

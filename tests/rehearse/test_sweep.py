@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 from omegaconf import OmegaConf
 
@@ -23,7 +22,7 @@ from runtime.rehearse.report import sweep_report
 from runtime.rehearse.sweep import RESULTS, Outcome, Row, from_csv, open_sweep, rows
 from runtime.spec.settings import Record, Rehearse, Settings
 from runtime.spec.trainee import ScriptLine, Trainee
-from tests.conftest import COMMAND, Run
+from tests.conftest import Run, processes_in
 
 from .jobs import measured
 
@@ -103,14 +102,17 @@ def test_a_sweep_that_was_stopped_goes_on_where_it_was(
 
 
 def test_a_process_of_a_sweep_that_is_killed_stops_it_with_what_there_is(
-    run: Run, here: Path, environment: dict[str, str]
+    command: list[str], here: Path, environment: dict[str, str]
 ) -> None:
     """As the system does that runs out of memory: with the command that goes on, and nothing waits for it for ever."""
-    command = [*COMMAND, "-m", "rehearse.repeats=12", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    with subprocess.Popen(command, cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as sweep:
+    options = ["-m", "rehearse.repeats=12", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    with subprocess.Popen(
+        [*command, *options], cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as sweep:
         assert sweep.stdout
         sweep.stdout.readline()
-        psutil.Process(sweep.pid).children()[0].kill()
+        there = {process.pid: process for process in processes_in(here)}
+        next(process for process in there.values() if process.ppid() in there).kill()
         out, told = sweep.communicate(timeout=60)
     assert sweep.returncode == 1 and b"ended by" in out
     done = len(rows(the_sweep(here)))
