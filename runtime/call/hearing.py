@@ -66,8 +66,15 @@ class Hearing:
         return meaning is None or bool(meaning.lacking)
 
     def begin(self, text: str) -> asyncio.Task[None] | None:
-        """What a turn has to wait for before it is judged, if for anything."""
-        return self._start(self._await(text)) if self.waits(text) else None
+        """What a turn has to wait for before it is judged, if for anything; whoever asks for the same turn waits for
+        the same answer."""
+        if not self.waits(text):
+            return None
+        key = (id(self._arc), text)
+        if key not in self._getting:
+            task = self._getting[key] = self._start(self._get(text))
+            task.add_done_callback(lambda _: self._getting.pop(key, None))
+        return self._getting[key]
 
     def overhear(self, so_far: str, *, whole: bool) -> None:
         """The trainee is speaking: what they have said so far, without a clause that may go on, is known by the time
@@ -76,17 +83,9 @@ class Hearing:
             self.begin(clause.text)
 
     async def understand(self, text: str) -> None:
-        """Gets the vectors that a turn needs, or gives up; whoever asks for the same turn waits for the same answer."""
-        if self.waits(text):
-            await self._await(text)
-
-    async def _await(self, text: str) -> None:
-        key = (id(self._arc), text)
-        task = self._getting.get(key)
-        if task is None:
-            task = self._getting[key] = self._start(self._get(text))
-            task.add_done_callback(lambda _: self._getting.pop(key, None))
-        await asyncio.wait([task])
+        """Gets the vectors that a turn needs, or gives up."""
+        if task := self.begin(text):
+            await asyncio.wait([task])
 
     async def prepare(self) -> None:
         """Gets the vectors of the persona's examples, and her phrases in order, so that no turn waits for them."""

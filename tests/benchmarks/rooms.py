@@ -44,6 +44,8 @@ def _rows(executor: str) -> list[Row]:
         progress(f"{executor}: command → registered")
         starts = alternate(lambda: start_seconds(command, one), lambda: start_seconds(by_hand, other), repeat=STARTS)
         with worker(command, one) as ours_on, worker(by_hand, other) as bare_on:
+            for serving in (ours_on, bare_on):
+                _join(people, serving)  # after which the models that calls share are loaded
             progress(f"{executor}: memory and CPU")
             costs = [[call_cost(people, serving) for serving in (ours_on, bare_on)] for _ in range(ROUNDS)]
             progress(f"{executor}: join → first audio")

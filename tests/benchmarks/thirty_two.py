@@ -19,6 +19,8 @@ GROUP = 8
 EXECUTOR = "thread"
 IDLE = 2
 HEARD_WITHIN = 10.0
+QUIET = 10.0
+"""Seconds after the worker's start, until the models that calls share are loaded."""
 BETWEEN = 1.0
 """Seconds between a trainee who hears the persona and the next one who joins."""
 SPOKEN = 8.0
@@ -33,6 +35,7 @@ def rows() -> list[Row]:
     with persona_folder() as folder, livekit_server() as url, ExitStack() as stack:
         groups = [stack.enter_context(trainees()) for _ in range(CALLS // GROUP)]
         with worker(ours(folder, EXECUTOR, IDLE), url) as serving:
+            time.sleep(QUIET)
             heard: list[float | None] = []
             for i in range(CALLS):
                 people = groups[i // GROUP]
