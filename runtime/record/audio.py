@@ -60,6 +60,7 @@ class AudioRecorder:
         self._emit = emit
         self._waiting: queue.SimpleQueue[Placed | None] = queue.SimpleQueue()
         self._done: Future[None] = Future()
+        self._output: RecordedOutput | None = None
         self.zero: float | None = None
         """Unix time of the first sample; None before the recording has begun."""
 
@@ -80,7 +81,7 @@ class AudioRecorder:
 
     async def close(self) -> None:
         """Writes what is left, and ends the file."""
-        if self.zero is None:
+        if self._output is None:
             return
         self._output.stop()
         self._waiting.put(None)
