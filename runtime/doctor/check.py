@@ -328,7 +328,7 @@ def _models(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
     } | {"persona": persona}
     for model in _readable("model"):
         good = 0
-        unoffered: dict[str, None] = {}
+        unoffered: Counter[str] = Counter()
         wrong: dict[str, None] = {}
         for voice, language, vad in product(*(_readable(group) for group in ("voice", "language", "vad"))):
             choices = {"model": model, "voice": voice, "language": language, "vad": vad}
@@ -336,14 +336,14 @@ def _models(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
                 build.check(combine(usual | choices), audio=True)
                 good += 1
             except NotOffered as error:
-                unoffered[str(error)] = None
+                unoffered[str(error)] += 1
             except SpecError as error:
                 wrong[str(error)] = None
         yield from (("✗", f"model={model}", line) for line in wrong)
         if good:
             yield "✓", f"model={model}", f"{good} specs"
         elif unoffered:
-            yield "–", f"model={model}", "; ".join(unoffered)
+            yield "–", f"model={model}", unoffered.most_common(1)[0][0]
     for group in ("listening", "judge", "difficulty"):
         for option in _readable(group):
             yield _row(f"{group}={option}", partial(_checked, usual | {group: option}))

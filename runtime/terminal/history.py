@@ -62,11 +62,11 @@ def _print_tables(sessions: Sequence[PastSession], trainees: Sequence[Progress],
     if console.width < FOLDER_WIDTH:
         columns.pop()
     rows = [_cells(session, root)[: len(columns)] for session in sessions[:SHOWN]]
-    console.print(table(_title("sessions", len(sessions)), columns, rows))
+    console.print(table(_title("sessions", len(sessions)), columns, rows, console.width))
     console.print()
     columns = ["trainee", "persona", "sessions", "passed", "best", "last", "trend", "still missed"]
     rows = [_progress_cells(one) for one in trainees[:SHOWN]]
-    console.print(table(_title("trainees", len(trainees)), columns, rows))
+    console.print(table(_title("trainees", len(trainees)), columns, rows, console.width))
 
 
 def _title(what: str, count: int) -> str:

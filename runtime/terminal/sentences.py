@@ -20,8 +20,8 @@ from ..spec.settings import OutputFormat, Settings, TryScope
 from .keyboard import END
 
 HINTS = {
-    TryScope.FRESH: f"each sentence begins a call of its own (sentences=call: all are one call); {END} ends",
-    TryScope.CALL: f"the sentences are the turns of one call (sentences=fresh: each begins its own); {END} ends",
+    TryScope.FRESH: f"each sentence is a call of its own (sentences=call: all are one); {END} ends",
+    TryScope.CALL: f"all sentences are one call (sentences=fresh: each is one of its own); {END} ends",
 }
 """What a person who types sentences is told first."""
 
@@ -130,4 +130,5 @@ def _shown(tried: Tried) -> str:
         lines.append(f"  nearly {near['cue']}: {near['example']!r}, {near['nearness']:.2f}")
     lines.append(f"  mood {tried.before} → {tried.mood} ({tried.emotion})")
     ending = f" [{tried.ending}]" if tried.ending else ""
-    return "\n".join(map(clean, [tried.text, *lines, f"  “{tried.answer}”{ending}"]))
+    said = [] if sys.stdin.isatty() else [tried.text]  # else it stands there as it was typed
+    return "\n".join(map(clean, [*said, *lines, f"  “{tried.answer}”{ending}"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -277,11 +277,14 @@ def plain_rows(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         ).rstrip()
 
 
-def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
-    """A table for a terminal."""
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], width: int = 0) -> Table:
+    """A table for a terminal; of this `width`, where that is given: then no cell is wrapped but those of the last
+    column, if the others leave it room."""
     made = Table(title=Text(clean(title)), title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        made.add_column(column, overflow="fold")
+    first = list(zip(columns, *rows, strict=True))[:-1]
+    whole = sum(2 + max(map(len, cells)) for cells in first) + len(columns[-1]) <= width
+    for i, column in enumerate(columns):
+        made.add_column(column, overflow="fold", no_wrap=whole and i < len(first))
     for row in rows:
         made.add_row(*(Text(clean(cell)) for cell in row))
     return made

@@ -50,7 +50,7 @@ def test_who_types_sentences_is_told_how_they_are_taken_and_what_ends_them(
         stdin=theirs, stdout=subprocess.PIPE, env=environment, cwd=here, timeout=60
     )  # fmt: skip
     assert done.returncode == 0
-    assert done.stdout.startswith(b"the sentences are the turns of one call (sentences=fresh: ")
+    assert done.stdout.startswith(b"all sentences are one call (sentences=fresh: ")
     for end in (ours, theirs):
         os.close(end)
 
