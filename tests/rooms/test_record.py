@@ -123,6 +123,23 @@ async def test_a_trainee_who_stays_reads_the_judges_score(livekit_url: str, envi
     assert (card.score, card.judge) == (100, "gpt-4.1")
 
 
+async def test_a_trainee_reads_the_score_of_a_call_that_cannot_be_recorded(
+    livekit_url: str, environment: dict[str, str]
+) -> None:
+    """One line of the worker's says why it is not, and the score is all that there is."""
+    async with serving(livekit_url, environment, "record.dir=/dev/null/sessions") as worker:
+        async with calling(livekit_url, room_of()) as caller:
+            await caller.hears(40)
+            await insult(caller)
+            await insult(caller)
+            await caller.until(lambda: caller.scorecard is not None, 40)
+            await caller.sees_the_customer_leave()
+        await worker.until("Score: 0 of 100")
+        await worker.until("No report")
+    assert sum("not recorded any further" in line for line in worker.lines) == 1
+    assert caller.scorecard is not None and caller.scorecard["passed"] is False
+
+
 async def test_a_trainee_who_hangs_up_waits_for_no_judge(livekit_url: str, environment: dict[str, str]) -> None:
     """A judge that does not answer keeps neither the room nor the folder: that is whole by its cues."""
     room = room_of()
