@@ -101,6 +101,10 @@ class Caller(Watched):
         """Returns once the last line on the screen ends like this."""
         await self.until(lambda: bool(self.lines) and self.lines[-1]["text"].endswith(end), seconds)
 
+    async def reads_line(self, text: str, seconds: float = 40) -> None:
+        """Returns once a line on the screen holds this: not the last one, where whoever waits is spoken to again."""
+        await self.until(lambda: any(text in line["text"] for line in self.lines), seconds)
+
     def got(self, message: dict[str, Any]) -> None:
         if message["type"] == "scorecard":
             assert self.there, "the customer has left the room"

@@ -113,6 +113,7 @@ def test_check_is_the_one_mode_that_goes_on_without_what_every_call_is_composed_
     """The file is told, and every persona is checked all the same."""
     for folder in "runtime", "conf", "personas":
         shutil.copytree(ROOT / folder, here / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", here)
     (here / "conf" / "model" / "offline.yaml").write_text("llm: [\n")
     environment["PYTHONPATH"] = os.pathsep.join([str(guard), str(here)])
     for mode, code, personas in ("prompt", 2, 0), ("check", 1, 8):

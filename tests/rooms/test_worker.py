@@ -189,7 +189,7 @@ async def test_many_trainees_within_a_second_are_all_heard(
 
         callers = [await join(one) for one in range(number)]
         await asyncio.gather(*(caller.until(caller.has_heard, 60) for caller in callers))
-        await asyncio.gather(*(caller.reads_to("What are you going to do about it?", 60) for caller in callers))
+        await asyncio.gather(*(caller.reads_line("What are you going to do about it?", 60) for caller in callers))
         assert all(len(caller.texts) == 1 and len(caller.there) == 1 for caller in callers)
         for one in range(number):
             await worker.until(f"[user{one}]", "Finally!")
