@@ -204,7 +204,8 @@ def show_answer(console: Console, answer: Answer, comparison: Comparison | None)
         else:
             print(*("\t".join(map(clean, line)) for line in [names, *lines]), sep="\n")
     if answer.combinations and console.is_terminal:
-        console.print(table(title(answer), *cells(answer, console.width)))
+        console.print(Text(clean(title(answer)), style="italic"), soft_wrap=True)
+        console.print(table("", *cells(answer, console.width)))
     elif answer.combinations:
         names, lines = cells(answer, FULL)
         print(title(answer), *("\t".join(line) for line in [names, *lines]), sep="\n")
