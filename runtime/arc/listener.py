@@ -208,14 +208,13 @@ def _refuses(cue: Cue, phrases: Iterable[Phrase], clause: Clause) -> bool:
 def _counts(cue: Cue, clause: Clause, awaited: bool, denies: bool = False) -> bool:
     """Whether a clause of its kind can show this cue: what is asked about is not promised, what the persona is asked
     whether she would like is not done to her. What `denies` by itself ("I can't tell you") is not taken back by it.
-    That goes for all that moves her or is `awaited`."""
-    if not (cue.change or awaited) or _is_question(cue):
+    That goes for all that moves her or is `awaited`; no question gives a time."""
+    if _are_questions(_examples(cue)):
         return True
-    return not (clause.offers or (clause.hedged and not denies) or (clause.asks and cue.change > 0))
-
-
-def _is_question(cue: Cue) -> bool:
-    return _are_questions(_examples(cue))
+    asked = clause.asks and (cue.change > 0 or _figures(_examples(cue))[1])
+    if not (cue.change or awaited):
+        return not asked
+    return not (clause.offers or (clause.hedged and not denies) or asked)
 
 
 @lru_cache(maxsize=1024)
@@ -311,14 +310,15 @@ def _on_nothing(front: FrontMatter, name: str, said: str, text: str) -> Finding 
 _STATED = pattern(
     r"(?:i|im|ill|ive|we|were|well|weve|it|its|that|thats|this|there|they|he|she|thanks|thank)\b|"
     r"(?:your|the|our)(?: \w+){1,4} (?:is|are|was|were|has|have|had|will|shows|looks|says|ends|begins)\b|"
-    "(?:ดิฉัน|ผม|ทางเรา|เรา|เดี๋ยว|จะ|กำลัง)"
+    "(?:ดิฉัน|ผม|ทางเรา|เรา|เดี๋ยว|จะ|กำลัง|ถ้า|หาก|อย่า)"
 )
 _ASIDE = pattern(
     r"(?:and |so |but )?(?:before|after|during|for|about|in|on|at|until|by|with|without|from)\b|ก่อน|หลัง|ตอน|เรื่อง"
 )
 _WANTED = pattern(
     r"\b(?:need|needs|like|ask|give|confirm|know|tell|verify|provide|please|may|can|could|state|spell|"
-    r"looking for|what|which|who|how|when|where)\b|ขอ(?!โทษ|อภัย)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยากทราบ"
+    r"looking for|what|which|who|how|when|where)\b|ขอ(?!โทษ|อภัย)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยากทราบ|"
+    r"บอก\S{0,24} ?(?:หน่อย|ได้ไหม)"
 )
 
 

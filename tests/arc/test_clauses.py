@@ -319,11 +319,30 @@ def test_phrases_come_first_and_meaning_says_what_it_lacks() -> None:
         ("รายการละพันบาททั้งคู่ วันที่สองมิถุนายน", set()),
         ("ขอทวนนะคะ ห้าร้อยบาท วันที่สาม", set()),
         ("เคยมีคนบอกจะคืนเงินให้พี่ครับ", set()),
+        ("มีใครโทรมาขอให้ถือสายรอไหมคะ", set()),
     ],
 )
 def test_what_others_said_and_what_is_past_is_told_not_done(text: str, cues: set[str]) -> None:
     """Nor is what nobody says; the same words of the trainee's own are."""
     assert heard(text) == cues
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "asked", "cue"),
+    [
+        ("david_chen", "มีใครโทรมาขอรหัสไหมคะ", "code", "secrets_asked"),
+        ("david_chen", "หายใจก่อนนะคะ พี่อยู่ตรงนี้", "", "calm_down"),
+        ("david_chen", "Take a breath, I'm here with you.", "", "calm_down"),
+        ("david_chen", "บอกชื่อกับสี่ตัวท้ายของบัตรหน่อยค่ะ", "card", "stalling"),
+        ("ploy_srisuk", "ซื้อไปตั้งแต่วันไหนเอ่ย", "bought", "stalling"),
+        ("walter_briggs", "วันอังคารทำอะไรแถวนั้นหรือเปล่าครับ", "hoover", "deadline"),
+        ("walter_briggs", "เสียบปลั๊กแล้วรอสักครู่นะครับ ไม่ต้องรีบ", "", "hold"),
+    ],
+)
+def test_what_a_kind_trainee_says_is_not_taken_amiss(name: str, text: str, asked: str, cue: str) -> None:
+    """What is asked for is told, and what angers others is none where it is meant kindly, or is but asked about."""
+    last = fold(compose([f"persona={name}", f"language={'en' if text.isascii() else 'th'}"]).arc.front, [text]).last
+    assert cue not in last.cues and (not asked or asked in last.asked)
 
 
 def test_knowing_how_bad_it_is_is_no_question() -> None:
