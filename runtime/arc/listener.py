@@ -209,12 +209,9 @@ def _counts(cue: Cue, clause: Clause, awaited: bool, denies: bool = False) -> bo
     """Whether a clause of its kind can show this cue: what is asked about is not promised, what the persona is asked
     whether she would like is not done to her. What `denies` by itself ("I can't tell you") is not taken back by it.
     That goes for all that moves her or is `awaited`; no question gives a time."""
-    if _are_questions(_examples(cue)):
-        return True
     asked = clause.asks and (cue.change > 0 or _figures(_examples(cue))[1])
-    if not (cue.change or awaited):
-        return not asked
-    return not (clause.offers or (clause.hedged and not denies) or asked)
+    offered = (cue.change or awaited) and (clause.offers or (clause.hedged and not denies))
+    return not (asked or offered) or _are_questions(_examples(cue))
 
 
 @lru_cache(maxsize=1024)
