@@ -19,7 +19,8 @@ from ..events import Change, How
 from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import Settings
 from .composer import Choices, Composer, is_ours, is_persona, is_programs, one_line, problem_of
-from .watch import RETRY, SavedFiles, saves
+from .snapshot import SavedFiles
+from .watch import RETRY, saves
 
 logger = logging.getLogger(__name__)
 

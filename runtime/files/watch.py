@@ -19,8 +19,6 @@ from watchfiles import Change, awatch
 from ..errors import shown_path
 from .snapshot import Identity, SavedFiles, Snapshot
 
-__all__ = ["SavedFiles", "saves"]
-
 STEP = 10
 """Milliseconds between two looks at the queue of file events. It decides how soon a save is noticed (18 ms at the
 median; 9 with a step of 5) and what waiting costs (0.4 % of a core; 0.7), measured with watchfiles 1.3.0."""

@@ -30,6 +30,9 @@ KEPT = 20_000
 """Texts whose vectors are kept, in the process of the model and in that of a call: 15 MB."""
 SHIPPED = Path(__file__).with_name("examples.npz")
 """Made by `python -m tests.benchmarks.vectors`."""
+LEARN_SECONDS = 6.0
+"""How long a call waits for what the worker's process learns from examples, which may still be starting; then it learns
+that itself, before its first turn is given up."""
 BANKS = 32
 """Banks that are kept, a megabyte or two each: every edit of a persona's examples makes another one, and a call whose
 bank is gone has it made again."""
@@ -134,7 +137,7 @@ class Learner(SharedModel):
 def _learned(loop: asyncio.AbstractEventLoop, texts: Sequence[str], rows: np.ndarray, meaning: np.ndarray) -> Learned:
     """What is learned from examples, by the worker's one copy, or here. To be called in a thread beside this loop."""
     message = pack({"texts": texts, "meaning": meaning.tolist()}, rows.tobytes())
-    asked = asyncio.run_coroutine_threadsafe(infer_or_here(Learner, message, START_SECONDS), loop)
+    asked = asyncio.run_coroutine_threadsafe(infer_or_here(Learner, message, LEARN_SECONDS), loop)
     answer, flags = asked.result(), 3 * len(texts)
     weights = np.frombuffer(answer[:-flags], np.float32).reshape(len(texts), -1)
     denies, asks, undone = np.frombuffer(answer[-flags:], np.bool_).reshape(3, -1)

@@ -14,6 +14,7 @@ from statistics import median
 from watchfiles import awatch
 
 from runtime.files import watch
+from runtime.files.snapshot import SavedFiles
 
 from .measure import ROOT, Row, p95, print_table
 
@@ -25,7 +26,7 @@ IDLE = 3.0
 Watch = Callable[[Path], AsyncGenerator[object, None]]
 
 
-def ours(folder: Path) -> AsyncGenerator[watch.SavedFiles, None]:
+def ours(folder: Path) -> AsyncGenerator[SavedFiles, None]:
     """Saves, as the worker is told of them."""
     return watch.saves([folder], lambda path: path.suffix in (".md", ".yaml"))
 

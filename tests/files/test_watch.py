@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from watchfiles import Change, awatch
 
-from runtime.files.watch import SavedFiles, saves
+from runtime.files.snapshot import SavedFiles
+from runtime.files.watch import saves
 
 OLD = b"# Sarah\nShe is angry.\n"
 NEW = b"# Sarah\nShe is angry.\nShe wants her money back.\n"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from runtime.events import Ended, Event, Notice
+from runtime.files.snapshot import SavedFiles
 from runtime.files.store import SpecStore
-from runtime.files.watch import SavedFiles
 from runtime.rooms import dispatcher
 from runtime.rooms.dispatcher import Dispatcher
 from runtime.rooms.names import parse_room
