@@ -337,6 +337,15 @@ def test_what_others_said_and_what_is_past_is_told_not_done(text: str, cues: set
         ("ploy_srisuk", "ซื้อไปตั้งแต่วันไหนเอ่ย", "bought", "stalling"),
         ("walter_briggs", "วันอังคารทำอะไรแถวนั้นหรือเปล่าครับ", "hoover", "deadline"),
         ("walter_briggs", "เสียบปลั๊กแล้วรอสักครู่นะครับ ไม่ต้องรีบ", "", "hold"),
+        ("walter_briggs", "เดี๋ยวจะกลับมาใช้ได้เร็ว ๆ นี้ครับ", "", "rushed"),
+        ("grace_okafor", "I'll confirm that to your mother in writing.", "", "hurdle"),
+        ("grace_okafor", "I'm waiving the notice and the cancellation fee.", "", "hurdle"),
+        ("grace_okafor", "We deeply regret what he did.", "", "argues"),
+        ("grace_okafor", "จะดูให้แน่ใจว่าไม่เกิดอีกค่ะ", "", "argues"),
+        ("grace_okafor", "I didn't mean to keep you up.", "", "excuses"),
+        ("sarah_thompson", "Letters get lost, I know.", "", "insult"),
+        ("ploy_srisuk", "พูดช้า ๆ หน่อยก็ได้นะคะ พี่ฟังอยู่", "", "cuts_off"),
+        ("ploy_srisuk", "Let me finish the form for you.", "", "cuts_off"),
     ],
 )
 def test_what_a_kind_trainee_says_is_not_taken_amiss(name: str, text: str, asked: str, cue: str) -> None:
