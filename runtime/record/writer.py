@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import platform
 import queue
@@ -145,10 +144,7 @@ def _why(error: OSError) -> str:
 
 def _write_spec(file: Path, spec: SessionSpec) -> None:
     # JSON, which is YAML too: what runs a call has no YAML library.
-    write_private(
-        file,
-        redacted(json.dumps(json.loads(adapter(SessionSpec).dump_json(spec)), ensure_ascii=False, indent=1)) + "\n",
-    )
+    write_private(file, redacted(adapter(SessionSpec).dump_json(spec, indent=1).decode()) + "\n")
 
 
 @cache
