@@ -98,11 +98,11 @@ def _why(settings: Settings) -> str:
     return f"mode=auto: {', '.join(LIVEKIT_VARIABLES)} are set, so rooms are served"
 
 
-def _check(settings: Settings) -> int:
+def _check(settings: Settings, *known: SpecError) -> int:
     gc.disable()  # it would scan all that is imported again and again, and free nothing
     from .doctor.check import check_all
 
-    return check_all(settings.routing)
+    return check_all(settings.routing, known)
 
 
 def _examine(settings: Settings, spec: SessionSpec) -> int:
@@ -390,9 +390,9 @@ def main() -> None:
                 else:
                     start()
         except SpecError as error:
-            if error.file is None or "mode=check" not in arguments.overrides:
+            if "mode=check" not in arguments.overrides or Path(error.file or "config.yaml").name == "config.yaml":
                 raise
-            raise SystemExit(_check(Settings())) from None  # it tells of this file and goes on with the others
+            raise SystemExit(_check(Settings(), error)) from None  # it tells of this file and goes on with the others
 
 
 if __name__ == "__main__":

@@ -27,10 +27,22 @@ from ..spec.persona import Cue, FrontMatter, Persona, is_name
 from ..spec.session_spec import Language, SessionSpec
 from ..spec.settings import Settings
 from .command_line import spelled
-from .groups import CONF, GROUPS, SHAPES, check_choices, chosen, file_of, options, prices, read_conf
+from .groups import (
+    CONF,
+    GROUPS,
+    PROGRAM_GROUPS,
+    REHEARSAL_GROUPS,
+    SHAPES,
+    check_choices,
+    chosen,
+    file_of,
+    options,
+    prices,
+    read_conf,
+)
 from .mistakes import check_persona, readable_errors
 from .persona_file import examine_persona, read_persona, revision_of, unknown_cues
-from .validation import validated
+from .validation import shape_at, validated
 from .yaml_file import Node, line_of, read_bytes
 
 T = TypeVar("T")
@@ -250,5 +262,21 @@ def read_settings(cfg: DictConfig) -> Settings:
         }
     except OmegaConfBaseException as error:
         raise SpecError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
-    settings = validated(Settings, values)
+    try:
+        settings = validated(Settings, values)
+    except SpecError:
+        _blame_file(cfg)
+        raise
     return replace(settings, record=replace(settings.record, prices=prices()))
+
+
+def _blame_file(cfg: DictConfig) -> None:
+    """Raises a SpecError for the file that alone makes the settings wrong; returns where that is the command line."""
+    choices = cfg.hydra.runtime.choices if "hydra" in cfg else {}
+    parts = {group: CONF / group / f"{choices.get(group)}.yaml" for group in (*PROGRAM_GROUPS, *REHEARSAL_GROUPS)}
+    for group, file in parts.items():
+        if file.exists():
+            value, node = read_conf(file)
+            validated(shape_at(Settings, (group,)), value, file, node)
+    value, node = read_conf(file := CONF / "config.yaml")
+    validated(Settings, {key: value[key] for key in value if key not in ("defaults", "hydra")}, file, node)

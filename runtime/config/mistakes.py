@@ -18,6 +18,7 @@ from ..errors import NotOffered, SpecError, extra_command, suggest
 from ..spec.persona import is_name
 from .command_line import parsed, spelled, values
 from .groups import CONF, GROUPS, PROGRAM_GROUPS, REHEARSAL_GROUPS, file_of, keys_below, misnamed, options, read_conf
+from .yaml_file import line_of
 
 EXTRAS = {
     "hydra/launcher": {"joblib": "sweep", "submitit_local": "sweep", "submitit_slurm": "sweep"},
@@ -54,14 +55,19 @@ def readable_errors(overrides: Sequence[str]) -> Iterator[None]:
 
 def find_mistake(overrides: Sequence[str]) -> None:
     """Raises a `SpecError` for the first mistake that can be named; returns when there is none."""
-    primary, _ = read_conf(CONF / "config.yaml")
+    primary, node = read_conf(CONF / "config.yaml")
     for file in sorted(CONF.glob("*/*.yaml")):
         read_conf(file)
     groups = (*GROUPS, *PROGRAM_GROUPS, *REHEARSAL_GROUPS)
     known = [*groups, *(key for key in primary if key != "defaults")]
-    chosen = {
-        group: name for default in primary["defaults"] if isinstance(default, dict) for group, name in default.items()
-    }
+    chosen = {}
+    lines = {}
+    for i, default in enumerate(primary["defaults"]):
+        for group, name in default.items() if isinstance(default, dict) else ():
+            chosen[group], lines[group] = name, line_of(node, ["defaults", i, group])
+            if group not in groups and not group.startswith("override "):
+                what = f"defaults: there is no group {group!r}{suggest(group, groups)}"
+                raise SpecError(what, file=CONF / "config.yaml", line=lines[group])
     for text in overrides:
         override = parsed(spelled(text))
         key = override.key_or_group
@@ -75,13 +81,21 @@ def find_mistake(overrides: Sequence[str]) -> None:
             for name in [] if override.is_delete() else values(override):
                 _check_option(key, name)
                 chosen[key] = name
+                lines.pop(key, None)
         elif top == "persona":
             raise SpecError(f"{text}: a persona is edited in its file; the command line chooses one by persona=NAME")
         elif top != "hydra" and not override.is_add() and not override.is_force_add():
             tree = primary if top not in groups else {top: read_conf(CONF / top / f"{chosen[top]}.yaml")[0]}
             _check_key(tree, key, text)
     for group in groups:
-        _check_option(group, chosen[group])
+        if group not in chosen:
+            raise SpecError(f"defaults: no {group} is chosen", file=CONF / "config.yaml")
+        try:
+            _check_option(group, chosen[group])
+        except SpecError as error:
+            if group == "persona" or group not in lines:
+                raise
+            raise SpecError(f"defaults: {error}", file=CONF / "config.yaml", line=lines[group]) from None
 
 
 def _check_hydra(group: str, text: str, names: Sequence[str]) -> None:

@@ -52,7 +52,8 @@ def examined(
     try:
         return cast(T, _adapters[shape].validate_python(value)), iter(())
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        # A key that is missing may only be misspelt, which is said first.
+        details = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] in _MISSING)
     return None, (_mistake(shape, detail, file, node, at) for detail in details)
 
 
@@ -66,6 +67,7 @@ def _mistake(shape: Any, detail: Mapping[str, Any], file: Path | str | None, nod
     return SpecError(f"{key}: {what}" if key else what, file=file, line=line)
 
 
+_MISSING = ("missing", "missing_argument")
 _SHOULD_BE = {
     "string_type": "should be a text",
     "int_type": "should be a whole number",
@@ -87,7 +89,7 @@ def _what(shape: Any, path: tuple[int | str, ...], detail: Mapping[str, Any]) ->
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         parent = shape_at(shape, path[:-1])
         return f"no such key{suggest(path[-1], [f.name for f in fields(parent)] if is_dataclass(parent) else [])}"
-    if kind in ("missing", "missing_argument"):
+    if kind in _MISSING:
         return "this key is missing"
     if kind == "value_error":
         return str(detail["ctx"]["error"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from ..config.yaml_file import Node, line_of, read_bytes, shown
 from ..errors import NotOffered, SpecError, suggest
 from ..rooms.routing import check_claims
 from ..spec.persona import Persona, Phase, is_name, worded_in
-from ..spec.settings import Routing
+from ..spec.settings import Routing, Worker
 from ..spec.trainee import Trainee
 from ..terminal.view import plain_rows, table
 
@@ -34,13 +35,13 @@ CheckResult = tuple[str, str, str]
 """A mark (✓ fine, ✗ not fine, ! doubtful, – not installed or not asked), what was checked, and how it is."""
 
 
-def check_all(routing: Routing) -> int:
-    """Checks all there is; returns the exit code, as `report` does."""
-    files = list(_files())
+def check_all(routing: Routing, known: Sequence[SpecError] = ()) -> int:
+    """Checks all there is, beside mistakes that are `known`; returns the exit code, as `report` does."""
+    files = [*_files(), *(("✗", str(error.file), str(error)) for error in known)]
     personas: dict[str, Persona] = {}
     fine: dict[str, Persona] = {}
     rows = [*files, *check_personas(personas, fine, {how for _, _, how in files}), *_claims(personas, routing)]
-    rows += [*_trainees(personas), *_models(fine or personas)]
+    rows += [*_trainees(personas), *_models(fine or personas), *_workers(), *_unused_names()]
     return report(list(_once(rows)), "not installed")
 
 
@@ -166,7 +167,11 @@ def _spec(name: str, choices: dict[str, str] | None) -> tuple[str, str, str]:
 def _usual() -> dict[str, str]:
     """The option of each group that a call has where nobody chooses one."""
     defaults = [default for default in read_conf(CONF / "config.yaml")[0]["defaults"] if isinstance(default, dict)]
-    return {group: str(default[group]) for default in defaults for group in GROUPS if group in default}
+    usual = {group: str(default[group]) for default in defaults for group in GROUPS if group in default}
+    for group in GROUPS:
+        if group not in usual:
+            raise SpecError(f"defaults: no {group} is chosen", file=CONF / "config.yaml")
+    return usual
 
 
 def _summary(persona: Persona) -> str:
@@ -347,6 +352,29 @@ def _models(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
     for group in ("listening", "judge", "difficulty"):
         for option in _readable(group):
             yield _row(f"{group}={option}", partial(_checked, usual | {group: option}))
+
+
+def _workers() -> Iterator[CheckResult]:
+    """Each worker's file that has a mistake."""
+    for option, (value, node) in _readable("worker").items():
+        row = _row(f"worker={option}", partial(_valid, value, CONF / "worker" / f"{option}.yaml", node))
+        if row[0] != "✓":
+            yield row
+
+
+def _valid(value: object, file: Path, node: Node) -> str:
+    return str(validated(Worker, value, file, node))
+
+
+def _unused_names() -> Iterator[CheckResult]:
+    """Names of a voice that no model asks for."""
+    asked = set(re.findall(r"voice\.names\.(\w+)", str([value for value, _ in _readable("model").values()])))
+    for option, (value, node) in _readable("voice").items():
+        for name in value.get("names") or ():
+            if name not in asked:
+                what = f"names.{name}: no model asks for it{suggest(name, asked)}"
+                line = line_of(node, ["names", name])
+                yield "!", f"voice={option}", str(SpecError(what, file=CONF / "voice" / f"{option}.yaml", line=line))
 
 
 def _checked(choices: dict[str, str]) -> str:

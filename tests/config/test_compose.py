@@ -4,11 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
+import runtime.config.compose
 from runtime.arc.machine import fold
-from runtime.config.compose import combine, compose
+from runtime.config import groups, mistakes
+from runtime.config.compose import combine, compose, read_settings
+from runtime.config.validation import validated
 from runtime.errors import SpecError
 from runtime.spec.prompt import instructions
+from runtime.spec.session_spec import Part
 
 PROSE = "# Persona: Ann\nPays $149.99 ${HOME} ${oc.env:GOOGLE_API_KEY} ???\n---\n${model}\r\n🙂 ค่ะ"
 
@@ -149,3 +154,32 @@ def test_combining_files_is_composing_them() -> None:
     """The fast way to a spec that has no overrides leads to the same spec."""
     composed = compose(["model=openai_pipeline", "language=th", "voice=warm_female"])
     assert combine(composed.choices) == composed
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("- vad: silero", "- vda: silero", r"config\.yaml:6: defaults: there is no group 'vda'; did you mean vad\?"),
+        ("- vad: silero", "# silero", r"config\.yaml: defaults: no vad is chosen"),
+        ("- model: offline", "- model: ofline", r"config\.yaml:3: defaults: model=ofline: .*; did you mean offline\?"),
+        ("  repeats: 1", "  repeat: 1", r"config\.yaml:\d+: rehearse\.repeat: no such key; did you mean repeats\?"),
+    ],
+)
+def test_a_mistake_in_the_config_file_names_it_with_its_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, right: str, wrong: str, said: str
+) -> None:
+    """Where nobody has typed it, what was typed is not to blame."""
+    text = (groups.CONF / "config.yaml").read_text()
+    assert right in text
+    (tmp_path / "config.yaml").write_text(text.replace(right, wrong))
+    monkeypatch.setattr(mistakes, "CONF", tmp_path)
+    monkeypatch.setattr(runtime.config.compose, "CONF", tmp_path)
+    with pytest.raises(SpecError, match=said):
+        mistakes.find_mistake([])
+        read_settings(OmegaConf.create({"rehearse": {"repeat": 1}}))
+
+
+def test_a_misspelt_key_is_told_before_the_one_that_it_was_meant_to_be() -> None:
+    """Of a key that a file must have it would else be said only that it is missing."""
+    with pytest.raises(SpecError, match=r"^plugn: no such key; did you mean plugin\?"):
+        validated(Part, {"plugn": "offline"})

@@ -107,6 +107,25 @@ def test_a_broken_file_of_conf_is_told_once_and_all_else_is_checked(
     assert out.count("✓  persona=") == len(groups.options("persona")) and "difficulty=hard" in out
 
 
+def test_a_name_that_no_model_asks_for_and_a_worker_that_is_not_chosen_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A voice would only be said to have no name for the model, and the mistake be met in production."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    monkeypatch.setattr(check, "CONF", tmp_path / "conf")
+    monkeypatch.setattr(groups, "CONF", tmp_path / "conf")
+    for file, right, wrong in (
+        ("voice/firm_male", "openai:", "openia:"),
+        ("worker/production", "load_threshold:", "load_treshold:"),
+    ):
+        path = tmp_path / "conf" / f"{file}.yaml"
+        path.write_text(path.read_text().replace(right, wrong))
+    rows = [*check._unused_names(), *check._workers()]
+    assert [(mark, what) for mark, what, _ in rows] == [("!", "voice=firm_male"), ("✗", "worker=production")]
+    assert "names.openia: no model asks for it; did you mean openai?" in rows[0][2]
+    assert "load_treshold: no such key; did you mean load_threshold?" in rows[1][2]
+
+
 def test_check_is_the_one_mode_that_goes_on_without_what_every_call_is_composed_of(
     guard: Path, environment: dict[str, str], here: Path
 ) -> None:
