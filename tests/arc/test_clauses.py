@@ -346,6 +346,8 @@ def test_what_others_said_and_what_is_past_is_told_not_done(text: str, cues: set
         ("sarah_thompson", "Letters get lost, I know.", "", "insult"),
         ("ploy_srisuk", "พูดช้า ๆ หน่อยก็ได้นะคะ พี่ฟังอยู่", "", "cuts_off"),
         ("ploy_srisuk", "Let me finish the form for you.", "", "cuts_off"),
+        ("ploy_srisuk", "แล้วกล่องล่ะคะ", "box", "stalling"),
+        ("ploy_srisuk", "ไม่เป็นไรนะ ค่อย ๆ เล่าก็ได้", "", "stalling"),
     ],
 )
 def test_what_a_kind_trainee_says_is_not_taken_amiss(name: str, text: str, asked: str, cue: str) -> None:
