@@ -63,6 +63,7 @@ class AudioRecorder:
         self._emit = emit
         self._waiting: queue.SimpleQueue[Placed | None] = queue.SimpleQueue()
         self._done: Future[None] = Future()
+        self._closing = threading.Event()
         self._output: RecordedOutput | None = None
         self.zero: float | None = None
         """Unix time of the first sample; None before the recording has begun."""
@@ -88,6 +89,7 @@ class AudioRecorder:
             return
         self._output.stop()
         self._waiting.put(None)
+        self._closing.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await asyncio.shield(asyncio.wrap_future(self._done))
@@ -119,19 +121,17 @@ class AudioRecorder:
             container.mux(stream.encode(None))
 
     def _take(self, timeline: Timeline) -> tuple[float, bool]:
-        """Places what comes within a tick, and all that waits then. Returns when nothing waited any more, and
-        whether more may come."""
-        until = time.monotonic() + TICK_SECONDS
+        """Places, once a tick, all that waits then: to wake for each piece costs as much as to encode it. Returns when
+        nothing waited any more, and whether more may come."""
+        self._closing.wait(TICK_SECONDS)
         while True:
-            now, left = time.time(), until - time.monotonic()
+            now = time.time()
             try:
-                placed = self._waiting.get(block=left > 0, timeout=max(left, 0.001))
+                placed = self._waiting.get_nowait()
             except queue.Empty:
-                if left <= 0:
-                    return now, True
-                continue
+                return now, True
             if placed is None:
-                return time.time(), False
+                return now, False
             timeline.place(placed)
 
 
