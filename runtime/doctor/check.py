@@ -296,7 +296,7 @@ def _otherwise(persona: Persona, reading: Reading) -> Iterator[str]:
 
 def _claims(personas: Mapping[str, Persona], routing: Routing) -> Iterator[CheckResult]:
     """Scenarios that would not find their persona: a worker refuses to start with them."""
-    for problem in islice(check_claims(personas, routing), 100):
+    for problem in islice(check_claims(personas, routing, {}), 100):
         yield "✗", "scenarios", problem
 
 

@@ -195,7 +195,7 @@ async def _agent_name() -> str:
 async def _scenarios(settings: Settings, spec: SessionSpec) -> str:
     """Which persona answers which scenario."""
     personas = await asyncio.to_thread(readable_personas)
-    for problem in check_claims(personas, settings.routing):
+    for problem in check_claims(personas, settings.routing, {}):
         raise SpecError(problem)
     claims = {scenario: name for name, persona in personas.items() for scenario in persona.front.scenarios}
     claims |= settings.routing.scenarios

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -54,10 +55,13 @@ class RunningCall:
 class Dispatcher:
     """Answers LiveKit's requests for jobs, gives each job its spec, and passes on what its call tells."""
 
-    def __init__(self, store: SpecStore, default: str, emit: Emit, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, store: SpecStore, default: str, owners: Mapping[str, str], emit: Emit, tasks: asyncio.TaskGroup
+    ) -> None:
+        """`owners` is who answers each scenario id, `default` who answers the others."""
         self._store = store
         self._tasks = tasks
-        self._default = default
+        self._default, self._owners = default, owners
         self._emit = emit
         self._asked: set[str] = set()
         """The rooms that LiveKit waits for an answer for."""
@@ -96,7 +100,7 @@ class Dispatcher:
         tell = fan_out(self._emit, room=room, user=name.user)
         settings = self._store.settings
         try:
-            routed = await asyncio.to_thread(route, name, metadata, settings.routing, self._default)
+            routed = await asyncio.to_thread(route, name, metadata, settings.routing, self._default, self._owners)
             for warning in routed.warnings:
                 tell(Notice(text=warning))
             if routed.choices is None:

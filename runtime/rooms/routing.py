@@ -32,16 +32,17 @@ class Route:
     warnings: tuple[str, ...] = ()
 
 
-def route(room: RoomName, metadata: str, routing: Routing, default_persona: str) -> Route:
+def route(room: RoomName, metadata: str, routing: Routing, default_persona: str, owners: Mapping[str, str]) -> Route:
     """Which persona answers in a room, and how.
 
     Job metadata (`{"persona": …, "language": …, "voice": …, "difficulty": …, "reload": …}`) wins over
-    `routing.scenarios`, and that over the personas' own `scenarios`, where an exact id wins over a pattern.
+    `routing.scenarios`, and that over the personas' own `scenarios`, where an exact id wins over a pattern. Of two that
+    claim one id, the one that has answered it (`owners`) goes on to.
     """
     asked, warnings = _asked(metadata)
     reload = ReloadMode(asked.pop("reload")) if "reload" in asked else None
     if "persona" not in asked:
-        found = _persona_for(room.scenario, routing) if room.scenario else None
+        found = _persona_for(room.scenario, routing, owners) if room.scenario else None
         if found is None:
             unmatched = unmatched_line(room.scenario)
             if routing.unmatched is Unmatched.REJECT:
@@ -62,14 +63,22 @@ def unmatched_line(scenario: str) -> str:
     )
 
 
-def check_claims(personas: Mapping[str, Persona], routing: Routing) -> Iterator[str]:
-    """Each scenario id that two personas claim, and each that is routed to a persona that is not there."""
-    owners: dict[str, str] = {}
+def check_claims(personas: Mapping[str, Persona], routing: Routing, owners: dict[str, str]) -> Iterator[str]:
+    """Each scenario id that two personas claim, and each that is routed to a persona that is not there. Brings `owners`
+    up to date, which is who answers each id: whoever did goes on to while it claims it."""
+    claims: dict[str, list[str]] = {}
     for name, persona in personas.items():
-        for scenario in persona.front.scenarios:
-            if scenario in owners:
-                yield f"scenario {scenario!r} is claimed by {owners[scenario]} and by {name}"
-            owners.setdefault(scenario, name)
+        for scenario in dict.fromkeys(persona.front.scenarios):
+            claims.setdefault(scenario, []).append(name)
+    before = owners.copy()
+    owners.clear()
+    for scenario, names in claims.items():
+        kept = before.get(scenario) in names
+        owners[scenario] = owner = before[scenario] if kept else names[0]
+        for name in names:
+            if name != owner:
+                goes_on = f"; {owner}, which had it, answers it" if kept else ""
+                yield f"scenario {scenario!r} is claimed by {owner} and by {name}{goes_on}"
     for scenario, name in routing.scenarios.items():
         if name not in personas:
             yield f"routing.scenarios.{scenario}: there is no persona {name!r}{suggest(name, personas)}"
@@ -105,16 +114,18 @@ def _asked(metadata: str) -> tuple[dict[str, str], list[str]]:
     return chosen, warnings
 
 
-def _persona_for(scenario: str, routing: Routing) -> str | None:
+def _persona_for(scenario: str, routing: Routing, owners: Mapping[str, str]) -> str | None:
     if routing.scenarios.get(scenario) in options("persona"):
         return routing.scenarios[scenario]
-    patterns: list[tuple[int, str]] = []
+    claims: list[tuple[bool, int, bool, str]] = []
     for name in options("persona"):
         try:
             claimed = read_persona(file_of(name))[0].front.scenarios
         except SpecError:
             continue  # a persona that cannot be read answers nothing; who watches the files says so
-        if scenario in claimed:
-            return name
-        patterns += [(len(pattern), name) for pattern in claimed if fnmatchcase(scenario, pattern)]
-    return max(patterns, default=(0, None))[1]
+        claims += [
+            (pattern == scenario, len(pattern), owners.get(pattern) == name, name)
+            for pattern in claimed
+            if pattern == scenario or fnmatchcase(scenario, pattern)
+        ]
+    return max(claims)[-1] if claims else None

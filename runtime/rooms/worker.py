@@ -55,7 +55,9 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
     Raises:
         SpecError: the personas' claims contradict each other, or something that the spec needs is missing.
     """
-    for problem in await asyncio.to_thread(_claims, store.settings):
+    owners: dict[str, str] = {}
+    """Who answers each scenario id."""
+    for problem in await asyncio.to_thread(_claims, store.settings, owners):
         raise SpecError(problem)
     store.check(spec)
     store.put({"persona": spec.choices["persona"]}, spec)
@@ -64,7 +66,7 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
     """Set when rooms may have people and no customer."""
     load = Load(worker.load_threshold, emit, unserved.set)
     async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
-        dispatcher = Dispatcher(store, spec.choices["persona"], emit, tasks)
+        dispatcher = Dispatcher(store, spec.choices["persona"], owners, emit, tasks)
         link: Connect = ThreadLink(dispatcher.on_job).connect
         if not threads:
             path = private_folder() / "link"
@@ -105,7 +107,7 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
         theirs.addHandler(log)
         theirs.setLevel(min(logging.INFO, theirs.getEffectiveLevel()))
         beside = [
-            tasks.create_task(_watch_files(store, emit)),
+            tasks.create_task(_watch_files(store, owners, emit)),
             tasks.create_task(look_after(store.settings.record, emit)),
             tasks.create_task(_keep_up_index(store.settings, emit)),
             tasks.create_task(_see_to_unserved(unserved, dispatcher)),
@@ -141,7 +143,7 @@ def share_models(spec: SessionSpec) -> None:
         share(Hibari)
 
 
-async def _watch_files(store: SpecStore, emit: Emit) -> None:
+async def _watch_files(store: SpecStore, owners: dict[str, str], emit: Emit) -> None:
     """Watches the files, and tells what became of each edit: to whoever reads the lines, and to Prometheus."""
 
     def renewed(at: float, wrong: bool) -> None:
@@ -152,7 +154,7 @@ async def _watch_files(store: SpecStore, emit: Emit) -> None:
         lambda line: emit(Notice(text=line)),
         renewed,
         stock=options("persona"),
-        check=lambda: _claims(store.settings),
+        check=lambda: _claims(store.settings, owners),
     )
 
 
@@ -257,9 +259,9 @@ def _join_unasked(emit: Emit) -> None:
             emit(Notice(text=f"{name} is set, and ignored: with it no room would be joined by itself"))
 
 
-def _claims(settings: Settings) -> list[str]:
+def _claims(settings: Settings, owners: dict[str, str]) -> list[str]:
     """Scenarios that two personas claim, or a persona that is not there."""
-    return list(check_claims(readable_personas(), settings.routing))
+    return list(check_claims(readable_personas(), settings.routing, owners))
 
 
 class _AwayHandler(logging.Handler):

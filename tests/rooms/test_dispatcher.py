@@ -45,7 +45,7 @@ async def asked(request: Any, settings: Settings) -> list[str]:
     store = SpecStore(["persona=ann"], settings, audio=True, since=time.time())
     store.put({"persona": "ann"}, compose(["persona=ann"]))
     async with asyncio.TaskGroup() as tasks:
-        await Dispatcher(store, "ann", told.append, tasks).on_request(request)
+        await Dispatcher(store, "ann", {}, told.append, tasks).on_request(request)
     assert all(event.room == request.room.name for event in told)
     return [event.text for event in told if isinstance(event, Notice)]
 
@@ -87,7 +87,7 @@ async def test_a_call_that_does_not_begin_says_so(
     told: list[Event] = []
     store = SpecStore(["persona=ann"], Settings(), audio=True, since=time.time())
     async with asyncio.TaskGroup() as tasks:
-        await Dispatcher(store, "ann", told.append, tasks).on_request(request)
+        await Dispatcher(store, "ann", {}, told.append, tasks).on_request(request)
     assert request.answer == "accepted" and told == []
     skip(dispatcher.READY_SECONDS + 1)
     await asyncio.sleep(0)
@@ -103,7 +103,7 @@ async def test_an_edit_after_a_calls_end_is_none_of_its_own(use_personas: Write)
     request: Any = Request("axtra-x-ann-1")
     store = SpecStore(["persona=ann"], Settings(), audio=True, since=time.time())
     async with asyncio.TaskGroup() as tasks:
-        calls = Dispatcher(store, "ann", lambda event: None, tasks)
+        calls = Dispatcher(store, "ann", {}, lambda event: None, tasks)
         await calls.on_request(request)
         on_event = await calls.on_job(request.id, connection)
         assert len(sent) == 1

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from runtime.config.groups import options
 from runtime.config.persona_file import parse_persona
 from runtime.rooms.names import RoomName, parse_room
-from runtime.rooms.routing import check_claims, route
+from runtime.rooms.routing import check_claims, readable_personas, route
 from runtime.spec.settings import ReloadMode, Routing, Unmatched
 
 UUID = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
@@ -51,10 +51,10 @@ def test_a_room_that_only_begins_like_the_consoles_takes_the_default(name: str, 
     use_personas("ann", '---\nscenarios: ["*"]\n---\nhi')
     room = parse_room(name)
     assert room == RoomName()
-    found = route(room, "", Routing(), "bob")
+    found = route(room, "", Routing(), "bob", {})
     assert found.choices == {"persona": "bob"}
     assert "axtra-{scenario}-{user}-{timestamp}" in found.warnings[0]
-    rejected = route(room, "", Routing(unmatched=Unmatched.REJECT), "bob")
+    rejected = route(room, "", Routing(unmatched=Unmatched.REJECT), "bob", {})
     assert rejected.choices is None
     assert found.warnings == (f"{rejected.warnings[0]}; bob takes it",)
 
@@ -66,7 +66,7 @@ def test_an_exact_claim_wins_over_a_pattern_and_config_over_both(use_personas: W
     use_personas("wide", '---\nscenarios: ["*"]\n---\nhi')
 
     def persona(scenario: str, routing: Routing) -> str:
-        found = route(RoomName(scenario, "u", 1), "", routing, "exact")
+        found = route(RoomName(scenario, "u", 1), "", routing, "exact", {})
         assert found.choices is not None
         return found.choices["persona"]
 
@@ -80,11 +80,11 @@ def test_an_unmatched_room_says_which_line_to_add(use_personas: Write) -> None:
     """The default persona answers with a warning that can be pasted, or the room is left alone."""
     use_personas("ann", "hi")
     room = RoomName(UUID, "u", 1)
-    found = route(room, "", Routing(), "ann")
+    found = route(room, "", Routing(), "ann", {})
     assert found.choices == {"persona": "ann"}
     assert f'`scenarios: ["{UUID}"]`' in found.warnings[0]
     assert f'`"{UUID}": PERSONA` under routing.scenarios' in found.warnings[0]
-    rejected = route(room, "", Routing(unmatched=Unmatched.REJECT), "ann")
+    rejected = route(room, "", Routing(unmatched=Unmatched.REJECT), "ann", {})
     assert rejected.choices is None
     assert found.warnings == (f"{rejected.warnings[0]}; ann takes it",)
 
@@ -92,14 +92,14 @@ def test_an_unmatched_room_says_which_line_to_add(use_personas: Write) -> None:
 def test_a_thai_scenario_is_named_as_it_is_written(use_personas: Write) -> None:
     """The line to add can be pasted: no `\\u0e2a`."""
     use_personas("ann", "hi")
-    assert '`scenarios: ["สินเชื่อ-01"]`' in route(RoomName("สินเชื่อ-01", "u", 1), "", Routing(), "ann").warnings[0]
+    assert '`scenarios: ["สินเชื่อ-01"]`' in route(RoomName("สินเชื่อ-01", "u", 1), "", Routing(), "ann", {}).warnings[0]
 
 
 def test_metadata_chooses_among_what_there_is(use_personas: Write) -> None:
     """A job may ask for persona, language, voice and reload, and for nothing that does not exist."""
     use_personas("ann", "hi")
     asked = {"persona": "ann", "language": "th", "voice": "../x", "model": "openai_realtime", "reload": "frozen"}
-    found = route(RoomName("s", "u", 1), json.dumps(asked), Routing(), "ann")
+    found = route(RoomName("s", "u", 1), json.dumps(asked), Routing(), "ann", {})
     assert (found.choices, found.reload) == ({"persona": "ann", "language": "th"}, ReloadMode.FROZEN)
     assert any("voice='../x'" in warning for warning in found.warnings)
 
@@ -108,16 +108,39 @@ def test_two_claims_to_one_scenario_are_a_mistake() -> None:
     """The same id in two personas, or a route to a persona that is not there, is said."""
     claims = b"---\nscenarios: [a, b]\n---\nhi"
     personas = {name: parse_persona(claims, Path(f"{name}.md")) for name in ("ann", "bob")}
-    problems = list(check_claims(personas, Routing(scenarios={"c": "bobb"})))
+    problems = list(check_claims(personas, Routing(scenarios={"c": "bobb"}), {}))
     assert len(problems) == 3
     assert "did you mean bob" in problems[-1]
+
+
+@pytest.mark.parametrize("claim", ["billing-01", "billing-*"])
+def test_a_new_file_takes_no_scenario_from_who_answers_it(claim: str, use_personas: Write) -> None:
+    """Whatever it is called; once the other one claims it no more, it does."""
+    file = use_personas("mia", f"---\nscenarios: ['{claim}']\n---\nhi")
+    owners: dict[str, str] = {}
+
+    def answers() -> tuple[list[str], dict[str, str] | None]:
+        problems = list(check_claims(readable_personas(), Routing(), owners))
+        return problems, route(RoomName("billing-01", "u", 1), "", Routing(), "mia", owners).choices
+
+    assert answers() == ([], {"persona": "mia"})
+    for name in "ann", "zoe":
+        use_personas(name, f"---\nscenarios: ['{claim}']\n---\nhi")
+    problems, choices = answers()
+    assert choices == {"persona": "mia"}
+    assert [
+        f"claimed by mia and by {name}; mia, which had it, answers it" in line
+        for name, line in zip(("ann", "zoe"), problems, strict=True)
+    ] == [True, True]
+    file.unlink()
+    assert answers()[1] == {"persona": "ann"}
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_no_name_and_no_metadata_break_it(name: str, metadata: str) -> None:
     """Whatever a room is called and a job says, the answer is a choice among options or none."""
     room = parse_room(f"axtra-{name}-u-1") or RoomName(name, "u", 1)
-    found = route(room, metadata, Routing(), "sarah_thompson")
+    found = route(room, metadata, Routing(), "sarah_thompson", {})
     assert found.choices is not None
     assert all(option in options(group) for group, option in found.choices.items())
 
@@ -153,7 +176,7 @@ def test_ten_thousand_hostile_rooms_open_no_file_but_personas(use_personas: Writ
             [text, json.dumps({"persona": text, "voice": [text], "language": {text: 1}}), "[" * 5000]
         )
         if room:
-            route(room, metadata, Routing(), "ann")
+            route(room, metadata, Routing(), "ann", {})
     watching[0] = False
     assert {path for path in opened if not path.startswith(str(folder))} == set()
 
@@ -166,14 +189,14 @@ def test_names_of_rooms_and_jobs_are_found_however_their_letters_are_encoded(
     use_personas("josé", f"---\nscenarios: [{normalize('NFD', 'café')}]\n---\nhi")
     room = parse_room(normalize(form, "axtra-café-zoë-1"))
     assert room and room.user == normalize("NFC", "zoë")
-    assert route(room, "", Routing(), "ann").choices == {"persona": normalize("NFC", "josé")}
+    assert route(room, "", Routing(), "ann", {}).choices == {"persona": normalize("NFC", "josé")}
     asked = json.dumps({"persona": normalize(form, "josé")})
-    assert route(room, asked, Routing(), "ann").choices == {"persona": normalize("NFC", "josé")}
+    assert route(room, asked, Routing(), "ann", {}).choices == {"persona": normalize("NFC", "josé")}
 
 
 def test_half_a_character_in_a_jobs_metadata_is_a_warning(use_personas: Write) -> None:
     """JSON can hold one, which nothing else can encode."""
     use_personas("ann", "hi")
-    (warning, _) = route(RoomName("x", "y", 1), '{"persona": "\\ud800"}', Routing(), "ann").warnings
+    (warning, _) = route(RoomName("x", "y", 1), '{"persona": "\\ud800"}', Routing(), "ann", {}).warnings
     assert "persona='\\ud800'" in warning
     warning.encode()
