@@ -201,12 +201,13 @@ class ClockFired(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndingReached(Event):
-    """The arc has come to one of the persona's endings, with her closing line."""
+    """The arc has come to one of the persona's endings, with her closing line; `hung_up`: as the trainee hung up."""
 
     kind = "ending"
     name: str
     satisfied: bool
     line: str = ""
+    hung_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,9 +323,9 @@ class Reload(Event):
         _redact(self, "reason")
 
 
-FAILED, ROOM_TAKEN = ("error", "no_answer", "lost", "shutdown"), "room_taken"
+FAILED, ROOM_TAKEN, TRAINEE_LEFT = ("error", "no_answer", "lost", "shutdown"), "room_taken", "trainee_left"
 """Reasons of a call that ended without the persona or the trainee wanting it to; that of one which left the room to
-another customer's."""
+another customer's; that of one in which the trainee hung up before the persona did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,8 +385,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, default=asdict).encode
 
 def from_json(line: str) -> Event:
     """The event that `to_json` wrote, now or by an earlier version: what it did not have yet is left at its default,
-    what there is no more is skipped. Raises ValueError for a line that is none.
-    """
+    what there is no more is skipped. Raises ValueError for a line that is none."""
     fields = json.loads(line)
     try:
         shape = KINDS[fields.pop("kind")]

@@ -39,8 +39,7 @@ class ArcState:
 @dataclass(frozen=True, slots=True)
 class Lack:
     """What stands between a call and one of its endings: `cues` that are not met yet (of several that would do the
-    first), points of `mood` that are missing
-    (below 0: that are too many), `seconds` that the call is too short."""
+    first), points of `mood` that are missing (below 0: too many), `seconds` that the call is too short."""
 
     cues: tuple[str, ...] = ()
     mood: int = 0
@@ -162,8 +161,7 @@ def emotion_at(phase: Phase | None, mood: int) -> Emotion:
     """The phase's emotion; without phases, one that goes with the mood."""
     if phase:
         return phase.emotion
-    bounds = (25, 45, 60, 75, 90)
-    return list(Emotion)[bisect_right(bounds, mood)]
+    return list(Emotion)[bisect_right((25, 45, 60, 75, 90), mood)]
 
 
 @dataclass(slots=True, eq=False)
@@ -290,6 +288,15 @@ class ArcMachine:
         due = [(at, clock) for clock in self._clocks if (at := self._due(clock)) is not None and at <= self._now]
         return self._fire(min(due, key=lambda entry: entry[0])[1]) if due else ()
 
+    def hung_up(self, now: float) -> EndingReached | None:
+        """What the trainee's hanging up brings about, as it says goodbye: a good ending that waits for nothing else."""
+        self._pass(now)
+        met = MappingProxyType({**self.state.met, "goodbye": 1})
+        good = shift(self.arc.front, replace(self.state, met=met), 0).ending
+        if self.state.ending or not good or not good.passed:
+            return None
+        return EndingReached(at=self._now, name=good.name, satisfied=True, hung_up=True)
+
     def next_deadline(self) -> float | None:
         """When `tick` will have something to do if nothing happens before; it may be past. None: never."""
         if self.state.ending:
@@ -338,8 +345,7 @@ class ArcMachine:
         return None if clock in self._fired_in_silence and clock is not longest else self._silent_since + clock.seconds
 
     def _is_off(self, clock: Clock) -> bool:
-        unless = clock.timer.unless
-        return clock.seconds == float("inf") or bool(unless and self.state.met.get(unless))
+        return clock.seconds == float("inf") or bool(self.state.met.get(clock.timer.unless or ""))
 
     def _fire(self, clock: Clock) -> tuple[Event, ...]:
         counted = []
@@ -379,17 +385,14 @@ class ArcMachine:
         if old.mood != state.mood:
             emotion = state.emotion.value
             turn = state.turns if turn is None else turn
-            moved = MoodMoved(at=self._now, before=old.mood, after=state.mood, emotion=emotion, why=why, turn=turn)
-            told.append(moved)
+            told.append(MoodMoved(at=self._now, before=old.mood, after=state.mood, emotion=emotion, why=why, turn=turn))
         phases = (old.phase, state.phase)
         before, after = (worded_in(phase.name, self.arc.language) if phase else "" for phase in phases)
         if before != after:
             told.append(PhaseMoved(at=self._now, before=before, after=after))
         if state.ending and not old.ending:
-            line = next(iter(self.arc.said(state.ending.say)), "")
-            name, satisfied = state.ending.name, state.ending.passed
-            ending = EndingReached(at=self._now, name=name, satisfied=satisfied, line=line)
-            told.append(ending)
+            ending, line = state.ending, next(iter(self.arc.said(state.ending.say)), "")
+            told.append(EndingReached(at=self._now, name=ending.name, satisfied=ending.passed, line=line))
         return told
 
 

@@ -176,6 +176,10 @@ class ArcDriver:
         else:
             self.begin()
 
+    def hung_up(self) -> EndingReached | None:
+        """The trainee has hung up: what this brings about, which is not said any more."""
+        return self._machine.hung_up(self._now())
+
     def close(self) -> None:
         """The call is over: no clock fires any more."""
         if self._timer:

@@ -21,7 +21,7 @@ from livekit.agents.voice import (
     UserStateChangedEvent,
 )
 
-from ..events import ClockFired, Emit, Ended, EndingReached, Started, State, ToolCalled
+from ..events import TRAINEE_LEFT, ClockFired, Emit, Ended, EndingReached, Started, State, ToolCalled
 from ..spec.session_spec import AnyEdit, Edit, SessionSpec
 from ..spec.settings import ReloadMode
 from .agent import LiveAgent, close
@@ -45,8 +45,8 @@ Join = Callable[["AgentSession[None]", Agent], AbstractAsyncContextManager[None]
 ENDED_WITHOUT = {
     CloseReason.ERROR: "error",
     CloseReason.JOB_SHUTDOWN: "shutdown",
-    CloseReason.PARTICIPANT_DISCONNECTED: "trainee_left",
-    CloseReason.USER_INITIATED: "trainee_left",
+    CloseReason.PARTICIPANT_DISCONNECTED: TRAINEE_LEFT,
+    CloseReason.USER_INITIATED: TRAINEE_LEFT,
     CloseReason.TASK_COMPLETED: "hung_up",
 }
 
@@ -385,6 +385,9 @@ class Conversation:
         self._call.close(ENDED_WITHOUT[event.reason])
 
     def _ended(self, reason: str) -> Ended:
+        if reason == TRAINEE_LEFT and not self._call.ending and (reached := self._arc.hung_up()):
+            self._emit(reached)
+            self._call.ending = reached.name
         ending = next((e for e in self._live.spec.arc.front.endings if e.name == self._call.ending), None)
         first_word = self._transcript.first_word
         return Ended(

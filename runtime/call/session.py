@@ -10,7 +10,7 @@ from functools import partial
 from livekit.agents.voice import SpeechHandle
 
 from ..errors import SpecError
-from ..events import Emit, Ended
+from ..events import TRAINEE_LEFT, Emit, Ended
 from ..spec.session_spec import AnyEdit, FaultyEdit
 from ..spec.settings import ReloadMode
 from .conversation import CallState, Conversation, Join
@@ -83,6 +83,6 @@ class Call:
         """Returns once the opening line was said, or the call has closed before."""
         await self._state.opened.wait()
 
-    def hang_up(self, reason: str = "trainee_left") -> None:
+    def hang_up(self, reason: str = TRAINEE_LEFT) -> None:
         """Ends the call as the trainee would, at once, even before it is answered."""
         self._state.close(reason)

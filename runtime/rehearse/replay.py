@@ -9,7 +9,7 @@ from ..arc.briefing import live_arc
 from ..arc.listener import Finding, listen
 from ..arc.machine import ArcMachine
 from ..arc.meaning import Meaning
-from ..events import DECIDED, CueFound, Ended, EndingReached, Event, Found, Heard, PhaseMoved, Said, State
+from ..events import DECIDED, TRAINEE_LEFT, CueFound, Ended, EndingReached, Event, Found, Heard, PhaseMoved, Said, State
 from ..offline.embedding import meaning_of, understood
 from ..record.call_log import CallLog
 from ..record.score import Scorecard, score
@@ -73,8 +73,15 @@ def _decided_anew(log: CallLog, arc: Arc, meaning: Meaning | None) -> Iterator[E
             continue
         if isinstance(event, Ended):
             over = True
-            if log.of(EndingReached) and machine.state.ending is None:
-                event = replace(event, reason=GOES_ON, satisfied=None)
+            hung_up = event.reason == TRAINEE_LEFT or any(ending.hung_up for ending in log.of(EndingReached))
+            if machine.state.ending is None:
+                if hung_up and (reached := machine.hung_up(event.at)):
+                    yield reached
+                    event = replace(event, reason=reached.name, satisfied=True)
+                elif hung_up:
+                    event = replace(event, reason=TRAINEE_LEFT, satisfied=None)
+                elif log.of(EndingReached):
+                    event = replace(event, reason=GOES_ON, satisfied=None)
         yield event
         if isinstance(event, Said):
             opened = True

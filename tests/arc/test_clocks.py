@@ -193,7 +193,19 @@ def test_a_limit_that_passed_unseen_is_still_due() -> None:
     call = machine(replace(FRONT, timers=()))
     call.said(T0 + 310)
     assert call.next_deadline() == T0 + 300
-    assert kinds(call.tick(T0 + 311)) == [ClockFired, EndingReached]
+    assert [event.kind for event in call.tick(T0 + 311)] == ["clock", "ending"]
+
+
+def test_who_hangs_up_has_said_goodbye() -> None:
+    """A good ending that waits for nothing else is reached; a bad one is not, and no ending comes after another."""
+    good = Ending("kind", when=("refund", "ownership|goodbye"), mood=50, passed=True, say={"": ("Bye.",)})
+    call = machine(replace(FRONT, timers=(), endings=(good, Ending("gave_up", when=("goodbye",)))))
+    assert call.hung_up(T0 + 1) is None
+    call.heard(listen(call.arc.front, frozenset(), "I will refund you"), T0 + 2)
+    assert call.state.ending is None
+    assert call.hung_up(T0 + 3) == EndingReached(at=T0 + 3, name="kind", satisfied=True, hung_up=True)
+    call.heard(listen(call.arc.front, frozenset(), "It was our mistake"), T0 + 4)
+    assert call.state.ending is good and call.hung_up(T0 + 5) is None
 
 
 def test_what_an_ending_still_waits_for() -> None:

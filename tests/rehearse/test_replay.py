@@ -88,6 +88,22 @@ def test_nothing_flips_in_a_call_that_somebody_typed(run: Run, here: Path) -> No
     assert (result.code, result.out) == (0, "0 of 1 recorded session would have gone otherwise\n")
 
 
+def test_who_hangs_up_with_all_done_leaves_her_content(run: Run, here: Path, tmp_path: Path) -> None:
+    """An ending that waited for a goodbye alone; a replay of the call comes to it too, and one without it does not."""
+    bob = (
+        "---\ncues:\n  refund: {mood: 40}\nendings:\n  - {name: paid, when: [refund, goodbye], passed: true}\n---\nHi."
+    )
+    (tmp_path / "personas").mkdir()
+    (tmp_path / "personas" / "bob.md").write_text(bob)
+    here_too = (f"personas_dir={tmp_path / 'personas'}", "persona=bob")
+    assert "Call ended: paid (customer satisfied)" in run(*here_too, stdin="I will refund you the $148.51 today.\n").out
+    draft = tmp_path / "draft.md"
+    draft.write_text(bob)
+    assert run("mode=replay", f"draft={draft}", *here_too).out.startswith("0 of 1 recorded session")
+    draft.write_text(bob.replace("refund, goodbye", "refund, case_number"))
+    assert "ending paid → trainee_left" in run("mode=replay", f"draft={draft}", *here_too).out
+
+
 @pytest.mark.parametrize(("listening", "flipped"), [("phrases", {"old", "new"}), ("meaning", {"new"})])
 def test_a_changed_phrase_flips_the_sessions_that_have_it_and_only_those(
     tmp_path: Path, listening: str, flipped: set[str], run: Run
