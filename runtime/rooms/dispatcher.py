@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -94,7 +94,7 @@ class Dispatcher:
             return
         finally:
             self._asked.discard(room)
-        await self.see_to_unserved()
+        await self._see_to({room})
 
     async def _accept(self, room: str, name: RoomName, metadata: str) -> AcceptedJob | None:
         tell = fan_out(self._emit, room=room, user=name.user)
@@ -167,23 +167,35 @@ class Dispatcher:
             self._fewer.clear()
             await self._fewer.wait()
 
-    async def see_to_unserved(self) -> None:
-        """Sees to our rooms that have people and no customer: LiveKit offers a room once, when it is made. Those that
-        no worker was given are offered again; of those that a customer has left a line says so. What the server does
-        not tell in time is left unsaid."""
+    async def see_to_unserved(self, seconds: float) -> None:
+        """Sees to our rooms that have people and no customer now, and so many seconds later still: LiveKit offers a
+        room once, when it is made. Those that no worker was given are offered again; of those that a customer has left
+        a line says so."""
+        rooms = await self._unserved()
+        await asyncio.sleep(seconds)
+        await self._see_to(rooms.keys())
+
+    async def _unserved(self) -> dict[str, bool]:
+        """Our rooms that have people and no customer, each with whether a worker was given it; none where the server
+        does not tell in time."""
+        found: dict[str, bool] = {}
         with suppress(Exception):  # LiveKit and aiohttp have many
             async with asyncio.timeout(ASK_SECONDS):
-                unserved = await rooms_without_customer()
-            taken = {job.room for job in self._accepted.values()} | {call.room for call in self.calls.values()}
-            unserved = {room: was_given for room, was_given in unserved.items() if room not in taken | self._asked}
-            if left := [room for room, was_given in unserved.items() if was_given and parse_room(room)]:
-                named = ", ".join(left[:ROOMS_TOLD]) + (" and others" if len(left) > ROOMS_TOLD else "")
-                what_to_do = "leave, and join again half a minute later"
-                self._emit(Notice(text=f"no customer is in {named}, and none comes any more: {what_to_do}"))
-            for room, was_given in unserved.items():
-                if not was_given and (name := parse_room(room)):
-                    tell = fan_out(self._emit, room=room, user=name.user)
-                    tell(Notice(text="no worker was given this room in time: LiveKit is asked to offer it again"))
+                found = await rooms_without_customer()
+        taken = {job.room for job in self._accepted.values()} | {call.room for call in self.calls.values()}
+        return {room: given for room, given in found.items() if parse_room(room) and room not in taken | self._asked}
+
+    async def _see_to(self, rooms: Container[str]) -> None:
+        unserved = {room: given for room, given in (await self._unserved()).items() if room in rooms}
+        if left := [room for room, given in unserved.items() if given]:
+            named = ", ".join(left[:ROOMS_TOLD]) + (" and others" if len(left) > ROOMS_TOLD else "")
+            what_to_do = "leave, and join again half a minute later"
+            self._emit(Notice(text=f"no customer is in {named}, and none comes any more: {what_to_do}"))
+        for room, given in unserved.items():
+            if not given and (name := parse_room(room)):
+                tell = fan_out(self._emit, room=room, user=name.user)
+                tell(Notice(text="no worker was given this room in time: LiveKit is asked to offer it again"))
+                with suppress(Exception):
                     await offer_again(room)
 
     def _forget(self, job: str) -> None:

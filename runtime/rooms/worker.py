@@ -43,8 +43,8 @@ END_SECONDS = 20.0
 limit."""
 
 UNSERVED_SECONDS = 4.0
-"""Seconds until rooms without a customer are looked for, after a registration and when the load has fallen: for those
-that LiveKit offered at once it waits no longer then."""
+"""Seconds that a room has had no customer which is seen to, from a registration or the fall of the load: for an answer
+to its one offer LiveKit waits no longer."""
 TRIES_TOLD = 30
 """Failed tries to reach LiveKit from one line about it to the next: some five minutes."""
 
@@ -176,8 +176,7 @@ async def _see_to_unserved(unserved: asyncio.Event, dispatcher: Dispatcher) -> N
     while True:
         await unserved.wait()
         unserved.clear()
-        await asyncio.sleep(UNSERVED_SECONDS)
-        await dispatcher.see_to_unserved()
+        await dispatcher.see_to_unserved(UNSERVED_SECONDS)
 
 
 async def _run(
