@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import islice
 
 from .phrases import NEGATORS, TEXT_LIMIT, negates, pattern, plain
+from .promises import IF_LIKED, IMPOSSIBLE, NEVER, OWNED, REFUSES, SUPPOSED, UNSAYS, WISHED, is_hedged, is_undone
 
 CLAUSES = 40
 """Of one turn. What comes after is one more."""
@@ -20,7 +21,7 @@ _SUBJECT = (
 )
 _BREAK = re.compile(
     r"(?<=[.!?;:…])\s+|\s*\n\s*|"  # sentences
-    rf"(?:,|\s[-–—])\s+(?=(?:(?:and|so|then|or)\s+)?(?:{_SUBJECT})\b)|,?\s+(?=(?:but|however|although|though)\b)|"
+    rf"(?:,|\s[-–—])\s+(?=(?:(?:and|so|then|or|only|except(?:\s+that)?)\s+)?(?:{_SUBJECT})\b)|,?\s+(?=(?:but|however|although|though)\b)|"
     rf",?\s+(?=(?:and|or|then)\s+(?:then\s+)?(?:{_SUBJECT}|tell|give|take|have|go|look|call|ring|ask|say|see)\b)|"
     r"(?<=ค่ะ)\s+|(?<=คะ)\s+|(?<=ครับ)\s+|(?<!ตั้ง)(?<!แม้)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้))",
     re.IGNORECASE,
@@ -76,65 +77,6 @@ _THAI_STATES = pattern(
 """Knowing how bad it is, which is no question how bad it is."""
 _THAI_DENIES = pattern(r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะไร|ไหน)(?:ทั้งนั้น|ทั้งสิ้น|เลย|อีก|หรอก|นะคะ|ค่ะ|ครับ|[\s,])*$")
 """Nobody and nothing, which are who and what with a negator before them."""
-_HEDGED = pattern(
-    r"\b(?:cant|cannot|wont|not|never|dont|couldnt|nobodys?|nobody is|no ones?) (?:\w+ ){0,2}(?:promis|guarante|swear|"
-    r"say|tell|know|think|believ|suggest|claim|accus|imply|sure|certain|entitled)(?:e|s|es|ed|ing|eing)?\b|"
-    r"\b(?:in general|generally|as a rule|no idea|might be able)\b|โดยทั่วไป|"
-    r"\b(?:when|until|till) (?:hell|pigs)\b|"
-    r"\bin (?:your dreams|(?:a|another) (?:hundred|thousand|million|lifetime|life))\b|"
-    r"\b(?:over my dead body|dream on|keep dreaming|good luck (?:with|getting|finding)|yeah right|of never|some ?day|"
-    r"one of these days|(?:i|we) might|if (?:i|we) (?:feel|felt) like)\b|"
-    "ชาติ(?:นี้|หน้า|ไหน)|ฝันไป|เมื่อ(?:ไหร่|ไร)(?:ก็)?ไม่(?:รู้|ทราบ|แน่)|"
-    r"\btry(?:ing)? to (?:refund|credit|return|reverse|get (?:you|your|it|that|the))\b|"
-    r"\bno need to (?:ring|call|phone|hold|wait|transfer|speak|talk|contact|pass)\b|"
-    "(?:รับปาก|รับประกัน|การันตี|สัญญา)\\S{0,8}ไม่ได้|ไม่แน่ใจ|ไม่กล้ารับปาก|ไม่อยาก(?:สัญญา|รับปาก|พูด|ให้ความหวัง)"
-)
-_SUPPOSED = pattern(
-    r"\bif (?:only )?(?:i|we) (?:could(?! (?:just )?(?:have|get|ask|take))|had|were)\b|\bif it (?:was|were)\b|"
-    r"\bif (?!you\b|there\b)(?:\w+ ){1,4}(?:were|had \w+ed)\b|"
-    r"\bif (?:only )?you(?:d|hadnt| had| hadnt)(?: only| just| even| actually| ever)? "
-    r"(?:read|told|been|kept|paid|\w{2,}ed)\b|"
-    r"\bwish (?:i|we|it|that)\b|"
-    r"\b(?:if|in case) (?:we|the line|the call|you) (?:\w+ )?(?:get|gets|cut|disconnected|drop|drops|lose|loses)\b|"
-    r"\b(?:but )?only if you\b|\bif you sign\b|\bon (?:the )?condition that\b|"
-    r"(?<!\bsee )(?<!\bcheck )(?<!\bask )(?<!\bknow )(?<!\bout )(?<!\beven )"
-    r"\bif (?:it|that|this|there|we|they|"
-    r"the (?:second |extra )?(?:payment|charge|money|bank|system|error|mistake|fault|claim|request))"
-    r"(?: \w+){0,2} (?:turns?|proves?|is|was|were|are|did|does|has|have|can|finds?|shows?|charged|"
-    r"billed|took|approves?|allows?|agrees?)\b"
-    r"(?! (?:\w+ )?(?:ok|okay|alright|all right|fine|easier|better|possible|helps?)\b)|"
-    "(?:ถ้า|หาก)(?:เป็นไปได้|ทำได้|เลือกได้|ดิฉันทำได้|ผมทำได้|เรา(?:ทำ|เลือก)ได้)|"
-    "(?:ถ้า|หาก)(?:ตรวจ|พบ|ปรากฏ|เช็ก(?:แล้ว)?(?:พบ|เจอ)|(?:เรา|ระบบ)?(?:เก็บ|ตัด)(?:เงิน)?(?:ซ้ำ|เกิน)|(?:ธนาคาร|หัวหน้า|ผู้จัดการ)\\S{0,8}(?:อนุมัติ|ตกลง)|"
-    "\\S{0,25}จริง(?! ?ๆ))|"
-    "(?:ถ้า|หาก|เวลา)(?:คุณ|ลูกค้า|จะ)?(?:โทร|ติดต่อ)กลับ|"
-    "ก็ต่อเมื่อคุณ|(?:ถ้า|หาก|เผื่อ)สาย(?:หลุด|ตัด|ขาด)|(?:ถ้า|หาก)(?:คุณ|ลูกค้า)?(?:ยอม)?(?:เซ็น|ต่อสัญญา)"
-)
-"""What would be done if things were other than they are, or is done only if the persona does something first."""
-_IF_LIKED = pattern(r"(?:(?:and|so|or|well) )?if you(?:d| would)? (?:like|want|wish|prefer)(?: (?:that|it|so|to))?")
-_WISHED = pattern(
-    r"\b(?:id|wed|i would|we would|want|wanted|meant|hoped)(?: \w+)?"
-    r"(?: (?:love|like|happy|glad|prefer))? (?:to|have)\b|"
-    "อยาก(?!ทราบ|รู้|ได้)"
-)
-_IMPOSSIBLE = pattern(
-    r"but(?: (?:unfortunately|sadly|i|we|im|its|that|thats|is|just|really|simply|am))*"
-    r" (?:cant|cannot|couldnt|not able|unable|impossible|not possible)(?: do (?:it|that|this))?[ ,]*$|"
-    r"but(?: \w+){0,4} (?:wont|doesnt|dont|not|didnt|cant) (?:let|allow|allowed|permit|permitted)\b|"
-    r"but (?:first )?(?:let me|i (?:have|need|want|must)(?: to)?|id (?:have|need|want|like) to) (?:first )?"
-    r"(?:look|check|see|ask|find)\b|"
-    "แต่(?:ต้อง)?ขอ(?:ดู|ตรวจ|เช็ก|ถาม)\\S{0,12}ก่อน|"
-    "แต่(?:ก็|คง|ระบบ|เรา|ดิฉัน|ผม|ทาง|บริษัท|ตอนนี้)*(?:ทำ|ช่วย)?(?:ให้)?ไม่ได้(?:จริง|หรอก|เลย|ค่ะ|ครับ|นะ|[ ,ๆ]|$)|"
-    "แต่\\S{0,20}ไม่(?:อนุญาต|ยอม|ให้ทำ)"
-)
-"""What takes back the promise before it."""
-_UNDONE = pattern(
-    r"\b(?:i|we|weve|ive|they) (?:still )?(?:havent|have not|didnt|did not|cant|cannot|couldnt)\b|"
-    r"\b(?:isnt|arent|hasnt|is not|not) (?:\w+ ){0,2}yet\b|"
-    r"\b(?:isnt|arent|hasnt|havent) (?:been )?(?!need|requir)\w+ed\b|\b(?:im|were|i am|we are) not able\b|"
-    "ยังไม่(?:ได้|มี(?!ใคร|เงิน|รายการ|อะไร)|เสร็จ)|ไม่ได้(?:จริง ?ๆ ?|หรอก|เลย)*(?:ค่ะ|คะ|ครับ|นะคะ|นะครับ|[ ,]|$)|^ไม่สามารถ"
-)
-
-
 _OTHERS = (
     r"(?:they|he|she|who|anyone|anybody|someone|somebody|people|(?:my|the|our|your|that|another) (?:\w+ )?"
     r"(?:colleagues?|agents?|advisors?|person|bank|man|woman|lady|guy))"
@@ -162,6 +104,42 @@ _READ_BACK = re.compile(r"(?:is that|have i got (?:that|it)|did i get (?:that|it
 """What makes of the clauses before it in its sentence something that the trainee has only read or heard."""
 _READS_BACK = re.compile(rf"{_BACK}|ขอ(?:อนุญาต)?ทวน")
 """The same of the clause after it."""
+_FAULT = "(?:stupid|dumb|silly|idiot(?:s|ic)?|morons?|fool(?:s|ish)?|pathetic|ridiculous|crazy|insane|rude|mad)"
+_RUDE = "(?:โง่|งี่เง่า|บ้า|ประสาท|ควาย|ไร้สาระ|น่ารำคาญ)"
+_HER = "คุณ|ลูกค้า|เธอ|ท่าน|มึง|แก(?!้)|พี่|น้อง|ป้า|ลุง"
+_HARMLESS = pattern(
+    r"\b(?:im|i am|i was|i feel|i felt|i look|i sound|we are|we were|we look|we must|(?<!you )(?<!they )were|system is|"
+    r"system was|that was|it was)(?: (?:just|really|so|such|a|an|the|being|been|be|too|very|quite|complete|total|real|"
+    rf"utter|absolute|bit|of|all|look|like))* {_FAULT}\b(?!.*\b(?:you|your)\b(?! twice))|"
+    rf"\b{_FAULT} (?:of )?(?:me|us|ours?|system|machine|computer|mistake|error|bill|billing|thing|rules?|policy)\b|"
+    rf"\b{_FAULT}(?: \w+){{0,4}} (?:charges?|charged|bills|billed|built|wrote|designed|programmed|did this to)\b|"
+    rf"\b(?:were|we are|we were|us) (?:the |all |such )*{_FAULT}\b|"
+    rf"\b{_FAULT}(?:ly)? (?:loyal|patient|kind|good|nice|lovely|polite|calm|busy|brave|understanding|generous|fair|"
+    r"clever|smart|helpful|long)\b|"
+    rf"(?:เรา|ระบบ|ผม|ดิฉัน|หนู|บริษัท|พนักงาน)(?:(?!{_HER})\S){{0,12}}{_RUDE}(?!.*(?:{_HER}))|"
+    rf"{_RUDE}(?:(?!{_HER})\S){{0,8}} ?(?:ๆ ?)?(?:ที่)?(?:ระบบ|เรา|ทางเรา)"
+)
+"""Hard words for the trainee's own side, for a thing, or for a virtue."""
+_MONEY_MOVES = pattern(
+    r"\b(?:transfer|send|pass|put)(?:r?ing|red)? (?:(?:you|over|back|across|to|the|your|all|full|whole|entire|of|that|"
+    r"a) )*(?:money|amount|sum|refund|difference|balance|funds|credit|"
+    r"[$€£฿]\d|\d+ \d\d\b|\d+ (?:pounds|dollars|euros|baht))"
+)
+_ECHO_DENIED = pattern(
+    r"(?:no|nope|never|not at all|of course not|absolutely not|certainly not|by no means|nonsense|i wouldnt|youre not|"
+    r"you arent|you are not|not you)\b|ไม่(?:หรอก|ใช่|เลย|ค่ะ|ครับ|จริง)"
+)
+_ECHO = pattern(r"(?:[^?]*)\?[ ,]*$|.*(?:เหรอ|หรือ)(?:คะ|ค่ะ|ครับ|[ ,?])*$")
+"""Words that are only taken up as a question, where the next ones deny them."""
+_HOLD_ON = pattern(
+    r"(?:(?:oh|wait|no|ah|okay|ok|well|now) |, )*(?:hold|hang) on(?: (?:just )?(?:a|one) (?:sec|second|moment|minute))?"
+    "[ ,]*$"
+)
+_GOES_ON = pattern(
+    r"i (?:can |do |now )*(?:see|have(?! to)|know|found|think|got|remember|notice)\b|ive\b|"
+    r"(?:thats?|theres?|this|heres?|youre?|youve|were?|weve|its?|the|your|our|what|whats|is|are|did|do)\b"
+)
+"""What follows "hold on" where that is no more than surprise."""
 _PAST = pattern(
     r"\b(?:ago|yesterday|last (?:week|month|time|year|night|\w+day))\b|"
     r"\b(?:was|were|went|came|called|rang|paid|ordered|signed) (?:\w+ ){0,3}(?:on|in|before|until|at|since)\b|"
@@ -180,7 +158,9 @@ class Clause:
     """A part of a turn that says one thing. `text` is the trainee's own, to the letter, `said` what phrases are looked
     for in; `sentence` is its sentence's number; `hedged` that it promises nothing for certain; `undone` that what it
     speaks of was not done, or cannot be; `offers` that it asks whether the persona would like something; `reports` that
-    it tells or asks what others did before; `past` that it speaks of a day that is past, or of each month's."""
+    it tells or asks what others did before, or takes words up only to deny them; `past` that it speaks of a day that is
+    past, or of each month's; `unkept` that what it promises is taken back, or hangs on what never comes; `refuses` that
+    it takes back what stands before it and says no more; `harmless` that its hard words are not for the persona."""
 
     text: str
     said: str
@@ -192,6 +172,9 @@ class Clause:
     offers: bool
     reports: bool
     past: bool
+    unkept: bool
+    refuses: bool
+    harmless: bool
 
 
 @lru_cache(maxsize=1024)
@@ -224,21 +207,45 @@ def _taken_back(found: list[Clause]) -> Iterator[Clause]:
         before = [one for one in found[:place] if one.sentence == clause.sentence]
         after = [one for one in found[place + 1 :] if one.sentence == clause.sentence]
         turn = clause.said.startswith(("but ", "แต่"))
-        hangs = not turn and any(_SUPPOSED.search(one.said) for one in before)
-        dropped = any(_IMPOSSIBLE.match(one.said) for one in after)
-        wished = _WISHED.search(clause.said) and any(
+        hangs = not turn and any(SUPPOSED.search(one.said) for one in before)
+        dropped = any(IMPOSSIBLE.match(one.said) for one in after)
+        wished = WISHED.search(clause.said) and any(
             one.negated and one.said.startswith(("but ", "แต่")) for one in after
         )
-        offered = any(_IF_LIKED.fullmatch(one.said.strip(", ")) for one in before[-1:])
+        offered = any(IF_LIKED.fullmatch(one.said.strip(", ")) for one in before[-1:])
         read_back = any(_READ_BACK.match(one.said) for one in after) or any(
             _READS_BACK.search(one.said) for one in found[max(0, place - 1) : place]
+        )
+        following = found[place + 1] if place + 1 < len(found) else None
+        echoed = following and (
+            (_ECHO.match(clause.said) and not _OPENS.match(clause.said) and _ECHO_DENIED.match(following.said))
+            or (_HOLD_ON.match(clause.said) and _GOES_ON.match(following.said))
         )
         yield replace(
             clause,
             hedged=bool(clause.hedged or hangs or dropped or wished),
             offers=clause.offers or offered,
-            reports=clause.reports or read_back,
+            reports=bool(clause.reports or read_back or echoed),
+            unkept=clause.unkept
+            or any(NEVER.search(one.said) for one in after)
+            or _is_taken_back(found, place)
+            or bool(following and len(following.said) < 40 and NEVER.search(following.said)),
         )
+
+
+def _is_taken_back(found: list[Clause], place: int) -> bool:
+    """Whether a clause is taken back in its sentence, or by the first words of the next. One that denies something is
+    so only by a contrast: "it won't happen again, and we won't" takes nothing back."""
+    clause = found[place]
+    if OWNED.search(clause.said):
+        return False
+    for before, one in zip(found[place:], found[place + 1 :], strict=False):
+        if one.sentence > clause.sentence + 1 or before.sentence > clause.sentence:
+            return False
+        contrast = not clause.negated or one.said.startswith(("but ", "except ", "only ", "แต่"))
+        if contrast and (one.refuses or UNSAYS.match(one.said)):
+            return True
+    return False
 
 
 def _clause(text: str, said: str, sentence: int) -> Clause:
@@ -260,6 +267,9 @@ def _clause(text: str, said: str, sentence: int) -> Clause:
         ),
         reports=bool(_REPORTS.search(said)),
         past=bool(_PAST.search(said)),
+        unkept=bool(NEVER.search(said)),
+        refuses=bool(REFUSES.match(said)),
+        harmless=bool(_HARMLESS.search(said) or (_MONEY_MOVES.search(said) and not is_negated(said))),
     )
 
 
@@ -285,16 +295,6 @@ def is_negated(said: str) -> bool:
     return negates(words, said)
 
 
-def is_hedged(said: str) -> bool:
-    """Whether a text that went through `plain` promises nothing for certain: "I can't guarantee"."""
-    return bool(_HEDGED.search(said) or _SUPPOSED.search(said))
-
-
-def is_undone(said: str) -> bool:
-    """Whether a text that went through `plain` says that something was not done, or cannot be: "we haven't … yet"."""
-    return bool(_UNDONE.search(said))
-
-
 _AUXILIARY = "is|are|was|were|will|would|can|could|has|have|be|been|unfortunately|sadly|to|for|you|it|that|today|here"
 _DENIED_AFTER = pattern(
     rf"(?: (?:{_AUXILIARY})){{0,3}} (?:{'|'.join(NEGATORS - {'no', 'without', 'unable'})})\b|"
@@ -307,6 +307,19 @@ _DENIED_AFTER = pattern(
 def is_denied_after(said: str, end: int) -> bool:
     """Whether what stands before this place is denied by what follows: "a refund is not possible", คืนเงินให้คุณไม่ได้."""
     return bool(_DENIED_AFTER.match(said[end : end + 80]))
+
+
+_AT_HER = pattern(
+    rf"\b(?:you|your|youre|youve|yours|yourself|people|customers?|woman|lady|nobody|brains?|nonsense|rubbish|damn|cow|"
+    rf"brat|shut|{_FAULT})\b|"
+    r"(?:(?:oh|just|please|and|now|so) )*(?:stop|get|go|use|listen|give|do us|another)\b|[^\x00-\x7f]"
+)
+
+
+def is_at_her(said: str) -> bool:
+    """Whether a text that went through `plain` is about somebody, as an insult is: she is named, told to do
+    something, or called a name. Thai may leave that out."""
+    return bool(_AT_HER.search(said))
 
 
 _NAME = pattern(

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..events import Found
-from ..spec.persona import Cue, Fact, FrontMatter
-from .clauses import Clause, asks, clauses, is_denied_after, is_hedged, is_name
+from ..spec.persona import Cue, FrontMatter
+from .clauses import Clause, asks, clauses, is_at_her, is_denied_after, is_name
+from .figures import confirmed_in, examples_of, figures, gives_number, is_hers, lacks_figures
 from .meaning import Meaning
 from .phrases import (
     Match,
@@ -19,13 +20,12 @@ from .phrases import (
     PhraseIndex,
     find_all,
     has_number,
-    has_time,
     matches,
-    numbers_in,
     pattern,
     plain,
     words_at,
 )
+from .promises import is_hedged
 
 SURE = 0.97
 """How near a question must come to an example of a fact to ask for it, whatever phrases it holds."""
@@ -84,8 +84,9 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
     parts = clauses(text)
     if not parts:
         return Utterance(deeds(front, "silence"))
-    confirmed = _confirmed(front, said)
+    confirmed = confirmed_in(front, said)
     heard = [_by_meaning(front, _by_phrases(front, clause), meaning) for clause in parts]
+    heard = [_refusing(front, one, heard[:place]) for place, one in enumerate(heard)]
     wanted = list(dict.fromkeys(name for one in heard for name in one.facts if name not in confirmed))
     again = tuple(name for name in wanted if name in told)
     asked = tuple(name for name in wanted if name not in told)[:ANSWERS]
@@ -93,7 +94,8 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
     found = _stood_in(front, found, text, said, meaning)
     found |= {finding.name: finding for finding in deeds(front, "repeated_question") if again}
     if not found and not wanted and not confirmed:
-        nothing = [name for name, cue in front.cues.items() if cue.on == "nothing"]
+        spared = any(one.spares for one in heard)
+        nothing = [name for name, cue in front.cues.items() if cue.on == "nothing" and not (spared and cue.change < 0)]
         nothing.sort(key=lambda name: not front.cues[name].hear)
         fits = (_on_nothing(front, name, said, text) for name in nothing)
         found |= {finding.name: finding for finding in [next(filter(None, fits), None)] if finding}
@@ -105,13 +107,15 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
 @dataclass(frozen=True, slots=True)
 class _Heard:
     """What one clause holds: facts that it asks for, and cues. `said` are the cues whose phrases it holds, `denied`
-    what denies others, if it refuses."""
+    what denies others, if it refuses; `spares` that it denies what would anger, or says it
+    of another."""
 
     clause: Clause
     facts: tuple[str, ...]
     findings: tuple[Finding, ...]
     said: Mapping[str, Match]
     denied: tuple[Finding, ...]
+    spares: bool
 
     def taken_back(self, front: FrontMatter) -> tuple[Finding, ...]:
         """What denies cues that may have been found before."""
@@ -126,14 +130,36 @@ def _by_phrases(front: FrontMatter, clause: Clause) -> _Heard:
         name: match
         for name, phrases in able
         if (match := _said(front.cues[name], phrases, clause, name in _awaited(front)))
-        and not ("##" in match.phrase and _is_hers(front, clause.said[match.start : match.end]))
-        and not (_gives_number(front.cues[name]) and not has_number(clause.said))
+        and not ("##" in match.phrase and is_hers(front, clause.said[match.start : match.end]))
+        and not (gives_number(front.cues[name]) and not has_number(clause.said))
     }
     findings = tuple(_by_phrase(name, match, clause.text) for name, match in _one_that_angers(front, said))
     unsaid = ((name, phrases) for name, phrases in able if clause.negated and name not in said)
-    denied = [name for name, phrases in unsaid if _refuses(front.cues[name], phrases, clause)]
-    denials = tuple(Finding(name, Found.PHRASE, clause.text) for name in denied)
-    return _Heard(clause, _facts_asked(front, clause), findings, said, denials)
+    denied = [name for name, phrases in unsaid if _denies(phrases, clause)]
+    denials = tuple(Finding(name, Found.PHRASE, clause.text) for name in denied if front.cues[name].change > 0)
+    spares = clause.harmless or any(front.cues[name].change < 0 for name in denied)
+    return _Heard(clause, _facts_asked(front, clause), findings, said, denials, spares)
+
+
+def _refusing(front: FrontMatter, heard: _Heard, before: list[_Heard]) -> _Heard:
+    """The same, where it is but a denial ("but I won't") of what was promised before it and is waited for."""
+    if not heard.clause.refuses or "refusal" not in front.cues:
+        return heard
+    promises = (one.clause for one in before if one.clause.unkept and heard.clause.sentence - one.clause.sentence < 2)
+    denied = {
+        name: match
+        for clause in promises
+        for name, phrases in _phrases(front)[0].able(clause.said).items()
+        if front.cues[name].change > 0
+        and name in _awaited(front)
+        and (match := next(matches(phrases, clause.said), None))
+    }
+    if not denied:
+        return heard
+    found = Finding("refusal", Found.PHRASE, heard.clause.text, next(iter(denied.values())).phrase)
+    return replace(
+        heard, findings=(found,), denied=tuple(Finding(name, Found.PHRASE, heard.clause.text) for name in denied)
+    )
 
 
 def _by_meaning(front: FrontMatter, heard: _Heard, meaning: Meaning | None) -> _Heard:
@@ -158,7 +184,8 @@ def _by_meaning(front: FrontMatter, heard: _Heard, meaning: Meaning | None) -> _
     if (
         near.name not in said
         and _counts(cue, clause, near.name in _awaited(front), is_hedged(plain(near.example)))
-        and not _lacks_figures(front, near.name, clause)
+        and not lacks_figures(front, near.name, clause)
+        and not (near.name == "insult" and not is_at_her(clause.said))
     ):
         angering = [said[finding.name] for finding in heard.findings if front.cues[finding.name].change < 0]
         angered = any(3 * (match.end - match.start) > len(clause.said) for match in angering)
@@ -199,55 +226,27 @@ def _said(cue: Cue, phrases: Iterable[Phrase], clause: Clause, awaited: bool) ->
     return None
 
 
-def _refuses(cue: Cue, phrases: Iterable[Phrase], clause: Clause) -> bool:
-    """Whether a clause that denies holds a phrase of what calms: "I can't refund you"."""
+def _denies(phrases: Iterable[Phrase], clause: Clause) -> bool:
+    """Whether a clause that denies holds one of these phrases: "I can't refund you"."""
     denied = (replace(phrase, negated=True) for phrase in phrases if not phrase.negated)
-    return cue.change > 0 and next(matches(denied, clause.said), None) is not None
+    return next(matches(denied, clause.said), None) is not None
 
 
 def _counts(cue: Cue, clause: Clause, awaited: bool, denies: bool = False) -> bool:
     """Whether a clause of its kind can show this cue: what is asked about is not promised, what the persona is asked
     whether she would like is not done to her. What `denies` by itself ("I can't tell you") is not taken back by it.
     That goes for all that moves her or is `awaited`; no question gives a time."""
-    asked = clause.asks and (cue.change > 0 or _figures(_examples(cue))[1])
+    asked = clause.asks and (cue.change > 0 or figures(examples_of(cue))[1])
     offered = (cue.change or awaited) and (clause.offers or (clause.hedged and not denies))
-    return not (asked or offered) or _are_questions(_examples(cue))
+    unkept = clause.unkept and (cue.change > 0 or awaited)
+    if (clause.harmless and cue.change < 0) or unkept:
+        return False
+    return not (asked or offered) or _are_questions(examples_of(cue))
 
 
 @lru_cache(maxsize=1024)
 def _are_questions(examples: tuple[str, ...]) -> bool:
     return bool(examples) and 3 * sum(map(asks, examples)) >= len(examples)
-
-
-def _lacks_figures(front: FrontMatter, name: str, clause: Clause) -> bool:
-    """Whether a cue that gives a number or a time, as its examples show, cannot be meant by a clause: that has none, or
-    the number is what the persona tells about herself."""
-    numbers, times = _figures(_examples(front.cues[name]))
-    if numbers and numbers_in(clause.said):
-        return _is_hers(front, clause.said)
-    return (numbers and not has_number(clause.said)) or (times and not has_time(clause.said))
-
-
-def _gives_number(cue: Cue) -> bool:
-    """Whether a cue gives a number, as its examples show: "your case number is on its way" gives none."""
-    return _figures(_examples(cue))[0]
-
-
-def _examples(cue: Cue) -> tuple[str, ...]:
-    return tuple(text for texts in cue.like.values() for text in texts)
-
-
-def _is_hers(front: FrontMatter, said: str) -> bool:
-    """Whether all numbers that a text holds are those that the persona tells about herself."""
-    return numbers_in(said) <= {word for _, answers in _numbers(front) for answer in answers for word in answer}
-
-
-@lru_cache(maxsize=1024)
-def _figures(examples: tuple[str, ...]) -> tuple[bool, bool]:
-    """Whether most of these examples hold a number, and whether most hold a number or a time."""
-    said = [plain(text) for text in examples]
-    numbers, times = (sum(map(holds, said)) / max(1, len(said)) for holds in (has_number, has_time))
-    return numbers > 0.7, times > 0.8
 
 
 def _one_that_angers(front: FrontMatter, said: dict[str, Match]) -> Iterator[tuple[str, Match]]:
@@ -364,33 +363,3 @@ def _closest(phrases: Iterable[Phrase], clause: Clause) -> Match | None:
 def _weight(match: Match, clause: Clause) -> tuple[int, int]:
     gaps = len(clause.said[match.start : match.end].split()) - match.words
     return match.words - max(0, gaps), match.end - match.start
-
-
-def _confirmed(front: FrontMatter, said: str) -> tuple[str, ...]:
-    """The facts whose answer's numbers the trainee says: those are confirmed, not asked for. Numbers that say little by
-    themselves ("3") count only in what sounds like a question for this fact."""
-    words = numbers_in(said)
-    if not words:
-        return ()
-    return tuple(name for name, numbers in _numbers(front) if _read_back(front.facts[name], numbers, words, said))
-
-
-def _read_back(fact: Fact, answers: Iterable[frozenset[str]], words: Set[str], said: str) -> bool:
-    for numbers in answers:
-        if numbers <= words and (sum(map(len, numbers)) > 2 or next(find_all(fact.hear, said), None)):
-            return True
-    return False
-
-
-@lru_cache(maxsize=64)
-def _numbers(front: FrontMatter) -> tuple[tuple[str, tuple[frozenset[str], ...]], ...]:
-    """The numbers in each answer to a fact; of the facts that have any."""
-    found = (
-        (name, tuple(filter(None, (_numbers_in(line) for lines in fact.say.values() for line in lines))))
-        for name, fact in front.facts.items()
-    )
-    return tuple((name, answers) for name, answers in found if answers)
-
-
-def _numbers_in(line: str) -> frozenset[str]:
-    return numbers_in(plain(line))

@@ -14,8 +14,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..spec.persona import FrontMatter
-from .clauses import Clause, asks, is_negated, is_undone
+from .clauses import Clause, asks, is_negated
 from .phrases import plain
+from .promises import is_undone
 
 if TYPE_CHECKING:
     import numpy as np

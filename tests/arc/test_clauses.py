@@ -98,7 +98,7 @@ def test_what_we_will_do_is_no_question() -> None:
         ("พรุ่งนี้เดี๋ยวโทรกลับนะครับ", {"transfer"}),
         ("If I had my way I'd refund you by Friday, but the system won't let me.", {"jargon"}),
         ("If I could, I'd refund you by Friday.", set()),
-        ("I'd love to refund you by Friday, but I can't.", set()),
+        ("I'd love to refund you by Friday, but I can't.", {"refusal"}),
         ("I wish I could refund you today.", set()),
         ("I'll refund you only if you sign a new contract.", set()),
         ("ถ้าเป็นไปได้ก็อยากคืนเงินให้ภายในวันศุกร์นะคะ แต่ทำไม่ได้ค่ะ", {"refusal"}),
@@ -145,6 +145,114 @@ def test_phrases_do_not_lie(text: str, cues: set[str]) -> None:
     done to her, one clause angers once, and what she refuses brings her nothing; nor does what hangs on a condition, or
     is taken back in the same sentence."""
     assert heard(text) == cues
+
+
+@pytest.mark.parametrize(
+    ("text", "cues"),
+    [
+        ("I could take responsibility for our mistake but I won't.", {"refusal"}),
+        ("I can see you've been with us for six years, and I don't care.", set()),
+        ("I could refund you by Friday but I won't.", {"refusal"}),
+        ("I could refund you. But I won't.", {"refusal"}),
+        ("Your case number is 00000, I made it up.", set()),
+        ("I can refund you, but I'm not going to.", {"refusal"}),
+        ("I'd be happy to refund you as soon as pigs fly.", set()),
+        ("I'll refund you by Friday, when pigs can fly.", set()),
+        ("I'll refund you once you calm down.", {"calm_down"}),
+        ("You will get your refund when our rules allow it, which they do not.", {"refusal"}),
+        ("I take full responsibility for nothing.", set()),
+        ("I'll take care of it personally, said nobody ever.", set()),
+        ("I'll refund you by Friday, not.", set()),
+        ("I'll refund you. Just kidding.", set()),
+        ("You've been a Gold member for six years, not that I care.", set()),
+        ("We can put the money back on your card, only we aren't going to.", {"refusal"}),
+        ("We'd gladly refund it, except that we don't do refunds.", {"refusal"}),
+        ("Case number? We don't do those.", {"refusal"}),
+        ("ถ้าคืนเงินได้ก็คืนไปแล้วค่ะ", set()),
+        ("จะคืนเงินให้ก็ต่อเมื่อปลาบินได้ค่ะ", set()),
+        ("คืนเงินให้ค่ะ ถ้าหมูบินได้", set()),
+        ("คืนเงินให้ได้ค่ะ แต่ไม่ทำ", {"refusal"}),
+        ("จะคืนเงินให้ภายในวันศุกร์ค่ะ แต่คงไม่ได้", {"refusal"}),
+        ("เลขเคส 44718 ค่ะ แต่งขึ้นมาเอง", set()),
+        ("คืนเงินให้วันนี้ค่ะ ล้อเล่นนะคะ", set()),
+        ("เห็นว่าอยู่กับเรามาหกปีค่ะ แต่ไม่สนใจ", set()),
+        ("ไม่ใช่ว่าเราไม่อยากคืนเงินนะคะ", set()),
+        ("ไม่ได้หมายความว่าเราไม่คืนเงินนะคะ", set()),
+        ("This should never have happened, and it won't happen again.", {"ownership", "fix"}),
+        ("It won't happen again, I promise it won't.", {"fix"}),
+        ("We should have owned our mistake, and we didn't.", {"ownership"}),
+        ("I'll refund you by Friday. Not next week, Friday.", {"refund", "deadline"}),
+        ("It was our mistake, it wasn't yours.", {"ownership"}),
+        ("As soon as you give me your account number, I'll refund you by Friday.", {"refund", "deadline"}),
+        ("You'll have to call billing, I can't.", {"transfer"}),
+    ],
+)
+def test_what_is_taken_back_at_once_is_not_promised(text: str, cues: set[str]) -> None:
+    """By a denial that does not say of what, or by what never comes; where it was waited for, the denial is a refusal.
+    What only sounds so is none: who says what was left undone owns up."""
+    assert heard(text) == cues
+
+
+def test_what_is_taken_back_is_owed_again() -> None:
+    """Though the words that take it back do not name it."""
+    state = fold(SARAH["en"], ["I'll refund you by Friday.", "I could refund you, but I won't."])
+    ending = next(ending for ending in SARAH["en"].endings if ending.name == "resolved")
+    lacks = lack(state, ending)
+    assert lacks and "refund" in lacks.cues and "refusal" in state.last.cues
+
+
+@pytest.mark.parametrize(
+    ("text", "cues"),
+    [
+        ("Stupid me, I'll look again.", set()),
+        ("What kind of idiot charges somebody twice?", set()),
+        ("What kind of idiot are you?", {"insult"}),
+        ("I'm such an idiot.", set()),
+        ("I'm not paid enough to talk to an idiot like you.", {"insult"}),
+        ("We were stupid to charge you twice.", {"ownership"}),
+        ("You were stupid to pay twice, you idiot.", {"insult"}),
+        ("You are a crazy loyal customer, six years!", {"recognition"}),
+        ("You are crazy.", {"insult"}),
+        ("You are rude? No, we were.", set()),
+        ("You are rude? Of course you are!", {"insult"}),
+        ("Don't be stupid.", {"insult"}),
+        ("คุณไม่ได้โง่เลยค่ะ ระบบเราเองที่โง่", set()),
+        ("ผมนี่โง่จริงครับ", set()),
+        ("ผมว่าคุณโง่ครับ", {"insult"}),
+        ("Hold on, I can see the two charges right here.", set()),
+        ("Hold on, please.", {"hold"}),
+        ("Hold on, I'll be right back.", {"hold"}),
+        ("Calm down? No, you have every right to be.", set()),
+        ("Calm down.", {"calm_down"}),
+        ("Let me transfer you the 89.99.", {"refund"}),
+        ("We are transferring the money to your card.", {"refund"}),
+        ("Let me transfer you.", {"transfer"}),
+        ("I can't transfer you the money, we don't refund.", {"refusal"}),
+        ("โอนเงินให้คุณวันนี้เลยค่ะ", {"refund", "deadline"}),
+    ],
+)
+def test_hard_words_that_are_not_for_her_do_not_anger(text: str, cues: set[str]) -> None:
+    """Of the trainee's own side, taken up and denied, or in another sense: for her the same words count."""
+    assert heard(text) - {"empathy"} == cues
+
+
+@pytest.mark.parametrize(
+    "text", ["I won't put you on hold.", "You're not lying.", "You are not crazy.", "We are the idiots here."]
+)
+def test_to_spare_her_what_angers_is_not_to_stall(text: str) -> None:
+    """It says no more, but it is not nothing."""
+    assert "stalling" not in fold(SARAH["en"], [text]).last.cues
+    assert "stalling" in fold(SARAH["en"], ["The sky looks blue."]).last.cues
+
+
+def test_an_insult_by_meaning_is_about_somebody() -> None:
+    """However near a sentence comes to one: "what's the matter?" is no "what's the matter with you?"."""
+    known = {"What's the matter with you?": vector(1, 0), "What's the matter?": vector(1, 0.01)}
+    known |= {"What is your problem?": vector(1, 0.01)}
+    front = FrontMatter(cues={"insult": Cue(like={"": tuple(known)[:1]}, mood=-5)})
+    bank = make_bank(front, "en", known.get)
+    assert bank
+    assert [listen(front, set(), text, Meaning(bank, known.get)).cues for text in [*known][1:]] == [(), ("insult",)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""Numbers and times in a turn: those that a cue needs to be shown, and those that the persona has told herself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from functools import lru_cache
+
+from ..spec.persona import Cue, Fact, FrontMatter
+from .clauses import Clause
+from .phrases import find_all, has_number, has_time, numbers_in, plain
+
+
+def lacks_figures(front: FrontMatter, name: str, clause: Clause) -> bool:
+    """Whether a cue that gives a number or a time, as its examples show, cannot be meant by a clause: that has none, or
+    the number is what the persona tells about herself."""
+    numbers, times = figures(examples_of(front.cues[name]))
+    if numbers and numbers_in(clause.said):
+        return is_hers(front, clause.said)
+    return (numbers and not has_number(clause.said)) or (times and not has_time(clause.said))
+
+
+def gives_number(cue: Cue) -> bool:
+    """Whether a cue gives a number, as its examples show: "your case number is on its way" gives none."""
+    return figures(examples_of(cue))[0]
+
+
+def examples_of(cue: Cue) -> tuple[str, ...]:
+    return tuple(text for texts in cue.like.values() for text in texts)
+
+
+def is_hers(front: FrontMatter, said: str) -> bool:
+    """Whether all numbers that a text holds are those that the persona tells about herself."""
+    return numbers_in(said) <= {word for _, answers in _numbers(front) for answer in answers for word in answer}
+
+
+@lru_cache(maxsize=1024)
+def figures(examples: tuple[str, ...]) -> tuple[bool, bool]:
+    """Whether most of these examples hold a number, and whether most hold a number or a time."""
+    said = [plain(text) for text in examples]
+    numbers, times = (sum(map(holds, said)) / max(1, len(said)) for holds in (has_number, has_time))
+    return numbers > 0.7, times > 0.8
+
+
+def confirmed_in(front: FrontMatter, said: str) -> tuple[str, ...]:
+    """The facts whose answer's numbers the trainee says: those are confirmed, not asked for. Numbers that say little by
+    themselves ("3") count only in what sounds like a question for this fact."""
+    words = numbers_in(said)
+    if not words:
+        return ()
+    return tuple(name for name, numbers in _numbers(front) if _read_back(front.facts[name], numbers, words, said))
+
+
+def _read_back(fact: Fact, answers: Iterable[frozenset[str]], words: Set[str], said: str) -> bool:
+    for numbers in answers:
+        if numbers <= words and (sum(map(len, numbers)) > 2 or next(find_all(fact.hear, said), None)):
+            return True
+    return False
+
+
+@lru_cache(maxsize=64)
+def _numbers(front: FrontMatter) -> tuple[tuple[str, tuple[frozenset[str], ...]], ...]:
+    """The numbers in each answer to a fact; of the facts that have any."""
+    found = (
+        (name, tuple(filter(None, (_numbers_in(line) for lines in fact.say.values() for line in lines))))
+        for name, fact in front.facts.items()
+    )
+    return tuple((name, answers) for name, answers in found if answers)
+
+
+def _numbers_in(line: str) -> frozenset[str]:
+    return numbers_in(plain(line))

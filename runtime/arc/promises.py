@@ -1,0 +1,110 @@
+"""What keeps a promise from being one: it is hedged, supposed, taken back, or hangs on what never comes."""
+
+from __future__ import annotations
+
+from .phrases import pattern
+
+_HEDGED = pattern(
+    r"\b(?:cant|cannot|wont|not|never|dont|couldnt|nobodys?|nobody is|no ones?) (?:\w+ ){0,2}(?:promis|guarante|swear|"
+    r"say|tell|know|think|believ|suggest|claim|accus|imply|sure|certain|entitled)(?:e|s|es|ed|ing|eing)?\b|"
+    r"\b(?:in general|generally|as a rule|no idea|might be able)\b|โดยทั่วไป|"
+    r"\bin (?:your dreams|(?:a|another) (?:hundred|thousand|million|lifetime|life))\b|"
+    r"\b(?:over my dead body|dream on|keep dreaming|good luck (?:with|getting|finding)|yeah right|of never|some ?day|"
+    r"one of these days|(?:i|we) might|if (?:i|we) (?:feel|felt) like)\b|"
+    r"\bsaid (?:nobody|no ?one)\b|, not[ ,]*$|\bnot that (?:i|we|any(?:one|body)) (?:cares?|will|would|do|can|could)\b|"
+    r"\b(?:responsibility|ownership|blame) for (?:\w+ )?(?:nothing|nobody|none)\b|\b(?:its|it is|thats) not that\b|"
+    r"\b(?:doesnt|does not) mean\b|\bnot (?:as if|to say)\b|ไม่ใช่ว่า|ไม่ได้(?:หมายความ|แปล|บอก|พูด)ว่า|"
+    "ชาติ(?:นี้|หน้า|ไหน)|ฝันไป|เมื่อ(?:ไหร่|ไร)(?:ก็)?ไม่(?:รู้|ทราบ|แน่)|"
+    r"\btry(?:ing)? to (?:refund|credit|return|reverse|get (?:you|your|it|that|the))\b|"
+    r"\bno need to (?:ring|call|phone|hold|wait|transfer|speak|talk|contact|pass)\b|"
+    "(?:รับปาก|รับประกัน|การันตี|สัญญา)\\S{0,8}ไม่ได้|ไม่แน่ใจ|ไม่กล้ารับปาก|ไม่อยาก(?:สัญญา|รับปาก|พูด|ให้ความหวัง)"
+)
+SUPPOSED = pattern(
+    r"\bif (?:only )?(?:i|we) (?:could(?! (?:just )?(?:have|get|ask|take))|had|were)\b|\bif it (?:was|were)\b|"
+    r"\bif (?!you\b|there\b)(?:\w+ ){1,4}(?:were|had \w+ed)\b|"
+    r"\bif (?:only )?you(?:d|hadnt| had| hadnt)(?: only| just| even| actually| ever)? "
+    r"(?:read|told|been|kept|paid|\w{2,}ed)\b|"
+    r"\bwish (?:i|we|it|that)\b|"
+    r"\b(?:if|in case) (?:we|the line|the call|you) (?:\w+ )?(?:get|gets|cut|disconnected|drop|drops|lose|loses)\b|"
+    r"\b(?:but )?only if you\b|\bif you sign\b|\bon (?:the )?condition that\b|"
+    r"(?<!\bsee )(?<!\bcheck )(?<!\bask )(?<!\bknow )(?<!\bout )(?<!\beven )"
+    r"\bif (?:it|that|this|there|we|they|"
+    r"the (?:second |extra )?(?:payment|charge|money|bank|system|error|mistake|fault|claim|request))"
+    r"(?: \w+){0,2} (?:turns?|proves?|is|was|were|are|did|does|has|have|can|finds?|shows?|charged|"
+    r"billed|took|approves?|allows?|agrees?)\b"
+    r"(?! (?:\w+ )?(?:ok|okay|alright|all right|fine|easier|better|possible|helps?)\b)|"
+    "(?:ถ้า|หาก)(?:เป็นไปได้|ทำได้|เลือกได้|ดิฉันทำได้|ผมทำได้|เรา(?:ทำ|เลือก)ได้)|"
+    "(?:ถ้า|หาก)(?:ตรวจ|พบ|ปรากฏ|เช็ก(?:แล้ว)?(?:พบ|เจอ)|(?:เรา|ระบบ)?(?:เก็บ|ตัด)(?:เงิน)?(?:ซ้ำ|เกิน)|(?:ธนาคาร|หัวหน้า|ผู้จัดการ)\\S{0,8}(?:อนุมัติ|ตกลง)|"
+    "\\S{0,25}จริง(?! ?ๆ))|"
+    "(?:ถ้า|หาก|เวลา)(?:คุณ|ลูกค้า|จะ)?(?:โทร|ติดต่อ)กลับ|"
+    "(?:ถ้า|หาก)\\S{0,30}ได้ ?\\S{0,12}ก็\\S{0,20}(?:ไป|ให้|นาน)แล้ว|"
+    "(?:ถ้า|หาก|เผื่อ)สาย(?:หลุด|ตัด|ขาด)|(?:ถ้า|หาก)(?:คุณ|ลูกค้า)?(?:ยอม)?(?:เซ็น|ต่อสัญญา)"
+)
+"""What would be done if things were other than they are, or is done only if the persona does something first."""
+IF_LIKED = pattern(r"(?:(?:and|so|or|well) )?if you(?:d| would)? (?:like|want|wish|prefer)(?: (?:that|it|so|to))?")
+WISHED = pattern(
+    r"\b(?:id|wed|i would|we would|want|wanted|meant|hoped)(?: \w+)?"
+    r"(?: (?:love|like|happy|glad|prefer))? (?:to|have)\b|"
+    "อยาก(?!ทราบ|รู้|ได้)"
+)
+NEVER = pattern(
+    r"\bpigs (?:\w+ ){0,2}fly\b|\bhell (?:\w+ )?(?:freezes|froze)|\bcows come home\b|"
+    r"\b(?:as soon as|once|when|if|after|until|till|unless|provided(?: that)?|"
+    r"the (?:moment|minute|second|instant|day)) "
+    r"you(?:ve|d|re)?(?: \w+)? (?:apologi|sa(?:y|id) sorry|stop|calm|beg|behave|shut|cool|grow up|admit|prove|"
+    r"ask nicely|nice|polite|thank)|"
+    r"\b(?:as soon as|once|when|if|unless) (?:the|our|my) (?:polic\w+|rules?|system|boss|manager|management|supervisor|"
+    r"company) (?:\w+ )?(?:allow|permit|let|agree|approve|say|feel|want|change)s?\b|"
+    "ก็ต่อเมื่อ|(?:ปลา|หมู|ควาย|ช้าง|วัว)\\S{0,6}บิน|"
+    "(?:ถ้า|หาก|เมื่อ|พอ|หลังจาก|จนกว่า)(?:คุณ|ลูกค้า)(?:จะ|ยอม)*(?:ขอโทษ|หยุด|เลิก|สงบ|ใจเย็น|กราบ|อ้อนวอน|ยอมรับผิด|พิสูจน์)"
+)
+"""What never comes, what the house alone decides, or a humbling that is asked of the persona first."""
+REFUSES = pattern(
+    r"(?:(?:and|but|so|only|except|although|though|which|sadly|unfortunately|sorry|that|because|however) |, )*"
+    r"(?:i|we|they|he|she|it|that|nobody|no ?one|im|were|its|thats) "
+    r"(?:(?:just|really|simply|certainly|definitely|still|obviously|probably|sure|am|is|are) )*"
+    r"(?:wont|cant|cannot|dont|doesnt|isnt|arent|couldnt|wouldnt|shant|unable|impossible|will|"
+    r"(?:(?:will|can|do|does|would|could) )?(?:not|never))"
+    r"(?: (?:going|gonna|about|able|allowed|willing|to|do|be|doing|it|that|this|so|possible|actually|really|want|plan|"
+    r"in|the|end|after|all|though|either|today|ever|of|course|sorry|madam|sir|maam|im|afraid))*[ ,]*$|"
+    "แต่(?:ก็|คง|จะ|ระบบ|เรา|ดิฉัน|ผม|ทาง|บริษัท|ตอนนี้)*(?:ทำ|ช่วย|คืน)?(?:ให้)?ไม่(?:ได้|ทำ|ให้|คืน|ช่วย|รับผิดชอบ)(?:ให้|คืน)?"
+    "(?:จริง|หรอก|เลย|นะ|แล้ว|ค่ะ|คะ|ครับ|[ ,ๆ])*$"
+)
+"""A denial that does not say of what: of the promise before it."""
+UNSAYS = pattern(
+    r"(?:(?:and|but|well|oh|no|sorry|because) |, )*(?:(?:i|we|im|were|that was|it was|its|that|it) )?"
+    r"(?:(?:only|just|all|have|simply) )*"
+    r"(?:made (?:it|that|this|them) (?:all )?up|made up|invented (?:it|that)|lied|lying|kidding|joking|a joke|a lie|"
+    r"(?:dont|couldnt|doesnt|do not) (?:really )?(?:care|mean (?:it|that)|believe (?:it|that))(?: less)?|"
+    r"(?:didnt|havent|hasnt|wasnt|werent|never did))[ ,]*$|"
+    r"(?:(?:and|but) )?(?:who|nobody|no ?one)(?: here)? cares[ ,?]*$|"
+    "(?:แต่)?(?:เรา|ดิฉัน|ผม|ก็)*(?:พูด|ล้อ)เล่น|(?:แต่)?(?:เรา|ดิฉัน|ผม|ก็)*(?:แต่ง|กุ|มั่ว)(?:ขึ้น|เอา|เรื่อง|เลข)|"
+    "(?:แต่)?(?:เรา|ดิฉัน|ผม|ก็)*โกหก(?:นะ|ค่ะ|ครับ|[ ,])*$|แต่(?:เรา|ดิฉัน|ผม|ก็)*ไม่(?:สน|แคร์)"
+)
+"""Says that what stands before it is not so, or is nothing to the trainee."""
+OWNED = pattern(r"\b(?:should|shouldve|ought|supposed|meant)\b|ควร")
+"""What was to be done: who says that it was not owns up."""
+IMPOSSIBLE = pattern(
+    r"but(?: \w+){0,4} (?:wont|doesnt|dont|not|didnt|cant) (?:let|allow|allowed|permit|permitted)\b|"
+    r"but (?:first )?(?:let me|i (?:have|need|want|must)(?: to)?|id (?:have|need|want|like) to) (?:first )?"
+    r"(?:look|check|see|ask|find)\b|"
+    "แต่(?:ต้อง)?ขอ(?:ดู|ตรวจ|เช็ก|ถาม)\\S{0,12}ก่อน|"
+    "แต่\\S{0,20}ไม่(?:อนุญาต|ยอม|ให้ทำ)"
+)
+"""What takes back the promise before it."""
+_UNDONE = pattern(
+    r"\b(?:i|we|weve|ive|they) (?:still )?(?:havent|have not|didnt|did not|cant|cannot|couldnt)\b|"
+    r"\b(?:isnt|arent|hasnt|is not|not) (?:\w+ ){0,2}yet\b|"
+    r"\b(?:isnt|arent|hasnt|havent) (?:been )?(?!need|requir)\w+ed\b|\b(?:im|were|i am|we are) not able\b|"
+    "ยังไม่(?:ได้|มี(?!ใคร|เงิน|รายการ|อะไร)|เสร็จ)|ไม่ได้(?:จริง ?ๆ ?|หรอก|เลย)*(?:ค่ะ|คะ|ครับ|นะคะ|นะครับ|[ ,]|$)|^ไม่สามารถ"
+)
+
+
+def is_hedged(said: str) -> bool:
+    """Whether a text that went through `plain` promises nothing for certain: "I can't guarantee"."""
+    return bool(_HEDGED.search(said) or SUPPOSED.search(said))
+
+
+def is_undone(said: str) -> bool:
+    """Whether a text that went through `plain` says that something was not done, or cannot be: "we haven't … yet"."""
+    return bool(_UNDONE.search(said))
