@@ -229,6 +229,7 @@ def test_what_is_taken_back_is_owed_again() -> None:
         ("Let me transfer you.", {"transfer"}),
         ("I can't transfer you the money, we don't refund.", {"refusal"}),
         ("โอนเงินให้คุณวันนี้เลยค่ะ", {"refund", "deadline"}),
+        ("สวัสดีค่ะ ศูนย์บริการลูกค้า", set()),
     ],
 )
 def test_hard_words_that_are_not_for_her_do_not_anger(text: str, cues: set[str]) -> None:
