@@ -30,9 +30,9 @@ KEPT = 20_000
 """Texts whose vectors are kept, in the process of the model and in that of a call: 15 MB."""
 SHIPPED = Path(__file__).with_name("examples.npz")
 """Made by `python -m tests.benchmarks.vectors`."""
-LEARN_SECONDS = 6.0
+LEARN_SECONDS = 1.0
 """How long a call waits for what the worker's process learns from examples, which may still be starting; then it learns
-that itself, before its first turn is given up."""
+that itself, so that its first turn is not kept waiting."""
 BANKS = 32
 """Banks that are kept, a megabyte or two each: every edit of a persona's examples makes another one, and a call whose
 bank is gone has it made again."""
