@@ -68,6 +68,7 @@ class Caller(Watched):
         """Those who were, and why they are no longer."""
         self.disconnected: rtc.DisconnectReason.ValueType | None = None
         self._microphone = rtc.AudioSource(RATE, 1, queue_size_ms=60_000)
+        self._published: rtc.LocalTrackPublication | None = None
 
     @property
     def texts(self) -> list[str]:
@@ -82,7 +83,10 @@ class Caller(Watched):
         await self.send(await speech(text, voice) + bytes(2 * RATE))
 
     async def send(self, pcm: bytes) -> None:
-        """Sends sound: 16-bit mono PCM at `RATE`; returns when all of it has been sent."""
+        """Sends sound: 16-bit mono PCM at `RATE`; returns when all of it has been sent. Begins once somebody listens:
+        what is sent before is lost."""
+        assert self._published
+        await self._published.wait_for_subscription()
         step = RATE // 100 * 2
         for start in range(0, len(pcm) - step + 1, step):
             await self._microphone.capture_frame(rtc.AudioFrame(pcm[start : start + step], RATE, 1, RATE // 100))
@@ -149,7 +153,7 @@ class Caller(Watched):
     async def publish(self) -> None:
         microphone = rtc.LocalAudioTrack.create_audio_track("microphone", self._microphone)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-        await self.room.local_participant.publish_track(microphone, options)
+        self._published = await self.room.local_participant.publish_track(microphone, options)
 
 
 @asynccontextmanager

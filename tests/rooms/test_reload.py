@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import urllib.request
 from contextlib import AsyncExitStack
@@ -22,13 +23,19 @@ from tests.rooms.test_record import session_of
 from tests.worker import Worker, serving
 
 USERS = ("ann", "bob", "cat")
-NEW = "# Persona: Sarah\nYour dog is called Biscuit."
+PATIENT = "timers: [{after: 1000s, mood: -1}]\n"
+"""No clock makes her speak while an edit is on its way, however busy the machine is."""
+NEW = f"---\n{PATIENT}---\n# Persona: Sarah\nYour dog is called Biscuit."
 
 
 @pytest.fixture
 def file(personas: Path) -> Path:
-    """Sarah's file, in a folder of its own."""
-    return Path(shutil.copy(ROOT / "personas/sarah_thompson.md", personas))
+    """Sarah's file, in a folder of its own, of a patient Sarah."""
+    file = Path(shutil.copy(ROOT / "personas/sarah_thompson.md", personas))
+    text, clocks = re.subn(r"(?m)^timers:\n(?:  .*\n)+", PATIENT, file.read_text())
+    assert clocks == 1
+    file.write_text(text)
+    return file
 
 
 async def receipts(worker: Worker, number: int) -> list[dict[str, Any]]:
