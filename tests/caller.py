@@ -92,6 +92,22 @@ class Caller(Watched):
             await self._microphone.capture_frame(rtc.AudioFrame(pcm[start : start + step], RATE, 1, RATE // 100))
         await self._microphone.wait_for_playout()
 
+    async def types(self, text: str) -> None:
+        """Types a line once something has been said; returns when she has answered it."""
+        await self.reads(1, 40)
+        before = len(self.lines)
+        await self.room.local_participant.send_text(text, topic="lk.chat")
+        await self.is_answered(before)
+
+    async def is_answered(self, before: int) -> None:
+        """Returns once a line of the customer's follows one of the trainee's that came after so many lines."""
+
+        def answered() -> bool:
+            speakers = [line["speaker"] for line in self.lines[before:]]
+            return "operator" in speakers and "customer" in speakers[speakers.index("operator") :]
+
+        await self.until(answered, 40)
+
     async def hears(self, seconds: float = 20) -> None:
         """Returns once a voice is heard from now on."""
         before = self.voiced

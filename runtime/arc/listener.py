@@ -107,8 +107,7 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
 @dataclass(frozen=True, slots=True)
 class _Heard:
     """What one clause holds: facts that it asks for, and cues. `said` are the cues whose phrases it holds, `denied`
-    what denies others, if it refuses; `spares` that it denies what would anger, or says it
-    of another."""
+    what denies others, if it refuses; `spares` that it denies what would anger, or says it of another."""
 
     clause: Clause
     facts: tuple[str, ...]

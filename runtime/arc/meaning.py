@@ -8,7 +8,7 @@ denies or asks is less like an example that does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -95,27 +95,13 @@ def _in(lines: dict[str, tuple[str, ...]], language: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Learned:
-    """What is learned from the texts of examples and their vectors, and takes longer than all else: whether each text
-    denies, asks, or says that something was not done, and what being like it says for each of the meanings."""
-
-    denies: NDArray[np.bool_]
-    asks: NDArray[np.bool_]
-    undone: NDArray[np.bool_]
-    weights: NDArray[np.float32]
-
-
-Learn: TypeAlias = "Callable[[Sequence[str], NDArray[np.float32], NDArray[np.intp]], Learned]"
-"""Learns from texts, their vectors (a row each) and the number of the meaning that each has."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Bank:
     """Examples with their vectors, a row each, and what is learned from them."""
 
     examples: tuple[Example, ...]
     rows: NDArray[np.float32]
-    learned: Learned
+    denies: NDArray[np.bool_]
+    asks: NDArray[np.bool_]
     done: NDArray[np.bool_]
     """Something is done that calms: no clause means it that says that it was not done."""
     meanings: tuple[Example, ...]
@@ -126,47 +112,44 @@ class Bank:
     """How much more than like another a clause must be like each of the `meanings`."""
     meaning: NDArray[np.intp]
     """Which of the `meanings` each example has."""
+    weights: NDArray[np.float32]
+    """What being like an example (a row each) says for each of the `meanings`."""
     judged: dict[tuple[Clause, bool], Nearest | None] = field(default_factory=dict)
     """What clauses were found to mean: each is asked for several times a turn."""
 
 
-def learn(texts: Sequence[str], rows: NDArray[np.float32], meaning: NDArray[np.intp]) -> Learned:
-    """Learns from examples, as `Learn` says."""
-    import numpy as np  # a quarter of the time that the program takes to start; most calls compare no meanings
-
-    denies = np.array([is_negated(plain(text)) for text in texts])
-    asking = np.array([asks(text) for text in texts])
-    undone = np.array([is_undone(plain(text)) for text in texts])
-    kernel = _likeness(rows @ rows.T, denies != denies[:, None], asking != asking[:, None])
-    kernel[np.diag_indices_from(kernel)] += RIDGE
-    each = np.eye(meaning.max() + 1, dtype=np.float32)[meaning]
-    return Learned(denies, asking, undone, np.linalg.solve(kernel, each).astype(np.float32))
-
-
-def make_bank(front: FrontMatter, language: str, vectors: Vectors, learn: Learn = learn) -> Bank | None:
+def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | None:
     """The bank of those examples that have a vector; None where no cue has one."""
     known = [
         (example, vector) for example in examples(front, language) if (vector := vectors(example.text)) is not None
     ]
     if not any(example.name for example, _ in known):
         return None
-    import numpy as np
+    import numpy as np  # a quarter of the time that the program takes to start; most calls compare no meanings
 
     rows = np.stack([vector for _, vector in known])
+    said = [plain(example.text) for example, _ in known]
+    denies = np.array([is_negated(text) for text in said])
+    asking = np.array([asks(example.text) for example, _ in known])
+    undone = np.array([is_undone(text) for text in said])
     meanings = {(example.name, example.fact): example for example, _ in known}
     number = {key: i for i, key in enumerate(meanings)}
     meaning = np.array([number[example.name, example.fact] for example, _ in known])
-    learned = learn([example.text for example, _ in known], rows, meaning)
+    kernel = _likeness(rows @ rows.T, denies != denies[:, None], asking != asking[:, None])
+    kernel[np.diag_indices_from(kernel)] += RIDGE
+    each = np.eye(len(meanings), dtype=np.float32)[meaning]
     return Bank(
         tuple(example for example, _ in known),
         rows,
-        learned,
-        np.array([_change(front, example) > 0 for example, _ in known]) & ~learned.undone,
+        denies,
+        asking,
+        np.array([_change(front, example) > 0 for example, _ in known]) & ~undone,
         tuple(meanings.values()),
         np.array([example.fact for example in meanings.values()]),
         np.where(np.bincount(meaning) >= FEW, MARGIN, NARROW)
         + np.array([SURER * (_change(front, example) < 0) for example in meanings.values()]),
         meaning,
+        np.linalg.solve(kernel, each).astype(np.float32),
     )
 
 
@@ -193,9 +176,7 @@ def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> N
     """The cue, or with `facts` the fact, that a clause means, with its nearest example; None where it is like none, or
     like what is none."""
     cosines = bank.rows @ vector
-    learned = bank.learned
-    likeness = _likeness(cosines.copy(), learned.denies != clause.negated, learned.asks != clause.asks)
-    scores = likeness @ learned.weights
+    scores = _likeness(cosines.copy(), bank.denies != clause.negated, bank.asks != clause.asks) @ bank.weights
     if not facts:
         scores[bank.facts] = 0
     for first in scores.argsort()[::-1]:

@@ -147,6 +147,9 @@ class Conversation:
                     task.cancel()
         self._transcript.close()
         self._arc.close()
+        if reason == TRAINEE_LEFT and not self._call.ending and (reached := self._arc.hung_up()):
+            self._emit(reached)
+            self._call.ending = reached.name
         ended = self._ended(reason)
         self._emit(ended)
         return ended
@@ -385,9 +388,6 @@ class Conversation:
         self._call.close(ENDED_WITHOUT[event.reason])
 
     def _ended(self, reason: str) -> Ended:
-        if reason == TRAINEE_LEFT and not self._call.ending and (reached := self._arc.hung_up()):
-            self._emit(reached)
-            self._call.ending = reached.name
         ending = next((e for e in self._live.spec.arc.front.endings if e.name == self._call.ending), None)
         first_word = self._transcript.first_word
         return Ended(

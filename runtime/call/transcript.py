@@ -30,7 +30,7 @@ from .voice import Words
 from .watchdog import Watchdog
 
 HOLD_SECONDS = 4.0
-"""How long an answer waits for the transcript of the turn that it answers."""
+"""How long an answer waits for the transcript of the turn that it answers: longer than that waits to be understood."""
 
 INTERIM_SECONDS = 0.05
 """Between two reports of how far a line is: a model writes some hundred words a second where no voice speaks them, and

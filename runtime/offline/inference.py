@@ -72,7 +72,9 @@ def _checked(model: type[SharedModel], answer: bytes | None) -> bytes:
 async def infer_or_here(model: type[SharedModel], data: bytes, seconds: float | None = None) -> bytes:
     """As `infer`; where the worker's copy does not answer, this process holds one of its own from then on: a call goes
     on. Raises RuntimeError for a model that fails here too."""
-    if get_job_context(required=False) is not None and model.INFERENCE_METHOD not in _HERE.models:
+    if get_job_context(required=False) is None:
+        return await infer(model, data, seconds)
+    if model.INFERENCE_METHOD not in _HERE.models:
         try:
             return await infer(model, data, seconds)
         except (RuntimeError, TimeoutError, OSError) as error:

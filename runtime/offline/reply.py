@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..arc.clauses import clauses
-from ..arc.machine import ArcState, fold, start, step
+from ..arc.machine import ArcState, fold, lack, start, step
 from ..arc.meaning import Meaning
 from ..arc.prose import content_words
 from ..spec.persona import Arc
@@ -202,7 +202,8 @@ class _Speaker:
         for ending in front.endings:
             if not ending.passed or not any(met.get(name) for name in ending.awaited):
                 continue
-            missing = list(ending.lacking({name for name, times in met.items() if times})) or [
+            gap = lack(self.state, ending)
+            missing = list(gap.cues if gap else ()) or [
                 name
                 for name, cue in front.cues.items()
                 if cue.change > 0 and not met.get(name) and not any(met.get(other) for other in cue.unless or ())

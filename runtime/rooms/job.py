@@ -13,7 +13,7 @@ from ..call import private
 from ..call.session import Call
 from ..call.sinks import fan_out
 from ..errors import SpecError
-from ..events import ROOM_TAKEN, Ended, Event, Failure, Heard, Notice, Scored
+from ..events import ROOM_TAKEN, TRAINEE_LEFT, Ended, Event, Failure, Heard, Notice, Scored
 from ..record.recording import Recording
 from ..spec.fields import name_of
 from ..spec.session_spec import AnyEdit, Edit
@@ -21,7 +21,7 @@ from .link import Connect, WorkerConnection
 from .participant import LinkedParticipant, NobodyCame, RoomTaken
 from .screen import Screen
 
-OVER = ("trainee_left", "trainee_lost", "nobody_came")
+OVER = (TRAINEE_LEFT, "trainee_lost", "nobody_came")
 """Reasons of a call after which nobody needs the room. LiveKit sends a customer to a room once: whoever joined the same
 room again, while it is still there, would be alone in it."""
 

@@ -22,7 +22,7 @@ from livekit.agents.voice.room_io import (
 
 from ..call.session import Call
 from ..call.voice import keep_in_step, publish_options
-from ..events import ROOM_TAKEN, Emit, Notice
+from ..events import ROOM_TAKEN, TRAINEE_LEFT, Emit, Notice
 from ..spec.settings import Rooms, Transcripts
 from .screen import IDENTITY
 
@@ -35,7 +35,7 @@ LEFT = (
 """Reasons of a trainee who is not coming back; any other is a lost connection."""
 
 CUT_OFF = {
-    rtc.DisconnectReason.ROOM_DELETED: "trainee_left",
+    rtc.DisconnectReason.ROOM_DELETED: TRAINEE_LEFT,
     rtc.DisconnectReason.PARTICIPANT_REMOVED: "shutdown",
 }
 """Why a call ends whose own connection is cut; any other reason is a lost one."""

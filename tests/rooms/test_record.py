@@ -18,6 +18,7 @@ from tests.record.test_audio import sides, sounds
 from tests.worker import kill_one_job, serving
 
 INSULT = "You are an idiot."
+"""A line for which she hangs up when it comes again."""
 
 
 def session_of(environment: dict[str, str]) -> Path:
@@ -26,11 +27,12 @@ def session_of(environment: dict[str, str]) -> Path:
     return events.parent
 
 
-async def insult(caller: Caller) -> None:
-    """Types a line for which she hangs up when it comes again."""
-    turns = len(caller.texts)
-    await caller.room.local_participant.send_text(INSULT, topic="lk.chat")
-    await caller.reads(turns + 2)
+async def insult_until_she_leaves(caller: Caller) -> None:
+    """From her first words to the score on the trainee's screen, and until she is gone."""
+    await caller.types(INSULT)
+    await caller.types(INSULT)
+    await caller.until(lambda: caller.scorecard is not None, 40)
+    await caller.sees_the_customer_leave()
 
 
 async def test_a_call_whose_process_is_killed_has_lost_no_line_and_a_second_of_sound(
@@ -111,11 +113,7 @@ async def test_a_trainee_who_stays_reads_the_judges_score(livekit_url: str, envi
     async with OpenAIHTTPServer(reply=convinced) as server:
         async with serving(livekit_url, environment | server.environment, "judge=model") as worker:
             async with calling(livekit_url, room) as caller:
-                await caller.hears(40)
-                await insult(caller)
-                await insult(caller)
-                await caller.until(lambda: caller.scorecard is not None, 40)
-                await caller.sees_the_customer_leave()
+                await insult_until_she_leaves(caller)
             await worker.until("Score: 100 of 100")
     assert caller.scorecard is not None
     assert (caller.scorecard["score"], caller.scorecard["passed"]) == (100, False)  # by cues: 0
@@ -129,11 +127,7 @@ async def test_a_trainee_reads_the_score_of_a_call_that_cannot_be_recorded(
     """One line of the worker's says why it is not, and the score is all that there is."""
     async with serving(livekit_url, environment, "record.dir=/dev/null/sessions") as worker:
         async with calling(livekit_url, room_of()) as caller:
-            await caller.hears(40)
-            await insult(caller)
-            await insult(caller)
-            await caller.until(lambda: caller.scorecard is not None, 40)
-            await caller.sees_the_customer_leave()
+            await insult_until_she_leaves(caller)
         await worker.until("Score: 0 of 100")
         await worker.until("No report")
     assert sum("not recorded any further" in line for line in worker.lines) == 1
@@ -147,8 +141,7 @@ async def test_a_trainee_who_hangs_up_waits_for_no_judge(livekit_url: str, envir
         async with serving(livekit_url, environment | server.environment, "judge=model") as worker:
             async with watching(livekit_url, room) as observer:
                 async with calling(livekit_url, room) as caller:
-                    await caller.hears(40)
-                    await insult(caller)
+                    await caller.types(INSULT)
                 await observer.sees_the_customer_leave()
             await worker.until("Call ended: the trainee hung up")
             await worker.until("judge=model reads the call")
@@ -166,8 +159,7 @@ async def test_a_worker_puts_its_calls_into_a_shared_index(
     environment = environment | {"HISTORY_URL": postgres}
     async with serving(livekit_url, environment, options) as worker:
         async with calling(livekit_url, room_of("ann77")) as caller:
-            await caller.hears(40)
-            await insult(caller)
+            await caller.types(INSULT)
         await worker.until("Call ended: the trainee hung up")
     elsewhere = Index(Settings(record=Record(dir=str(tmp_path / "none")), history=History(postgres)))
     async with serving(livekit_url, environment, options), asyncio.timeout(60):
