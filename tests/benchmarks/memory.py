@@ -16,8 +16,17 @@ SETTLED = 1.0
 
 def rows() -> list[Row]:
     """Proportional set size after the opening line, while the persona waits for the trainee."""
-    ours, bare = alternate(lambda: _memory(RUNTIME, LINE + ".*> "), lambda: _memory(BARE, LINE), repeat=5)
-    return [ratio_row("memory of a typed call", "MiB", ours, bare, goal=1.05)]
+    prompt = LINE + ".*> "
+    ours, bare, meant = alternate(
+        lambda: _memory([*RUNTIME, "listening=phrases"], prompt),
+        lambda: _memory(BARE, LINE),
+        lambda: _memory(RUNTIME, prompt),
+        repeat=5,
+    )
+    return [
+        ratio_row("memory of a typed call", "MiB", ours, bare, goal=1.05),
+        ratio_row("the same where it is heard by meaning, against phrases", "MiB", meant, ours, goal=None),
+    ]
 
 
 def _memory(command: Sequence[str], awaited: str) -> float:

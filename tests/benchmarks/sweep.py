@@ -24,7 +24,7 @@ from tests.rehearse.jobs import job
 
 from .measure import ROOT, Row, progress
 
-JOBS = 40
+JOBS = 160
 SERVERS: dict[str, tuple[type[Any], str]] = {
     "openai_pipeline": (OpenAIHTTPServer, "on_chat"),
     "openai_realtime": (OpenAIRealtimeServer, "on_turn"),
