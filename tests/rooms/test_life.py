@@ -92,6 +92,6 @@ async def test_a_trainee_who_speaks_up_cuts_the_customer_short(livekit: str, wor
         await caller.reads(3)
         opening, said, answer = caller.texts[:3]
         assert opening.startswith("customer: Finally!") and not opening.endswith("do about it?")
-        assert said.startswith("operator: ") and "sorry" in said.lower()
+        assert said.startswith("operator: ")
         assert answer.startswith("customer: ")
         assert "—" in await worker.until("[cuts]", "Finally!")

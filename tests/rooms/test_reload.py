@@ -62,7 +62,7 @@ async def test_one_edit_reaches_every_call(
     executor: str, livekit_url: str, environment: dict[str, str], file: Path
 ) -> None:
     """Three calls, one edit: three receipts, three changed answers, no second greeting, no lost history."""
-    async with GeminiServer(reply=obeys, hears=["hello"] * 9) as server, AsyncExitStack() as stack:
+    async with GeminiServer(reply=obeys) as server, AsyncExitStack() as stack:
         options = [f"personas_dir={file.parent}", "model=gemini_realtime", "lines=json", f"worker.executor={executor}"]
         worker = await stack.enter_async_context(
             serving(livekit_url, environment | server.environment, *options, "worker.idle_processes=3")
@@ -75,8 +75,7 @@ async def test_one_edit_reaches_every_call(
         assert {receipt["user"] for receipt in found} == set(USERS)
         assert {receipt["how"] for receipt in found} == {"swapped"}
         for caller in callers:
-            await caller.say("Hello.")
-            await caller.reads(3)
+            await caller.types("hello")  # where voice is detected here, a busy machine may take one turn for two
         assert {tuple(caller.texts[1:]) for caller in callers} == {("operator: hello", "customer: Biscuit, hello")}
         for connection in server.connections[3:]:
             assert connection.history[0] == ("assistant", "no dog,")
@@ -115,7 +114,7 @@ async def test_prometheus_tells_good_from_bad(livekit_url: str, environment: dic
         (line,) = (line for line in text.splitlines() if line.startswith(name))
         return float(line.rpartition(" ")[2])
 
-    async with GeminiServer(reply=obeys, hears=["hello"] * 9) as server:
+    async with GeminiServer(reply=obeys) as server:
         options = [f"personas_dir={file.parent}", "model=gemini_realtime", "lines=json", "worker.idle_processes=1"]
         async with serving(
             livekit_url, environment | server.environment, *options, f"worker.prometheus_port={port}", real=True
@@ -133,8 +132,7 @@ async def test_prometheus_tells_good_from_bad(livekit_url: str, environment: dic
                 saved(file, "---\nmood: angry\n---\nHi.")
                 assert (await receipts(worker, 2))[1]["how"] == "rejected"
                 assert await metric("voice_persona_config_last_reload_successful") == 0
-                await caller.say("Hello.")
-                await caller.reads(3)
+                await caller.types("hello")
                 assert caller.texts[2] == "customer: Biscuit, hello"
                 saved(file, NEW.replace("Biscuit", "Rex"))
                 assert (await receipts(worker, 3))[2]["how"] == "swapped"
