@@ -30,7 +30,7 @@ from omegaconf import DictConfig
 from .config.command_line import complete, first_of, load_dotenv, parts_of, read_arguments, told_of_sweep
 from .config.compose import compose, compose_config, read_settings, resolve
 from .config.groups import CONF, options
-from .config.mistakes import readable_errors
+from .config.mistakes import check_persona, readable_errors
 from .errors import SpecError, exits, shown_path, suggest
 from .redaction import clean
 from .spec.session_spec import SessionSpec
@@ -57,7 +57,9 @@ def do(cfg: DictConfig) -> float | None:
     settings = read_settings(cfg)
     set_up_logging(settings.log)
     swept = HydraConfig.get().mode is RunMode.MULTIRUN
-    command = MODES[_mode(settings.mode, swept)]
+    command = MODES[mode := _mode(settings.mode, swept)]
+    if not command.needs_spec and mode not in (Mode.NEW, Mode.HISTORY) and (name := _named()) is not None:
+        check_persona(name)
     spec = partial(resolve, cfg)
     if command.run is _rehearse and swept:
         return _rehearse_one(settings, spec)
@@ -328,8 +330,7 @@ def _sweep(arguments: Namespace) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """The function that runs a mode, and whether it is called with a spec beside the settings (`needs_spec`) and may be
-    swept with -m (`sweeps`). The function returns the exit code."""
+    """The function that runs a mode and returns the exit code; whether it takes a spec too, and may be swept by -m."""
 
     run: Callable[..., int]
     needs_spec: bool = True

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 
@@ -50,15 +51,28 @@ def suggest(wrong: object, choices: Iterable[str]) -> str:
     """'; did you mean X? choices: A, B, C': the tail of every message about a name that is not known."""
     known = sorted(choices)
     names = [name[:_LENGTH] for name in known[:_NAMES]]
+    more = f" and {len(known) - _NAMES} more" if len(known) > _NAMES else ""
+    return f"{_meant(wrong, names)} (choices: {', '.join(names) or 'none'}{more})"
+
+
+def not_there(key: str, path: Path | str) -> SpecError:
+    """The error for a file or folder that a key names and that is not there: with the nearest name in the same place,
+    and without the others, of which there may be many."""
+    path, names = Path(path), list[str]()
+    with suppress(OSError):
+        names = sorted(other.name for other in islice(path.parent.iterdir(), _NAMES))
+    return SpecError(f"{key}={path}: there is no such file or folder{_meant(path.name, names, path.parent)}")
+
+
+def _meant(wrong: object, names: Sequence[str], folder: Path = Path()) -> str:
+    """'; did you mean X?', or nothing where no name is near."""
     said = str(wrong)[:_LENGTH].casefold()
     wholes = {name.casefold(): name for name in names}
     words = {word: name for name in names for word in re.split(r"[\W_]+", name.casefold())}
     close = [wholes[name] for name in difflib.get_close_matches(said, wholes, n=1, cutoff=0.5)]
     close = close or [words[word] for word in difflib.get_close_matches(said, words, n=1, cutoff=0.7)]
     close = close or [name for whole, name in wholes.items() if len(whole) > 1 and said.startswith(whole)]
-    meant = f"; did you mean {close[0]}?" if close else ""
-    more = f" and {len(known) - _NAMES} more" if len(known) > _NAMES else ""
-    return f"{meant} (choices: {', '.join(names) or 'none'}{more})"
+    return f"; did you mean {folder / close[0]}?" if close else ""
 
 
 @contextmanager

@@ -89,6 +89,14 @@ MISTAKES = [
     ("--cfg", ["--cfg", "expected one argument"]),
     ("--resolve", ["--resolve", "--cfg"]),
     ("--package=persona", ["--package", "--cfg"]),
+    ("draft=", ["draft: nothing stands here"]),
+    ("folder=", ["folder: nothing stands here"]),
+    ("user=", ["user: nothing stands here"]),
+    ("rehearse.dir=", ["rehearse.dir: nothing stands here"]),
+    ("rehearse.compare=", ["rehearse.compare: nothing stands here"]),
+    ("record.dir=", ["record.dir: nothing stands here"]),
+    ("record=maybe", ["record: 'maybe' is not one of them", "choices: off, on", "record.dir="]),
+    ("record=offf", ["record: 'offf'", "did you mean off?"]),
     ("--config-name=other", ["--config-name is not offered", "conf"]),
 ]
 
@@ -104,6 +112,17 @@ def test_a_mistake_on_the_command_line_is_one_line_that_names_it_and_the_choices
 
 
 WRONG_TOGETHER = [
+    *(
+        ([f"mode={mode}", "persona=sara"], ["persona=sara: there is no such persona; did you mean sarah_thompson?"])
+        for mode in ("check", "schema", "report", "score", "replay", "history")
+    ),
+    (["mode=new", "persona=../x"], ["persona=../x: this is not a name", "letters, digits, _ and -"]),
+    (["mode=check", "persona=a b"], ["persona=a b: this is not a name", "letters, digits, _ and -"]),
+    (["mode=plan", "draft=sara.md"], ["draft=sara.md: there is no such file or folder"]),
+    (["mode=replay", "draft=sara.md"], ["draft=sara.md: there is no such file or folder"]),
+    (["mode=rehearse", "rehearse.resume=true", "rehearse.dir=x"], ["rehearse.dir=x: there is no such file or folder"]),
+    (["mode=rehearse", "rehearse.resume=true", "rehearse.dir=."], ["rehearse.dir=.: no sweep is there to go on with"]),
+    (["mode=rehearse", "rehearse.compare=x"], ["rehearse.compare=x: there is no such file or folder"]),
     (["--persona", "x"], ["--persona", "without dashes: persona=x"]),
     (["mode", "=", "check"], ["mode: not understood", "without a space"]),
     (["--cfg", "nope"], ["--cfg", "'nope'", "job"]),

@@ -23,7 +23,7 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from ..arc.complete import make_arc
 from ..arc.difficulty import at_difficulty
 from ..errors import NotOffered, SpecError, suggest
-from ..spec.persona import Cue, FrontMatter, Persona, is_name
+from ..spec.persona import NO_NAME, Cue, FrontMatter, Persona, is_name
 from ..spec.session_spec import Language, SessionSpec
 from ..spec.settings import Settings
 from .command_line import spelled
@@ -79,10 +79,10 @@ def resolve(cfg: DictConfig, hydra_node: DictConfig | None = None) -> SessionSpe
                 f"{override}: a persona is edited in its file; the command line chooses one by persona=NAME"
             )
     choices = {group: normalize("NFC", str(node.runtime.choices.get(group, ""))) for group in GROUPS}
+    check_persona(choices["persona"])
     for group, name in choices.items():
         if not is_name(name):
-            raise SpecError(f"{group}={name}: this is not a name{suggest(name, options(group))}")
-    check_persona(choices["persona"])
+            raise SpecError(f"{group}={name}: {NO_NAME}{suggest(name, options(group))}")
     check_choices(read_persona(file_of(choices["persona"]))[0])
     overridden = [override.partition("=")[0].lstrip("+") for override in node.overrides.task]
     return _spec(cfg, choices, overridden)

@@ -200,7 +200,7 @@ class PersonaSource(ConfigSource):
         return config_path.strip("/") in ("", "persona")
 
     def is_config(self, config_path: str) -> bool:
-        return is_name(_name_in(config_path))
+        return bool(_name_in(config_path))  # one that is no name is refused by whoever uses it, with the reason
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         if config_path.strip("/") == "persona":
@@ -209,14 +209,14 @@ class PersonaSource(ConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         name = _name_in(config_path)
-        choices, revision = {}, ""
+        choices, revision, file = {}, "", file_of(name) if is_name(name) else Path()
         with suppress(SpecError):  # whoever makes a spec reads the persona again, and reports what is wrong
-            persona, revision = read_persona(file_of(name))
+            persona, revision = read_persona(file)
             check_choices(persona)
             choices = chosen(persona)
         config = {
             "defaults": [{f"override /{group}": option} for group, option in choices.items()],
-            "persona": {"name": name, "file": str(file_of(name)), "revision": revision},
+            "persona": {"name": name, "file": str(file), "revision": revision},
         }
         return ConfigResult(
             provider=self.provider,

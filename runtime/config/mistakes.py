@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import NotOffered, SpecError, extra_command, suggest
-from ..spec.persona import is_name
+from ..spec.persona import NO_NAME, is_name
 from .command_line import parsed, spelled, values
 from .groups import CONF, GROUPS, PROGRAM_GROUPS, REHEARSAL_GROUPS, file_of, keys_below, misnamed, options, read_conf
 from .yaml_file import line_of
@@ -127,7 +127,8 @@ def check_persona(name: str) -> None:
         for file, why in misnamed().items():
             if difflib.SequenceMatcher(a=name, b=file.partition(".")[0]).ratio() > 0.5:
                 unread = f"; {file} is not read: {why}"
-        raise SpecError(f"persona={name}: there is no such persona{suggest(name, names)}{unread}")
+        what = "there is no such persona" if is_name(name or "x") or unread else NO_NAME
+        raise SpecError(f"persona={name}: {what}{suggest(name, names)}{unread}")
 
 
 def _check_key(tree: Any, key: str, text: str) -> None:

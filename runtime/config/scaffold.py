@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from ..errors import SpecError
-from ..spec.persona import FrontMatter, is_name
+from ..spec.persona import NO_NAME, FrontMatter, is_name
 from .groups import file_of, personas_folder
 
 SCHEMA = ".persona.schema.json"
@@ -36,7 +36,7 @@ def write_persona(name: str | None) -> Path:
     if name is None:
         raise SpecError("mode=new: persona=NAME is missing, the name of the new persona")
     if not is_name(name):
-        raise SpecError(f"persona={name}: this is not a name: letters, digits, _ and -")
+        raise SpecError(f"persona={name}: {NO_NAME}")
     file = file_of(name)
     text = _SCAFFOLD.read_text(encoding="utf-8").replace("NAME", name.replace("_", " ").replace("-", " ").title())
     try:

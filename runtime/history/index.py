@@ -136,7 +136,7 @@ class Index:
         """The sessions of this trainee and with this persona, or all; the latest first.
 
         Raises:
-            SpecError: also where a user is named who has none.
+            SpecError: also where a user or a persona is named who has none.
         """
         wanted = select(*(_COLUMNS[name] for name in PastSession._fields))
         if user is not None:
@@ -148,12 +148,13 @@ class Index:
             with self._engine.connect() as connection:
                 found = connection.execute(wanted.order_by(_COLUMNS.began.desc(), _COLUMNS.path.desc()))
                 sessions = [PastSession._make(row) for row in found.all()]
-                if user is None or sessions:
+                if sessions:
                     return sessions
-                users = connection.execute(select(_COLUMNS.user).distinct()).scalars().all()
-        if shown(user) in users:
-            return []
-        raise SpecError(f"user={shown(user)}: no session of this name{suggest(shown(user), filter(None, users))}")
+                for key, name in (("user", user), ("persona", persona)):
+                    names = connection.execute(select(_COLUMNS[key]).distinct()).scalars().all() if name else ()
+                    if name and (name := shown(name)) not in names:
+                        raise SpecError(f"{key}={name}: no session of this name{suggest(name, filter(None, names))}")
+        return []
 
     def forget(self, user: str) -> int:
         """Deletes all that the index holds of this trainee; returns how many sessions. Delete their folders first: the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import shutil
 from contextlib import suppress
@@ -14,7 +15,7 @@ from pathlib import Path
 from livekit.agents.utils import http_context
 
 from .. import events
-from ..errors import SpecError, shown_path
+from ..errors import SpecError, not_there, shown_path
 from ..events import Emit, Header, Notice
 from ..spec.persona import FrontMatter
 from ..spec.session_spec import SessionSpec
@@ -53,8 +54,10 @@ def folders_below(folder: str | None) -> list[Path]:
     Raises:
         SpecError: there is none.
     """
-    if not folder:
+    if folder is None:
         raise SpecError("folder is not given: folder=DIR names a session folder, or one that holds some")
+    if not os.path.lexists(folder):
+        raise not_there("folder", folder)
     found = sorted(file.parent for file in Path(folder).rglob(EVENTS) if file.is_file())
     if not found:
         raise SpecError(f"folder={folder}: no session folder is there: it would hold {EVENTS}")

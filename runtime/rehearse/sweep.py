@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..config.groups import read_conf
-from ..errors import SpecError, shown_path
+from ..errors import SpecError, not_there, shown_path
 from ..record.folder import EVENTS, make_private, new_folder, safe_name, write_private
 from .measures import Measures
 
@@ -116,6 +116,12 @@ def open_sweep(record_dir: str, given: str | None, command: Sequence[str], *, re
     sweeps = Path(record_dir) / SWEEPS
     if given:
         folder = Path(given)
+        if resume and not (folder / COMMAND).exists():
+            raise (
+                SpecError(f"rehearse.dir={given}: no sweep is there to go on with")
+                if folder.exists()
+                else not_there("rehearse.dir", given)
+            )
         if (folder / COMMAND).exists() and not resume:
             raise SpecError(f"rehearse.dir={given} holds a sweep: add rehearse.resume=true to go on with it")
         if (folder / COMMAND).exists() and _command(folder) != list(command):

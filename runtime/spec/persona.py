@@ -17,6 +17,8 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 from .fields import Factor, Id, Lines, Mood, MoodChange, MoodRange, Names, Phrases, Seconds, Text, Wording, strict
 from .sections import Section
 
+NO_NAME = "this is not a name, which is made of letters, digits, _ and -, the first a letter or digit"
+
 
 def is_name(text: str) -> bool:
     """Whether `persona=` takes it: letters of any script with their marks, digits, `_` and `-`. No path is one."""

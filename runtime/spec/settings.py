@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from ..errors import SpecError
+from ..errors import SpecError, suggest
 from ..redaction import SECRET_TEXT, note_secret
 from .fields import Id, Seconds, name_of, strict
 from .trainee import Trainee
@@ -184,8 +184,22 @@ def _name(value: object) -> object:
     return str(value).lower() if isinstance(value, bool | int | float) else value
 
 
+def _given(text: str) -> str:
+    """A file, folder or user that is named: an empty name is a slip, as of a shell's variable that is not set."""
+    if not text.strip():
+        raise ValueError("nothing stands here: leave the key out to name none")
+    return text
+
+
+Given = Annotated[str, AfterValidator(_given)]
+
+
 def _off(value: object) -> object:
     """`record=off` and `record=on`; YAML reads them as truth values, Hydra as texts."""
+    if isinstance(value, str) and value not in ("on", "off"):
+        raise ValueError(
+            f"{value!r} is not one of them{suggest(value, ('on', 'off'))}, or keys of its own: record.dir=…"
+        )
     return {"enabled": value in (True, "on")} if value in (True, False, "on", "off") else value
 
 
@@ -199,7 +213,7 @@ class Record:
     `retention_days` how long a folder is kept (None: until somebody deletes it); by `prices` it tells its cost."""
 
     enabled: bool = True
-    dir: Annotated[str, Field(min_length=1)] = "sessions"
+    dir: Given = "sessions"
     audio: bool = True
     retention_days: Annotated[int, Field(ge=1)] | None = None
     prices: Prices = field(default_factory=dict)
@@ -266,9 +280,9 @@ class Rehearse:
     share: Annotated[str | None, Field(pattern=r"^[1-9]\d*/[1-9]\d*$")] = None
     turns: Count = 40
     minutes: Annotated[float, Field(gt=0)] = 15
-    dir: str | None = None
+    dir: Given | None = None
     resume: bool = False
-    compare: str | None = None
+    compare: Given | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -282,10 +296,10 @@ class Settings:
     personas_dir: str = "personas"
     reload: ReloadMode = ReloadMode.LIVE
     seed: Annotated[int, Field(ge=0)] | None = None
-    draft: str | None = None
+    draft: Given | None = None
     sentences: TryScope = TryScope.FRESH
-    folder: str | None = None
-    user: Annotated[str | None, BeforeValidator(_name)] = None
+    folder: Given | None = None
+    user: Annotated[Given | None, BeforeValidator(_name)] = None
     console: Console = field(default_factory=Console)
     routing: Routing = field(default_factory=Routing)
     rooms: Rooms = field(default_factory=Rooms)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from ..config.mistakes import check_persona
 from ..errors import SpecError
 from ..history.folders import PastSession
 from ..history.index import Index, Progress, progress
@@ -32,6 +33,8 @@ def show_history(settings: Settings, persona: str | None) -> None:
     """
     root = os.path.join(clean(settings.record.dir), "")
     if settings.history.url is None and not Path(settings.record.dir).is_dir():
+        if persona:
+            check_persona(persona)
         print(f"no session folders in {root}")
         return
     index = Index(settings)
@@ -41,7 +44,8 @@ def show_history(settings: Settings, persona: str | None) -> None:
         print(f"not up to date: {error}", file=sys.stderr)
     sessions = index.sessions(settings.user, persona)
     if not sessions:
-        print("no session yet")
+        of = "".join(f" {word} {clean(name)}" for word, name in (("of", settings.user), ("with", persona)) if name)
+        print(f"no session{of} yet")
     elif settings.lines is OutputFormat.JSON:
         sys.stdout.write("".join(map(_json, sessions)))
     elif sys.stdout.isatty():

@@ -4,6 +4,7 @@ it is saved, and what it would have changed in recorded calls."""
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from ..call.plan import TABLE, Plan, Way, kind_of, plan
 from ..config.compose import compose
 from ..config.groups import options, standing_in
 from ..config.persona_file import read_persona
-from ..errors import SpecError, shown_path
+from ..errors import SpecError, not_there, shown_path
 from ..events import How
 from ..record.folder import RecordedCall, folders, read_folder
 from ..record.upkeep import folders_below
@@ -39,6 +40,7 @@ def show_plan(spec: SessionSpec, settings: Settings, overrides: Sequence[str]) -
     Raises:
         SpecError: the draft cannot be read or used.
     """
+    new = _with_draft(spec, Path(settings.draft), overrides) if settings.draft else spec
     console = Console(highlight=False)
     kind = kind_of(spec)
     rows = [(row.what, row.ways[kind].how.value, _when(row.ways[kind])) for row in TABLE.values()]
@@ -48,7 +50,6 @@ def show_plan(spec: SessionSpec, settings: Settings, overrides: Sequence[str]) -
         print(title, *plain_rows([columns, *rows]), sep="\n")
     else:
         console.print(table(title, columns, rows))
-    new = _with_draft(spec, Path(settings.draft), overrides) if settings.draft else spec
     for line in disagreements(new.persona):
         console.print(Text(f"! {line}"), soft_wrap=True)
     if settings.draft is None:
@@ -71,6 +72,8 @@ def _summary(steps: Plan) -> str:
 def _with_draft(spec: SessionSpec, draft: Path, overrides: Sequence[str]) -> SessionSpec:
     """The spec as it would be with the draft in the persona's place, its own choices included."""
     name = spec.choices["persona"]
+    if not os.path.lexists(draft):
+        raise not_there("draft", draft)
     read_persona(draft)  # says what is wrong with the file itself
     with standing_in(name, draft):
         return compose([*overrides, f"persona={name}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import threading
@@ -15,7 +16,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ..errors import shown_path
+from ..errors import not_there, shown_path
 from ..record.folder import write_private
 from ..record.texts import points
 from ..redaction import clean
@@ -109,7 +110,8 @@ def _resumed(overrides: Sequence[str], sweep: Path) -> str:
 
 
 def _earlier(named: str) -> Sequence[Row]:
-    folder = Path(named)
+    if not os.path.lexists(folder := Path(named)):
+        raise not_there("rehearse.compare", folder)
     return from_csv(folder / RESULTS if folder.is_dir() else folder)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from runtime.events import to_json
 from runtime.record.folder import EVENTS_LIMIT
-from tests.conftest import Run
+from tests.conftest import ROOT, Run
 from tests.record.calls import good
 
 
@@ -57,10 +57,17 @@ def test_a_damaged_folder_is_one_line_and_keeps_no_other_from_its_turn(run: Run,
 
 def test_a_folder_that_is_none_is_one_line(run: Run, here: Path) -> None:
     """What mode=report, mode=score and mode=forget need, and do not get, is said."""
+    (here / "session").mkdir()
     for arguments, said in (
         (["mode=report"], "folder=DIR"),
         (["mode=score", "folder=nowhere"], "folder=nowhere"),
         (["mode=report", "it's, not there"], "folder=it's, not there"),
+        (["mode=report", "folder=sessions"], "folder=sessions: there is no such file or folder; did you mean session?"),
+        (["mode=report", "folder=session"], "folder=session: no session folder is there"),
+        (
+            ["mode=replay", "folder=sesion", f"draft={ROOT}/personas/sarah_thompson.md"],
+            "folder=sesion: there is no such file or folder",
+        ),
         (["mode=check", "sessions"], "sessions"),
         (["mode=forget"], "user=NAME"),
         (["mode=forget", "user=local", "persona=sarah_thompson"], "whoever called"),

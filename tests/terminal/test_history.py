@@ -68,6 +68,11 @@ def test_somebody_who_never_called_is_a_mistake_with_the_nearest_name(run: Run, 
     result = run("mode=history", f"record.dir={settings.record.dir}", "user=anne")
     assert (result.code, result.out) == (2, "")
     assert "user=anne: no session of this name; did you mean ann?" in result.err
+    result = run("mode=history", f"record.dir={settings.record.dir}", "persona=sara_thompson")
+    assert (result.code, result.out) == (2, "")
+    assert "persona=sara_thompson: no session of this name; did you mean sarah_thompson?" in result.err
+    neither = run("mode=history", f"record.dir={settings.record.dir}", "user=ann", "persona=sarah_thompson")
+    assert (neither.code, neither.out) == (0, "no session of ann with sarah_thompson yet\n")
 
 
 def test_who_is_forgotten_is_taken_out_of_the_index(run: Run, settings: Settings) -> None:
