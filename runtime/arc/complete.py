@@ -36,7 +36,7 @@ from ..spec.persona import (
     worded_in,
 )
 from ..spec.script import THAI_TEXT
-from . import identity, prose
+from . import first_person, identity, prose
 from .machine import comes_about
 from .markup import plain_sections
 from .phrases import heard_any, phrase_pattern, plain
@@ -69,7 +69,7 @@ def make_arc(persona: Persona, customer: FrontMatter, language: str) -> Arc:
     front = merged(persona.front, common)
     front = _with_profile(front, persona, language)
     front, topics = _with_lines(front, persona, language)
-    front, topics = _with_scenario(front, topics, persona, language)
+    front, topics = _with_scenario(front, common, topics, persona, language)
     own = ((name, fact) for name, fact in front.facts.items() if name not in common.facts and not fact.mood)
     profile = (Topic(content_words(name), said_in(fact.say, language)) for name, fact in own)
     return _arc(front, common, (*topics, *profile), language)
@@ -148,7 +148,7 @@ def _named(customer: FrontMatter, persona: Persona, base: str) -> FrontMatter:
     if (fact := customer.facts.get("name")) and identity.is_named(persona):
         parts = "|".join(part for part in persona.name.split() if part.isalpha())
         hear = {**fact.hear, "": (f"is this|that|it {parts}",)} if parts else fact.hear
-        named = replace(fact, hear=hear, say={base: (prose.spoken(persona.name, base),)})
+        named = replace(fact, hear=hear, say={base: (first_person.spoken(persona.name, base),)})
         opening = customer.opening if persona.front.calls else named.say
         customer = replace(customer, opening=opening, facts={**customer.facts, "name": named})
     return _by_a_man(customer) if base == "th" and identity.is_man(persona) else customer
@@ -192,7 +192,7 @@ def _with_profile(front: FrontMatter, persona: Persona, base: str, foreign: bool
         hear = facts[known].hear if known else {}
         words = tuple(way for way in _ways_to_ask(key, alone=foreign) if way not in hear.get("", ()))
         if words or known:
-            say: dict[str, tuple[str, ...]] = {base: (prose.spoken(value, base, man),)}
+            say: dict[str, tuple[str, ...]] = {base: (first_person.spoken(value, base, man),)}
             facts[known or key] = Fact(hear={**hear, "": (*hear.get("", ()), *words)}, say=say)
     return replace(front, facts=facts)
 
@@ -350,29 +350,28 @@ def _phased(front: FrontMatter, own: list[tuple[str, tuple[str, ...]]], mood: in
 
 
 def _with_scenario(
-    front: FrontMatter, topics: tuple[Topic, ...], persona: Persona, base: str
+    front: FrontMatter, common: FrontMatter, topics: tuple[Topic, ...], persona: Persona, base: str
 ) -> tuple[FrontMatter, tuple[Topic, ...]]:
-    """Sentences of the scenario, told as "I": the first say what the problem is, each answers questions about it."""
+    """Sentences of the scenario, told as "I": the first say what the problem is, each answers questions about it, and
+    what one gives for a fact is said in place of what any customer would."""
     kinds = ("scenario", "other", "persona") if not persona.front.facts else ()
     sections = (one for one in persona.sections if one.kind in kinds and not identity.is_direction(one.title))
     sentences = (sentence for section in sections for sentence in prose.sentences(section))
     man = base == "th" and identity.is_man(persona)
-    told = [line for s in islice(sentences, SENTENCES) if (line := _told(s, persona.name, base, man))]
+    told = [line for s in islice(sentences, SENTENCES) if (line := first_person.as_told(s, persona.name, base, man))]
+    words = content_words(" ".join(told))
+    # What the story speaks of is asked for by its name alone: what was ordered is told by a sentence, not by a number.
+    facts = {name: replace(f, like={}) if content_words(name) & words else f for name, f in front.facts.items()}
+    for name in [name for name in facts if facts[name].say == common.facts.get(name, Fact(say={})).say]:
+        if line := first_person.told_in(told, facts[name].hear, base):
+            facts[name] = replace(facts[name], say={base: (line,)})
+    front = replace(front, facts=facts)
     problem = front.cues.get("problem")
     if told and problem and "problem" not in persona.front.cues:
         first = [" ".join(told[:2]), *told[2:4]]
         says = {**problem.say, base: (*first, *said_in(problem.say, base))}
         front = replace(front, cues={**front.cues, "problem": replace(problem, say=says)})
     return front, (*topics, *(Topic(content_words(line), (line,)) for line in told))
-
-
-def _told(sentence: str, name: str, base: str, man: bool) -> str | None:
-    if base == "en":
-        return prose.in_first_person(sentence, name)
-    if base == "th":
-        line = prose.in_first_person_thai(sentence, name, "ผม" if man else "ดิฉัน")
-        return prose.spoken(line, base, man) if line else None
-    return None
 
 
 def _foreign(persona: Persona, common: FrontMatter, base: str) -> Arc:

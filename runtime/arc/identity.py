@@ -6,8 +6,9 @@ import re
 
 from ..spec.persona import Persona
 from ..spec.sections import Section
+from .first_person import NAME_LIMIT
 from .phrases import plain
-from .prose import NAME_LIMIT, STORY, TRAINEE, bare, items, quoted, undirected
+from .prose import STORY, TRAINEE, bare, items, quoted, undirected
 
 _PLAY = re.compile(
     r"\b(?:instruct|guideline|constraint|evaluat|rubric|personalit|temperament|emotion|attitude|behavi|objective|"

@@ -1,6 +1,6 @@
 """What a persona's prose gives a scripted customer: lines in quotes, `Key: value` items, sentences told as "I".
 
-Sentences are what is left: a row with a line in quotes holds none, nor does an item, but for one that tells the story.
+Sentences are what is left: none that holds a line in quotes is one, nor is an item, but for one that tells the story.
 What wins, where prose, front matter and the language's customer differ, says `complete`.
 Prose may be built to be slow. Patterns take what is repeated once and never give it back (`*+`), or see a bounded text.
 """
@@ -31,7 +31,7 @@ _DIRECTED = re.compile(r"\[[^\]\n]{0,200}\]|【[^】\n]{0,200}】|\([^)\d\n]{0,2
 _UNSPEAKABLE = re.compile(r"[<>{}|*`\\\[\]]|\\n")
 """What is left of markup, of code, or of a place that somebody is to fill in."""
 _BRACKETS = re.compile(r"(?<!\s)\s*+[(（\[]([^)）\]]*+)[)）\]]")
-_SECRET = re.compile(
+SECRET = re.compile(
     r"\b(?:do not|don't|never|not|only|if|ask|reveal|volunteer|secret)\b|ห้าม|อย่า|ไม่|เฉพาะ|ถ้า|หาก|ถาม", re.I
 )
 """What makes words in brackets a note on how to play the persona, and no part of what she says."""
@@ -94,7 +94,7 @@ def _quoted(section: Section) -> Iterator[QuotedLine]:
             between, end = bare(row[end : found.start()]), found.end()
             if _SAID_BY_TRAINEE.search(between[-NEAR:]):
                 trigger = text
-            elif text and _is_speech(text) and not _is_forbidden(between):
+            elif text and _is_speech(text) and not _is_forbidden(between) and not _is_part(text, row[end:]):
                 yield QuotedLine(text, bare(row[max(0, found.start() - BEFORE) : found.start()]), trigger)
 
 
@@ -118,6 +118,11 @@ def _is_forbidden(between: str) -> bool:
     """Whether what stands before a line says that she never says it: in its last sentence, in Thai its last word."""
     word = between.rsplit(None, 1)[-1] if between else ""
     return bool(_NEVER.search(between.rpartition(".")[2]) or _NEVER_THAI.search(word))
+
+
+def _is_part(text: str, after: str) -> bool:
+    """Whether a line in quotes is but words of the sentence around it, which goes on: 'says "in transit" since May'."""
+    return text[:1].islower() and text[-1:] not in ".!?…" and bool(re.match(r"\s+[a-z]", after))
 
 
 def _is_speech(text: str) -> bool:
@@ -164,16 +169,26 @@ _NUMBER_OF = re.compile(r"(?:\b(?:no|nr|num)\.?|#)$", re.I)
 
 def _without_notes(value: str) -> str:
     end = max(map(value.rfind, ")）]")) + 1  # brackets that open after it are never closed
-    return _BRACKETS.sub(lambda note: "" if _SECRET.search(note[1]) else note[0], value[:end]) + value[end:]
+    return _BRACKETS.sub(lambda note: "" if SECRET.search(note[1]) else note[0], value[:end]) + value[end:]
 
 
 def sentences(section: Section) -> Iterator[str]:
     """The sentences of a section's text, but for lines in quotes and items. Thai ends them with the row, since it marks
     them by nothing else, and an item in a list is none of the next."""
     text = " ".join(map(_running, section.text.splitlines()))
-    for sentence in re.split(r"(?<=[.!?。])\s+|\n", text):
+    for sentence in _SENTENCE_END.split(text):
         if 12 <= len(sentence := sentence.strip()) <= 240 and not _UNSPEAKABLE.search(sentence):
             yield sentence
+
+
+_SENTENCE_END = re.compile(r"(?<=[.!?。])\s+|\n")
+_HELD = "\x00"
+"""Stands for a line in quotes, so that the sentence that holds it is known by it."""
+
+
+def _cut(found: re.Match[str]) -> str:
+    end = found[0].strip('"“”«»„「」‘’')[-1:]
+    return _HELD + (end if end in ".!?" else "")
 
 
 STORY = re.compile(
@@ -186,137 +201,17 @@ STORY = re.compile(
 
 def _running(row: str) -> str:
     """What a row adds to the running text."""
-    text = bare(row)
-    if _QUOTED.search(row) or "|" in row or '"' in row:
+    text = _QUOTED.sub(_cut, bare(row))
+    if "|" in row:
         return "\n"
+    if _HELD in text or '"' in text:
+        whole = (part for part in _SENTENCE_END.split(text) if _HELD not in part and '"' not in part)
+        return "\n" if _ITEM.match(text) else f"\n{' '.join(whole)}\n"
     if found := _ITEM.match(text):
         return f"\n{found[2]}\n" if STORY.match(_key(found[1])) else "\n"
     is_listed = (bullet := _BULLET.match(row)) is not None and bool(bullet[0].strip())
     text = _DIRECTED.sub(" ", text) if _DIRECTED.match(text) else text
     return f"\n{text}\n" if is_listed else f"{text}\n" if not text or THAI_TEXT.search(text) else text
-
-
-NAME_LIMIT = 80
-"""Characters of a persona's name that are looked for in her prose."""
-_IRREGULAR = {"is": "am", "has": "have", "does": "do", "goes": "go", "isn't": "am not", "hasn't": "haven't"}
-_IRREGULAR |= {"doesn't": "don't", "are": "am", "aren't": "am not", "were": "was", "weren't": "wasn't"}
-_AFTER_AND = {"is": "am", "has": "have", "does": "do", "were": "was", "wants": "want", "needs": "need"}
-_ADVERBS = frozenset(
-    "also already never just recently now then still always only really simply finally not first".split()
-)
-_OPENERS = frozenset(
-    "and but because although though that when while since so which what who if as after before until where".split()
-)
-_UNSAYABLE = re.compile(
-    r"\b(?:she|he|her|his|him|hers|herself|himself|customer|caller|persona|trainee|agent|representative|role|scenario|"
-    r"simulat\w*|training|test\w*|evaluat\w*|phase|should|must|escalat\w*|de-escalat\w*|tone|emotion\w*|realistic\w*|"
-    r"conversation|reveal|volunteer|personality|angry|furious|you are|your|in character|emojis?|"
-    r"polite|rude|impatient|upset|frustrated|confused|demanding|(?:man|woman|person) who|repl(?:y|ies)|"
-    r"respon(?:d|ses?)|sentences?|prompt|AI|language model|end_call|scene|mood)\b",
-    re.I,
-)
-
-
-_ORDERS = re.compile(
-    r"(?:accept|act|always|answer|ask|assume|avoid|be|become|begin|complain|continue|demand|do|don't|don’t|end|ensure|"
-    r"escalate|express|follow|get|give|greet|hang|hide|if|ignore|imagine|include|insist|interrupt|keep|let|limit|"
-    r"maintain|make|mention|never|note|only|open|output|play|please|pretend|provide|push|react|refuse|reject|remain|"
-    r"remember|repeat|reply|require|respond|say|share|show|sound|speak|start|stay|stick|stop|talk|tell|threaten|try|use|"
-    r"wait|when|write)\b",
-    re.I,
-)
-"""What a sentence begins with that tells whoever plays the persona what to do."""
-
-
-def in_first_person(sentence: str, name: str) -> str | None:
-    """An English sentence about the persona as she says it herself, or None where it cannot be turned safely."""
-    names = _names(name, 1)
-    named = rf"\b(?:(is|are|am|named|called)\s+)?(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?\s+)?(?:{names})\b(?:\s+(?:{names})\b)*"
-    sentence = re.sub(named, lambda m: m[0] if m[1] else "she", sentence)
-    sentence = re.sub(r"\b(?:the|this|our)\s+(?:customer|caller|client)\b", "she", sentence, flags=re.I)
-    sentence = re.sub(r"\bshe(?:'s|’s)(?=\s+(?:been|had|got)\b)", "she has", sentence)
-    sentence = re.sub(r"\b(she|he|you)['’]s\b(?=\s+(?:\w+ing|\w+ed|not|now|a|the)\b)", r"\1 is", sentence, flags=re.I)
-    sentence = re.sub(r"\bshe['’]s\b", "her", sentence)  # what is left of "Sarah's card"
-    sentence = re.sub(r"\byou['’](re|ve|ll|d)\b", lambda m: "you " + _CONTRACTED[m[1]], sentence, flags=re.I)
-    words = re.findall(r"[\w'’$€£฿.\-/@%]*[\w'’%]|\s+|[^\w\s]", sentence)
-    out: list[str] = []
-    previous = ""
-    subject = False
-    for i, word in enumerate(words):
-        low = word.casefold()
-        after = next((w.casefold() for w in words[i + 1 :] if not w.isspace()), "")
-        if low in ("she", "he") or (
-            low == "you" and (not previous or previous in _OPENERS or not previous[0].isalpha())
-        ):
-            out.append("I")
-            subject = True
-        elif low in ("you", "him") or (low == "her" and _ends_object(after)):
-            out.append("me")
-        elif low in ("her", "his", "your"):
-            out.append("my" if _ends_object(after) is False else "mine")
-        elif low in ("herself", "himself", "yourself"):
-            out.append("myself")
-        elif previous in ("and", "but") and low in _AFTER_AND and "I" in out:
-            out.append(_AFTER_AND[low])
-        elif subject and low.strip() and low[0].isalpha():
-            out.append(word if low in _ADVERBS else _conjugated(word))
-            subject = low in _ADVERBS
-        else:
-            out.append(word)
-        previous = low if low.strip() else previous
-    text = "".join(out).strip()
-    if not re.search(r"\b(?:I|my|me)\b", text) or _UNSAYABLE.search(text) or _ORDERS.match(text):
-        return None
-    return text[0].upper() + text[1:]
-
-
-_CONTRACTED = {"re": "are", "ve": "have", "ll": "will", "d": "would"}
-
-
-def _ends_object(after: str) -> bool:
-    """Whether a word can follow an object pronoun: then "her" was one, and not the owner of something."""
-    return (
-        not after
-        or not after[0].isalnum()
-        or after
-        in (
-            "and but because for on in at to with from by that when while after before twice again about as if or so "
-            "three several a an the".split()
-        )
-    )
-
-
-def _conjugated(verb: str) -> str:
-    low = verb.casefold()
-    if low in _IRREGULAR:
-        return _IRREGULAR[low]
-    if low in ("was", "has", "this") or not low.endswith("s") or low.endswith(("ss", "us")):
-        return verb
-    if low.endswith("ies"):
-        return verb[:-3] + "y"
-    return verb[:-2] if low.endswith(("shes", "ches", "sses", "xes", "zzes")) else verb[:-1]
-
-
-_THAI_UNSAYABLE = re.compile(
-    "เธอ|เขา|ผู้ฝึก|ผู้เรียน|ผู้เข้าอบรม|บทบาท|จำลอง|ทดสอบ|ห้าม|ควร|ลูกค้า|พนักงาน|trainee|agent|อารมณ์|สวมบท|ตัวละคร|"
-    "ประโยค|ตอบสั้น|เอไอ|หลุดจาก|น้ำเสียง|อย่าบอก|อย่าพูด|สนทนา"
-)
-
-
-def in_first_person_thai(sentence: str, name: str, i: str) -> str | None:
-    """A Thai sentence about the persona as she says it herself (Thai verbs do not change), or None."""
-    if names := _names(re.sub("^(?:นางสาว|นาง|นาย|คุณ)(?=[\u0e01-\u0e4e])", "", name), 2):
-        sentence = re.sub(rf"(?:คุณ|นางสาว|นาง|นาย)?\s?(?:{names})", i, sentence)
-    sentence = re.sub("(?<!บริการ)(?<!รหัส)ลูกค้า(?!สัมพันธ์)|เธอ|(?<!พวก)เขา", i, sentence)
-    sentence = re.sub(f"(?:{i}\\s*)+", i, re.sub("คุณ(?!ภาพ|สมบัติ)", i, sentence)).strip(" .")
-    return None if _THAI_UNSAYABLE.search(sentence) or i not in sentence else sentence
-
-
-def _names(name: str, shortest: int) -> str:
-    """A pattern for a persona's name and its parts, the longest first."""
-    name = name[:NAME_LIMIT]
-    parts = {part for part in (name, *name.split()) if len(part) >= shortest}
-    return "|".join(map(re.escape, sorted(sorted(parts), key=len, reverse=True)))
 
 
 def is_native(persona: Persona, language: str) -> bool:
@@ -337,14 +232,6 @@ FEW_WORDS = 10
 _COMMON = frozenset(
     "the and is of to she her he his you your with not for has was are when if it that this from".split()
 )
-
-
-def spoken(value: str, base: str, man: bool = False) -> str:
-    """A bare value as a sentence: with a full stop, or in Thai with the particle that ends one politely."""
-    if base == "th":
-        gap = "" if THAI_TEXT.search(value[-3:]) else " "
-        return value if value.endswith(("ค่ะ", "คะ", "ครับ")) else f"{value.rstrip('. ')}{gap}{'ครับ' if man else 'ค่ะ'}"
-    return value if value[-1:] in ".!?…" else f"{value}."
 
 
 STOP_WORDS = frozenset(

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from livekit.agents import Agent, AgentSession, function_tool, llm
 
 from runtime.arc.complete import make_arc
+from runtime.arc.first_person import in_first_person
 from runtime.arc.machine import fold
-from runtime.arc.prose import in_first_person
 from runtime.config.persona_file import parse_persona, read_persona
 from runtime.offline.llm import LLM, next_line, split_for_streaming
 from runtime.spec.persona import Arc, Persona

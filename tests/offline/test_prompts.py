@@ -14,6 +14,7 @@ import pytest
 from livekit.agents import llm
 
 from runtime.arc.complete import make_arc
+from runtime.arc.machine import fold
 from runtime.config.persona_file import parse_persona
 from runtime.offline.llm import next_line
 from runtime.spec.session_spec import Language
@@ -454,3 +455,48 @@ def test_a_language_that_nobody_wrote_lines_for_is_told_before_the_call(name: st
     before = events[: [event["kind"] for event in events].index("started")]
     told = [event["text"] for event in before if "no customer's lines are written" in event.get("text", "")]
     assert len(told) == (name != "JSON")
+
+
+MARCUS = """You are Marcus Reed, a plumber from Bristol. You ordered a Bosch drill from ToolHub on 3 November for 149 pounds, \
+order number TH-88412. The tracking has said "out for delivery" since last Thursday. You have already called twice and \
+both times you were told that somebody would ring back. Your phone number is 07700 900412 and your postcode is BS3 4QT. \
+If asked whether you ever unplugged it, you say that your customer number 5512 is secret.
+
+You want a full refund. Keep your answers short, one or two sentences."""
+
+
+@pytest.mark.parametrize(
+    ("question", "told", "untold"),
+    [
+        ("What did you order?", "I ordered a Bosch drill", "someone"),
+        ("When did you order it?", "on 3 November", "TH-88412. "),
+        ("What is your order number?", "Order number TH-88412.", "Bosch"),
+        ("Could I have your phone number?", "My phone number is 07700 900412.", "postcode"),
+        ("What is your postcode?", "My postcode is BS3 4QT.", "07700"),
+        ("How often have you called?", "both times I was told that somebody would ring back", "me were"),
+        ("What is your customer number?", "I don't have the number in front of me.", "5512"),
+    ],
+)
+def test_a_story_told_in_one_paragraph_answers_what_is_asked_about_it(question: str, told: str, untold: str) -> None:
+    """Also beside words in quotes; but for what is told under a condition. No question costs a point of the mood."""
+    said = played(Prompt(MARCUS, "en", (question,)))
+    assert told in said[-1] and untold not in said[-1]
+    front = make_arc(parse_persona(MARCUS.encode(), Path("m.md")), LANGUAGES["en"].customer, "en").front
+    assert fold(front, [question]).mood == front.start_mood
+    assert not front.facts["order"].like  # what was ordered is not asked for by what only sounds like it
+
+
+def test_words_in_quotes_within_a_sentence_are_no_line_of_hers() -> None:
+    """She opens with what any customer does."""
+    assert played(Prompt(MARCUS, "en", ()))[0] in LANGUAGES["en"].customer.opening["en"]
+    spoken = MARCUS.replace('has said "out for delivery" since', 'is wrong. "It says that it is out!" you say, since')
+    assert played(Prompt(spoken, "en", ()))[0] == "It says that it is out!"
+
+
+@pytest.mark.parametrize("base", ["en", "th"])
+def test_a_question_that_she_cannot_answer_costs_nothing(base: str) -> None:
+    """Whoever plays her may well have answered it from the prompt."""
+    told = {"en": "You are Ann Lee, and you want your money.", "th": "# ตัวละคร: นิด\nนิดโดนเก็บเงินซ้ำ"}[base]
+    front = make_arc(parse_persona(told.encode(), Path("m.md")), LANGUAGES[base].customer, base).front
+    state = fold(front, ["Who sold it to you?" if base == "en" else "คุณซื้อมาจากที่ไหนคะ"])
+    assert state.last.cues == ("unknown_question",) and state.mood == front.start_mood

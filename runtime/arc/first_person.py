@@ -1,0 +1,170 @@
+"""Sentences of the prose about the persona, as she says them herself: "I" for her name, and for "she" or "you"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from ..spec.script import THAI_TEXT
+from .phrases import heard_any, plain
+from .prose import SECRET
+
+
+def as_told(sentence: str, name: str, base: str, man: bool) -> str | None:
+    """A sentence about the persona as she says it herself; None where it cannot be turned safely, which is done in
+    English and Thai alone."""
+    if base == "en":
+        return in_first_person(sentence, name)
+    if base == "th":
+        line = in_first_person_thai(sentence, name, "ผม" if man else "ดิฉัน")
+        return spoken(line, base, man) if line else None
+    return None
+
+
+NAME_LIMIT = 80
+"""Characters of a persona's name that are looked for in her prose."""
+_IRREGULAR = {"is": "am", "has": "have", "does": "do", "goes": "go", "isn't": "am not", "hasn't": "haven't"}
+_IRREGULAR |= {"doesn't": "don't", "are": "am", "aren't": "am not", "were": "was", "weren't": "wasn't"}
+_AFTER_AND = {"is": "am", "has": "have", "does": "do", "were": "was"}
+_VERBS = {verb + "s": verb for verb in "want need work live own run like love use travel stay rent study teach".split()}
+_ADVERBS = frozenset(
+    "also already never just recently now then still always only really simply finally not first".split()
+)
+_OPENERS = frozenset(
+    "and but because although though that when while since so which what who if as after before until where".split()
+)
+_UNSAYABLE = re.compile(
+    r"\b(?:she|he|her|his|him|hers|herself|himself|customer|caller|persona|trainee|agent|representative|role|scenario|"
+    r"simulat\w*|training|test\w*|evaluat\w*|phase|should|must|escalat\w*|de-escalat\w*|tone|emotion\w*|realistic\w*|"
+    r"conversation|reveal|volunteer|personality|angry|furious|you are|your|in character|emojis?|"
+    r"polite|rude|impatient|upset|frustrated|confused|demanding|(?:man|woman|person) who|repl(?:y|ies)|"
+    r"respon(?:d|ses?)|sentences?|prompt|AI|language model|end_call|scene|mood)\b",
+    re.I,
+)
+
+
+_ORDERS = re.compile(
+    r"(?:accept|act|always|answer|ask|assume|avoid|be|become|begin|complain|continue|demand|do|don't|don’t|end|ensure|"
+    r"escalate|express|follow|get|give|greet|hang|hide|if|ignore|imagine|include|insist|interrupt|keep|let|limit|"
+    r"maintain|make|mention|never|note|only|open|output|play|please|pretend|provide|push|react|refuse|reject|remain|"
+    r"remember|repeat|reply|require|respond|say|share|show|sound|speak|start|stay|stick|stop|talk|tell|threaten|try|use|"
+    r"wait|when|write)\b",
+    re.I,
+)
+"""What a sentence begins with that tells whoever plays the persona what to do."""
+
+
+def in_first_person(sentence: str, name: str) -> str | None:
+    """An English sentence about the persona as she says it herself, or None where it cannot be turned safely."""
+    names = _names(name, 1)
+    named = rf"\b(?:(is|are|am|named|called)\s+)?(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?\s+)?(?:{names})\b(?:\s+(?:{names})\b)*"
+    sentence = re.sub(named, lambda m: m[0] if m[1] else "she", sentence)
+    sentence = re.sub(r"\b(?:the|this|our)\s+(?:customer|caller|client)\b", "she", sentence, flags=re.I)
+    sentence = re.sub(r"\bshe(?:'s|’s)(?=\s+(?:been|had|got)\b)", "she has", sentence)
+    sentence = re.sub(r"\b(she|he|you)['’]s\b(?=\s+(?:\w+ing|\w+ed|not|now|a|the)\b)", r"\1 is", sentence, flags=re.I)
+    sentence = re.sub(r"\bshe['’]s\b", "her", sentence)  # what is left of "Sarah's card"
+    sentence = re.sub(r"\byou['’](re|ve|ll|d)\b", lambda m: "you " + _CONTRACTED[m[1]], sentence, flags=re.I)
+    words = re.findall(r"[\w'’$€£฿.\-/@%]*[\w'’%]|\s+|[^\w\s]", sentence)
+    out: list[str] = []
+    previous = ""
+    subject = False
+    for i, word in enumerate(words):
+        low = word.casefold()
+        after = next((w.casefold() for w in words[i + 1 :] if not w.isspace()), "")
+        if low in ("she", "he") or (
+            low == "you"
+            and (not previous or previous in _OPENERS or not previous[0].isalpha() or after in ("were", "are", "have"))
+        ):
+            out.append("I")
+            subject = True
+        elif low in ("you", "him") or (low == "her" and _ends_object(after)):
+            out.append("me")
+        elif low in ("her", "his", "your"):
+            out.append("my" if _ends_object(after) is False else "mine")
+        elif low in ("herself", "himself", "yourself"):
+            out.append("myself")
+        elif "I" in out and previous in ("and", "but") and low in _AFTER_AND:
+            out.append(_AFTER_AND[low])
+        elif "I" in out and previous in ("and", "but", ",") and low in _VERBS:
+            out.append(_VERBS[low])
+        elif subject and low.strip() and low[0].isalpha():
+            out.append(word if low in _ADVERBS else _conjugated(word))
+            subject = low in _ADVERBS
+        else:
+            out.append(word)
+        previous = low if low.strip() else previous
+    text = "".join(out).strip()
+    if not re.search(r"\b(?:I|my|me)\b", text) or _UNSAYABLE.search(text) or _ORDERS.match(text):
+        return None
+    return text[0].upper() + text[1:]
+
+
+_CONTRACTED = {"re": "are", "ve": "have", "ll": "will", "d": "would"}
+
+
+def _ends_object(after: str) -> bool:
+    """Whether a word can follow an object pronoun: then "her" was one, and not the owner of something."""
+    return (
+        not after
+        or not after[0].isalnum()
+        or after
+        in (
+            "and but because for on in at to with from by that when while after before twice again about as if or so "
+            "three several a an the".split()
+        )
+    )
+
+
+def _conjugated(verb: str) -> str:
+    low = verb.casefold()
+    if low in _IRREGULAR:
+        return _IRREGULAR[low]
+    if low in ("was", "has", "this") or not low.endswith("s") or low.endswith(("ss", "us")):
+        return verb
+    if low.endswith("ies"):
+        return verb[:-3] + "y"
+    return verb[:-2] if low.endswith(("shes", "ches", "sses", "xes", "zzes")) else verb[:-1]
+
+
+_THAI_UNSAYABLE = re.compile(
+    "เธอ|เขา|ผู้ฝึก|ผู้เรียน|ผู้เข้าอบรม|บทบาท|จำลอง|ทดสอบ|ห้าม|ควร|ลูกค้า|พนักงาน|trainee|agent|อารมณ์|สวมบท|ตัวละคร|"
+    "ประโยค|ตอบสั้น|เอไอ|หลุดจาก|น้ำเสียง|อย่าบอก|อย่าพูด|สนทนา"
+)
+
+
+def in_first_person_thai(sentence: str, name: str, i: str) -> str | None:
+    """A Thai sentence about the persona as she says it herself (Thai verbs do not change), or None."""
+    if names := _names(re.sub("^(?:นางสาว|นาง|นาย|คุณ)(?=[\u0e01-\u0e4e])", "", name), 2):
+        sentence = re.sub(rf"(?:คุณ|นางสาว|นาง|นาย)?\s?(?:{names})", i, sentence)
+    sentence = re.sub("(?<!บริการ)(?<!รหัส)ลูกค้า(?!สัมพันธ์)|เธอ|(?<!พวก)เขา", i, sentence)
+    sentence = re.sub(f"(?:{i}\\s*)+", i, re.sub("คุณ(?!ภาพ|สมบัติ)", i, sentence)).strip(" .")
+    return None if _THAI_UNSAYABLE.search(sentence) or i not in sentence else sentence
+
+
+def _names(name: str, shortest: int) -> str:
+    """A pattern for a persona's name and its parts, the longest first."""
+    name = name[:NAME_LIMIT]
+    parts = {part for part in (name, *name.split()) if len(part) >= shortest}
+    return "|".join(map(re.escape, sorted(sorted(parts), key=len, reverse=True)))
+
+
+def spoken(value: str, base: str, man: bool = False) -> str:
+    """A bare value as a sentence: with a full stop, or in Thai with the particle that ends one politely."""
+    if base == "th":
+        gap = "" if THAI_TEXT.search(value[-3:]) else " "
+        return value if value.endswith(("ค่ะ", "คะ", "ครับ")) else f"{value.rstrip('. ')}{gap}{'ครับ' if man else 'ค่ะ'}"
+    return value if value[-1:] in ".!?…" else f"{value}."
+
+
+def told_in(told: Iterable[str], hear: Mapping[str, tuple[str, ...]], base: str) -> str:
+    """What sentences of the prose give for a fact that is asked for by these phrases: the part that names it with its
+    figures ("my postcode is BS3 4QT"), without the rest of its sentence; "" where none does."""
+    for sentence in told:
+        parts = (part.strip(" .") for part in _PART.split(sentence))
+        for part in [] if SECRET.search(sentence) else parts:
+            if re.search(r"\d|@", part) and heard_any(hear, plain(part)):
+                return spoken(part[0].upper() + part[1:], base)
+    return ""
+
+
+_PART = re.compile(r"[,;]\s+|\s+(?:and|but)\s+")
