@@ -289,7 +289,7 @@ def _stood_in(
                 continue
             if match := next(find_all(cue.hear, said), None):
                 found[other] = _by_phrase(other, match, text)
-            elif meaning and len(whole) > 1 and (near := meaning.rather(text, other, name)):
+            elif meaning and len(whole) > 1 and (near := meaning.rather(whole, other, name)):
                 found[other] = Finding(other, Found.MEANING, text.strip(), near.example, near.nearness)
     return found
 

@@ -8,7 +8,7 @@ denies or asks is less like an example that does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -229,13 +229,16 @@ class Meaning:
         example = self._bank.examples[best]
         return Nearest(example.name, example.text, round(float(cosines[best]), 2), example.fact)
 
-    def rather(self, text: str, name: str, than: str) -> Nearest | None:
-        """The example of one cue, where a text of several clauses is nearer to it than to any of another."""
-        vector = self._vector(text)
-        if vector is None:
+    def rather(self, parts: Sequence[Clause], name: str, than: str) -> Nearest | None:
+        """The example of one cue, where a text of several clauses is nearer to it than to any of another. A text's
+        vector is that of its clauses together: one made of the whole text would be waited for after those."""
+        vectors = [vector for part in parts if (vector := self._vector(part.text)) is not None]
+        if len(vectors) < len(parts):
             return None
+        total = sum(vectors[1:], vectors[0])
+        cosines = self._bank.rows @ (total / (total @ total) ** 0.5)
         best = {name: (0.0, ""), than: (0.0, "")}
-        for example, cosine in zip(self._bank.examples, self._bank.rows @ vector, strict=True):
+        for example, cosine in zip(self._bank.examples, cosines, strict=True):
             if example.name in best and not example.fact:
                 best[example.name] = max(best[example.name], (float(cosine), example.text))
         nearness, like = best[name]

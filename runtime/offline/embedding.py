@@ -199,7 +199,7 @@ class SentenceVectors:
         """Gets what listening to these turns needs; of many at once, as many are worked on as the embedder can. Raises
         what `load` does."""
         await self.ready(arc)
-        for _ in range(ROUNDS):  # what the whole turn means is only looked at where its clauses have shown something
+        for _ in range(ROUNDS):  # what phrases settle is only looked at where the turn as a whole decides
             meaning = self.meaning(arc)
             for turn in turns:
                 listen(arc.front, frozenset(), turn, meaning)

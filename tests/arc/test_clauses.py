@@ -409,6 +409,20 @@ def test_phrases_come_first_and_meaning_says_what_it_lacks() -> None:
     assert meaning.lacking == ["something new"]
 
 
+def test_what_stands_in_for_a_cue_is_found_by_the_vectors_of_its_clauses() -> None:
+    """A hold that is explained needs no vector of the whole turn, which would be waited for after those."""
+    known = {"please wait": vector(1, 0.2), "wait, the bill is odd": vector(0.7, 0.7), "Wait a bit.": vector(1, 0.2)}
+    hold = Cue(like={"": ("please wait",)}, mood=-5, unless=("explained",))
+    front = FrontMatter(cues={"hold": hold, "explained": Cue(like={"": ("wait, the bill is odd",)}, mood=-1)})
+    bank = make_bank(front, "en", known.get)
+    assert bank
+    for more, found in ((vector(0.3, 1), ("hold", "explained")), (vector(1, 0), ("hold",))):
+        meaning = Meaning(bank, (known | {"I look.": more}).get)
+        bank.judged.clear()
+        assert listen(front, set(), "Wait a bit. I look.", meaning).cues == found
+        assert meaning.lacking == []
+
+
 @pytest.mark.parametrize(
     ("text", "cues"),
     [

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.arc.listener import listen
 from runtime.arc.machine import fold
 from runtime.config.compose import compose
 from runtime.offline.embedding import vectors_of
@@ -49,9 +50,11 @@ def read() -> list[dict[str, str | list[str] | None]]:
 
 
 async def prepare(by_language: Mapping[str, Arc], texts: Iterable[tuple[str, str]]) -> list[float]:
-    """Gets the vectors that listening to these (language, text) takes; the milliseconds that each took."""
+    """Gets the vectors that listening to these (language, text) takes, as a call does that has begun; the milliseconds
+    that each took."""
     took = []
     for arc in by_language.values():
+        listen(arc.front, frozenset(), "ready")
         if arc.embedder:
             await vectors_of(arc.embedder).ready(arc)
     for base, text in texts:
