@@ -78,10 +78,13 @@ _THAI_STATES = pattern(
 _THAI_DENIES = pattern(r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะไร|ไหน)(?:ทั้งนั้น|ทั้งสิ้น|เลย|อีก|หรอก|นะคะ|ค่ะ|ครับ|[\s,])*$")
 """Nobody and nothing, which are who and what with a negator before them."""
 _OTHERS = (
-    r"(?:they|he|she|who|anyone|anybody|someone|somebody|people|(?:my|the|our|your|that|another) (?:\w+ )?"
-    r"(?:colleagues?|agents?|advisors?|person|bank|man|woman|lady|guy))"
+    r"(?:they|he|she|who(?:ever)?|anyone|anybody|someone|somebody|people|(?:an?|my|the|our|your|that|another) (?:\w+ )?"
+    r"(?:colleagues?|agents?|advisors?|operators?|rep|person|bank|man|woman|lady|guy|fellow|fella|chap|lad|girl))"
 )
-_DID = "told|said|promised|put|kept|transferred|passed|sent|gave|given|asked|offered|hung|refused|blamed"
+_DID = (
+    "told|said|promised|put|kept|transferred|passed|sent|gave|given|asked|offered|hung|refused|blamed|"
+    "left (?:waiting|on)|cut off|called|wrote|claimed"
+)
 _BACK = r"\b(?:read|repeat) (?:that|it|this|them|those) back\b"
 """Says that what stands beside it is only read back."""
 _REPORTS = pattern(
@@ -89,15 +92,20 @@ _REPORTS = pattern(
     rf"\b{_OTHERS} (?:(?:on|in|at|from|before) (?:\w+ ){{1,2}})?"
     rf"(?:(?:was it )?that |have |has |had |just |simply |only |then |even |actually )*(?:{_DID})\b|"
     r"\byou (?:spoke|talked) (?:to|with)\b|"
-    rf"\byou(?:ve been| were| got| have been| had been) (?:\w+ )?(?:{_DID})\b|"
+    rf"\b(?:you(?:ve been| were| got| have been| had been)|(?:were|have|had) you(?: ever)?(?: been)?) (?:\w+ )?"
+    rf"(?:{_DID})\b|"
+    r"^(?:(?:well|and|but)[ ,]+)*(?:ive|i have) (?:(?!you)\w+ ){1,8}(?:years|since (?:19|20)\d\d)\b(?!.*\byou)|"
+    "^(?:ดิฉัน|ผม|หนู)ทำงาน\\S{0,16}ปี|"
     r"^(?:(?:so|and|okay|ok|right|yes|well|as|now)[ ,]+)*(?:what )?"
     r"you(?:re| are| were|ve| have)? (?:asked|asking|mentioned|say|saying|said|told (?:me|us)|wanted to know)\b|"
     rf"{_BACK}|"
     "(?:ใคร|เขา|คนก่อน|พนักงานคน\\S{0,8})(?:เป็นคน|ก็|เลย|ได้|เคย)?(?:บอก|ให้คุณ|ให้ถือ|ให้รอ|โอน|สัญญา|พูด|รับปาก|วางสาย|ปฏิเสธ)|"
     "(?:มีใคร|มีคน|ใคร)(?:เคย|ได้|เพิ่ง)?(?:โทร|ทัก|ขอ(?!ง|โทษ|อภัย)|ถาม|ส่ง|หลอก|แอบอ้าง|อ้าง).*(?:ไหม|มั้ย|เปล่า|หรือยัง|บ้าง)|"
     "(?:ดิฉัน|ผม|หนู)(?:จะ|ยัง|ก็)?(?:ถือสาย|รออยู่|รอคุณ|รอได้)|"
-    "(?:เคยมี|มี)คน(?:เคย)?(?:บอก|สัญญา|รับปาก)|(?<!จะ)(?:โดน|ถูก)(?:โอน|วางสาย|ตัดสาย|ปฏิเสธ|ให้ถือ|ให้รอ)|"
-    "(?:คราว|ครั้ง|คน|รอบ|หน|สาย)(?:ก่อน(?!ที่|จะ|ออก)|ที่แล้ว)|^(?:ที่)?(?:คุณ|ลูกค้า)(?:\\S{0,8} )?(?:ถาม|บอก|แจ้ง|เล่า|พูด)(?:มา)?ว่า"
+    "(?<!จะ)มี(?:คน|พนักงาน|เจ้าหน้าที่)(?:เคย|เขา)?(?:บอก|แจ้งว่า|พูด|อ้าง|สัญญา|รับปาก|ปฏิเสธ)|"
+    "(?<!จะ)(?:โดน|ถูก)(?:พนักงาน|เขา|คน)?(?:โอน|วางสาย|ตัดสาย|ปฏิเสธ|ให้ถือ|ให้รอ|ไล่|บอก|ด่า|ว่า)|"
+    "(?:คราว|ครั้ง|คน|รอบ|หน|สาย)(?:ก่อน(?!ที่|จะ|ออก)|ที่แล้ว)|"
+    "^(?:ที่|เมื่อกี้|เมื่อครู่|สรุป| )*(?:คุณ|ลูกค้า|พี่)(?:\\S{0,8} )?(?:ถาม|บอก|แจ้ง|เล่า|พูด)(?:มา|ไว้)?ว่า"
 )
 """What others said or did to the persona before, or what she said herself."""
 _READ_BACK = re.compile(r"(?:is that|have i got (?:that|it)|did i get (?:that|it)) (?:right|correct)[ ,?]*$")
@@ -114,6 +122,10 @@ _HARMLESS = pattern(
     rf"\b{_FAULT} (?:of )?(?:me|us|ours?|system|machine|computer|mistake|error|bill|billing|thing|rules?|policy)\b|"
     rf"\b{_FAULT}(?: \w+){{0,4}} (?:charges?|charged|bills|billed|built|wrote|designed|programmed|did this to)\b|"
     rf"\b(?:were|we are|we were|us) (?:the |all |such )*{_FAULT}\b|"
+    r"\b(?:who(?:ever)?|no ?(?:one|body)|they|he|she|any(?:one|body)|some(?:one|body)|people|colleague|agent)"
+    r"(?: (?!i\b|me\b)\w+){0,3} (?:call|say|tell|accus)(?:s|ed|ing|es)? (?:that )?(?:you|to you|it was your)\b|"
+    rf"(?:ใคร|คน(?:อื่น|ก่อน)|เขา|พนักงาน|เจ้าหน้าที่|เพื่อนร่วมงาน)\S{{0,20}}(?:เรียก|ว่า|ด่า|พูด)\S{{0,12}}(?:{_HER})|"
+    rf"คำว่า ?{_RUDE}|"
     rf"\b{_FAULT}(?:ly)? (?:loyal|patient|kind|good|nice|lovely|polite|calm|busy|brave|understanding|generous|fair|"
     r"clever|smart|helpful|long)\b|"
     rf"(?:เรา|ระบบ|ผม|ดิฉัน|หนู|บริษัท|พนักงาน)(?:(?!{_HER})\S){{0,12}}{_RUDE}(?!.*(?:{_HER}))|"
@@ -137,15 +149,18 @@ _HOLD_ON = pattern(
 )
 _GOES_ON = pattern(
     r"i (?:can |do |now )*(?:see|have(?! to)|know|found|think|got|remember|notice)\b|ive\b|"
-    r"(?:thats?|theres?|this|heres?|youre?|youve|were?|weve|its?|the|your|our|what|whats|is|are|did|do)\b"
+    r"(?:thats?|theres?|this|heres?|youre?|youve|were?|weve|its?|the|your|our|what|whats|is|are|did|so|"
+    r"do|you (?:said|say|mean|told))\b"
 )
 """What follows "hold on" where that is no more than surprise."""
 _PAST = pattern(
     r"\b(?:ago|yesterday|last (?:week|month|time|year|night|\w+day))\b|"
-    r"\b(?:was|were|went|came|called|rang|paid|ordered|signed) (?:\w+ ){0,3}(?:on|in|before|until|at|since)\b|"
+    r"\b(?:was|were|went|came|called|rang|paid|ordered|signed|charged|billed|debited) (?:\w+ ){0,3}"
+    r"(?:on|in|before|until|at|since)\b|\b(?:bill|payment|invoice|instalment)s? (?:is|are|falls|comes) (?:next )?due\b|"
     r"\bon (?:mon|tues|wednes|thurs|fri|satur|sun)days\b|"
     r"\b(?:each|every|always) (?:\w+ ){0,3}(?:on|by|before)\b|"
-    "(?<!จะ)(?:ตัด|เก็บ|ชำระ|จ่าย|หัก|โทรมา|ซื้อ)(?:เงิน|บิล)?(?:ไป|มา)?(?:ตอน|ตั้งแต่)?วัน|(?:บิล|ใบแจ้งหนี้|รายการ|ยอด)\\S{0,6}(?:ออก|ของ)?วันที่|"
+    "(?<!จะ)(?:ตัด|เก็บ|ชำระ|จ่าย|หัก|โทรมา|ซื้อ)(?:เงิน|บิล)?(?:ไป|มา)?(?:ตอน|ตั้งแต่)?วัน|"
+    "(?:บิล|ใบแจ้งหนี้|รายการ|ยอด|เงิน(?:ออก|หาย|ถูกตัด|โดนตัด))(?:(?!จะ|คืน)\\S){0,16}วันที่|"
     "(?:รอบ|เดือน|อาทิตย์|สัปดาห์|ปี)(?:ก่อน(?!ที่|จะ|ออก)|ที่แล้ว)|เมื่อ(?:วาน|กี้|เช้า|วัน|เดือน|อาทิตย์|ปี|คืน)|"
     "(?:ตัด|ออก|ชำระ|จ่าย|คืน|เริ่ม)(?:รอบ|บิล|เงิน)?(?:กัน)?ทุก(?:วัน|เดือน)|ทุกวันที่|"
     "ทั้งคู่ ?(?:เมื่อ|ลง)?วันที่|(?:ใบแรก|ใบที่สอง|งวดแรก)ออก"

@@ -185,6 +185,7 @@ def _by_meaning(front: FrontMatter, heard: _Heard, meaning: Meaning | None) -> _
         and _counts(cue, clause, near.name in _awaited(front), is_hedged(plain(near.example)))
         and not lacks_figures(front, near.name, clause)
         and not (near.name == "insult" and not is_at_her(clause.said))
+        and not (heard.spares and cue.change < 0)
     ):
         angering = [said[finding.name] for finding in heard.findings if front.cues[finding.name].change < 0]
         angered = any(3 * (match.end - match.start) > len(clause.said) for match in angering)

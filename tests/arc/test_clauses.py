@@ -386,6 +386,7 @@ def test_a_clause_that_denies_is_not_what_it_denies() -> None:
     assert listen(FRONT, set(), "x", meant(x=near)).cues == ("kind",)
     assert listen(FRONT, set(), "not x", meant(**{"not x": near})).cues == ("nothing",)
     assert listen(FRONT, set(), "is it x", meant(**{"is it x": near})).cues == ("nothing",)
+    assert listen(FRONT, set(), "not damn", meant(**{"not damn": (0.1, 1, 0)})).cues == ("nothing",)
 
 
 def test_what_was_not_done_is_no_cue_that_calms() -> None:
@@ -450,6 +451,22 @@ def test_what_stands_in_for_a_cue_is_found_by_the_vectors_of_its_clauses() -> No
         ("ขอทวนนะคะ ห้าร้อยบาท วันที่สาม", set()),
         ("เคยมีคนบอกจะคืนเงินให้พี่ครับ", set()),
         ("มีใครโทรมาขอให้ถือสายรอไหมคะ", set()),
+        ("Were you kept on hold the last time?", set()),
+        ("So the last fellow put you on hold and hung up?", set()),
+        ("Who called you an idiot?", set()),
+        ("I heard a colleague say it was your own fault.", set()),
+        ("I've sat at this desk for six years.", set()),
+        ("You've been with us for six years.", {"recognition"}),
+        ("Hang on, you said it was two charges?", set()),
+        ("Your next bill is due on Monday.", set()),
+        ("Your refund is due on Monday.", {"refund", "deadline"}),
+        ("มีเจ้าหน้าที่แจ้งว่าคืนเงินไม่ได้ใช่ไหมคะ", set()),
+        ("เมื่อกี้คุณเล่าว่าโดนพนักงานไล่ให้ใจเย็น", set()),
+        ("ไม่มีใครควรเรียกลูกค้าว่างี่เง่า", set()),
+        ("ลูกค้างี่เง่าจริง ๆ", {"insult"}),
+        ("ดิฉันทำงานที่นี่มาหกปีแล้วค่ะ", set()),
+        ("บิลหน้าครบกำหนดวันที่หนึ่งค่ะ", set()),
+        ("ยอดจะคืนให้วันที่หนึ่งค่ะ", {"refund", "deadline"}),
     ],
 )
 def test_what_others_said_and_what_is_past_is_told_not_done(text: str, cues: set[str]) -> None:
@@ -542,6 +559,17 @@ def test_a_cue_that_gives_a_number_needs_a_new_one() -> None:
         ("I might be able to refund you by Monday.", set()),
         ("I have no idea what your case number is.", set()),
         ("No need to ring another department.", set()),
+        ("There's no need to be put on hold again.", set()),
+        ("There's no guarantee that it won't happen again.", set()),
+        ("If it had been our mistake, we'd have refunded you.", set()),
+        ("Had it been our fault, I'd have told you.", set()),
+        ("Somebody ought to take responsibility for it.", set()),
+        ("I take responsibility for it.", {"ownership"}),
+        ("I could transfer you, but I'd rather sort it out myself.", set()),
+        ("ไม่รับประกันนะคะว่าจะไม่เกิดขึ้นอีก", set()),
+        ("คนที่ทำผิดต้องรับผิดชอบครับ", set()),
+        ("ถ้าเป็นความผิดของเรา เราคงคืนเงินให้แล้วค่ะ", set()),
+        ("จะโอนสายก็ได้ แต่ผมอยากดูให้เองมากกว่า", set()),
         ("คุณอยากขอเงินคืน หรืออยากทราบสาเหตุครับ", set()),
         ("โดยทั่วไปเงินคืนจะเข้าบัตรเดิมค่ะ", set()),
         ("ถ้าโทรกลับมาแจ้งชื่อได้เลยค่ะ", set()),
