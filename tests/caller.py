@@ -23,6 +23,8 @@ from tests.livekit_server import KEY, SECRET
 from tests.loopback import Watched
 
 RATE = 48_000
+SORRY = "I am so sorry. I take responsibility."
+"""What a trainee says whose words a test asks for."""
 LOUD = 500
 """Amplitude from which a sample is somebody's voice."""
 

@@ -10,6 +10,7 @@ import psutil
 import pytest
 from livekit import api
 
+from tests.caller import SORRY, Caller
 from tests.conftest import COMMAND, processes_in, stopped
 from tests.livekit_server import KEY, SECRET
 
@@ -19,6 +20,10 @@ personas: Path | None = None
 """The folder of its personas, where that is not the one that is shipped."""
 LONG = "at-length-01"
 """The scenario of tests in which the customer's opening takes its time."""
+
+
+LINES_TOLD = 40
+"""Lines of a worker that a test which waits in vain for one tells."""
 
 
 class Worker:
@@ -46,8 +51,18 @@ class Worker:
                     assert line, "\n".join(self.lines)
                     self.lines.append(line.decode().rstrip())
         except TimeoutError:
-            pytest.fail(f"no line with {texts}")
+            pytest.fail("\n".join([f"no line with {texts} in", *self.lines[-LINES_TOLD:]]))
         return found[0]
+
+    async def hears(self, caller: Caller, user: str) -> None:
+        """Returns once its customer has heard that this user is sorry. Who was not heard says so again, as anybody
+        would: a busy machine loses sound."""
+        for seconds in (15, 15, None):
+            await caller.say(SORRY)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self.until(f"[{user}]", "Trainee: ", "sorry")
+                    return
 
     async def read(self, seconds: float) -> None:
         """Reads the lines that it prints in the next seconds."""

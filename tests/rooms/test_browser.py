@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.browser import browsing, find_chromium, site
-from tests.caller import RATE, room_of, speech, token, watching
+from tests.caller import RATE, SORRY, room_of, speech, token, watching
 from tests.loopback.audio import silence, wav
 from tests.worker import Worker
 
@@ -32,7 +32,7 @@ async def test_a_call_in_a_browser(
     """The customer is heard, each line is one bubble in its emotion, and hanging up takes her out of the room."""
     room = room_of()
     microphone = tmp_path / "microphone.wav"
-    spoken = silence(12, RATE) + await speech("I am so sorry. I take responsibility.") + silence(5, RATE)
+    spoken = silence(12, RATE) + await speech(SORRY) + silence(5, RATE)
     microphone.write_bytes(wav(spoken, RATE))
     url = livekit_of_processes
     async with site(livekit_client) as address, watching(url, room) as observer:

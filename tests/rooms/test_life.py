@@ -5,7 +5,7 @@ import json
 import pytest
 from livekit import api
 
-from tests.caller import calling, calling_elsewhere, room_of, watching
+from tests.caller import SORRY, calling, calling_elsewhere, room_of, watching
 from tests.worker import LONG, Worker, agents, server_api, serving
 
 
@@ -23,8 +23,7 @@ async def test_a_trainee_who_lost_the_connection_returns_to_the_same_call(
             await worker.until("[returns]", "the trainee is back")
             customer = (await agents(livekit_url, returns))[0]
             assert customer in back.there
-            await back.say("I am so sorry. I take responsibility.")
-            await worker.until("[returns]", "Trainee: ", "sorry")
+            await worker.hears(back, "returns")
             await back.hears()
             await worker.until("[away]", "Call ended: the trainee's connection was lost")
             await observer.sees_the_customer_leave()
@@ -42,8 +41,7 @@ async def test_a_trainee_who_joins_again_is_in_the_same_call(livekit: str, worke
             await worker.until("[reloads]", "the trainee is back")
             assert customer in second.there
             await second.hears()
-            await second.say("I am so sorry. I take responsibility.")
-            await worker.until("[reloads]", "Trainee: ", "sorry")
+            await worker.hears(second, "reloads")
             await second.hears()
             assert await agents(livekit, room) == [customer]
         assert "the trainee hung up" in await worker.until("[reloads]", "Call ended")
@@ -88,7 +86,7 @@ async def test_a_trainee_who_speaks_up_cuts_the_customer_short(livekit: str, wor
     """Her line ends where she was cut, as it was spoken; the trainee's words come next, and then her answer to them."""
     async with calling(livekit, room_of("cuts", LONG)) as caller:
         await caller.hears()
-        await caller.say("I am so sorry. I take responsibility.")
+        await caller.say(SORRY)
         await caller.reads(3)
         opening, said, answer = caller.texts[:3]
         assert opening.startswith("customer: Finally!") and not opening.endswith("do about it?")

@@ -12,12 +12,11 @@ from livekit import api, rtc
 from runtime.events import ROOM_TAKEN, Event, Notice
 from runtime.rooms.participant import ROOM_MADE, LinkedParticipant, RoomTaken
 from runtime.spec.settings import Rooms
-from tests.caller import calling, room_of
+from tests.caller import SORRY, calling, room_of
 from tests.worker import Worker, agents, server_api
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 LAST = "What are you going to do about it?"
-SORRY = "I am so sorry. I take responsibility."
 
 
 async def test_the_trainee_is_the_first_with_a_microphone(livekit: str, worker: Worker) -> None:
@@ -27,8 +26,7 @@ async def test_the_trainee_is_the_first_with_a_microphone(livekit: str, worker: 
         async with calling(livekit, room) as trainee:
             await trainee.hears()
             await supervisor.hears()
-            await trainee.say(SORRY)
-            await worker.until("[mic]", "Trainee: ", "sorry")
+            await worker.hears(trainee, "mic")
             await supervisor.room.disconnect()
             await trainee.until(lambda: "Supervisor" not in trainee.there)
             before = len(trainee.lines)
@@ -47,8 +45,7 @@ async def test_someone_alone_without_a_microphone_is_spoken_to_until_one_with_a_
         await worker.until("[late]", "microphone has not come")
         await supervisor.reads_to(LAST)
         async with calling(livekit, room) as trainee:
-            await trainee.say(SORRY)
-            await worker.until("[late]", "Trainee: ", "sorry")
+            await worker.hears(trainee, "late")
         assert "the trainee hung up" in await worker.until("[late]", "Call ended")
 
 

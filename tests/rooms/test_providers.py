@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.caller import calling, room_of
+from tests.caller import SORRY, calling, room_of
 from tests.loopback import Refuse
 from tests.loopback.gemini import GeminiServer
 from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.loopback.openai_realtime import OpenAIRealtimeServer
 from tests.worker import serving
 
-SPOKEN = "I am so sorry. I take responsibility."
 PROVIDERS = [
     (GeminiServer, "model=gemini_realtime", "vad=none"),
     (OpenAIRealtimeServer, "model=openai_realtime", "vad=none"),
@@ -26,19 +25,19 @@ async def test_a_spoken_turn_is_answered(
 ) -> None:
     """The opening is heard; the trainee's words stand before the answer to them, on the screen and in the log."""
     said = chain(["I was billed twice!"], repeat("When is my refund?"))
-    async with kind(reply=lambda c, h: next(said), hears=[SPOKEN]) as server:
+    async with kind(reply=lambda c, h: next(said), hears=[SORRY]) as server:
         options = (model, vad, "rooms.transcripts=data")
         async with serving(livekit_url, environment | server.environment, *options) as worker:
             async with calling(livekit_url, room_of()) as caller:
                 await caller.hears(40)
                 await caller.reads(1)
-                await caller.say(SPOKEN)
+                await caller.say(SORRY)
                 await caller.hears()
                 await caller.reads(3)
                 opening, heard, answer = caller.texts[:3]
                 assert opening.startswith("customer: ")
-                turns = heard.count(SPOKEN)  # where voice is detected here, a busy machine may take one turn for two
-                assert turns >= 1 and heard == "operator: " + " ".join([SPOKEN] * turns)
+                turns = heard.count(SORRY)  # where voice is detected here, a busy machine may take one turn for two
+                assert turns >= 1 and heard == "operator: " + " ".join([SORRY] * turns)
                 assert answer.startswith("customer: ") and answer != opening
             await worker.until("Call ended: the trainee hung up")
 

@@ -18,7 +18,7 @@ from livekit import rtc
 
 from runtime.events import Event, Notice
 from runtime.rooms.worker import TRIES_TOLD, _AwayHandler
-from tests.caller import Caller, calling, room_of
+from tests.caller import SORRY, Caller, calling, room_of
 from tests.livekit_server import CONFIG, KEY, SECRET, free_port, livekit_binary, logged
 from tests.worker import Worker, kill_one_job, serving, started
 
@@ -47,7 +47,7 @@ async def test_a_worker_that_is_told_to_stop_lets_its_call_finish(
             await worker.until("stopping: no new rooms; 1 call may finish")
             async with calling(livekit_url, late) as nobody:
                 await caller.reads(1)
-                await caller.say("I am so sorry. I take responsibility.")
+                await caller.say(SORRY)
                 await caller.reads(3)
                 assert not nobody.there
         await worker.until("[stays]", "Call ended: the trainee hung up")
