@@ -38,9 +38,10 @@ def shown_path(path: Path | str) -> str:
         return str(path)
 
 
-def extra_command(extra: str) -> str:
-    """How to install one of this project's extras beside what is installed already."""
-    return f"uv sync --extra {extra} --inexact (pip: pip install -e '.[{extra}]')"
+def extra_command(*extras: str) -> str:
+    """How to install some of this project's extras beside what is installed already."""
+    named = " ".join(f"--extra {extra}" for extra in extras)
+    return f"uv sync {named} --inexact (pip: pip install -e '.[{','.join(extras)}]')"
 
 
 _LENGTH, _NAMES = 64, 200

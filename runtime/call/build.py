@@ -96,15 +96,18 @@ def check(spec: SessionSpec, *, audio: bool) -> None:
     what hears or speaks may be missing on this machine.
 
     Raises:
-        SpecError: a plugin is not installed, or an option is none of its class's.
+        SpecError: plugins are not installed, or an option is none of its class's.
     """
+    lacking: dict[str, str] = {}
     for place, part in spec.parts.items():
         try:
             if part:
                 _arguments(spec, place, part, _class(spec, place, part), None)
-        except NotOffered:
-            if audio or place not in SPOKEN:
-                raise
+        except NotOffered as error:
+            if part and (audio or place not in SPOKEN):
+                lacking.setdefault(part.plugin, str(error))
+    if lacking:
+        raise NotOffered("; ".join(lacking.values()))
     if audio:
         check_audio(spec)
 
@@ -146,8 +149,7 @@ def check_audio(spec: SessionSpec) -> None:
     if missing:
         raise SpecError(f"{chosen} has no {' and no '.join(missing)}: it can be typed to, but not spoken with")
     assert spec.model.stt
-    for place in ("stt", "tts"):
-        check_extra(spec, place)
+    check_extras(spec, "stt", "tts")
     cannot_hear = getattr(_class(spec, "stt", spec.model.stt), "cannot_hear", None)
     if cannot_hear and (why := cannot_hear(spec.language.base, spec.model.stt.options)):
         raise NotOffered(
@@ -160,14 +162,22 @@ def check_audio(spec: SessionSpec) -> None:
         )
 
 
-def check_extra(spec: SessionSpec, place: str) -> None:
-    """Raises a SpecError when the part in a place (`stt` or `tts`) is not known, or its extra is not installed."""
-    part = spec.parts[place]
-    assert part
-    package, extra = getattr(_class(spec, place, part), "NEEDS", ("", ""))
-    if package and not find_spec(package):
-        does = "hears" if place == "stt" else "speaks"
-        raise NotOffered(f'model={spec.choices["model"]} {does} with the "{extra}" extra alone: {extra_command(extra)}')
+def check_extras(spec: SessionSpec, *places: str) -> None:
+    """Raises a SpecError when the part in a place (`stt` or `tts`) is not known, or which extras are not installed that
+    calls of this spec need there."""
+    lacking: dict[str, str] = {}
+    for place in places:
+        part = spec.parts[place]
+        assert part
+        package, extra = getattr(_class(spec, place, part), "NEEDS", ("", ""))
+        if package and not find_spec(package):
+            lacking[extra] = f'{"hears" if place == "stt" else "speaks"} with the "{extra}" extra alone'
+    if not lacking:
+        return
+    embedder = spec.listening.embedder
+    if "stt" in places and embedder and not find_spec(embedder):  # which alone would be no reason not to begin
+        lacking["meaning"] = 'understands what is meant with the "meaning" extra alone'
+    raise NotOffered(f"model={spec.choices['model']} {', '.join(lacking.values())}: {extra_command(*lacking)}")
 
 
 def fetch(spec: SessionSpec, tell: Callable[[str], None]) -> None:

@@ -277,7 +277,8 @@ class SpecStore:
             try:
                 await self.find(dict(what))
             except SpecError as error:
-                say(f"{error}; no room gets this persona until it is put right")
+                named = ", ".join(f"{group}={option}" for group, option in sorted(what))
+                say(f"{named}: {error}; no room gets this persona until it is put right")
             return
         if entry.subscribers or self._is_fresh(entry):
             return

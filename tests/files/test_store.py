@@ -269,7 +269,7 @@ async def test_a_persona_whose_composing_fails_in_any_way_stops_nothing(
 
     monkeypatch.setattr(composer.Composer, "check", lambda self, spec: check(spec))
     async with watched(stock=["bob", "cat", "ann"]) as on:
-        assert await on.line() == "Trouble: in a plugin; no room gets this persona until it is put right"
+        assert await on.line() == "persona=bob: Trouble: in a plugin; no room gets this persona until it is put right"
         await on.wrong()
         assert {spec.persona.name for spec in on.store.specs} == {"Ann", "Cat"}
         edits = await on.call("ann")

@@ -67,7 +67,7 @@ async def test_a_language_that_the_model_cannot_hear_says_so(use_personas: Write
     for request in (Request("axtra-thai-01-ann-1"), Request("axtra-x-ann-1", '{"persona": "ann", "language": "th"}')):
         (line,) = await asked(request, Settings())
         assert request.answer == "rejected"
-        assert "hears English alone" in line and "the room is left alone" in line
+        assert "persona=" in line and "hears English alone" in line and "the room is left alone" in line
 
 
 async def test_a_room_of_others_is_left_to_them_without_a_word(use_personas: Write) -> None:
