@@ -5,7 +5,7 @@ import json
 import pytest
 from livekit import api
 
-from tests.caller import SORRY, calling, calling_elsewhere, room_of, watching
+from tests.caller import calling, calling_elsewhere, room_of, watching
 from tests.worker import LONG, Worker, agents, server_api, serving
 
 
@@ -86,7 +86,7 @@ async def test_a_trainee_who_speaks_up_cuts_the_customer_short(livekit: str, wor
     """Her line ends where she was cut, as it was spoken; the trainee's words come next, and then her answer to them."""
     async with calling(livekit, room_of("cuts", LONG)) as caller:
         await caller.hears()
-        await caller.say(SORRY)
+        await worker.hears(caller, "cuts")
         await caller.reads(3)
         opening, said, answer = caller.texts[:3]
         assert opening.startswith("customer: Finally!") and not opening.endswith("do about it?")
