@@ -44,7 +44,8 @@ def number(value: float, column: Column) -> str:
 
 
 def _digits(value: float, column: Column) -> str:
-    return f"{value:.{column.digits}f}" if value else "0"
+    rounded = round(value, column.digits)
+    return f"{rounded:.{column.digits}f}" if rounded else "0"
 
 
 def heading(column: Column) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import sys
@@ -11,6 +12,7 @@ from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -48,10 +50,8 @@ LOOK_SECONDS = 0.25
 TYPED, SPOKEN = "calls", "spoken calls, in real time"
 RUNNING_SHOWN = 4
 """Calls that are on and shown with their turns."""
-WIDE, FULL = 100, 150
-"""Columns of a terminal from which on more, and all, is shown."""
-NARROW_COLUMNS = ("score", "latency")
-WIDE_COLUMNS = (*NARROW_COLUMNS, "passed", "first_audio", "breaks", "cost")
+FIRST = ("ended by", "score", "failed", "passed %", "latency s", "breaks", "cost $", "first word s", "calls")
+"""The columns that a narrow terminal shows before others, in this order."""
 MARKS = {Outcome.DONE: "✓", Outcome.FAILED: "✗", Outcome.SKIPPED: "–"}
 
 
@@ -207,9 +207,12 @@ def show_answer(console: Console, answer: Answer, comparison: Comparison | None)
             print(*("\t".join(map(clean, line)) for line in [names, *lines]), sep="\n")
     if answer.combinations and console.is_terminal:
         console.print(Text(clean(title(answer)), style="italic"), soft_wrap=True)
-        console.print(table("", *cells(answer, console.width)))
+        names, lines, left_out = cells(answer, console.width)
+        console.print(table("", names, lines))
+        if left_out:
+            console.print(Text(f"in a wider terminal and in {RESULTS}: {', '.join(left_out)}", style="dim"))
     elif answer.combinations:
-        names, lines = cells(answer, FULL)
+        names, lines, _ = cells(answer, None)
         print(title(answer), *("\t".join(line) for line in [names, *lines]), sep="\n")
     for line in said(answer):
         console.print(Text(clean(line)), soft_wrap=True)
@@ -217,19 +220,26 @@ def show_answer(console: Console, answer: Answer, comparison: Comparison | None)
         console.print(Text(clean(line), style="red" if line.startswith("✗") else ""), soft_wrap=True)
 
 
-def cells(answer: Answer, width: int) -> tuple[list[str], list[list[str]]]:
-    """The names of the columns, and a line for each combination, for a terminal of this width."""
-    shown = NARROW_COLUMNS if width < WIDE else WIDE_COLUMNS
-    columns = [column for column in answer.columns if width >= FULL or column.key in shown]
-    names = [" ".join(answer.keys), *map(heading, columns), "ended by"]
-    lines = []
-    for one in answer.combinations:
-        line = [name(one, answer), *(cell(one, column, answer) for column in columns), ended_by(one)]
-        if width >= FULL:
-            line[1:1], line[-1:] = [str(len(one.held))], [line[-1], counted(one.phases), str(one.failed or "–")]
-        elif one.failed and one.held:
-            line[-1] += f", {one.failed} failed"
-        lines.append(list(map(clean, line)))
-    if width >= FULL:
-        names[1:1], names[-1:] = ["calls"], [names[-1], "phases", "failed"]
-    return names, lines
+def cells(answer: Answer, width: int | None) -> tuple[list[str], list[list[str]], list[str]]:
+    """The names of the columns and a line for each combination, for a terminal of this width (None: all of them), and
+    the names of those for which there is no room."""
+    ones = answer.combinations
+    columns = {"calls": [str(len(one.held)) for one in ones]}
+    columns |= {heading(column): [cell(one, column, answer) for one in ones] for column in answer.columns}
+    columns |= {"ended by": list(map(ended_by, ones)), "phases": [counted(one.phases) for one in ones]}
+    if width is None or any(one.failed for one in ones):
+        columns["failed"] = [str(one.failed or "–") for one in ones]
+    key = " ".join(answer.keys), [name(one, answer) for one in ones]
+    left, fits = math.inf if width is None else width - _wide(*key), set()
+    for column in sorted(columns, key=lambda column: FIRST.index(column) if column in FIRST else len(FIRST)):
+        if (taken := _wide(column, columns[column])) <= left or column == FIRST[0]:
+            left -= taken
+            fits.add(column)
+    shown = dict([key, *((column, columns[column]) for column in columns if column in fits)])
+    lines = [list(map(clean, line)) for line in zip(*shown.values(), strict=True)]
+    return list(shown), lines, [column for column in columns if column not in fits]
+
+
+def _wide(column: str, values: Sequence[str]) -> int:
+    """How wide a column of a table is in a terminal, with the gap beside it."""
+    return 2 + max(map(cell_len, (column, *values)))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from runtime.errors import SpecError
 from runtime.rehearse.answer import COLUMNS, Answer, Spread, compare, surely_best
@@ -10,10 +11,13 @@ from runtime.rehearse.report import SweepPage, sweep_report
 from runtime.rehearse.sweep import Outcome, Row, from_csv, to_csv
 from runtime.rehearse.wording import bounded, compared, groups, said
 from runtime.spec.settings import Limits
+from runtime.terminal.rehearsal import cells
 
 from .jobs import measured
 
-SCORE, LATENCY = (next(column for column in COLUMNS if column.key == key) for key in ("score", "latency"))
+SCORE, LATENCY, BREAKS, COST = (
+    next(column for column in COLUMNS if column.key == key) for key in ("score", "latency", "breaks", "cost")
+)
 
 
 def rows(model: str, *, of: str = "score", values: list[float], **shown: object) -> list[Row]:
@@ -122,6 +126,30 @@ def test_calls_that_were_all_alike_have_no_bounds() -> None:
     assert bounded(Spread((50, 50)), SCORE) == "50" and bounded(Spread((50, 50.001)), SCORE) == "50"
     assert bounded(Spread((50, 60)), SCORE) == "55 ± 64"
     assert next(said(alike)) == "best score: a, 50 on average"
+
+
+def test_no_mean_is_below_nothing() -> None:
+    """Nor is what is next to nothing `-0`, in whatever unit; and digits that a column does not have are none."""
+    assert [bounded(Spread((-1e-9, 1e-10)), column) for column in (SCORE, LATENCY, BREAKS, COST)] == [
+        "0",
+        "0 s",
+        "0",
+        "$0",
+    ]
+    assert bounded(Spread((-0.04, 0.02)), BREAKS) == "0 ± 0.4" and bounded(Spread((0.04, 0.04)), BREAKS) == "0"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_a_terminal_shows_what_it_has_room_for_and_names_the_rest(width: int) -> None:
+    """The ending and the score before all else; a pipe gets everything."""
+    answer = Answer([*rows("a", values=[50, 60]), *rows("b", values=[20, 20], phases=("Opening", "Calm"))])
+    every, _, none = cells(answer, None)
+    names, lines, left_out = cells(answer, width)
+    assert none == [] and "failed" in every and sorted([*names, *left_out, "failed"]) == sorted(every)
+    assert names == [name for name in every if name in names] and "ended by" in names
+    for line in lines:
+        assert sum(2 + max(map(cell_len, column)) for column in zip(names, line, strict=True)) <= width
+    assert ("score" in names) and (width < 200 or not left_out) and (width > 80 or left_out)
 
 
 def test_what_surely_differs_is_said_of_each_group_that_was_swept() -> None:
