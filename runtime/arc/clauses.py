@@ -20,10 +20,11 @@ _SUBJECT = (
     r"when|who|where|why|which|your|our|my|somebody|someone|nobody|nothing|the|since when"
 )
 _BREAK = re.compile(
+    r"(?=[\s,แ])(?:"  # where any of them can begin
     r"(?<=[.!?;:…])\s+|\s*\n\s*|"  # sentences
     rf"(?:,|\s[-–—])\s+(?=(?:(?:and|so|then|or|only|except(?:\s+that)?)\s+)?(?:{_SUBJECT})\b)|,?\s+(?=(?:but|however|although|though)\b)|"
     rf",?\s+(?=(?:and|or|then)\s+(?:then\s+)?(?:{_SUBJECT}|tell|give|take|have|go|look|call|ring|ask|say|see)\b)|"
-    r"(?<=ค่ะ)\s+|(?<=คะ)\s+|(?<=ครับ)\s+|(?<!ตั้ง)(?<!แม้)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้))",
+    r"(?<=ค่ะ)\s+|(?<=คะ)\s+|(?<=ครับ)\s+|(?<!ตั้ง)(?<!แม้)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้)))",
     re.IGNORECASE,
 )
 _MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
@@ -195,20 +196,23 @@ class Clause:
 @lru_cache(maxsize=1024)
 def clauses(text: str) -> tuple[Clause, ...]:
     """The clauses of a turn, in their order; without those that hold no word."""
-    found: list[Clause] = []
+    found = [_clause(part, said, sentence) for part, said, sentence in _parts(text[:TEXT_LIMIT])]
+    return tuple(_taken_back(found)) if len(found) > 1 else tuple(found)
+
+
+def _parts(text: str) -> Iterator[tuple[str, str, int]]:
+    """The text of each clause, what phrases are looked for in, and the number of its sentence."""
     sentence = start = 0
-    text = text[:TEXT_LIMIT]
     places = (match.span() for match in _BREAK.finditer(text))
     breaks = list(islice((place for place in places if not _is_unbroken(text, *place)), CLAUSES - 1))
     for end, following in [*breaks, (len(text), len(text))]:
         part = text[start:end].strip()
         said = plain(part)
         if said.strip(",? "):
-            found.append(_clause(part, said, sentence))
+            yield part, said, sentence
         # A particle ends no sentence where what follows takes it back.
         sentence += bool(_SENTENCE_END.search(part)) and not text.startswith("แต่", following)
         start = following
-    return tuple(_taken_back(found))
 
 
 def _is_unbroken(text: str, end: int, following: int) -> bool:
@@ -264,33 +268,38 @@ def _is_taken_back(found: list[Clause], place: int) -> bool:
 
 
 def _clause(text: str, said: str, sentence: int) -> Clause:
-    bare = _FILLER.sub("", said.strip(", "))
+    bare = _bare(said)
+    negated = is_negated(said)
     return Clause(
         text=text,
         said=said,
         sentence=sentence,
         asks=_asks(bare, said),
-        negated=is_negated(said),
+        negated=negated,
         hedged=is_hedged(said),
         undone=is_undone(said),
-        offers=bool(
-            re.match(
-                r"would you\b|do you (?:want|wish)\b|if you(?:d| would)? (?:want|like|wish|prefer)\b|"
-                "(?:จะ|อยาก|ต้องการ)ให้.*(?:หรือ|ไหม|มั้ย)",
-                bare,
-            )
-        ),
+        offers=bool(_OFFERS.match(bare)),
         reports=bool(_REPORTS.search(said)),
         past=bool(_PAST.search(said)),
         unkept=bool(NEVER.search(said)),
         refuses=bool(REFUSES.match(said)),
-        harmless=bool(_HARMLESS.search(said) or (_MONEY_MOVES.search(said) and not is_negated(said))),
+        harmless=bool(_HARMLESS.search(said) or (_MONEY_MOVES.search(said) and not negated)),
     )
+
+
+_OFFERS = re.compile(
+    r"would you\b|do you (?:want|wish)\b|if you(?:d| would)? (?:want|like|wish|prefer)\b|"
+    "(?:จะ|อยาก|ต้องการ)ให้.*(?:หรือ|ไหม|มั้ย)"
+)
+
+
+def _bare(said: str) -> str:
+    return _FILLER.sub("", said.strip(", "))
 
 
 def asks(text: str) -> bool:
     """Whether an example is a question."""
-    return any(clause.asks for clause in clauses(text))
+    return any(_asks(_bare(said), said) for _, said, _ in _parts(text[:TEXT_LIMIT]))
 
 
 def _asks(bare: str, said: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from functools import lru_cache
 
 from ..spec.persona import Cue, Fact, FrontMatter
@@ -19,11 +19,6 @@ def lacks_figures(front: FrontMatter, name: str, clause: Clause) -> bool:
     return (numbers and not has_number(clause.said)) or (times and not has_time(clause.said))
 
 
-def gives_number(cue: Cue) -> bool:
-    """Whether a cue gives a number, as its examples show: "your case number is on its way" gives none."""
-    return figures(examples_of(cue))[0]
-
-
 def examples_of(cue: Cue) -> tuple[str, ...]:
     return tuple(text for texts in cue.like.values() for text in texts)
 
@@ -36,9 +31,17 @@ def is_hers(front: FrontMatter, said: str) -> bool:
 @lru_cache(maxsize=1024)
 def figures(examples: tuple[str, ...]) -> tuple[bool, bool]:
     """Whether most of these examples hold a number, and whether most hold a number or a time."""
-    said = [plain(text) for text in examples]
-    numbers, times = (sum(map(holds, said)) / max(1, len(said)) for holds in (has_number, has_time))
-    return numbers > 0.7, times > 0.8
+    return _most(examples, has_number, 0.7), _most(examples, has_time, 0.8)
+
+
+def _most(texts: Sequence[str], holds: Callable[[str], bool], share: float) -> bool:
+    """Whether more than this share of some texts holds something; looks at no more of them than it takes to deny it."""
+    left = len(texts)
+    for text in texts:
+        left -= not holds(plain(text))
+        if left / len(texts) <= share:
+            return False
+    return bool(texts)
 
 
 def confirmed_in(front: FrontMatter, said: str) -> tuple[str, ...]:

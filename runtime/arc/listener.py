@@ -12,7 +12,7 @@ from functools import lru_cache
 from ..events import Found
 from ..spec.persona import Cue, FrontMatter
 from .clauses import Clause, asks, clauses, is_at_her, is_denied_after, is_name
-from .figures import confirmed_in, examples_of, figures, gives_number, is_hers, lacks_figures
+from .figures import confirmed_in, examples_of, figures, is_hers, lacks_figures
 from .meaning import Meaning
 from .phrases import (
     Match,
@@ -85,19 +85,20 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
     if not parts:
         return Utterance(deeds(front, "silence"))
     confirmed = confirmed_in(front, said)
-    heard = [_by_meaning(front, _by_phrases(front, clause), meaning) for clause in parts]
-    heard = [_refusing(front, one, heard[:place]) for place, one in enumerate(heard)]
+    lexicon = _lexicon(front)
+    heard = [_by_meaning(lexicon, _by_phrases(lexicon, clause), meaning) for clause in parts]
+    heard = [_refusing(lexicon, one, heard[:place]) for place, one in enumerate(heard)]
     wanted = list(dict.fromkeys(name for one in heard for name in one.facts if name not in confirmed))
     again = tuple(name for name in wanted if name in told)
     asked = tuple(name for name in wanted if name not in told)[:ANSWERS]
     found = {finding.name: finding for finding in reversed([*_agreed(front, heard)])}
-    found = _stood_in(front, found, text, said, meaning)
-    found |= {finding.name: finding for finding in deeds(front, "repeated_question") if again}
+    found = _stood_in(front, found, text, said, parts, meaning)
+    if again:
+        found |= {finding.name: finding for finding in deeds(front, "repeated_question")}
     if not found and not wanted and not confirmed:
         spared = any(one.spares for one in heard)
-        nothing = [name for name, cue in front.cues.items() if cue.on == "nothing" and not (spared and cue.change < 0)]
-        nothing.sort(key=lambda name: not front.cues[name].hear)
-        fits = (_on_nothing(front, name, said, text) for name in nothing)
+        able = (name for name in lexicon.nothing if not (spared and front.cues[name].change < 0))
+        fits = (_on_nothing(front, name, said, text) for name in able)
         found |= {finding.name: finding for finding in [next(filter(None, fits), None)] if finding}
     findings = tuple(finding for name in front.cues if (finding := found.get(name)))
     taken_back = {denial.name: denial for one in heard for denial in one.taken_back(front)}
@@ -121,36 +122,67 @@ class _Heard:
         return self.denied if any(front.cues[finding.name].is_refused for finding in self.findings) else ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lexicon:
+    """What a front matter listens for, made once: the phrases of what is said, not done, of its cues and of its facts;
+    the cues that `give_numbers`, and those that are for `nothing`; those that an ending waits for (`awaited`), or an
+    objective is met by: they count even where they do not move her."""
+
+    front: FrontMatter
+    cues: PhraseIndex
+    facts: PhraseIndex
+    give_numbers: frozenset[str]
+    nothing: tuple[str, ...]
+    awaited: frozenset[str]
+
+
+@lru_cache(maxsize=64)
+def _lexicon(front: FrontMatter) -> _Lexicon:
+    spoken = {name: cue for name, cue in front.cues.items() if not cue.on}
+    nothing = (name for name, cue in front.cues.items() if cue.on == "nothing")
+    endings = (name for ending in front.endings for name in ending.awaited)
+    return _Lexicon(
+        front,
+        PhraseIndex({name: cue.hear for name, cue in spoken.items()}),
+        PhraseIndex({name: fact.hear for name, fact in front.facts.items()}),
+        frozenset(name for name, cue in spoken.items() if figures(examples_of(cue))[0]),
+        tuple(sorted(nothing, key=lambda name: not front.cues[name].hear)),
+        frozenset([*endings, *(name for objective in front.objectives for name in objective.met)]),
+    )
+
+
 @lru_cache(maxsize=1024)
-def _by_phrases(front: FrontMatter, clause: Clause) -> _Heard:
+def _by_phrases(lexicon: _Lexicon, clause: Clause) -> _Heard:
     """A clause by its phrases alone; it is looked at more than once until its meaning is known."""
-    able = () if clause.reports else _phrases(front)[0].able(clause.said).items()
+    front = lexicon.front
+    able = () if clause.reports else lexicon.cues.able(clause.said).items()
     said = {
         name: match
         for name, phrases in able
-        if (match := _said(front.cues[name], phrases, clause, name in _awaited(front)))
+        if (match := _said(front.cues[name], phrases, clause, name in lexicon.awaited))
         and not ("##" in match.phrase and is_hers(front, clause.said[match.start : match.end]))
-        and not (gives_number(front.cues[name]) and not has_number(clause.said))
+        and not (name in lexicon.give_numbers and not has_number(clause.said))
     }
     findings = tuple(_by_phrase(name, match, clause.text) for name, match in _one_that_angers(front, said))
     unsaid = ((name, phrases) for name, phrases in able if clause.negated and name not in said)
     denied = [name for name, phrases in unsaid if _denies(phrases, clause)]
     denials = tuple(Finding(name, Found.PHRASE, clause.text) for name in denied if front.cues[name].change > 0)
     spares = clause.harmless or any(front.cues[name].change < 0 for name in denied)
-    return _Heard(clause, _facts_asked(front, clause), findings, said, denials, spares)
+    return _Heard(clause, _facts_asked(lexicon.facts, clause), findings, said, denials, spares)
 
 
-def _refusing(front: FrontMatter, heard: _Heard, before: list[_Heard]) -> _Heard:
+def _refusing(lexicon: _Lexicon, heard: _Heard, before: list[_Heard]) -> _Heard:
     """The same, where it is but a denial ("but I won't") of what was promised before it and is waited for."""
+    front = lexicon.front
     if not heard.clause.refuses or "refusal" not in front.cues:
         return heard
     promises = (one.clause for one in before if one.clause.unkept and heard.clause.sentence - one.clause.sentence < 2)
     denied = {
         name: match
         for clause in promises
-        for name, phrases in _phrases(front)[0].able(clause.said).items()
+        for name, phrases in lexicon.cues.able(clause.said).items()
         if front.cues[name].change > 0
-        and name in _awaited(front)
+        and name in lexicon.awaited
         and (match := next(matches(phrases, clause.said), None))
     }
     if not denied:
@@ -161,13 +193,15 @@ def _refusing(front: FrontMatter, heard: _Heard, before: list[_Heard]) -> _Heard
     )
 
 
-def _by_meaning(front: FrontMatter, heard: _Heard, meaning: Meaning | None) -> _Heard:
+def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _Heard:
     """The same with what the clause means, where its phrases leave that open."""
-    clause, said = heard.clause, heard.said
+    if meaning is None:
+        return heard
+    front, clause, said = lexicon.front, heard.clause, heard.said
     moving = [said[finding.name] for finding in heard.findings if front.cues[finding.name].change]
     said_most = any(_is_most(match, clause) for match in moving)
     # What others did is no cue, but one may ask for it; and who asks in a fact's own words asks for no other.
-    if meaning is None or said_most or (clause.reports and not clause.asks):
+    if said_most or (clause.reports and not clause.asks):
         return heard
     if (near := meaning.of(clause, _may_ask(clause))) is None:
         return heard
@@ -182,7 +216,7 @@ def _by_meaning(front: FrontMatter, heard: _Heard, meaning: Meaning | None) -> _
     cue = front.cues[near.name]
     if (
         near.name not in said
-        and _counts(cue, clause, near.name in _awaited(front), is_hedged(plain(near.example)))
+        and _counts(cue, clause, near.name in lexicon.awaited, is_hedged(plain(near.example)))
         and not lacks_figures(front, near.name, clause)
         and not (near.name == "insult" and not is_at_her(clause.said))
         and not (heard.spares and cue.change < 0)
@@ -195,23 +229,9 @@ def _by_meaning(front: FrontMatter, heard: _Heard, meaning: Meaning | None) -> _
     return heard
 
 
-@lru_cache(maxsize=64)
-def _phrases(front: FrontMatter) -> tuple[PhraseIndex, PhraseIndex]:
-    """The phrases of what is said, not done: of the cues and of the facts."""
-    cues = {name: cue.hear for name, cue in front.cues.items() if not cue.on}
-    return PhraseIndex(cues), PhraseIndex({name: fact.hear for name, fact in front.facts.items()})
-
-
 def _is_most(match: Match, clause: Clause) -> bool:
     """Whether a phrase is at least half of its clause: then there is no more to be found in that."""
     return 2 * (match.end - match.start) >= len(clause.said.strip(",? "))
-
-
-@lru_cache(maxsize=64)
-def _awaited(front: FrontMatter) -> frozenset[str]:
-    """The cues that an ending waits for, or an objective is met by: they count even where they do not move her."""
-    endings = (name for ending in front.endings for name in ending.awaited)
-    return frozenset([*endings, *(name for objective in front.objectives for name in objective.met)])
 
 
 def _said(cue: Cue, phrases: Iterable[Phrase], clause: Clause, awaited: bool) -> Match | None:
@@ -278,11 +298,15 @@ def _agreed(front: FrontMatter, heard: Iterable[_Heard]) -> Iterator[Finding]:
 
 
 def _stood_in(
-    front: FrontMatter, found: dict[str, Finding], text: str, said: str, meaning: Meaning | None
+    front: FrontMatter,
+    found: dict[str, Finding],
+    text: str,
+    said: str,
+    parts: tuple[Clause, ...],
+    meaning: Meaning | None,
 ) -> dict[str, Finding]:
     """The findings, with a cue that stands in for one of them (a hold that is explained) where the turn as a whole,
     not a single clause, shows it."""
-    whole = clauses(text)
     for name in [name for name in found if front.cues[name].change < 0]:
         for other in front.cues[name].unless or ():
             cue = front.cues.get(other)
@@ -290,7 +314,7 @@ def _stood_in(
                 continue
             if match := next(find_all(cue.hear, said), None):
                 found[other] = _by_phrase(other, match, text)
-            elif meaning and len(whole) > 1 and (near := meaning.rather(whole, other, name)):
+            elif meaning and len(parts) > 1 and (near := meaning.rather(parts, other, name)):
                 found[other] = Finding(other, Found.MEANING, text.strip(), near.example, near.nearness)
     return found
 
@@ -328,12 +352,12 @@ def _may_ask(clause: Clause) -> bool:
     return clause.asks or not _STATED.match(clause.said) or bool(_WANTED.search(clause.said))
 
 
-def _facts_asked(front: FrontMatter, clause: Clause) -> tuple[str, ...]:
+def _facts_asked(facts: PhraseIndex, clause: Clause) -> tuple[str, ...]:
     """The fact that a clause asks for: of those with a phrase in it the one whose phrase says most, closest; and others
     that it names beside it ("your name and the number of your account")."""
     if not _may_ask(clause):
         return ()
-    able = _phrases(front)[1].able(clause.said).items()
+    able = facts.able(clause.said).items()
     closest = {name: match for name, phrases in able if (match := _closest(phrases, clause))}
     if not clause.asks and not _WANTED.search(clause.said) and not _is_named(clause):
         closest = {name: match for name, match in closest.items() if _is_most(match, clause)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,6 +33,7 @@ _HARMLESS = {
 
 THAI_NEGATOR = re.compile("(?<!หรือ)ไม่(?!เกิน|เป็นไร|ใช่แค่|ใช่เพียง|เพียง|ทราบ|นาน|แปลก|ว่า)|มิได้|ห้าม|ปฏิเสธ|อย่า(?!ง)")
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+_UNSPACED_LETTER = re.compile(f"[{_UNSPACED}]")
 _SEAM = re.compile(rf"(?<=[{_UNSPACED}])(?=[^{_UNSPACED}\s])|(?<=[^{_UNSPACED}\s])(?=[{_UNSPACED}])")
 _NUMBER = (
     r"(?<!\S)(?:\S*\d\S*|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|"
@@ -56,7 +58,7 @@ _DIGIT = (
 )
 _SPELLED = rf"{_DIGIT}(?:[ ,]*{_DIGIT}){{3,}}"
 """Four digits or more, one by one."""
-_SPECIAL = {"#": _NUMBER, "##": rf"(?<!\S)\S*\d{{5}}\S*|{_SPELLED}", "?": r"\?"}
+_SPECIAL = {"#": _NUMBER, "##": rf"(?<!\S)(?=\S*\d{{5}})\S+|{_SPELLED}", "?": r"\?"}
 
 FIGURE = re.compile(
     r"(?:https?://|www\.)[^\s\u0e00-\u0e7f]+|[\w.+-]+@[A-Za-z0-9.-]+|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.(?:com|net|org|co|th)\b|"
@@ -128,8 +130,9 @@ class Phrase:
     """What each part can be: any of these words, or by a regular expression what is not one word."""
     spaced: tuple[bool, ...]
     negated: bool
-    openers: tuple[frozenset[str], ...]
-    """What each part can begin with: words; in a script without spaces characters; "" for a number or a mark."""
+    needs: tuple[frozenset[str], ...]
+    """What a text holds one of that holds each part: a word of each choice; in a script without spaces its first
+    character; "#" for a number."""
 
     def find_in(self, text: str) -> tuple[int, int] | None:
         """Where a text that went through `plain` holds the phrase. Time grows with the text's length alone."""
@@ -170,31 +173,31 @@ def phrase_pattern(phrase: str) -> Phrase:
     """What to look for, compiled from a phrase as a persona file writes it."""
     parts: list[str | frozenset[str]] = []
     spaced: list[bool] = []
-    openers: list[frozenset[str]] = []
+    needs: list[frozenset[str]] = []
     for word in phrase[:TEXT_LIMIT].split():
         if word in _SPECIAL:
             parts.append(_SPECIAL[word])
             spaced.append(True)
-            openers.append(frozenset([""]))
+            needs.append(frozenset([word[0]]))
             continue
         choices = [choice for choice in (plain(choice) for choice in word.split("|")) if choice.strip(",? ")]
         # A hyphenated word is several words to `plain`; they then follow one another as one part.
         choices = [" ".join(choice.replace(",", " ").replace("?", " ").split()) for choice in choices]
         if choices:
-            unspaced = all(re.match(rf"[{_UNSPACED}]", choice) for choice in choices)
+            unspaced = all(map(_UNSPACED_LETTER.match, choices))
             found = "|".join(map(re.escape, sorted(choices, key=len, reverse=True)))
             single = not unspaced and not any(" " in choice for choice in choices)
             # A pattern is compiled for a third of a turn's time: most parts need none.
             parts.append(frozenset(choices) if single else found if unspaced else rf"(?<!\S)(?:{found})(?!\S)")
             spaced.append(not unspaced)
-            openers.append(frozenset(choice[0] if unspaced else choice.split()[0] for choice in choices))
+            needs.append(frozenset(choice[0] if unspaced else max(choice.split(), key=len) for choice in choices))
     negated = bool(NEGATORS & set(plain(phrase.replace("|", " ")).split()) or re.search("ไม่|มิได้|อย่า(?!ง)", phrase))
-    return Phrase(phrase, tuple(parts), tuple(spaced), negated, tuple(openers))
+    return Phrase(phrase, tuple(parts), tuple(spaced), negated, tuple(needs))
 
 
 @lru_cache(maxsize=8192)
 def _compiled(part: str) -> re.Pattern[str]:
-    """Compiled when a text may hold it: a persona's thousand phrases at once would take a tenth of a second."""
+    """Compiled when a text may hold it, or an index of phrases is made: who only reads a file needs few."""
     return re.compile(part)
 
 
@@ -204,13 +207,13 @@ def heard(phrase: str, text: str) -> bool:
 
 
 def _negated_before(text: str, start: int) -> bool:
-    clause = re.split("[,?]", text[max(0, start - 80) : start])[-1]
+    clause = text[max(0, start - 80) : start].replace("?", ",").rpartition(",")[2]
     words = clause.split()[-6:]
     words = [word for word in words[:-3] if word not in _NEAR_NEGATORS] + words[-3:]
-    joined = re.split(r"\s", clause)[-1][-16:] if not clause.endswith(" ") else (words[-1] if words else "")[-16:]
-    if clause.endswith(" ") and re.match(rf"[{_UNSPACED}]", text[start : start + 1]):
+    joined = "".join(words[-1:])[-16:]
+    if clause.endswith(" ") and _UNSPACED_LETTER.match(text[start : start + 1]):
         joined = ""  # a space between Thai words is a pause between clauses
-    return negates([*words, *text[start:].split(" ", 1)[:1]], joined)
+    return negates([*words, text[start:].partition(" ")[0]], joined)
 
 
 def negates(words: Sequence[str], unspaced: str) -> bool:
@@ -229,7 +232,7 @@ def heard_any(hear: Mapping[str, tuple[str, ...]], said: str) -> bool:
 def find_all(hear: Mapping[str, tuple[str, ...]], said: str) -> Iterator[Match]:
     """The phrases that a text which went through `plain` holds, in the order in which they are written."""
     for phrases in hear.values():
-        yield from matches(_able(_by_opener(phrases), said).values(), said)
+        yield from matches(_able(_by_need(phrases), said).values(), said)
 
 
 def matches(phrases: Iterable[Phrase], said: str) -> Iterator[Match]:
@@ -242,6 +245,8 @@ def matches(phrases: Iterable[Phrase], said: str) -> Iterator[Match]:
 def numbers_in(said: str) -> frozenset[str]:
     """The words of a text that went through `plain` which hold digits, and codes whose digits are said one by one ("two
     eight four seven") as such a word."""
+    if "#" not in _words(said):
+        return frozenset()
     run, digit = _compiled(_SPELLED), _compiled(_DIGIT)
     codes = ["".join(_DIGITS.get(one, one) for one in digit.findall(code)) for code in run.findall(said)]
     return frozenset([*codes, *(word for word in run.sub(" ", said).split() if any(map(str.isdecimal, word)))])
@@ -258,8 +263,8 @@ def has_time(said: str) -> bool:
 
 
 class PhraseIndex:
-    """The phrases of many cues or facts, by the words that they can begin with: a persona listens for a thousand, of
-    which a turn can hold a few.
+    """The phrases of many cues or facts, by a word that they must have: a persona listens for a thousand, of which a
+    turn can hold a few. Their patterns are compiled by then, so that no turn waits for them.
 
     Args:
         hear: each one's phrases by language.
@@ -269,6 +274,10 @@ class PhraseIndex:
         all_of_them = [(name, phrase) for name in hear for phrases in hear[name].values() for phrase in phrases]
         self._names = [name for name, _ in all_of_them]
         self._index = _indexed(phrase for _, phrase in all_of_them)
+        for _, phrase in all_of_them:
+            for part in phrase_pattern(phrase).parts:
+                if isinstance(part, str):
+                    _compiled(part)
 
     def able(self, said: str) -> dict[str, list[Phrase]]:
         """The phrases that a text which went through `plain` may hold, by name, in the order in which they are
@@ -305,11 +314,13 @@ def words_at(text: str, start: int, end: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _size(cluster: str) -> int:
-    """How many characters `plain` makes of one with its marks; its own cache is for whole texts."""
+    """How many characters `plain` makes of a cluster; its own cache is for whole texts."""
     return len(plain.__wrapped__(cluster).replace(" ", ""))
 
 
-_CLUSTER = re.compile(r"(?P<separator>(?<=\d)[.,](?=\d))|.[\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*", re.DOTALL)
+_MARKS = "[\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]"
+_CLUSTER = re.compile(rf"[A-Za-z]+(?!{_MARKS})|(?P<separator>(?<=\d)[.,](?=\d))|.{_MARKS}*", re.DOTALL)
+"""A word of plain letters, which no phrase begins or ends in, or a character with its marks."""
 
 
 @lru_cache(maxsize=8)
@@ -320,26 +331,29 @@ def _placed(said: str) -> tuple[tuple[str, tuple[int, int]], ...]:
 
 @lru_cache(maxsize=8)
 def _words(said: str) -> frozenset[str]:
-    """All that a part of a phrase can begin with in this text."""
-    return frozenset(["", *said.split(), *said])
+    """What of all that phrases need a text holds."""
+    words = frozenset([*said.split(), *_UNSPACED_LETTER.findall(said)])
+    return words | {"#"} if has_number(said) or not words.isdisjoint(_DIGITS) else words
 
 
 @lru_cache(maxsize=2048)
-def _by_opener(phrases: tuple[str, ...]) -> Mapping[str, list[tuple[int, Phrase]]]:
+def _by_need(phrases: tuple[str, ...]) -> Mapping[str, list[tuple[int, Phrase]]]:
     return _indexed(phrases)
 
 
 def _indexed(phrases: Iterable[str]) -> Mapping[str, list[tuple[int, Phrase]]]:
-    """The phrases, each with its place, by what they can begin with."""
+    """The phrases, each with its place, by what that part of them needs which the fewest others do."""
     index: dict[str, list[tuple[int, Phrase]]] = {}
-    for place, phrase in enumerate(map(phrase_pattern, phrases)):
-        for opener in phrase.openers[0] if phrase.openers else ():
-            index.setdefault(opener, []).append((place, phrase))
+    compiled = [phrase_pattern(phrase) for phrase in phrases]
+    times = Counter(word for phrase in compiled for part in phrase.needs for word in part)
+    for place, phrase in enumerate(compiled):
+        for word in min(phrase.needs, key=lambda part: sum(times[word] for word in part), default=()):
+            index.setdefault(word, []).append((place, phrase))
     return index
 
 
 def _able(index: Mapping[str, list[tuple[int, Phrase]]], said: str) -> dict[int, Phrase]:
-    """The phrases that a text may hold, in the order of their places: each part can begin with something in it."""
+    """The phrases that a text may hold, in the order of their places: what each of their parts needs is there."""
     words = _words(said)
-    begun = {place: phrase for word in words & index.keys() for place, phrase in index[word]}
-    return {place: begun[place] for place in sorted(begun) if not any(map(words.isdisjoint, begun[place].openers))}
+    able = {place: phrase for word in words & index.keys() for place, phrase in index[word]}
+    return {place: able[place] for place in sorted(able) if not any(map(words.isdisjoint, able[place].needs))}
