@@ -24,7 +24,7 @@ _BREAK = re.compile(
     r"(?<=[.!?;:…])\s+|\s*\n\s*|"  # sentences
     rf"(?:,|\s[-–—])\s+(?=(?:(?:and|so|then|or|only|except(?:\s+that)?)\s+)?(?:{_SUBJECT})\b)|,?\s+(?=(?:but|however|although|though)\b)|"
     rf",?\s+(?=(?:and|or|then)\s+(?:then\s+)?(?:{_SUBJECT}|tell|give|take|have|go|look|call|ring|ask|say|see)\b)|"
-    r"(?<=ค่ะ)\s+|(?<=คะ)\s+|(?<=ครับ)\s+|(?<!ตั้ง)(?<!แม้)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้)))",
+    r"(?:(?<=ค่ะ)|(?<=คะ)|(?<=ครับ))\s+(?!ว่า(?!ง))|(?<!ตั้ง)(?<!แม้)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้)))",
     re.IGNORECASE,
 )
 _MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
@@ -73,9 +73,10 @@ _THAI_ASKS = re.compile(
     r"(?:ต้องการ|อยาก).*หรือ(?:ว่า)?(?:ต้องการ|อยาก|จะ|ให้)"
 )
 _THAI_STATES = pattern(
-    r"(?:^|[ ,])(?:ดิฉัน|ผม|เรา)?(?:ก็)?(?:พอ)?(?:เข้าใจ|รู้|ทราบ|นึก|เห็น|สัมผัส)(?:(?!ไหม|มั้ย)\S){0,16} ?ว่า.*(?:แค่|ขนาด|ยัง|อย่าง)"
+    r"(?:^|[ ,])(?:ดิฉัน|ผม|เรา)?(?:ก็)?(?:พอ)?(?:เข้าใจ|รู้|ทราบ|นึก|เห็น|สัมผัส)(?:(?!ไหม|มั้ย)\S){0,16} ?ว่า.*"
+    r"(?:แค่|ขนาด|ยัง|อย่าง)|(?!.*(?:ไหม|มั้ย).*ว่า).*(?:รู้ผล|ทราบผล|แจ้งผล|(?:ดู|เช็ก|เช็ค|ตรวจ|สอบ)ให้)\S{0,6}ว่า"
 )
-"""Knowing how bad it is, which is no question how bad it is."""
+"""Knowing how bad it is, which is no question how bad it is; finding out whether something is so."""
 _THAI_DENIES = pattern(r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะไร|ไหน)(?:ทั้งนั้น|ทั้งสิ้น|เลย|อีก|หรอก|นะคะ|ค่ะ|ครับ|[\s,])*$")
 """Nobody and nothing, which are who and what with a negator before them."""
 _OTHERS = (
@@ -126,13 +127,18 @@ _HARMLESS = pattern(
     r"\b(?:who(?:ever)?|no ?(?:one|body)|they|he|she|any(?:one|body)|some(?:one|body)|people|colleague|agent)"
     r"(?: (?!i\b|me\b)\w+){0,3} (?:call|say|tell|accus)(?:s|ed|ing|es)? (?:that )?(?:you|to you|it was your)\b|"
     rf"(?:ใคร|คน(?:อื่น|ก่อน)|เขา|พนักงาน|เจ้าหน้าที่|เพื่อนร่วมงาน)\S{{0,20}}(?:เรียก|ว่า|ด่า|พูด)\S{{0,12}}(?:{_HER})|"
-    rf"คำว่า ?{_RUDE}|"
+    rf"คำว่า ?{_RUDE}|(?:ช่าง|พนักงาน|เจ้าหน้าที่|ผู้หญิง|คน)\S{{0,12}}ใจเย็น|(?<!ฟัง)เพลงรอสาย|hold music|"
+    r"^(?:ถ้า|ต่อให้)?เป็น(?:พี่|ดิฉัน|ผม|เรา|หนู|ฉัน|ใคร|แม่)\S{0,8}ก็|"
+    r"\b(?:if|when(?:ever)?|should|in case) (?:any(?:one|body)|some(?:one|body)|they|he|she|people|an? \w+|another \w+)"
+    r"(?: \w+){0,4} (?:asks?|rings?|calls?|texts?|phones?|claims?|says?|wants?|tells?|demands?|pretends?)\b|"
+    r"(?:ถ้า|หาก|เวลา|เผื่อ|ไม่ว่า)(?:มี)?(?:ใคร|คน|เขา|มัน|เบอร์)\S{0,40} ?(?:ขอ(?!ง|โทษ|อภัย)|ถาม|โทร|อ้าง|ทัก|บอก)|"
+    r"โทรกลับ(?:ไป|หา|ที่)*(?:เบอร์|ธนาคาร|แบงก์|สายด่วน)|"
     rf"\b{_FAULT}(?:ly)? (?:loyal|patient|kind|good|nice|lovely|polite|calm|busy|brave|understanding|generous|fair|"
     r"clever|smart|helpful|long)\b|"
     rf"(?:เรา|ระบบ|ผม|ดิฉัน|หนู|บริษัท|พนักงาน)(?:(?!{_HER})\S){{0,12}}{_RUDE}(?!.*(?:{_HER}))|"
     rf"{_RUDE}(?:(?!{_HER})\S){{0,8}} ?(?:ๆ ?)?(?:ที่)?(?:ระบบ|เรา|ทางเรา)"
 )
-"""Hard words for the trainee's own side, for a thing, or for a virtue."""
+"""Hard words for the trainee's own side, for a thing, or for a virtue, and what others may ask of the persona."""
 _MONEY_MOVES = pattern(
     r"\b(?:transfer|send|pass|put)(?:r?ing|red)? (?:(?:you|over|back|across|to|the|your|all|full|whole|entire|of|that|"
     r"a) )*(?:money|amount|sum|refund|difference|balance|funds|credit|"

@@ -18,7 +18,8 @@ GAP_LIMIT = 160
 
 NEGATORS = frozenset(
     "not never no nor cannot cant wont dont doesnt didnt isnt arent wasnt werent havent hasnt hadnt wouldnt couldnt "
-    "shouldnt aint neither without unable nothing nobody nobodys none nicht kein keine nunca jamais pas".split()
+    "shouldnt neednt mustnt oughtnt mightnt aint neither without unable nothing nobody nobodys none nicht kein keine "
+    "nunca jamais pas".split()
 )
 _NEAR_NEGATORS = frozenset("never no nor neither without unable nothing none".split())
 """What denies what follows up to three words later; others up to six ("won't be sending you off to …")."""

@@ -435,6 +435,7 @@ def test_what_stands_in_for_a_cue_is_found_by_the_vectors_of_its_clauses() -> No
         ("The payment was made on Monday.", set()),
         ("I'm not saying you'll get it back today.", set()),
         ("It will be refunded by Friday.", {"refund", "deadline"}),
+        ("เลขเรื่องคือ อาร์เอ็กซ์ สามสามแปด", {"case_number"}),
         ("Your refund was rejected on Friday.", {"refusal"}),
         ("อย่าเพิ่งวางสายนะคะ", set()),
         ("ใครบอกว่าเป็นความผิดของคุณครับ", set()),
@@ -478,6 +479,9 @@ def test_what_others_said_and_what_is_past_is_told_not_done(text: str, cues: set
     ("name", "text", "asked", "cue"),
     [
         ("david_chen", "มีใครโทรมาขอรหัสไหมคะ", "code", "secrets_asked"),
+        ("david_chen", "ถ้ามีใครโทรมาแล้วขอรหัส วางสายเลยนะคะ", "", "secrets_asked"),
+        ("david_chen", "If anybody rings and says you need to confirm your PIN, hang up.", "", "secrets_asked"),
+        ("david_chen", "วางสายแล้วโทรกลับเบอร์หลังบัตรค่ะ", "", "transfer"),
         ("david_chen", "หายใจก่อนนะคะ พี่อยู่ตรงนี้", "", "calm_down"),
         ("david_chen", "Take a breath, I'm here with you.", "", "calm_down"),
         ("david_chen", "บอกชื่อกับสี่ตัวท้ายของบัตรหน่อยค่ะ", "card", "stalling"),
@@ -488,6 +492,12 @@ def test_what_others_said_and_what_is_past_is_told_not_done(text: str, cues: set
         ("grace_okafor", "I'll confirm that to your mother in writing.", "", "hurdle"),
         ("grace_okafor", "I'm waiving the notice and the cancellation fee.", "", "hurdle"),
         ("grace_okafor", "We deeply regret what he did.", "", "argues"),
+        ("grace_okafor", "จะให้ช่างผู้หญิงใจเย็น ๆ ไปหาคุณแม่ค่ะ", "", "calm_down"),
+        ("grace_okafor", "ขอถามหน่อยค่ะ ว่าเกิดอะไรขึ้นที่บ้านคุณแม่ ไม่ตอบก็ได้นะคะ", "technician", "stalling"),
+        ("sarah_thompson", "เพลงรอสายที่นี่มีเพลงเดียวค่ะ", "", "hold"),
+        ("sarah_thompson", "เมื่อคืนคงไม่ได้นอนเลยนะคะ", "", "refusal"),
+        ("sarah_thompson", "You will have an answer no later than Friday.", "", "refusal"),
+        ("sarah_thompson", "You needn't apologise.", "", "apology"),
         ("grace_okafor", "จะดูให้แน่ใจว่าไม่เกิดอีกค่ะ", "", "argues"),
         ("grace_okafor", "I didn't mean to keep you up.", "", "excuses"),
         ("sarah_thompson", "Letters get lost, I know.", "", "insult"),
@@ -505,7 +515,7 @@ def test_what_a_kind_trainee_says_is_not_taken_amiss(name: str, text: str, asked
 
 def test_knowing_how_bad_it_is_is_no_question() -> None:
     """In Thai both hold the same words; whoever it is who feels so is no question either."""
-    for text in ("เข้าใจเลยครับว่าเหนื่อยแค่ไหน", "ใครเจอแบบนี้ก็หงุดหงิดครับ"):
+    for text in ("เข้าใจเลยครับว่าเหนื่อยแค่ไหน", "ใครเจอแบบนี้ก็หงุดหงิดครับ", "วันพุธรู้ผลว่าได้เงินคืนไหม"):
         assert not any(clause.asks for clause in clauses(text))
     for text in ("ไม่ทราบว่าต้องรอนานแค่ไหน", "ใครโทรมาครับ", "ทราบไหมคะว่าเป็นอย่างไร"):
         assert any(clause.asks for clause in clauses(text))
