@@ -108,9 +108,9 @@ class Conversation:
         self._hearing = Hearing(spec.arc, emit, self._start)
         self._arc = ArcDriver(spec, emit, self._say_for_clock, self._end, self._brief_soon, self._hearing, audio=audio)
         self._listener = ModelListener(self._arc, lambda: self._live.parts.listener, emit)
-        self._transcript = Transcript(spec, emit, self._watchdog, self._arc, self._listener, self._hearing)
         self._live = LiveAgent(spec, parts, self._end_call, self._arc.before_reply, emit)
-        self._session = self._live.session
+        self._session = session = self._live.session
+        self._transcript = Transcript(session, spec, emit, self._watchdog, self._arc, self._listener, self._hearing)
         self._listen()
         self._idle = IdleMonitor(self._session, lambda: self._watchdog.expecting)
         self._reloader = Reloader(
@@ -342,7 +342,6 @@ class Conversation:
 
     def _listen(self) -> None:
         session = self._session
-        self._transcript.listen(session)
         session.on("agent_state_changed", self._on_agent_state)
         session.on("user_state_changed", self._on_user_state)
         session.on("error", self._on_error)

@@ -54,7 +54,7 @@ class Speech:
 
 
 class Transcript:
-    """Listens to a session and emits its lines.
+    """Listens to a session, which has not started, and emits its lines.
 
     `turns` counts the trainee's. `spoke` is set by the persona's first word, `first_word` is its time
     (`time.monotonic`).
@@ -62,6 +62,7 @@ class Transcript:
 
     def __init__(
         self,
+        session: AgentSession[None],
         spec: SessionSpec,
         emit: Emit,
         watchdog: Watchdog,
@@ -69,6 +70,7 @@ class Transcript:
         listener: ModelListener,
         hearing: Hearing,
     ) -> None:
+        self._session = session
         self._spec = spec
         self._emit = emit
         self._watchdog = watchdog
@@ -89,10 +91,6 @@ class Transcript:
         """The line that is being said so far, and the whole of it where it is reported already."""
         self._order = Order(emit)
         self._on_line_over()
-
-    def listen(self, session: AgentSession[None]) -> None:
-        """Attaches to a session that has not started."""
-        self._session = session
         session.on("speech_created", self._on_speech)
         session.on("conversation_item_added", self._on_item)
         session.on("user_input_transcribed", self._on_transcript)

@@ -44,8 +44,7 @@ async def test_a_line_that_is_cut_is_not_begun_again_by_a_word_that_comes_after_
         state=SimpleNamespace(emotion=SimpleNamespace(value="angry"), mood=30, phase=None), replied=None
     )
     nothing: Any = SimpleNamespace()
-    transcript = Transcript(compose([]), told.append, nothing, arc, nothing, nothing)
-    transcript.listen(session)  # type: ignore[arg-type]
+    Transcript(session, compose([]), told.append, nothing, arc, nothing, nothing)  # type: ignore[arg-type]
     words = session.output.transcription
     for word in OPENING.split():
         await words.capture_text(f"{word} ")
