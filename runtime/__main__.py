@@ -391,7 +391,7 @@ def main() -> None:
                 else:
                     start()
         except SpecError as error:
-            if "mode=check" not in arguments.overrides or Path(error.file or "config.yaml").name == "config.yaml":
+            if "mode=check" not in arguments.overrides or not error.file:
                 raise
             raise SystemExit(_check(Settings(), error)) from None  # it tells of this file and goes on with the others
 

@@ -106,6 +106,17 @@ class _PlainCharacters(dict[int, str]):
 _PLAIN = _PlainCharacters()
 
 
+def held_by(phrase: str, words: str) -> str:
+    """A phrase with only those of its alternatives that words hold: of `our|my mistake|error` "my mistake"."""
+    said = f" {plain(words)} "
+
+    def held(part: str) -> str:
+        able = (one for one in sorted(part.split("|"), key=len, reverse=True) if plain(one) and plain(one) in said)
+        return next(able, part)
+
+    return " ".join(map(held, phrase.split()))
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """A phrase, as it is written, that a text holds: where it begins and ends there, and how many words it has."""

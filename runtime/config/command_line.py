@@ -213,7 +213,11 @@ def _folder(overrides: Sequence[Override]) -> Path:
                     " its own: 'personas_dir=\"…\"'"
                 )
             return Path(_resolved(override.value()))
-    return ROOT / _resolved(read_conf(CONF / "config.yaml")[0].get("personas_dir", Settings().personas_dir))
+    try:
+        own = read_conf(CONF / "config.yaml")[0]
+    except SpecError:  # whoever composes says what is wrong with this file
+        own = {}
+    return ROOT / _resolved(own.get("personas_dir", Settings().personas_dir))
 
 
 def _resolved(value: object) -> str:

@@ -89,6 +89,9 @@ def examine_persona(data: bytes, file: Path, common: frozenset[str] | None = Non
     if len(_HEADINGS.findall(prose)) > HEADING_LIMIT:
         mistakes = (*mistakes, SpecError(f"more than {HEADING_LIMIT} headings are too many", file=file))
     line = text.count("\n", 0, len(text) - len(prose)) + 1
+    if found := _CONTROL.search(prose):
+        what = f"the character U+{ord(found[0]):04X} is not allowed here: delete it"
+        mistakes = (*mistakes, SpecError(what, file=file, line=line + prose.count("\n", 0, found.start())))
     if mistakes:
         return Reading(None, mistakes, node, line)
     sections = find_sections(prose)
@@ -96,6 +99,8 @@ def examine_persona(data: bytes, file: Path, common: frozenset[str] | None = Non
     return Reading(Persona(file.stem, name, str(file), prose, sections, front), (), node, line)
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+"""What no editor shows, no model reads and a terminal may obey; line and page breaks of whatever kind are none."""
 _HEADINGS = re.compile("^#", re.MULTILINE)
 _FIELDS = "|".join(key.name for key in fields(FrontMatter))
 _KEY = re.compile(rf"^(?:{_FIELDS})[ \t]*:", re.MULTILINE)

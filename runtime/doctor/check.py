@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,15 +18,27 @@ from rich.console import Console
 from ..arc.agreement import disagreements
 from ..call import build
 from ..config.compose import combine, common_cues, compose, unusable_keys
-from ..config.groups import CONF, GROUPS, chosen, file_of, misnamed, options, personas_folder, read_conf
+from ..config.groups import (
+    CONF,
+    GROUPS,
+    PROGRAM_GROUPS,
+    REHEARSAL_GROUPS,
+    chosen,
+    file_of,
+    misnamed,
+    options,
+    personas_folder,
+    read_conf,
+)
 from ..config.persona_file import Reading, examine_persona
 from ..config.trainee_file import own_scripts
 from ..config.validation import validated
 from ..config.yaml_file import Node, line_of, read_bytes, shown
-from ..errors import NotOffered, SpecError, suggest
+from ..errors import NotOffered, SpecError, shown_path, suggest
 from ..rooms.routing import check_claims
 from ..spec.persona import Persona, Phase, is_name, worded_in
-from ..spec.settings import Routing, Worker
+from ..spec.script import foreign_script
+from ..spec.settings import Routing, Settings, Worker
 from ..spec.trainee import Trainee
 from ..terminal.view import plain_rows, table
 
@@ -41,7 +52,7 @@ def check_all(routing: Routing, known: Sequence[SpecError] = ()) -> int:
     personas: dict[str, Persona] = {}
     fine: dict[str, Persona] = {}
     rows = [*files, *check_personas(personas, fine, {how for _, _, how in files}), *_claims(personas, routing)]
-    rows += [*_trainees(personas), *_models(fine or personas), *_workers(), *_unused_names()]
+    rows += [*_defaults(), *_trainees(personas), *_models(fine or personas), *_workers(), *_unused_names()]
     return report(list(_once(rows)), "not installed")
 
 
@@ -105,7 +116,7 @@ def check_personas(
     languages = _readable("language")
     tags = {str(languages[name][0].get("base")) if name in languages else name for name in options("language")}
     specs: dict[tuple[tuple[str, str], ...], tuple[str, str, str]] = {}
-    overridden = any(group in read_conf(CONF / "config.yaml")[0] for group in GROUPS)
+    overridden = any(group in _config() for group in GROUPS)
     common = common_cues()
     for other, why in misnamed().items():
         yield "✗", str(SpecError(f"persona={Path(other).stem}")), str(SpecError(f"{other}: {why}"))
@@ -155,7 +166,10 @@ def _spec(name: str, choices: dict[str, str] | None) -> tuple[str, str, str]:
 
     def examine() -> str:
         nonlocal base
-        spec = compose([f"persona={name}"]) if choices is None else combine(_usual() | choices | {"persona": name})
+        known = _usual() | (choices or {}) | {"persona": name}
+        if not known.keys() >= set(GROUPS):
+            return ""  # conf/config.yaml, which is told of, does not say what else a call has
+        spec = compose([f"persona={name}"]) if choices is None else combine(known)
         base = spec.language.base
         build.check(spec, audio=False)  # what speech needs is checked once for each model
         return ""
@@ -164,14 +178,32 @@ def _spec(name: str, choices: dict[str, str] | None) -> tuple[str, str, str]:
     return mark, how, base
 
 
+def _config() -> dict[str, Any]:
+    """What `conf/config.yaml` holds; nothing where it is broken, of which `_files` tells."""
+    with suppress(SpecError):
+        return dict(read_conf(CONF / "config.yaml")[0])
+    return {}
+
+
 def _usual() -> dict[str, str]:
-    """The option of each group that a call has where nobody chooses one."""
-    defaults = [default for default in read_conf(CONF / "config.yaml")[0]["defaults"] if isinstance(default, dict)]
-    usual = {group: str(default[group]) for default in defaults for group in GROUPS if group in default}
-    for group in GROUPS:
+    """The option of each group that a call has where nobody chooses one, as far as `conf/config.yaml` says."""
+    pairs = (default for default in _config().get("defaults") or () if isinstance(default, dict))
+    return {group: str(option) for pair in pairs for group, option in pair.items()}
+
+
+def _defaults() -> Iterator[CheckResult]:
+    """Groups for which `conf/config.yaml` chooses no option, or one that there is not. A persona of the folder that it
+    names need not be in another one."""
+    usual, file = _usual(), CONF / "config.yaml"
+    other = personas_folder() != CONF.parent / _config().get("personas_dir", Settings().personas_dir)
+    for group in (*GROUPS, *PROGRAM_GROUPS, *REHEARSAL_GROUPS) if usual else ():
         if group not in usual:
-            raise SpecError(f"defaults: no {group} is chosen", file=CONF / "config.yaml")
-    return usual
+            yield "✗", shown_path(file), str(SpecError(f"defaults: no {group} is chosen", file=file))
+        elif (option := usual[group]) not in options(group) and not (group == "persona" and other):
+            what = f"defaults: {group}={option}: there is no such {group}{suggest(option, options(group))}"
+            place = next(i for i, pair in enumerate(_config()["defaults"]) if isinstance(pair, dict) and group in pair)
+            line = line_of(read_conf(file)[1], ["defaults", place])
+            yield "✗", shown_path(file), str(SpecError(what, file=file, line=line))
 
 
 def _summary(persona: Persona) -> str:
@@ -266,23 +298,9 @@ def _stretch(low: int, high: int) -> str:
     return str(low) if low == high else f"{low}-{high}"
 
 
-_SCRIPTS = {
-    "ar": {"ARABIC"}, "el": {"GREEK"}, "fa": {"ARABIC"}, "he": {"HEBREW"}, "hi": {"DEVANAGARI"},
-    "ja": {"HIRAGANA", "KATAKANA", "CJK"}, "km": {"KHMER"}, "ko": {"HANGUL"}, "lo": {"LAO"}, "my": {"MYANMAR"},
-    "ru": {"CYRILLIC"}, "th": {"THAI"}, "uk": {"CYRILLIC"}, "ur": {"ARABIC"}, "zh": {"CJK"},
-}  # fmt: skip
-"""The scripts of languages that are not written in Latin letters, by base tag."""
-_SAMPLE = 4000
-"""Characters of a prompt whose script is looked at."""
-
-
 def _foreign_prompt(persona: Persona, base: str, reading: Reading) -> Iterator[str]:
     """A prompt in letters that the call's language does not have."""
-    letters: Counter[str] = Counter()
-    for letter, times in Counter(filter(str.isalpha, persona.prose[:_SAMPLE])).items():
-        letters[unicodedata.name(letter, "").partition(" ")[0]] += times
-    script, most = letters.most_common(1)[0] if letters else ("", 0)
-    if base and most > 0.8 * letters.total() and script not in _SCRIPTS.get(base, {"LATIN"}):
+    if base and (script := foreign_script(persona.prose, base)):
         what = f"the prompt is in {script.title()} letters, and the call's language is {base}"
         yield str(
             SpecError(f"{what}: choose another `language`, or translate it", file=persona.file, line=reading.prose_line)
@@ -326,11 +344,9 @@ def _models(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
     if persona is None:
         return
     known = {group: _readable(group) for group in GROUPS if group != "persona"}
-    usual = {
-        group: name if name in known[group] else next(iter(known[group]), name)
-        for group, name in _usual().items()
-        if group in known
-    } | {"persona": persona}
+    said = _usual()
+    usual = {group: said[group] if said.get(group) in able else next(iter(able), "") for group, able in known.items()}
+    usual["persona"] = persona
     for model in _readable("model"):
         good = 0
         unoffered: Counter[str] = Counter()
@@ -346,6 +362,7 @@ def _models(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
                 wrong[str(error)] = None
         yield from (("✗", f"model={model}", line) for line in wrong)
         if good:
+            usual["model"] = usual["model"] if said.get("model") in known["model"] else model
             yield "✓", f"model={model}", f"{good} specs"
         elif unoffered:
             yield "–", f"model={model}", unoffered.most_common(1)[0][0]

@@ -9,6 +9,7 @@ from ..arc.briefing import live_arc
 from ..arc.listener import Finding, listen
 from ..arc.machine import ArcMachine
 from ..arc.meaning import Meaning
+from ..arc.phrases import held_by
 from ..events import DECIDED, TRAINEE_LEFT, CueFound, Ended, EndingReached, Event, Found, Heard, PhaseMoved, Said, State
 from ..offline.embedding import meaning_of, understood
 from ..record.call_log import CallLog
@@ -120,7 +121,8 @@ def _cue(what: str, cue: CueFound, log: CallLog) -> str:
     """What became of a cue, with the words that made it; of a silence with its moment."""
     if not (line := log.turns.get(cue.turn)):
         return f"{clock(log.second(cue))}: {what}"
-    by = f", by {cue.by}" if cue.by else ""
+    by = held_by(cue.by, cue.words) if cue.found is Found.PHRASE else cue.by
+    by = f", by {by}" if by else ""
     return f"turn {cue.turn}: {what} (“{cue.words or line.event.text}”{by})"
 
 

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from ..arc.clauses import clauses
 from ..arc.machine import ArcState, count, start, step
 from ..arc.meaning import Meaning, Nearest
+from ..arc.phrases import held_by, plain
+from ..events import Found
 from ..offline.embedding import is_installed, understood
 from ..offline.reply import opening, reply
 from ..redaction import clean
@@ -100,11 +102,12 @@ def _tried(
     counted = count(arc.front, before, state.last.findings)
     cues = tuple(TriedCue(one.name, one.found.value, one.words, one.by, one.nearness, mood) for one, mood in counted)
     answer = reply(arc, turns, said, meaning)
-    near = _nearest_miss(turns[-1], {cue.cue for cue in cues}, meaning)
+    facts = *state.last.asked, *state.last.again
+    near = _nearest_miss(turns[-1], {*(cue.cue for cue in cues), *facts}, meaning)
     tried = Tried(
         text=turns[-1],
         cues=cues,
-        facts=(*state.last.asked, *state.last.again),
+        facts=facts,
         before=before.mood,
         mood=state.mood,
         emotion=state.emotion.value,
@@ -123,7 +126,9 @@ def _nearest_miss(text: str, found: set[str], meaning: Meaning | None) -> Neares
 def _shown(tried: Tried) -> str:
     lines = []
     for cue in tried.cues:
-        how = f"{cue.found} {cue.by!r}" + (f", {cue.nearness:.2f}" if cue.nearness is not None else "")
+        by = held_by(cue.by, cue.words) if cue.found == Found.PHRASE else cue.by
+        how = f"{cue.found} {by!r}" if by != plain(cue.words) else cue.found
+        how += f", {cue.nearness:.2f}" if cue.nearness is not None else ""
         lines.append(f"  {cue.cue} {cue.mood:+}" + (f": “{cue.words}” ({how})" if cue.words else f" ({cue.found})"))
     lines += [f"  asks for {fact}" for fact in tried.facts]
     if near := tried.nearest:

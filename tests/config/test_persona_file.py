@@ -91,9 +91,7 @@ def test_any_bytes_are_a_persona_or_a_spec_error(data: bytes) -> None:
 
 
 HARD = ["${HOME}", "${oc.env:GOOGLE_API_KEY}", "???", "---", "key: value", "- item", "$149.99", "{{x}}", "\\${a}"]
-prose_lines = st.lists(
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n")) | st.sampled_from(HARD), min_size=1
-)
+prose_lines = st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"])) | st.sampled_from(HARD), min_size=1)
 
 
 @given(lines=prose_lines, end=st.sampled_from(["\n", "\r\n"]), head=st.sampled_from(["", "name: Bill\n"]))
@@ -579,3 +577,13 @@ def test_names_are_the_same_however_their_letters_are_encoded() -> None:
     front = f"scenarios: [{other}]\ncues: {{{other}: {{hear: hi}}}}\nendings: [{{name: e, when: [{cue}]}}]"
     persona = examine_persona(f"---\n{front}\n---\nYou are Ann.".encode(), Path("ann.md")).persona
     assert persona and persona.front.scenarios == (cue,) and persona.front.endings[0].when == tuple(persona.front.cues)
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x1b", "\x07", "\x7f", "\x93"])
+@pytest.mark.parametrize("text", ["You are Ann.\nYou{} wait.\n", "---\nname: A{}nn\n---\nYou wait.\n"])
+def test_a_character_that_nobody_sees_is_told_with_its_line(text: str, character: str) -> None:
+    """In the prose too, which no YAML parser reads; tabs, and the line and page breaks of any system, may stand."""
+    with pytest.raises(SpecError, match=rf"ann\.md:2: .*the character U\+{ord(character):04X} is not allowed here"):
+        parse_persona(text.format(character).encode(), Path("ann.md"))
+    for fine in "\t", "\r\n", "\x0b", "\x0c", "\x85", "\u2028", "\u200b", "\u202e":
+        assert parse_persona(f"You are Ann.{fine}You wait.".encode(), Path("ann.md")).prose

@@ -111,6 +111,37 @@ def test_a_broken_file_of_conf_is_told_once_and_all_else_is_checked(
     assert out.count("✓  persona=") == len(groups.options("persona")) and "difficulty=hard" in out
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("voice: bright_female", "voice: bright", ":4: defaults: voice=bright: there is no such voice; did you mean"),
+        ("persona: sarah", "persona: sara", ":10: defaults: persona=sara_thompson: there is no such persona; did you"),
+        (
+            "worker: development",
+            "worker: develop",
+            ":11: defaults: worker=develop: there is no such worker; did you mean",
+        ),
+        ("  - trainee: good\n", "", ": defaults: no trainee is chosen"),
+        ("log: quiet", "log: loud", ""),
+    ],
+)
+def test_a_default_that_there_is_not_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, right: str, wrong: str, told: str
+) -> None:
+    """Also where the personas choose another one themselves. A folder of other personas need not have the default."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    shutil.copytree(ROOT / "personas", tmp_path / "personas")
+    for module in check, groups:
+        monkeypatch.setattr(module, "CONF", tmp_path / "conf")
+    monkeypatch.setattr(groups, "_folder", tmp_path / "personas")
+    file = tmp_path / "conf" / "config.yaml"
+    file.write_text(file.read_text().replace(right, wrong))
+    assert [(mark, how.startswith(f"{file}{told}")) for mark, _, how in check._defaults()] == [("✗", True)] * bool(told)
+    (tmp_path / "other").mkdir()
+    monkeypatch.setattr(groups, "_folder", tmp_path / "other")
+    assert len(list(check._defaults())) == (bool(told) and "persona" not in right)
+
+
 def test_a_name_that_no_model_asks_for_and_a_worker_that_is_not_chosen_are_looked_at(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -130,19 +161,20 @@ def test_a_name_that_no_model_asks_for_and_a_worker_that_is_not_chosen_are_looke
     assert "load_treshold: no such key; did you mean load_threshold?" in rows[1][2]
 
 
+@pytest.mark.parametrize("broken", ["conf/model/offline.yaml", "conf/config.yaml"])
 def test_check_is_the_one_mode_that_goes_on_without_what_every_call_is_composed_of(
-    guard: Path, environment: dict[str, str], here: Path
+    broken: str, guard: Path, environment: dict[str, str], here: Path
 ) -> None:
     """The file is told, and every persona is checked all the same."""
     for folder in "runtime", "conf", "personas":
         shutil.copytree(ROOT / folder, here / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", here)
-    (here / "conf" / "model" / "offline.yaml").write_text("llm: [\n")
+    (here / broken).write_text("llm: [\n")
     environment["PYTHONPATH"] = os.pathsep.join([str(guard), str(here)])
     for mode, code, personas in ("prompt", 2, 0), ("check", 1, 8):
         done = subprocess.run([*COMMAND, f"mode={mode}"], cwd=here, env=environment, capture_output=True, text=True)
         assert done.returncode == code and done.stdout.count("✓  persona=") == personas, done
-        assert (done.stdout + done.stderr).count("conf/model/offline.yaml:2: broken YAML") == 1
+        assert (done.stdout + done.stderr).count(f"{broken}:2: broken YAML") == 1
 
 
 def test_doubts_alone_do_not_fail_a_check(run: Run, personas: Path) -> None:

@@ -8,6 +8,7 @@ import pty
 import subprocess
 from pathlib import Path
 
+from runtime.arc.phrases import held_by
 from tests.conftest import Run
 
 SAID = "I'm so sorry, that was our mistake.\n\nYou will have it by Friday.\n"
@@ -22,6 +23,17 @@ def test_sentences_are_tried_each_from_a_fresh_state(run: Run) -> None:
     assert (first["before"], first["mood"], first["facts"]) == (30, 50, [])
     assert second["before"] == 30 and [cue["cue"] for cue in second["cues"]] == ["deadline"]
     assert first["answer"] and first["emotion"] == "frustrated" and first["ending"] is None
+
+
+def test_of_a_phrase_only_what_was_heard_is_shown(run: Run) -> None:
+    """Not all that would have done; and what was found is not nearly found besides."""
+    said = "That was our mistake.\nYour case number is 44 71 82.\nWhat is your account number?\n"
+    result = run("mode=try", "listening=phrases", "language=en", stdin=said)
+    assert result.code == 0, result.err
+    assert "ownership +20: “our mistake” (phrase)" in result.out and "|" not in result.out
+    assert "“case number is 44” (phrase 'case number #')" in result.out and "nearly account" not in result.out
+    assert held_by("our|my mistake|error|fault", "Our own fault") == "our fault"
+    assert held_by("ขอโทษ|เสียใจ ค่ะ|ครับ", "เสียใจด้วยครับ") == "เสียใจ ครับ" and held_by("a|b c", "") == "a|b c"
 
 
 def test_sentences_can_be_the_turns_of_one_call(run: Run) -> None:
