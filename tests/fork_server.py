@@ -215,7 +215,9 @@ def serve(path: str) -> None:
 
 def _import_own() -> dict[str, str]:
     """Imports all of `runtime`, which depends on the process that imports it in nothing but variables that it sets, and
-    has Hydra's parsers and what checks a spec made; returns those variables."""
+    has Hydra's parsers made, what checks a spec, what is kept of each file that is shipped, and what is learned from
+    the examples; returns those variables."""
+    import asyncio
     import pkgutil
     from importlib import import_module
 
@@ -228,8 +230,15 @@ def _import_own() -> dict[str, str]:
     from hydra.core.global_hydra import GlobalHydra
 
     from runtime.config.compose import compose
+    from runtime.doctor.check import check_all
+    from runtime.offline.embedding import is_installed, vectors_of
+    from runtime.spec.settings import Routing
 
-    compose([])
+    arc = compose([]).arc
+    if arc.embedder and is_installed(arc.embedder):
+        asyncio.run(vectors_of(arc.embedder).ready(arc))
+    with contextlib.redirect_stdout(io.StringIO()):
+        check_all(Routing())
     GlobalHydra.instance().clear()
     return {name: value for name, value in os.environ.items() if name not in before}
 
