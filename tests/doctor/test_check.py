@@ -167,7 +167,7 @@ def test_check_is_the_one_mode_that_goes_on_without_what_every_call_is_composed_
 ) -> None:
     """The file is told, and every persona is checked all the same."""
     for folder in "runtime", "conf", "personas":
-        shutil.copytree(ROOT / folder, here / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / folder, here / folder)
     shutil.copy(ROOT / "pyproject.toml", here)
     (here / broken).write_text("llm: [\n")
     environment["PYTHONPATH"] = os.pathsep.join([str(guard), str(here)])
