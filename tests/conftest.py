@@ -61,15 +61,24 @@ settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of rooms come first, as they take long; of them those that share a worker, so that one process runs most of
-    them: what is taken off it is the end of its list."""
-
-    def place(item: pytest.Item) -> int:
+    """Long tests come first. Each process of the tests is given an equal part of this list, and takes from the end of
+    another's when it has done its own: one has all tests of rooms that share a worker, the others those that start one
+    each; tests that run the program follow, and then what is short, so that all processes end at the same time."""
+    kinds: dict[str, list[pytest.Item]] = {"worker": [], "processes": [], "livekit_url": [], "fork_server": [], "": []}
+    for item in items:
         fixtures: list[str] = getattr(item, "fixturenames", [])
-        shared = next((i for i, name in enumerate(("worker", "processes")) if name in fixtures), None)
-        return shared if shared is not None else 2 if "livekit_url" in fixtures else 3
-
-    items.sort(key=place)
+        kinds[next(kind for kind in kinds if not kind or kind in fixtures)].append(item)
+    worker, processes, own, run, short = kinds.values()
+    others = max(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) - 1, 1)
+    rooms = [worker + processes, *(own[part::others] for part in range(others))]
+    ordered: list[pytest.Item] = []
+    for part, first in enumerate(rooms):
+        first += run[len(run) * part // len(rooms) : len(run) * (part + 1) // len(rooms)]
+        size = (len(items) - len(ordered)) // (len(rooms) - part)
+        fill = max(size - len(first), 0)
+        ordered += [*first, *short[:fill]]
+        short = short[fill:]
+    items[:] = [*ordered, *short]
 
 
 @dataclass(frozen=True)
