@@ -150,7 +150,7 @@ class Caller(Watched):
         return self.voiced > 0
 
     async def listen(self, track: rtc.Track) -> None:
-        async for event in rtc.AudioStream(track, sample_rate=16_000, num_channels=1, frame_size_ms=20):
+        async for event in rtc.AudioStream(track, sample_rate=16_000, num_channels=1, frame_size_ms=50):
             if np.abs(np.frombuffer(event.frame.data, dtype=np.int16)).max() > LOUD:
                 self.voiced += 1
                 self.changed()

@@ -16,8 +16,8 @@ from tests.worker import LONG, Worker, serving
 
 @pytest.fixture(scope="session", autouse=True)
 def cheap_workers(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Workers are forks, and their Sarah says little first: a sentence that is spoken takes its time, and the CPU of
-    all who hear it. In rooms of the scenario `LONG` she says all of it."""
+    """Workers are forks, and their Sarah says little first and last: a sentence that is spoken takes its time, and the
+    CPU of all who hear it. In rooms of the scenario `LONG` she says all of it."""
     tests.worker.program = command
     folder = tests.worker.personas = tmp_path_factory.mktemp("personas") / "personas"
     shutil.copytree(ROOT / "personas", folder)
@@ -26,9 +26,11 @@ def cheap_workers(command: list[str], tmp_path_factory: pytest.TempPathFactory) 
     (folder / "sarah_at_length.md").write_text(
         text.replace("billing-dispute-01, ", "").replace("billing-dispute-*", LONG)
     )
-    before, again, after = text.partition(" Again!")
-    assert again
-    file.write_text(before + again + " " + after[after.index("What are you going to do about it?") :])
+    for first, last in (("Finally! ", "What are you going to do about it?"), ("That's it, I'm done. ", "Goodbye.")):
+        before, found, after = text.partition(first)
+        assert found and last in after
+        text = before + first + after[after.index(last) :]
+    file.write_text(text)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,7 +12,7 @@ from runtime.record.taps import RATE
 from runtime.record.upkeep import forget
 from runtime.spec.settings import History, Record, Settings
 from tests.caller import Caller, calling, room_of, watching
-from tests.loopback import Conversation, Stall, ToolCall
+from tests.loopback import Conversation, Stall, ToolCall, plan
 from tests.loopback.openai_http import OpenAIHTTPServer
 from tests.record.test_audio import sides, sounds
 from tests.worker import kill_one_job, serving
@@ -21,9 +21,9 @@ INSULT = "You are an idiot."
 """A line for which she hangs up when it comes again."""
 
 
-def session_of(environment: dict[str, str]) -> Path:
-    """The folder of the one call that was held."""
-    (events,) = Path(environment["HOME"]).glob(f"sessions/*/*/{EVENTS}")
+def session_of(environment: dict[str, str], user: str = "") -> Path:
+    """The folder of the one call that was held, or that this user had."""
+    (events,) = Path(environment["HOME"]).glob(f"sessions/*/*{user}/{EVENTS}")
     return events.parent
 
 
@@ -39,9 +39,11 @@ async def test_a_call_whose_process_is_killed_has_lost_no_line_and_a_second_of_s
     livekit_url: str, environment: dict[str, str]
 ) -> None:
     """kill -9 while she speaks: each line that was read is in the file, whole; both voices are there up to the last
-    second; and the worker's next start makes what the call no longer could."""
-    async with serving(livekit_url, environment) as worker:
-        async with calling(livekit_url, room_of()) as caller:
+    second; and the worker's next start makes what the call no longer could, and tells of the room whose trainee is
+    alone."""
+    room = room_of()
+    async with calling(livekit_url, room) as caller:
+        async with serving(livekit_url, environment) as worker:
             await caller.hears(40)
             await caller.reads_to("What are you going to do about it?")
             await caller.room.local_participant.send_text("I am so sorry.", topic="lk.chat")
@@ -50,18 +52,20 @@ async def test_a_call_whose_process_is_killed_has_lost_no_line_and_a_second_of_s
             await kill_one_job(worker)
             await worker.until("Call ended: the connection was lost")
             read = caller.texts[0].removeprefix("customer: ")
-    folder = session_of(environment)
-    data = (folder / EVENTS).read_bytes()
-    assert data.endswith(b"\n")
-    events = [from_json(line) for line in data.decode().splitlines()]
-    assert [event.text for event in events if isinstance(event, Said)][:1] == [read]
-    (zero,) = [event.at for event in events if isinstance(event, AudioStarted)]
-    trainee, customer = sides(folder / AUDIO)
-    assert len(trainee) == len(customer) > (killed - zero - 1) * RATE
-    assert sounds(customer)
-    assert not (folder / REPORT).exists()
-    async with serving(livekit_url, environment) as worker:
-        await worker.until("finished from its events")
+        folder = session_of(environment)
+        data = (folder / EVENTS).read_bytes()
+        assert data.endswith(b"\n")
+        events = [from_json(line) for line in data.decode().splitlines()]
+        assert [event.text for event in events if isinstance(event, Said)][:1] == [read]
+        (zero,) = [event.at for event in events if isinstance(event, AudioStarted)]
+        trainee, customer = sides(folder / AUDIO)
+        assert len(trainee) == len(customer) > (killed - zero - 1) * RATE
+        assert sounds(customer)
+        assert not (folder / REPORT).exists()
+        async with serving(livekit_url, environment) as worker:
+            await worker.until("finished from its events")
+            line = await worker.until("no customer is in")
+            assert room in line and "join again" in line
     assert (folder / REPORT).exists() and (folder / SCORECARD).exists()
 
 
@@ -71,54 +75,63 @@ def convinced(_: Conversation, __: str) -> ToolCall:
     return ToolCall("submit_verdict", {"reason": "said so", "verdict": "met", "quotes": quotes})
 
 
-async def test_a_call_in_a_room_that_names_no_user_is_the_one_s_who_was_in_it(
+async def test_a_call_in_a_room_that_names_no_user_is_the_one_s_who_speaks_in_it(
     livekit_url: str, environment: dict[str, str]
 ) -> None:
-    """By the identity that they join with: the history finds it, and so does who deletes it."""
-    async with serving(livekit_url, environment, "rooms.transcripts=data") as worker:
+    """By the identity that they join with: the history finds it, and so does who deletes it. It is not a listener's who
+    came first: it waits for the one who has a microphone, and is recorded from its beginning."""
+    async with serving(livekit_url, environment, "rooms.transcripts=data", "rooms.ready_timeout=4") as worker:
         async with calling(livekit_url, "axtra-test", "Ann") as caller:
             await caller.hears(40)
         await worker.until("[Ann] axtra-test", "Call ended")
-    folder = session_of(environment)
-    record = Record(dir=str(folder.parent.parent))
-    assert folder.name.endswith("-sarah_thompson-Ann")
-    index = Index(Settings(record=record))
-    index.sync()
-    assert [session.user for session in index.sessions()] == ["Ann"]
-    assert forget(record, "Ann") == ([folder], [])
+        folder = session_of(environment)
+        record = Record(dir=str(folder.parent.parent))
+        assert folder.name.endswith("-sarah_thompson-Ann")
+        index = Index(Settings(record=record))
+        index.sync()
+        assert [session.user for session in index.sessions()] == ["Ann"]
+        await worker.until("[Ann] axtra-test", "Score")
+        assert forget(record, "Ann") == ([folder], [])
 
-
-async def test_a_call_in_a_room_that_names_no_user_is_not_a_listener_s_who_came_first(
-    livekit_url: str, environment: dict[str, str]
-) -> None:
-    """It waits for the one who has a microphone, and is recorded from its beginning."""
-    async with serving(livekit_url, environment, "rooms.transcripts=data") as worker:
-        async with calling(livekit_url, "axtra-test", "Supervisor", microphone=False) as supervisor:
-            await worker.until("microphone has not come")
+        async with calling(livekit_url, "axtra-heard", "Supervisor", microphone=False) as supervisor:
+            await worker.until("axtra-heard", "microphone has not come")
             await supervisor.reads_to("What are you going to do about it?")
-            async with calling(livekit_url, "axtra-test", "Ann") as ann:
-                await ann.room.local_participant.send_text("I am so sorry.", topic="lk.chat")
-                await ann.reads(1)
-            await worker.until("Call ended")
+            async with calling(livekit_url, "axtra-heard", "Bob") as bob:
+                await bob.room.local_participant.send_text("I am so sorry.", topic="lk.chat")
+                await bob.reads(1)
+            await worker.until("axtra-heard", "Call ended")
     folder = session_of(environment)
-    assert folder.name.endswith("-sarah_thompson-Ann")
+    assert folder.name.endswith("-sarah_thompson-Bob")
     log = read_folder(folder).log
-    assert log.events[0].user == "Ann" and isinstance(log.lines[0].event, Said)
+    assert log.events[0].user == "Bob" and isinstance(log.lines[0].event, Said)
     assert abs(sounds(sides(folder / AUDIO)[1])[0][0] - log.lines[0].at) < 1
 
 
-async def test_a_trainee_who_stays_reads_the_judges_score(livekit_url: str, environment: dict[str, str]) -> None:
-    """She has hung up, and a model judges: its score is on the screen before the room is left, and in the folder."""
-    room = room_of()
+async def test_a_judge_is_waited_for_by_a_trainee_who_stays(livekit_url: str, environment: dict[str, str]) -> None:
+    """She has hung up, and a model judges: its score is on the screen before the room is left, and in the folder. After
+    a trainee who hangs up, a judge that does not answer keeps neither the room nor the folder: that is whole by its
+    cues."""
+    leaves = room_of("leaves")
     async with OpenAIHTTPServer(reply=convinced) as server:
         async with serving(livekit_url, environment | server.environment, "judge=model") as worker:
-            async with calling(livekit_url, room) as caller:
+            async with calling(livekit_url, room_of("stays")) as caller:
                 await insult_until_she_leaves(caller)
-            await worker.until("Score: 100 of 100")
-    assert caller.scorecard is not None
-    assert (caller.scorecard["score"], caller.scorecard["passed"]) == (100, False)  # by cues: 0
-    card = card_from_json((session_of(environment) / SCORECARD).read_bytes())
-    assert (card.score, card.judge) == (100, "gpt-4.1")
+            await worker.until("[stays]", "Score: 100 of 100")
+            assert caller.scorecard is not None
+            assert (caller.scorecard["score"], caller.scorecard["passed"]) == (100, False)  # by cues: 0
+            card = card_from_json((session_of(environment, "stays") / SCORECARD).read_bytes())
+            assert (card.score, card.judge) == (100, "gpt-4.1")
+
+            server.faults_on_chat = plan([Stall()] * 40)
+            async with watching(livekit_url, leaves) as observer:
+                async with calling(livekit_url, leaves) as caller:
+                    await caller.types(INSULT)
+                await observer.sees_the_customer_leave()
+            await worker.until("[leaves]", "Call ended: the trainee hung up")
+            await worker.until("[leaves]", "judge=model reads the call")
+            folder = session_of(environment, "leaves")
+            assert card_from_json((folder / SCORECARD).read_bytes()).judge == ""
+            assert (folder / REPORT).exists()
 
 
 async def test_a_trainee_reads_the_score_of_a_call_that_cannot_be_recorded(
@@ -132,22 +145,6 @@ async def test_a_trainee_reads_the_score_of_a_call_that_cannot_be_recorded(
         await worker.until("No report")
     assert sum("not recorded any further" in line for line in worker.lines) == 1
     assert caller.scorecard is not None and caller.scorecard["passed"] is False
-
-
-async def test_a_trainee_who_hangs_up_waits_for_no_judge(livekit_url: str, environment: dict[str, str]) -> None:
-    """A judge that does not answer keeps neither the room nor the folder: that is whole by its cues."""
-    room = room_of()
-    async with OpenAIHTTPServer(on_chat=[Stall()] * 40) as server:
-        async with serving(livekit_url, environment | server.environment, "judge=model") as worker:
-            async with watching(livekit_url, room) as observer:
-                async with calling(livekit_url, room) as caller:
-                    await caller.types(INSULT)
-                await observer.sees_the_customer_leave()
-            await worker.until("Call ended: the trainee hung up")
-            await worker.until("judge=model reads the call")
-            folder = session_of(environment)
-            assert card_from_json((folder / SCORECARD).read_bytes()).judge == ""
-            assert (folder / REPORT).exists()
 
 
 async def test_a_worker_puts_its_calls_into_a_shared_index(

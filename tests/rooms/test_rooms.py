@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from livekit import rtc
 
 from tests.caller import calling, room_of, watching
 from tests.composed import compose
@@ -78,8 +79,11 @@ async def test_a_room_nobody_claims_says_which_line_to_add(livekit: str, worker:
         assert '`scenarios: ["3f2504e0-4f89-11d3-9a0c-0305e82c3301"]`' in line
 
 
-async def test_a_killed_job_is_known_at_once_and_others_go_on(livekit_url: str, environment: dict[str, str]) -> None:
-    """kill -9 of one call's process ends that call as lost, and no other."""
+async def test_a_killed_job_is_known_at_once_in_its_room_and_others_go_on(
+    livekit_url: str, environment: dict[str, str]
+) -> None:
+    """kill -9 of one call's process ends that call as lost, and no other: its trainee reads that the line went dead,
+    and the customer is out of the room."""
     rooms = [room_of(f"user{i}") for i in range(2)]
     async with serving(livekit_url, environment, "worker.idle_processes=2") as worker:
         async with calling(livekit_url, rooms[0]) as one, calling(livekit_url, rooms[1]) as two:
@@ -88,5 +92,14 @@ async def test_a_killed_job_is_known_at_once_and_others_go_on(livekit_url: str, 
             await kill_one_job(worker)
             assert "Call ended: the connection was lost" in await worker.until("lost")
             await asyncio.gather(*(caller.reads_to(ENDS) for caller in (one, two)))
-            ends = [caller.lines[-1]["text"].endswith("(The line went dead.)") for caller in (one, two)]
-            assert sorted(ends) == [False, True]
+            lost, other = sorted((one, two), key=lambda caller: caller.lines[-1]["text"])
+            assert lost.lines[-1] == {
+                "type": "transcript",
+                "speaker": "customer",
+                "text": "(The line went dead.)",
+                "emotion": "neutral",
+            }
+            await lost.until(lambda: not lost.there)
+            assert list(lost.left.values()) == [rtc.DisconnectReason.PARTICIPANT_REMOVED]  # and none that was given up
+            assert lost.disconnected is None
+            assert other.lines[-1]["text"].endswith("What are you going to do about it?") and other.there

@@ -20,7 +20,7 @@ from runtime.events import Event, Notice
 from runtime.rooms.worker import TRIES_TOLD, _AwayHandler
 from tests.caller import SORRY, Caller, calling, room_of
 from tests.livekit_server import CONFIG, KEY, SECRET, free_port, livekit_binary, logged
-from tests.worker import Worker, kill_one_job, serving, started
+from tests.worker import Worker, serving, started
 
 
 def below(worker: Worker) -> list[psutil.Process]:
@@ -90,24 +90,6 @@ async def test_a_worker_that_is_killed_leaves_nothing_behind(livekit_url: str, e
                 assert os.listdir(folder) == []
 
 
-async def test_a_killed_call_says_so_in_its_room(livekit_url: str, environment: dict[str, str]) -> None:
-    """kill -9 of a call's process: the trainee reads that the line went dead, and the customer is out of the room."""
-    room = room_of()
-    async with serving(livekit_url, environment) as worker, calling(livekit_url, room) as caller:
-        await caller.hears()
-        await kill_one_job(worker)
-        await caller.reads(1)
-        assert caller.lines[-1] == {
-            "type": "transcript",
-            "speaker": "customer",
-            "text": "(The line went dead.)",
-            "emotion": "neutral",
-        }
-        await caller.until(lambda: not caller.there)
-        assert list(caller.left.values()) == [rtc.DisconnectReason.PARTICIPANT_REMOVED]  # and none that was given up
-        assert caller.disconnected is None
-
-
 @asynccontextmanager
 async def server_on(config: str) -> AsyncIterator[None]:
     """A LiveKit server with the configuration of the fixture's."""
@@ -159,19 +141,6 @@ async def test_a_room_that_the_worker_was_too_slow_for_is_served(
             stopped.resume()
             await worker.until("[slow]", "asked to offer it again")
             await caller.reads(1, 60)
-
-
-async def test_a_room_whose_customer_was_lost_is_told(livekit_url: str, environment: dict[str, str]) -> None:
-    """The trainee reads that the line went dead; no other customer comes into that room."""
-    room = room_of("lost")
-    async with calling(livekit_url, room) as caller:
-        async with serving(livekit_url, environment) as worker:
-            await caller.reads(1, 60)
-            await kill_one_job(worker)
-            await worker.until("Call ended: the connection was lost")
-        async with serving(livekit_url, environment) as worker:
-            line = await worker.until("no customer is in")
-            assert room in line and "join again" in line
 
 
 @pytest.mark.parametrize(("number", "option"), [(4, "worker.idle_processes=4"), (8, "worker.executor=thread")])
