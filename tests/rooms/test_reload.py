@@ -74,8 +74,8 @@ async def test_one_edit_reaches_every_call(
         found = await receipts(worker, 3)
         assert {receipt["user"] for receipt in found} == set(USERS)
         assert {receipt["how"] for receipt in found} == {"swapped"}
-        for caller in callers:
-            await caller.types("hello")  # where voice is detected here, a busy machine may take one turn for two
+        # Typed: where voice is detected here, a busy machine may take one turn for two.
+        await asyncio.gather(*(caller.types("hello") for caller in callers))
         assert {tuple(caller.texts[1:]) for caller in callers} == {("operator: hello", "customer: Biscuit, hello")}
         for connection in server.connections[3:]:
             assert connection.history[0] == ("assistant", "no dog,")
