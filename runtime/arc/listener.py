@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..events import Found
-from ..spec.persona import Cue, FrontMatter
+from ..spec.persona import FrontMatter
 from .clauses import Clause, asks, clauses, is_at_her, is_denied_after, is_name
 from .figures import confirmed_in, examples_of, figures, is_hers, lacks_figures
 from .meaning import Meaning
@@ -125,29 +125,32 @@ class _Heard:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lexicon:
     """What a front matter listens for, made once: the phrases of what is said, not done, of its cues and of its facts;
-    the cues that `give_numbers`, and those that are for `nothing`; those that an ending waits for (`awaited`), or an
-    objective is met by: they count even where they do not move her."""
+    the cues that give `numbers` or `times`, as their examples show; those that an ending waits for (`awaited`), or an
+    objective is met by: they count even where they do not move her; those that are for `nothing`."""
 
     front: FrontMatter
     cues: PhraseIndex
     facts: PhraseIndex
-    give_numbers: frozenset[str]
-    nothing: tuple[str, ...]
+    numbers: frozenset[str]
+    times: frozenset[str]
     awaited: frozenset[str]
+    nothing: tuple[str, ...]
 
 
 @lru_cache(maxsize=64)
 def _lexicon(front: FrontMatter) -> _Lexicon:
-    spoken = {name: cue for name, cue in front.cues.items() if not cue.on}
-    nothing = (name for name, cue in front.cues.items() if cue.on == "nothing")
+    cues = front.cues.items()
+    gives = {name: figures(examples_of(cue)) for name, cue in cues}
     endings = (name for ending in front.endings for name in ending.awaited)
+    nothing = (name for name, cue in cues if cue.on == "nothing")
     return _Lexicon(
         front,
-        PhraseIndex({name: cue.hear for name, cue in spoken.items()}),
+        PhraseIndex({name: cue.hear for name, cue in cues if not cue.on}),
         PhraseIndex({name: fact.hear for name, fact in front.facts.items()}),
-        frozenset(name for name, cue in spoken.items() if figures(examples_of(cue))[0]),
-        tuple(sorted(nothing, key=lambda name: not front.cues[name].hear)),
+        frozenset(name for name, (number, _) in gives.items() if number),
+        frozenset(name for name, (_, time) in gives.items() if time),
         frozenset([*endings, *(name for objective in front.objectives for name in objective.met)]),
+        tuple(sorted(nothing, key=lambda name: not front.cues[name].hear)),
     )
 
 
@@ -159,9 +162,9 @@ def _by_phrases(lexicon: _Lexicon, clause: Clause) -> _Heard:
     said = {
         name: match
         for name, phrases in able
-        if (match := _said(front.cues[name], phrases, clause, name in lexicon.awaited))
+        if (match := _said(lexicon, name, phrases, clause))
         and not ("##" in match.phrase and is_hers(front, clause.said[match.start : match.end]))
-        and not (name in lexicon.give_numbers and not has_number(clause.said))
+        and not (name in lexicon.numbers and not has_number(clause.said))
     }
     findings = tuple(_by_phrase(name, match, clause.text) for name, match in _one_that_angers(front, said))
     unsaid = ((name, phrases) for name, phrases in able if clause.negated and name not in said)
@@ -216,7 +219,7 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
     cue = front.cues[near.name]
     if (
         near.name not in said
-        and _counts(cue, clause, near.name in lexicon.awaited, is_hedged(plain(near.example)))
+        and _counts(lexicon, near.name, clause, is_hedged(plain(near.example)))
         and not lacks_figures(front, near.name, clause)
         and not (near.name == "insult" and not is_at_her(clause.said))
         and not (heard.spares and cue.change < 0)
@@ -234,14 +237,15 @@ def _is_most(match: Match, clause: Clause) -> bool:
     return 2 * (match.end - match.start) >= len(clause.said.strip(",? "))
 
 
-def _said(cue: Cue, phrases: Iterable[Phrase], clause: Clause, awaited: bool) -> Match | None:
+def _said(lexicon: _Lexicon, name: str, phrases: Iterable[Phrase], clause: Clause) -> Match | None:
     """That of these phrases of a cue which a clause holds, and does not take back."""
+    cue = lexicon.front.cues[name]
     for match in matches(phrases, clause.said):
         if not match.negated and (is_denied_after(clause.said, match.end) or (clause.past and cue.change > 0)):
             continue
         if cue.change > 0 and is_name(clause.said, match.start, match.end):
             continue
-        if _counts(cue, clause, awaited, denies=match.negated and not is_hedged(clause.said[: match.start])):
+        if _counts(lexicon, name, clause, denies=match.negated and not is_hedged(clause.said[: match.start])):
             return match
     return None
 
@@ -252,11 +256,12 @@ def _denies(phrases: Iterable[Phrase], clause: Clause) -> bool:
     return next(matches(denied, clause.said), None) is not None
 
 
-def _counts(cue: Cue, clause: Clause, awaited: bool, denies: bool = False) -> bool:
+def _counts(lexicon: _Lexicon, name: str, clause: Clause, denies: bool) -> bool:
     """Whether a clause of its kind can show this cue: what is asked about is not promised, what the persona is asked
     whether she would like is not done to her. What `denies` by itself ("I can't tell you") is not taken back by it.
     That goes for all that moves her or is `awaited`; no question gives a time."""
-    asked = clause.asks and (cue.change > 0 or figures(examples_of(cue))[1])
+    cue, awaited = lexicon.front.cues[name], name in lexicon.awaited
+    asked = clause.asks and (cue.change > 0 or name in lexicon.times)
     offered = (cue.change or awaited) and (clause.offers or (clause.hedged and not denies))
     unkept = clause.unkept and (cue.change > 0 or awaited)
     if (clause.harmless and cue.change < 0) or unkept:

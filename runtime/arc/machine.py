@@ -59,13 +59,14 @@ def fold(front: FrontMatter, turns: Iterable[str], meaning: Meaning | None = Non
 
 def step(front: FrontMatter, state: ArcState, text: str, meaning: Meaning | None = None) -> ArcState:
     """The state after one more turn of the trainee; without `meaning` as phrases alone find it."""
-    return take(front, state, listen(front, state.told, text, meaning))
+    return take(front, state, listen(front, state.told, text, meaning))[0]
 
 
-def take(front: FrontMatter, state: ArcState, heard: Utterance) -> ArcState:
-    """The state after a turn that held this. Once an ending is reached, nothing changes it."""
+def take(front: FrontMatter, state: ArcState, heard: Utterance) -> tuple[ArcState, list[tuple[Finding, int]]]:
+    """The state after a turn that held this, and the findings that counted, each with what it added to the mood. Once
+    an ending is reached, nothing changes it."""
     if state.ending:
-        return replace(state, last=Utterance(), turns=state.turns + 1)
+        return replace(state, last=Utterance(), turns=state.turns + 1), []
     counted, told = weigh(front, state, heard)
     denied = {denial.name for denial in heard.taken_back}
     state = replace(
@@ -77,7 +78,7 @@ def take(front: FrontMatter, state: ArcState, heard: Utterance) -> ArcState:
         last=replace(heard, findings=tuple(finding for finding, _ in counted)),
         turns=state.turns + 1,
     )
-    return meet(front, state, counted)
+    return meet(front, state, counted), counted
 
 
 def weigh(front: FrontMatter, state: ArcState, heard: Utterance) -> tuple[list[tuple[Finding, int]], set[str]]:
@@ -133,7 +134,7 @@ def shift(front: FrontMatter, state: ArcState, change: int) -> ArcState:
     phase = phase_at(front.phases, mood)
     state = replace(state, mood=mood, phase=phase, emotion=emotion_at(phase, mood))
     ending = state.ending or next((e for e in front.endings if comes_about(e) and not lack(state, e)), None)
-    return replace(state, ending=ending)
+    return replace(state, ending=ending) if ending else state
 
 
 def lack(state: ArcState, ending: Ending) -> Lack | None:
@@ -231,8 +232,7 @@ class ArcMachine:
         if self._silent_since is not None:
             self._silent_since = self._now
         before = self.state
-        counted = [] if before.ending else weigh(self.arc.front, before, utterance)[0]
-        state = take(self.arc.front, before, utterance)
+        state, counted = take(self.arc.front, before, utterance)
         self._found[state.turns] = {finding.name for finding, _ in counted}
         denials = () if before.ending else utterance.taken_back
         self._denied |= {denial.name: state.turns for denial in denials}

@@ -76,9 +76,12 @@ def plain(text: str) -> str:
     meets one that does; `,` stands for every break between clauses, `?` for a question mark.
     """
     text = unicodedata.normalize("NFKC", text[:TEXT_LIMIT])[:TEXT_LIMIT].casefold()
-    text = re.sub(r"['’‘ʼ`´\u200b-\u200d\u2060\ufeff]", "", text)
-    text = re.sub(r"(?<=\d)[.,](?=\d)", " ", text)
+    text = _SEPARATOR.sub(" ", _UNSEEN.sub("", text))
     return " ".join(_SEAM.sub(" ", text.translate(_PLAIN)).split())
+
+
+_UNSEEN = re.compile(r"['’‘ʼ`´\u200b-\u200d\u2060\ufeff]")
+_SEPARATOR = re.compile(r"(?<=\d)[.,](?=\d)")
 
 
 def pattern(written: str) -> re.Pattern[str]:

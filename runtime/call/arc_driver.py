@@ -129,7 +129,7 @@ class ArcDriver:
             await self._hearing.understand(latest.text_content or "")
         state = self.state
         if latest and latest.id not in self._heard:
-            state = take(self._arc.front, state, self._listen(latest.text_content or ""))
+            state, _ = take(self._arc.front, state, self._listen(latest.text_content or ""))
         if state.ending and said_in(state.ending.say, self._arc.language):
             return None
         self.replied = state, self._is_told

@@ -37,6 +37,8 @@ class Hearing:
         self._off = False
         self._told = False
         self._getting: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._ordering: asyncio.Task[None] | None = None
+        """Puts her phrases in order."""
 
     def adopt(self, arc: Arc) -> None:
         """The arc was edited; a turn that comes now waits for the examples that are new."""
@@ -58,6 +60,8 @@ class Hearing:
 
     def waits(self, text: str) -> bool:
         """Whether a turn has to wait for `understand` before it can be judged."""
+        if self._ordering and not self._ordering.done():
+            return True
         if self._is_off:
             return False
         meaning = self.meaning()
@@ -88,11 +92,16 @@ class Hearing:
             await asyncio.wait([task])
 
     async def prepare(self) -> None:
-        """Gets the vectors of the persona's examples, and her phrases in order, so that no turn waits for them."""
-        await asyncio.to_thread(listen, self._arc.front, frozenset(), "ready")
+        """Gets her phrases in order, and the vectors of the persona's examples, so that no turn waits for them."""
+        self._ordering = self._start(self._order())
         await self._get("")
 
+    async def _order(self) -> None:
+        await asyncio.to_thread(listen, self._arc.front, frozenset(), "ready")
+
     async def _get(self, text: str) -> None:
+        if self._ordering:
+            await asyncio.wait([self._ordering])
         arc = self._arc
         if self._is_off:
             return

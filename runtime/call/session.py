@@ -16,7 +16,7 @@ from ..spec.settings import ReloadMode
 from .conversation import CallState, Conversation, Join
 from .detector import share_detector
 from .plugins import register_in_this_loop
-from .sinks import fan_out
+from .sinks import safe
 
 
 class Call:
@@ -42,7 +42,7 @@ class Call:
         self._converse = partial(
             Conversation,
             call=self._state,
-            emit=fan_out(emit),  # a broken sink must not touch the call
+            emit=safe(emit),  # a broken sink must not touch the call
             audio=audio,
             answer_timeout=answer_timeout,
             reload=reload,

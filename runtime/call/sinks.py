@@ -27,16 +27,26 @@ def fan_out(*sinks: Emit, room: str = "", user: str = "") -> Emit:
     A sink that raises is reported in the log; the other sinks get the event all the same. `room` and `user`, where they
     are given, are set on each event.
     """
+    guarded = [safe(sink) for sink in sinks]
 
     def emit(event: Event) -> None:
         if room or user:
             event = replace(event, room=room or event.room, user=user or event.user)
         event = shortened(event)
-        for sink in sinks:
-            try:
-                sink(event)
-            except Exception:
-                logger.exception("a sink failed on an event of kind %s", event.kind)
+        for sink in guarded:
+            sink(event)
+
+    return emit
+
+
+def safe(sink: Emit) -> Emit:
+    """The same sink; what it raises goes to the log."""
+
+    def emit(event: Event) -> None:
+        try:
+            sink(event)
+        except Exception:
+            logger.exception("a sink failed on an event of kind %s", event.kind)
 
     return emit
 

@@ -51,7 +51,7 @@ class RoomCall:
         self._user = settings.user
         self._screen = Screen(context.room, settings.rooms.transcripts)
         self._recording = Recording(settings.record, settings.user or None, self._emit)
-        self._tell = fan_out(self._recording.take, worker.emit, self._screen.show, room=context.job.room.name)
+        self._tell = fan_out(self._recording.take, worker.emit, self._screen.show)
         self._call = Call(
             self._edits(),
             self._emit,
@@ -128,7 +128,7 @@ class RoomCall:
         if isinstance(event, Heard):
             self._settle_user()
         if not (isinstance(event, Scored) and self.ended.reason == ROOM_TAKEN):  # the room's call goes on
-            self._tell(replace(event, user=self._user))
+            self._tell(replace(event, room=self._context.job.room.name, user=self._user))
 
     def _settle_user(self) -> None:
         """Whoever is the trainee now is the call's user, where the room's name tells none."""

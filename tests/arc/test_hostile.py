@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runtime.arc import complete, identity, markup, phrases, prose
+from runtime.arc.listener import listen
 from runtime.config.persona_file import read_persona
 from runtime.spec import sections
 from runtime.spec.persona import Cue, FrontMatter, Persona
@@ -201,6 +202,16 @@ def test_of_ten_thousand_phrases_those_are_looked_for_that_a_turn_can_hold() -> 
         patch.setattr(phrases.Phrase, "find_in", find_in)
         assert not phrases.heard_any(front.cues["many"].hear, phrases.plain("again and again, word7 and word8"))
     assert looked == ["word7 again", "word8 again"]
+
+
+def test_no_turn_waits_for_a_pattern_of_her_phrases() -> None:
+    """They are compiled when she is got ready to listen, before the first turn."""
+    front = FrontMatter(cues={"sorry": Cue(hear={"": ("so-very sorry", "ขอโทษ จริง")})})
+    listen(front, frozenset(), "ready")
+    compiled = phrases._compiled.cache_info().misses
+    assert listen(front, frozenset(), "I am so very sorry.").cues == ("sorry",)
+    assert listen(front, frozenset(), "ขอโทษจริง ๆ").cues == ("sorry",)
+    assert phrases._compiled.cache_info().misses == compiled
 
 
 @given(

@@ -83,3 +83,17 @@ async def test_what_was_said_is_understood_while_the_trainee_goes_on(monkeypatch
     await asyncio.gather(*tasks)
     assert asked[2:] == ["I will send it today."]
     assert not hearing.waits(turn)
+
+
+async def test_a_turn_that_comes_while_her_phrases_are_put_in_order_waits_for_that() -> None:
+    """Else the call's own thread would put them in order a second time, and hear nobody meanwhile."""
+    front = FrontMatter(cues={"sorry": Cue(hear={"en": ("i-am sorry",)}, mood=5)})
+    hearing = Hearing(Arc(front, "en"), lambda _: None, asyncio.create_task)
+    assert hearing.begin("I am sorry.") is None
+    preparing = asyncio.create_task(hearing.prepare())
+    await asyncio.sleep(0)
+    waiting = hearing.begin("I am sorry.")
+    assert waiting
+    await waiting
+    assert hearing.begin("I am sorry.") is None
+    await preparing
