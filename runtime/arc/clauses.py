@@ -202,13 +202,15 @@ class Clause:
 @lru_cache(maxsize=1024)
 def clauses(text: str) -> tuple[Clause, ...]:
     """The clauses of a turn, in their order; without those that hold no word."""
-    found = [_clause(part, said, sentence) for part, said, sentence in _parts(text[:TEXT_LIMIT])]
+    found = [_clause(part, said, sentence) for part, said, sentence in parts(text)]
     return tuple(_taken_back(found)) if len(found) > 1 else tuple(found)
 
 
-def _parts(text: str) -> Iterator[tuple[str, str, int]]:
-    """The text of each clause, what phrases are looked for in, and the number of its sentence."""
+def parts(text: str) -> Iterator[tuple[str, str, int]]:
+    """The text of each clause, what phrases are looked for in, and the number of its sentence; what they say is not
+    looked at."""
     sentence = start = 0
+    text = text[:TEXT_LIMIT]
     places = (match.span() for match in _BREAK.finditer(text))
     breaks = list(islice((place for place in places if not _is_unbroken(text, *place)), CLAUSES - 1))
     for end, following in [*breaks, (len(text), len(text))]:
@@ -305,7 +307,7 @@ def _bare(said: str) -> str:
 
 def asks(text: str) -> bool:
     """Whether an example is a question."""
-    return any(_asks(_bare(said), said) for _, said, _ in _parts(text[:TEXT_LIMIT]))
+    return any(_asks(_bare(said), said) for _, said, _ in parts(text))
 
 
 def _asks(bare: str, said: str) -> bool:

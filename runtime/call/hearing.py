@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ..arc.clauses import clauses
+from ..arc.clauses import parts
 from ..arc.listener import listen
 from ..arc.meaning import Meaning
 from ..errors import extra_command
@@ -37,6 +37,8 @@ class Hearing:
         self._off = False
         self._told = False
         self._getting: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._overheard: set[str] = set()
+        """Clauses of what the trainee is saying."""
         self._ordering: asyncio.Task[None] | None = None
         """Puts her phrases in order."""
 
@@ -82,9 +84,14 @@ class Hearing:
 
     def overhear(self, so_far: str, *, whole: bool) -> None:
         """The trainee is speaking: what they have said so far, without a clause that may go on, is known by the time
-        that their turn is judged."""
-        for clause in clauses(so_far)[: None if whole else -1]:
-            self.begin(clause.text)
+        that their turn is judged. Each clause is looked at once, however often it comes."""
+        said = [] if self._is_off else [text for text, _, _ in parts(so_far)]
+        for text in said if whole else said[:-1]:
+            if text not in self._overheard:
+                self._overheard.add(text)
+                self.begin(text)
+        if whole:
+            self._overheard.clear()
 
     async def understand(self, text: str) -> None:
         """Gets the vectors that a turn needs, or gives up."""

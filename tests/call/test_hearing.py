@@ -97,3 +97,24 @@ async def test_a_turn_that_comes_while_her_phrases_are_put_in_order_waits_for_th
     await waiting
     assert hearing.begin("I am sorry.") is None
     await preparing
+
+
+async def test_a_clause_is_listened_to_once_while_the_trainee_speaks_and_by_phrases_alone_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was said so far comes again with each word; phrases are looked for once the turn is over."""
+    begun: list[str] = []
+    monkeypatch.setattr(Hearing, "begin", lambda _, text: begun.append(text))
+    by_phrases, by_meaning = (
+        Hearing(Arc(FrontMatter(), "en", embedder=embedder), lambda _: None, asyncio.create_task)
+        for embedder in (None, "fastembed")
+    )
+    for so_far, whole in [
+        ("We were wrong. I", False),
+        ("We were wrong. I see", False),
+        ("We were wrong. I see.", True),
+        ("We were wrong. And", False),
+    ]:
+        by_phrases.overhear(so_far, whole=whole)
+        by_meaning.overhear(so_far, whole=whole)
+    assert begun == ["We were wrong.", "I see.", "We were wrong."]
