@@ -56,6 +56,7 @@ _WHO = (
     "one of"
 )
 _OPENS = re.compile(
+    r"(?:id|wed|i would|we would)(?: \w+)? (?:like|love|want) to (?:know|understand) (?:what|why|how|who|when|where)\b|"
     rf"(?:{_VERB}) (?:{_WHO})\b|(?:is|was|are) (?:\w+ ){{0,2}}\?|(?:what|whats|which|who|whom|whose|where|why)\b"
 )
 _OPENS_MAYBE = re.compile(rf"(?:when|how|how \w+) (?:{_VERB})\b|(?:how|when) (?:many|much|long|often|about|come)\b")
@@ -67,6 +68,7 @@ _TAG = re.compile(
     r"(?:okay|ok|alright|all right|fine|good)(?: with you| for you)?|"
     r"does that (?:help|work|suit)(?: you| for you)?)[\s,]*\?$"
 )
+_THAI_TAG = pattern(r"(?<=\S{8} )(?:(?:ดี|โอเค|ตกลง)(?:ไหม|มั้ย)|(?:กี่โมง|วันไหน)ดี)(?:นะ|คะ|ค่ะ|ครับ|[ ,?])*$")
 _THAI_ASKS = re.compile(
     r"(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่|หรือยัง|รึยัง|เหรอ|เมื่อไหร่|เมื่อไร|เท่าไหร่|เท่าไร|เท่าใด|ยังไง|อย่างไร|ทำไม|อะไร|ใคร|ไหน|กี่\S{0,8})"
     r"(?:ขึ้น|บ้าง|ดี|ก็ได้|เอ่ย|ล่ะ|อ่ะ|อะ|นะ|คะ|ค่ะ|จ๊ะ|ครับ|คับ|ฮะ|หรือ|เหรอ|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)คะ[\s,?]*$|^(?:ทำไม|เมื่อไหร่|ใคร(?!.*ก็))|"
@@ -77,7 +79,7 @@ _THAI_STATES = pattern(
     r"(?:แค่|ขนาด|ยัง|อย่าง)|(?!.*(?:ไหม|มั้ย).*ว่า).*(?:รู้ผล|ทราบผล|แจ้งผล|(?:ดู|เช็ก|เช็ค|ตรวจ|สอบ)ให้)\S{0,6}ว่า"
 )
 """Knowing how bad it is, which is no question how bad it is; finding out whether something is so."""
-_THAI_DENIES = pattern(r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะไร|ไหน)(?:ทั้งนั้น|ทั้งสิ้น|เลย|อีก|หรอก|นะคะ|ค่ะ|ครับ|[\s,])*$")
+_THAI_DENIES = pattern(r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะไร|ไหน)(?:ทั้งนั้น|ทั้งสิ้น|เลย|อีก|หรอก|นะ(?:คะ|ครับ)?|ค่ะ|ครับ|[\s,])*$")
 """Nobody and nothing, which are who and what with a negator before them."""
 _OTHERS = (
     r"(?:they|he|she|who(?:ever)?|anyone|anybody|someone|somebody|people|(?:an?|my|the|our|your|that|another) (?:\w+ )?"
@@ -102,8 +104,7 @@ _REPORTS = pattern(
     r"you(?:re| are| were|ve| have)? (?:asked|asking|mentioned|say|saying|said|told (?:me|us)|wanted to know)\b|"
     rf"{_BACK}|"
     "(?:ใคร|เขา|คนก่อน|พนักงานคน\\S{0,8})(?:เป็นคน|ก็|เลย|ได้|เคย)?(?:บอก|ให้คุณ|ให้ถือ|ให้รอ|โอน|สัญญา|พูด|รับปาก|วางสาย|ปฏิเสธ)|"
-    "(?:มีใคร|มีคน|ใคร)(?:เคย|ได้|เพิ่ง)?(?:โทร|ทัก|ขอ(?!ง|โทษ|อภัย)|ถาม|ส่ง|หลอก|แอบอ้าง|อ้าง).*(?:ไหม|มั้ย|เปล่า|หรือยัง|บ้าง)|"
-    "(?:ดิฉัน|ผม|หนู)(?:จะ|ยัง|ก็)?(?:ถือสาย|รออยู่|รอคุณ|รอได้)|"
+    "(?:(?<!ไม่)(?:มีใคร|มีคน)|(?<!มี)ใคร)(?:เคย|ได้|เพิ่ง)?(?:โทร|ทัก|ขอ(?!ง|โทษ|อภัย)|ถาม|ส่ง|หลอก|แอบอ้าง|อ้าง).*(?:ไหม|มั้ย|เปล่า|หรือยัง|บ้าง)|"
     "(?<!จะ)มี(?:คน|พนักงาน|เจ้าหน้าที่)(?:เคย|เขา)?(?:บอก|แจ้งว่า|พูด|อ้าง|สัญญา|รับปาก|ปฏิเสธ)|"
     "(?<!จะ)(?:โดน|ถูก)(?:พนักงาน|เขา|คน)?(?:โอน|วางสาย|ตัดสาย|ปฏิเสธ|ให้ถือ|ให้รอ|ไล่|บอก|ด่า|ว่า)|"
     "(?:คราว|ครั้ง|คน|รอบ|หน|สาย)(?:ก่อน(?!ที่|จะ|ออก)|ที่แล้ว)|"
@@ -128,6 +129,7 @@ _HARMLESS = pattern(
     r"(?: (?!i\b|me\b)\w+){0,3} (?:call|say|tell|accus)(?:s|ed|ing|es)? (?:that )?(?:you|to you|it was your)\b|"
     rf"(?:ใคร|คน(?:อื่น|ก่อน)|เขา|พนักงาน|เจ้าหน้าที่|เพื่อนร่วมงาน)\S{{0,20}}(?:เรียก|ว่า|ด่า|พูด)\S{{0,12}}(?:{_HER})|"
     rf"คำว่า ?{_RUDE}|(?:ช่าง|พนักงาน|เจ้าหน้าที่|ผู้หญิง|คน)\S{{0,12}}ใจเย็น|(?<!ฟัง)เพลงรอสาย|hold music|"
+    r"(?:ดิฉัน|ผม|หนู)(?:จะ|ยัง|ก็)?(?:ถือสาย|รออยู่|รอคุณ|รอได้)|"
     r"^(?:ถ้า|ต่อให้)?เป็น(?:พี่|ดิฉัน|ผม|เรา|หนู|ฉัน|ใคร|แม่)\S{0,8}ก็|"
     r"\b(?:if|when(?:ever)?|should|in case) (?:any(?:one|body)|some(?:one|body)|they|he|she|people|an? \w+|another \w+)"
     r"(?: \w+){0,4} (?:asks?|rings?|calls?|texts?|phones?|claims?|says?|wants?|tells?|demands?|pretends?)\b|"
@@ -311,7 +313,7 @@ def asks(text: str) -> bool:
 
 
 def _asks(bare: str, said: str) -> bool:
-    if _THAI_ASKS.search(said):
+    if _THAI_ASKS.search(_THAI_TAG.sub("", said)):
         return not (_THAI_DENIES.search(said) or _THAI_STATES.match(said))
     if _STATES.match(bare):
         return False

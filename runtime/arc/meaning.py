@@ -35,7 +35,8 @@ LIKELY = 0.2
 """How much a clause must be like a cue: 1 is as much as the cue's own examples."""
 MARGIN, NARROW = 0.18, 0.05
 """How much more than like what else this persona listens for, or what is none; the second where a cue has too few
-examples to be much like anything. Than a cue that the persona has not listed it must only be likelier."""
+examples to be much like anything, or where both calm. Than a cue that the persona has not listed it must only be
+likelier."""
 FEW = 30
 """So many are too few."""
 SURER = 0.07
@@ -108,6 +109,10 @@ class Bank:
     """One example of each cue and fact, and of what is none."""
     facts: NDArray[np.bool_]
     """Which of the `meanings` are facts."""
+    idle: NDArray[np.bool_]
+    """Which of them are of other personas."""
+    changes: NDArray[np.int_]
+    """What each of them does to the mood."""
     margins: NDArray[np.float64]
     """How much more than like another a clause must be like each of the `meanings`."""
     meaning: NDArray[np.intp]
@@ -134,6 +139,7 @@ def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | Non
     undone = np.array([is_undone(text) for text in said])
     meanings = {(example.name, example.fact): example for example, _ in known}
     number = {key: i for i, key in enumerate(meanings)}
+    changes = np.array([_change(front, example) for example in meanings.values()])
     meaning = np.array([number[example.name, example.fact] for example, _ in known])
     kernel = _likeness(rows @ rows.T, denies != denies[:, None], asking != asking[:, None])
     kernel[np.diag_indices_from(kernel)] += RIDGE
@@ -146,8 +152,9 @@ def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | Non
         np.array([_change(front, example) > 0 for example, _ in known]) & ~undone,
         tuple(meanings.values()),
         np.array([example.fact for example in meanings.values()]),
-        np.where(np.bincount(meaning) >= FEW, MARGIN, NARROW)
-        + np.array([SURER * (_change(front, example) < 0) for example in meanings.values()]),
+        np.array([example.idle for example in meanings.values()]),
+        changes,
+        np.where(np.bincount(meaning) >= FEW, MARGIN, NARROW) + SURER * (changes < 0),
         meaning,
         np.linalg.solve(kernel, each).astype(np.float32),
     )
@@ -175,18 +182,24 @@ def _change(front: FrontMatter, example: Example) -> int:
 def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> Nearest | None:
     """The cue, or with `facts` the fact, that a clause means, with its nearest example; None where it is like none, or
     like what is none."""
+    import numpy as np
+
     cosines = bank.rows @ vector
     scores = _likeness(cosines.copy(), bank.denies != clause.negated, bank.asks != clause.asks) @ bank.weights
     if not facts:
         scores[bank.facts] = 0
     for first in scores.argsort()[::-1]:
         best = int((cosines * (bank.meaning == first)).argmax())
-        if not (clause.undone and bank.done[best]):
+        if not (clause.undone and bank.done[best]) and not (clause.harmless and bank.changes[first] < 0):
             break
         scores[first] = 0
     meaning = bank.meanings[first]
-    second = max((score for i, score in enumerate(scores) if i != first and not bank.meanings[i].idle), default=0.0)
-    least = max(ASKED, second) if meaning.fact and clause.asks else max(LIKELY, second + bank.margins[first])
+    kin = (bank.changes > 0) & (bank.changes[first] > 0)
+    rivals = ~bank.idle
+    rivals[first] = False
+    second = scores.max(where=rivals, initial=0.0)
+    clear = (scores + np.where(kin, NARROW, bank.margins[first])).max(where=rivals, initial=LIKELY)
+    least = max(ASKED, second) if meaning.fact and clause.asks else clear
     if not meaning.name or meaning.idle or scores[first] < least:
         return None
     return Nearest(meaning.name, bank.examples[best].text, round(float(cosines[best]), 2), meaning.fact)

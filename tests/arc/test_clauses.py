@@ -8,7 +8,7 @@ import pytest
 from runtime.arc.clauses import CLAUSES, clauses
 from runtime.arc.listener import listen
 from runtime.arc.machine import fold, lack
-from runtime.arc.meaning import Meaning, Vector, make_bank
+from runtime.arc.meaning import FEW, Meaning, Vector, make_bank
 from runtime.arc.quotes import is_verbatim
 from runtime.events import Found
 from runtime.spec.persona import Cue, Ending, Fact, FrontMatter
@@ -310,7 +310,9 @@ def test_a_cue_that_denies_is_shown_by_a_denial(text: str) -> None:
 
 def test_nobody_and_nothing_are_no_question_in_thai() -> None:
     """They are who and what with a negator before them; a polite question has one too."""
-    assert not any(clause.asks for clause in clauses("เรื่องนี้ผมจะไม่บอกใครครับ"))
+    for denial in ("เรื่องนี้ผมจะไม่บอกใครครับ", "ยังไม่ขายอะไรนะครับ"):
+        assert not any(clause.asks for clause in clauses(denial))
+    assert not any(clause.reports for clause in clauses("ไม่มีใครโทรเข้าเบอร์นี้เลย ยังใช้อยู่ไหมครับ"))
     for question in ("ไม่ทราบว่าเรียนสายกับใครครับ", "ไม่บอกใครคะ", "ให้ใครครับ"):
         assert any(clause.asks for clause in clauses(question))
 
@@ -370,6 +372,22 @@ def test_a_clause_is_heard_by_what_it_means() -> None:
     for text in ("C.", "D"):
         assert listen(FRONT, set(), text, meaning).cues == ("nothing",)
     assert listen(FRONT, set(), "E", meaning).asked == ("number",)
+
+
+def test_between_two_cues_that_calm_a_little_decides() -> None:
+    """To take one for the other does little harm; what angers must be clearer, and is not looked at where the hard
+    words are not for the persona."""
+    places = {"our fault": (1, 0.3, 0.3), "between us": (0.3, 1, 0.3), "you bore me": (0.3, 0.3, 1)}
+    known = {text + "!" * i: vector(*place) for text, place in places.items() for i in range(FEW)}
+    spoken = {"x": vector(1, 0.9, 0.3), "y": vector(1, 0.3, 0.9), "เป็นเราก็เบื่อ": vector(0.9, 0.3, 1)}
+    likes = [tuple(text for text in known if text.startswith(start)) for start in places]
+    cues = zip(("owns", "keeps", "insult"), likes, (5, 5, -5), strict=True)
+    front = FrontMatter(cues={name: Cue(like={"": like}, mood=mood) for name, like, mood in cues})
+    vectors = (known | spoken).get
+    bank = make_bank(front, "en", vectors)
+    assert bank
+    heard = {text: listen(front, set(), text, Meaning(bank, vectors)).cues for text in spoken}
+    assert heard == {"x": ("owns",), "y": (), "เป็นเราก็เบื่อ": ("owns",)}
 
 
 def test_a_statement_is_no_question_for_a_fact() -> None:
@@ -511,6 +529,13 @@ def test_what_a_kind_trainee_says_is_not_taken_amiss(name: str, text: str, asked
     """What is asked for is told, and what angers others is none where it is meant kindly, or is but asked about."""
     last = fold(compose([f"persona={name}", f"language={'en' if text.isascii() else 'th'}"]).arc.front, [text]).last
     assert cue not in last.cues and (not asked or asked in last.asked)
+
+
+def test_an_offer_that_ends_in_is_that_all_right_is_no_question() -> None:
+    """In Thai as in English; to want to know something is one."""
+    assert [clause.asks for clause in clauses("ผมโทรกลับวันพุธ บ่ายสามโมง ดีไหมครับ")] == [False]
+    for question in ("ดีไหมครับ", "I'd honestly like to know what it was.", "เสียบกลับได้ไหมครับ"):
+        assert any(clause.asks for clause in clauses(question))
 
 
 def test_knowing_how_bad_it_is_is_no_question() -> None:
