@@ -44,6 +44,7 @@ class RoomCall:
 
     def __init__(self, context: JobContext, worker: WorkerConnection) -> None:
         self.ended = Ended(reason="error")
+        self._closed = ""
         self._context = context
         self._worker = worker
         settings = worker.settings
@@ -77,11 +78,13 @@ class RoomCall:
                     left = tasks.create_task(self._trainee.alone())
                     await asyncio.wait((judging, left), return_when=asyncio.FIRST_COMPLETED)
                     left.cancel()
+                over = self._rooms.delete_room and (self.ended.satisfied is not None or self.ended.reason in OVER)
+                over = over and room.isconnected()  # else another room may have the name by now
+                if over and (others := self._trainee.others()):
+                    self._screen.show_closed(self._closed, others)
+                    what = "the room is closed for whoever is still in it; joining again opens a new one"
+                    self._emit(Notice(text=what))
                 watching.cancel()
-            over = self._rooms.delete_room and (self.ended.satisfied is not None or self.ended.reason in OVER)
-            over = over and room.isconnected()  # else another room may have the name by now
-            if over and self.ended.reason in OVER and self._trainee.others_there():
-                self._emit(Notice(text="the room is closed for whoever is still in it; joining again opens a new one"))
         finally:
             with suppress(asyncio.CancelledError):  # its own task may have been cancelled before this one
                 await room.disconnect()
@@ -115,7 +118,7 @@ class RoomCall:
     async def _edits(self) -> AsyncIterator[AnyEdit]:
         async for edit in self._worker.edits():
             if isinstance(edit, Edit):
-                self._screen.went_dead = edit.spec.language.went_dead
+                self._screen.went_dead, self._closed = edit.spec.language.went_dead, edit.spec.language.closed
                 self._recording.adopt(edit.spec)
             yield edit
 

@@ -144,7 +144,7 @@ class LinkedParticipant:
 
     async def alone(self) -> None:
         """Waits until nobody who could be a trainee is in the room."""
-        await self._until(lambda: self._cut_off or not self.others_there())
+        await self._until(lambda: self._cut_off or not self._people())
 
     @property
     def identity(self) -> str:
@@ -156,9 +156,9 @@ class LinkedParticipant:
         """Whether that one has a microphone: another may still take the place of one who has none."""
         return self._speaks
 
-    def others_there(self) -> bool:
-        """Whether anybody who could be a trainee is in the room."""
-        return bool(self._people())
+    def others(self) -> list[str]:
+        """The identities of those in the room who could be a trainee, but for the one who is."""
+        return [person.identity for person in self._people() if person.identity != self._who]
 
     @asynccontextmanager
     async def joined(self, session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:

@@ -36,7 +36,7 @@ class Screen:
     """Sends the call's lines, each once, in order. What it cannot send is dropped: it never touches the call.
 
     A line of the customer's is sent sentence by sentence, as they are spoken. Text streams are LiveKit's own work, but
-    for `went_dead`: what the trainee reads when the call cannot go on.
+    for `went_dead`, what the trainee reads when the call cannot go on, and `show_closed`.
     """
 
     def __init__(self, room: rtc.Room, transcripts: Transcripts = Transcripts.DATA) -> None:
@@ -44,9 +44,10 @@ class Screen:
         self._room = room
         self._transcripts = transcripts
         self._sentences = Sentences()
-        self._told_score = False
+        self._told_last = False
         self._dead = False
-        self._lines: asyncio.Queue[bytes | str | None] = asyncio.Queue()
+        self._lines: asyncio.Queue[tuple[bytes | str, list[str]] | None] = asyncio.Queue()
+        """Each with the identities of those for whom it is; none stand for everybody."""
 
     def show(self, event: Event) -> None:
         """Takes one event of the call; lines are sent, the rest is not for the trainee. Nothing follows `went_dead`."""
@@ -65,7 +66,7 @@ class Screen:
                     _encoded({"type": "transcript", "speaker": "operator", "text": _cut(text, MESSAGE_CHARACTERS)})
                 )
             case Scored():
-                self._told_score = True
+                self._told_last = True
                 self._put(_encoded(scorecard(event)))
             case Ended(reason=reason) if reason in FAILED:
                 self.show_went_dead()
@@ -73,11 +74,20 @@ class Screen:
     def show_went_dead(self) -> None:
         """Tells the trainee, once, that the call cannot go on."""
         self._dead = True
-        if self.went_dead:
-            self._put(customer_line(self.went_dead))
-            if self._transcripts is not Transcripts.DATA:
-                self._lines.put_nowait(self.went_dead)
+        self._write(self.went_dead)
         self.went_dead = ""
+
+    def show_closed(self, line: str, others: list[str]) -> None:
+        """Tells these others in the room, who hear and read the call, that it is over."""
+        self._told_last = True
+        self._write(line, others)
+
+    def _write(self, line: str, whom: list[str] | None = None) -> None:
+        """Puts a line that nobody speaks on the screen."""
+        if line:
+            self._put(customer_line(line), whom)
+            if self._transcripts is not Transcripts.DATA:
+                self._lines.put_nowait((line, whom or []))
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
@@ -94,21 +104,25 @@ class Screen:
                         async with asyncio.timeout(SEND_SECONDS):
                             await self._send()
                 sender.cancel()
-                if self._told_score:
+                if self._told_last:
                     await asyncio.sleep(ARRIVE_SECONDS)
 
-    def _put(self, message: bytes) -> None:
+    def _put(self, message: bytes, whom: list[str] | None = None) -> None:
         if self._transcripts is not Transcripts.STREAM:
-            self._lines.put_nowait(message)
+            self._lines.put_nowait((message, whom or []))
 
     async def _send(self) -> None:
-        while line := await self._lines.get():
+        while next_line := await self._lines.get():
+            line, whom = next_line
             with suppress(Exception):  # a room that is gone, or full: the events have the line all the same
+                ours = self._room.local_participant  # there is none before the room is joined
                 if isinstance(line, bytes):
-                    await self._room.local_participant.publish_data(line, reliable=True, topic=TOPIC)
+                    await ours.publish_data(line, reliable=True, destination_identities=whom, topic=TOPIC)
                 else:
                     final = {ATTRIBUTE_TRANSCRIPTION_FINAL: "true"}
-                    await self._room.local_participant.send_text(line, topic=TOPIC_TRANSCRIPTION, attributes=final)
+                    await ours.send_text(
+                        line, topic=TOPIC_TRANSCRIPTION, attributes=final, destination_identities=whom or None
+                    )
 
 
 class Sentences:

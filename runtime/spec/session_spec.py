@@ -84,8 +84,9 @@ class Voice:
 class Language:
     """What a call is held in: `tag` is BCP 47 ("th-TH"), `base` its language alone ("th").
 
-    `went_dead` is what the trainee reads when a call cannot go on. `customer` is what any customer says in it, where a
-    persona's file leaves that open; the language's file gives the name of a Markdown file, whose front matter it is.
+    `went_dead` is what the trainee reads when a call cannot go on, `closed` what others in the room read when it is
+    over and the room is closed. `customer` is what any customer says in it, where a persona's file leaves that open;
+    the language's file gives the name of a Markdown file, whose front matter it is.
     """
 
     tag: str
@@ -93,6 +94,7 @@ class Language:
     name: str
     instructions: str = ""
     went_dead: str = "(The line went dead.)"
+    closed: str = "(The call is over, and the room is closed.)"
     customer: FrontMatter = field(default_factory=FrontMatter)
 
 

@@ -110,7 +110,8 @@ class JsonLines:
 
 
 class View:
-    """Calls on a terminal. With `live`, words show as they are said; without (a pipe), whole lines alone do.
+    """Calls on a terminal. With `live`, words show as they are said; without (a pipe), whole lines alone do. Who runs
+    calls reads them: its own words are English, but for the lines at a call's end, which are the trainee's.
 
     Lines of calls in rooms say whose they are: the user id stands in front, and in a pipe the room too. `out` is what
     the console writes to, where that is the program's standard output. With `timed`, notices of no

@@ -51,11 +51,17 @@ async def test_a_trainee_who_joins_again_is_in_the_same_call(livekit: str, worke
 async def test_a_trainee_on_whom_she_hangs_up_reads_the_score_before_the_room_is_left(
     livekit_of_processes: str, processes: Worker
 ) -> None:
-    """As data: the score of the scorecard in the session folder, and the same verdict as the log's."""
-    async with calling(livekit_of_processes, room_of("insults")) as seen:
-        for _ in range(2):
-            await seen.types("You are an idiot.")
-        await seen.until(lambda: seen.scorecard is not None, 40)
+    """As data: the score of the scorecard in the session folder, and the same verdict as the log's. Whoever listens
+    besides reads that the call is over."""
+    room = room_of("insults")
+    async with calling(livekit_of_processes, room) as seen:
+        await seen.hears()
+        async with calling(livekit_of_processes, room, "lead", microphone=False) as lead:
+            for _ in range(2):
+                await seen.types("You are an idiot.")
+            await seen.until(lambda: seen.scorecard is not None, 40)
+            await lead.reads_line("(The call is over, and the room is closed.)")
+    assert not any("room is closed" in line["text"] for line in seen.lines)
     ended = await processes.until("[insults]", "Call ended: walked out (customer not satisfied)")
     assert "passed" not in ended
     assert "not passed." in await processes.until("[insults]", "Score: ")

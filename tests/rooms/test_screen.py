@@ -19,13 +19,16 @@ class Room:
     def __init__(self) -> None:
         self.lines: list[dict[str, Any]] = []
         self.streams: list[str] = []
+        self.read_by: list[list[str] | None] = []
         self.local_participant = self
 
-    async def publish_data(self, line: bytes, **_: object) -> None:
+    async def publish_data(self, line: bytes, *, destination_identities: list[str], **_: object) -> None:
         self.lines.append(json.loads(line))
+        self.read_by.append(destination_identities)
 
-    async def send_text(self, text: str, **_: object) -> None:
+    async def send_text(self, text: str, *, destination_identities: list[str] | None, **_: object) -> None:
         self.streams.append(text)
+        self.read_by.append(destination_identities)
 
 
 def words(line: str, *, settled: bool = True) -> list[Event]:
@@ -99,6 +102,25 @@ async def test_streams_are_not_doubled_by_sentences() -> None:
 async def test_the_line_goes_dead_once() -> None:
     """However often that is said."""
     assert await shown(Ended(reason="lost"), Ended(reason="error")) == ["(dead)"]
+
+
+@pytest.mark.parametrize(("transcripts", "read"), [("data", ["(closed)"]), ("stream", []), ("both", ["(closed)"])])
+async def test_that_the_call_is_over_is_told_to_the_others_alone(transcripts: str, read: list[str]) -> None:
+    """The trainee reads the score. A line that everybody may read names nobody."""
+    room = Room()
+    screen = Screen(room, Transcripts(transcripts))  # type: ignore[arg-type]
+    async with screen.sending():
+        screen.show(Ended(reason="resolved", satisfied=True))
+        screen.show_closed("(closed)", ["lead"])
+    assert [line["text"] for line in room.lines] == read
+    assert room.streams == ([] if transcripts == "data" else ["(closed)"])
+    assert room.read_by and all(whom == ["lead"] for whom in room.read_by)
+    screen = Screen(room, Transcripts.BOTH)  # type: ignore[arg-type]
+    screen.went_dead = "(dead)"
+    room.read_by.clear()
+    async with screen.sending():
+        screen.show_went_dead()
+    assert room.read_by == [[], None]
 
 
 async def test_nothing_is_said_on_a_line_that_went_dead() -> None:
