@@ -142,6 +142,7 @@ def serve(path: str) -> None:
     import importlib
     from selectors import EVENT_READ, DefaultSelector
 
+    gc.disable()  # nothing of what is imported is garbage
     own = os.environ["PYTHONPATH"].split(os.pathsep)
     del sys.path[0]  # the folder of this file is none of the command's
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy would start a thread, which forks lack
@@ -155,6 +156,7 @@ def serve(path: str) -> None:
     assert len(os.listdir("/proc/self/task")) == 1, "a library has started a thread, which forks lack"
     gc.collect()
     gc.freeze()
+    gc.enable()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(path)
     listening.listen()

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +15,7 @@ from runtime.config.compose import combine
 from runtime.doctor import check
 from runtime.errors import NotOffered
 from runtime.spec.settings import Routing
-from tests.conftest import COMMAND, ROOT, Run
+from tests.conftest import ROOT, Run
 from tests.fork_server import LACKING
 
 PHASES = "{name: low, mood: 0-30}, {name: middle, mood: 25-60}, {name: top, mood: 70-90}, {name: last, mood: 99-95}"
@@ -163,18 +162,18 @@ def test_a_name_that_no_model_asks_for_and_a_worker_that_is_not_chosen_are_looke
 
 @pytest.mark.parametrize("broken", ["conf/model/offline.yaml", "conf/config.yaml"])
 def test_check_is_the_one_mode_that_goes_on_without_what_every_call_is_composed_of(
-    broken: str, guard: Path, environment: dict[str, str], here: Path
+    broken: str, guard: Path, run: Run, here: Path
 ) -> None:
     """The file is told, and every persona is checked all the same."""
     for folder in "runtime", "conf", "personas":
         shutil.copytree(ROOT / folder, here / folder)
     shutil.copy(ROOT / "pyproject.toml", here)
     (here / broken).write_text("llm: [\n")
-    environment["PYTHONPATH"] = os.pathsep.join([str(guard), str(here)])
+    theirs = {"PYTHONPATH": os.pathsep.join([str(guard), str(here)])}
     for mode, code, personas in ("prompt", 2, 0), ("check", 1, 8):
-        done = subprocess.run([*COMMAND, f"mode={mode}"], cwd=here, env=environment, capture_output=True, text=True)
-        assert done.returncode == code and done.stdout.count("✓  persona=") == personas, done
-        assert (done.stdout + done.stderr).count(f"{broken}:2: broken YAML") == 1
+        done = run(f"mode={mode}", env=theirs)
+        assert done.code == code and done.out.count("✓  persona=") == personas, done
+        assert (done.out + done.err).count(f"{broken}:2: broken YAML") == 1
 
 
 def test_doubts_alone_do_not_fail_a_check(run: Run, personas: Path) -> None:
