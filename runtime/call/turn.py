@@ -68,11 +68,10 @@ class TurnLimit:
         return sentence or (between and spoken > 1.25 * self._seconds) or spoken > 1.5 * self._seconds
 
     def _repeats(self) -> bool:
-        said = self._latest
-        return any(
-            said[-1] == said[-1 - length] and said.endswith(said[-length:] * 3)
-            for length in REPEATED
-            if 3 * length <= len(said)
+        said, shortest = self._latest, REPEATED.start
+        # Looked at after each word: what ends in a repeated text has its last characters before, and most has not.
+        return said[-shortest:] in said[:-shortest] and any(
+            said.endswith(said[-length:] * 3) for length in REPEATED if 3 * length <= len(said)
         )
 
 
