@@ -30,7 +30,7 @@ from omegaconf import DictConfig
 from .config.command_line import complete, first_of, load_dotenv, parts_of, read_arguments, told_of_sweep
 from .config.compose import compose, compose_config, read_settings, resolve
 from .config.groups import CONF, options
-from .config.mistakes import check_persona, readable_errors
+from .config.mistakes import check_named, readable_errors
 from .errors import SpecError, exits, shown_path, suggest
 from .redaction import clean
 from .spec.session_spec import SessionSpec
@@ -58,8 +58,8 @@ def do(cfg: DictConfig) -> float | None:
     set_up_logging(settings.log)
     swept = HydraConfig.get().mode is RunMode.MULTIRUN
     command = MODES[mode := _mode(settings.mode, swept)]
-    if not command.needs_spec and mode not in (Mode.NEW, Mode.HISTORY) and (name := _named()) is not None:
-        check_persona(name)
+    if not command.needs_spec and mode not in (Mode.NEW, Mode.HISTORY):
+        check_named(_overrides())
     spec = partial(resolve, cfg)
     if command.run is _rehearse and swept:
         return _rehearse_one(settings, spec)
@@ -303,8 +303,8 @@ def _sweep(arguments: Namespace) -> int | None:
         return None
     with readable_errors(arguments.overrides):
         first, jobs = first_of(arguments.overrides)
-        cfg = compose_config(first)
-        settings = read_settings(cfg)
+        settings = read_settings(cfg := compose_config(first))
+        check_named(arguments.overrides)  # else each of its jobs would only fail
         GlobalHydra.instance().clear()  # `hydra.main` begins anew
         if _mode(settings.mode, swept=True) is not Mode.REHEARSE:
             return None

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
+from multiprocessing import parent_process
 from pathlib import Path
 
 
@@ -76,11 +77,26 @@ def _meant(wrong: object, names: Sequence[str], folder: Path = Path()) -> str:
     return f"; did you mean {folder / close[0]}?" if close else ""
 
 
+class UntoldExit(SystemExit):
+    """Exit code 2 in a process of another one, which is to tell why: of many that fail alike, one line is told."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(2)
+        self.why = why
+
+    def __reduce__(self) -> tuple[type[UntoldExit], tuple[str]]:
+        return UntoldExit, (self.why,)
+
+
 @contextmanager
 def exits() -> Iterator[None]:
-    """Turns what the user got wrong into one line on stderr and exit code 2, and Ctrl-C into exit code 130."""
+    """Turns what the user got wrong into one line on stderr and exit code 2, and Ctrl-C into exit code 130. In a
+    process that multiprocessing has started, the one that started it tells the line."""
     try:
         yield
+    except UntoldExit as error:
+        print(f"error: {error.why}", file=sys.stderr)
+        raise SystemExit(error.code) from None
     except SystemExit:
         raise
     except BaseException as error:
@@ -91,6 +107,8 @@ def exits() -> Iterator[None]:
             raise SystemExit(130) from None
         if (refused := _refused(error)) is None:
             raise
+        if parent_process() is not None:
+            raise UntoldExit(str(refused)) from None
         print(f"error: {refused}", file=sys.stderr)
         raise SystemExit(2) from None
 

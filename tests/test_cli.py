@@ -116,6 +116,7 @@ WRONG_TOGETHER = [
         ([f"mode={mode}", "persona=sara"], ["persona=sara: there is no such persona; did you mean sarah_thompson?"])
         for mode in ("check", "schema", "report", "score", "replay", "history")
     ),
+    (["-m", "persona=sarah_thompson,sara", "trainee=good,poor"], ["persona=sara: there is no such persona; did you"]),
     (["mode=new", "persona=../x"], ["persona=../x: this is not a name", "letters, digits, _ and -"]),
     (["mode=check", "persona=a b"], ["persona=a b: this is not a name", "letters, digits, _ and -"]),
     (["mode=plan", "draft=sara.md"], ["draft=sara.md: there is no such file or folder"]),

@@ -119,6 +119,13 @@ def _check_option(group: str, name: str) -> None:
         raise SpecError(f"{group}={name}: there is no such {group}{suggest(name, options(group))}")
 
 
+def check_named(overrides: Sequence[str]) -> None:
+    """Raises a `SpecError` for the first persona of these overrides that there is not."""
+    for override in map(parsed, map(spelled, overrides)):
+        for name in values(override) if override.key_or_group == "persona" and not override.is_delete() else ():
+            check_persona(name)
+
+
 def check_persona(name: str) -> None:
     """Raises a `SpecError` for a name that no persona has, with the files that are none because of their name."""
     if not is_name(name) or not os.path.lexists(file_of(name)):  # why a dangling link is none, its reader says

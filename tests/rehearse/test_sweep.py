@@ -14,12 +14,13 @@ from omegaconf import OmegaConf
 from runtime.config.command_line import parts_of
 from runtime.config.compose import compose
 from runtime.config.groups import GROUPS
-from runtime.errors import SpecError
+from runtime.errors import SpecError, UntoldExit, exits
 from runtime.rehearse import job
 from runtime.rehearse.answer import Answer
 from runtime.rehearse.combination import combination_of, command_of, rehearse
 from runtime.rehearse.report import sweep_report
 from runtime.rehearse.sweep import RESULTS, Outcome, Row, from_csv, open_sweep, rows
+from runtime.rehearse.workers import Forks
 from runtime.spec.settings import Record, Rehearse, Settings
 from runtime.spec.trainee import ScriptLine, Trainee
 from tests.conftest import Run, processes_in
@@ -150,8 +151,26 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     monkeypatch.setattr(job, "write_row", full)
     spec = compose(["listening=phrases"])
     settings = Settings(record=Record(dir=str(tmp_path)), trainee=Trainee(scripts={"en": (ScriptLine(say="Hello."),)}))
-    with pytest.raises(SpecError, match=f"{tmp_path}: a sweep cannot be written here: No space left on device"):
+    why = f"{tmp_path}: a sweep cannot be written here: No space left on device"
+    with pytest.raises(SpecError, match=why):
         rehearse(settings, {**spec.choices, "trainee": "good"}, [], lambda: spec, tmp_path, print)
+
+
+def test_of_many_workers_that_fail_alike_one_line_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    """By the process that they were forked from, with exit code 2."""
+
+    def fail() -> None:
+        with exits():
+            raise SpecError("x: a sweep cannot be written here")
+
+    workers = Forks()
+    workers.configure(2)
+    with pytest.raises(SystemExit) as stopped, exits():
+        futures = [workers.submit(fail) for _ in range(4)]
+        assert {type(future.exception()) for future in futures} == {UntoldExit}
+        workers.retrieve_result_callback(futures[0])
+    workers.terminate()
+    assert stopped.value.code == 2 and capfd.readouterr().err == "error: x: a sweep cannot be written here\n"
 
 
 @pytest.mark.parametrize(
