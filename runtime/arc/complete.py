@@ -363,7 +363,7 @@ def _with_scenario(
     # What the story speaks of is asked for by its name alone: what was ordered is told by a sentence, not by a number.
     facts = {name: replace(f, like={}) if content_words(name) & words else f for name, f in front.facts.items()}
     for name in [name for name in facts if facts[name].say == common.facts.get(name, Fact(say={})).say]:
-        if line := first_person.told_in(told, facts[name].hear, base):
+        if line := first_person.told_in(told, facts[name].hear, base, man):
             facts[name] = replace(facts[name], say={base: (line,)})
     front = replace(front, facts=facts)
     problem = front.cues.get("problem")

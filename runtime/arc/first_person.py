@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
-from ..spec.script import THAI_TEXT
+from ..spec.script import THAI, THAI_TEXT
 from .phrases import heard_any, plain
 from .prose import SECRET
 
@@ -156,15 +157,21 @@ def spoken(value: str, base: str, man: bool = False) -> str:
     return value if value[-1:] in ".!?…" else f"{value}."
 
 
-def told_in(told: Iterable[str], hear: Mapping[str, tuple[str, ...]], base: str) -> str:
+def told_in(told: Iterable[str], hear: Mapping[str, tuple[str, ...]], base: str, man: bool = False) -> str:
     """What sentences of the prose give for a fact that is asked for by these phrases: the part that names it with its
-    figures ("my postcode is BS3 4QT"), without the rest of its sentence; "" where none does."""
+    figures ("my postcode is BS3 4QT"), without the rest of its sentence; "" where none does, or under a condition. Of
+    Thai, where a sentence ends with its row, that is looked for in the part and the one before."""
     for sentence in told:
-        parts = (part.strip(" .") for part in _PART.split(sentence))
-        for part in [] if SECRET.search(sentence) else parts:
+        thai = bool(THAI_TEXT.search(sentence))
+        parts = [part.strip(" .") for part in (_THAI_PART if thai else _PART).split(sentence)]
+        for before, part in pairwise(["", *parts]):
+            if _THAI_SECRET.search(f"{before} {part}") if thai else SECRET.search(sentence):
+                continue
             if re.search(r"\d|@", part) and heard_any(hear, plain(part)):
-                return spoken(part[0].upper() + part[1:], base)
+                return spoken(part[0].upper() + part[1:], base, man)
     return ""
 
 
 _PART = re.compile(r"[,;]\s+|\s+(?:and|but)\s+")
+_THAI_SECRET = re.compile("ห้าม|อย่า|เฉพาะ|ถ้า|หาก|ความลับ")
+_THAI_PART = re.compile(rf"(?<=[{THAI}])\s+(?=[{THAI}])|\s+(?=แต่|และ|ซึ่ง|เพราะ|โดย)")

@@ -486,6 +486,25 @@ def test_a_story_told_in_one_paragraph_answers_what_is_asked_about_it(question: 
     assert not front.facts["order"].like  # what was ordered is not asked for by what only sounds like it
 
 
+NOK = """คุณคือนก อายุ 34 ปี คุณสั่งเครื่องซักผ้าเมื่อวันที่ 3 พฤศจิกายน ราคา 12,900 บาท เลขที่คำสั่งซื้อ HS-20391 แต่เปิดไม่ติด \
+เบอร์โทรศัพท์ของคุณคือ 081-555-0142
+คุณห้ามบอกหมายเลขลูกค้า 5512"""
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("ขอเลขที่คำสั่งซื้อด้วยค่ะ", "เลขที่คำสั่งซื้อ HS-20391 ครับ"),
+        ("ขอเบอร์โทรศัพท์ด้วยค่ะ", "เบอร์โทรศัพท์ของผมคือ 081-555-0142 ครับ"),
+    ],
+)
+def test_a_thai_story_in_one_row_gives_its_figures(question: str, told: str) -> None:
+    """Each by itself, as a man says it where he is one; but for what is not to be told."""
+    prose = f"{NOK}\nเพศ: ชาย"
+    assert played(Prompt(prose, "th", (question,)))[-1] == told
+    assert "5512" not in played(Prompt(prose, "th", ("ขอหมายเลขลูกค้าด้วยค่ะ",)))[-1]
+
+
 def test_words_in_quotes_within_a_sentence_are_no_line_of_hers() -> None:
     """She opens with what any customer does."""
     assert played(Prompt(MARCUS, "en", ()))[0] in LANGUAGES["en"].customer.opening["en"]
