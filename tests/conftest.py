@@ -80,16 +80,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures: list[str] = getattr(item, "fixturenames", [])
         kinds[next(kind for kind in kinds if not kind or kind in fixtures)].append(item)
     worker, processes, own, run, short = kinds.values()
-    others = max(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) - 1, 1)
-    rooms = [worker + processes, *(own[part::others] for part in range(others))]
+    parts = max(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")), 2)
+    rooms = [worker + processes, *(_slice(own, part, parts - 1) for part in range(parts - 1))]
     ordered: list[pytest.Item] = []
     for part, first in enumerate(rooms):
-        first += run[len(run) * part // len(rooms) : len(run) * (part + 1) // len(rooms)]
-        size = (len(items) - len(ordered)) // (len(rooms) - part)
+        first += _slice(run, part, parts)
+        size = (len(items) - len(ordered)) // (parts - part)
         fill = max(size - len(first), 0)
         ordered += [*first, *short[:fill]]
         short = short[fill:]
     items[:] = [*ordered, *short]
+
+
+def _slice(items: list[pytest.Item], part: int, parts: int) -> list[pytest.Item]:
+    """One of so many parts, all of about a size. Neighbours stay together: the heaviest tests are one file's, and run
+    one after the other."""
+    return items[len(items) * part // parts : len(items) * (part + 1) // parts]
 
 
 @dataclass(frozen=True)
