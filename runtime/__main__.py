@@ -27,7 +27,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from .config.command_line import complete, first_of, load_dotenv, parts_of, read_arguments, told_of_sweep
+from .config.command_line import check_counts, complete, first_of, load_dotenv, parts_of, read_arguments, told_of_sweep
 from .config.compose import compose, compose_config, read_settings, resolve
 from .config.groups import CONF, options
 from .config.mistakes import check_named, readable_errors
@@ -298,9 +298,6 @@ def _rehearse_one(settings: Settings, spec: Callable[[], SessionSpec]) -> float:
 
 def _sweep(arguments: Namespace) -> int | None:
     """Rehearses all combinations, each a job of Hydra's, and shows the answer; the exit code, None in other modes."""
-    named = [override for override in arguments.overrides if override.startswith("mode=")]
-    if named and named[-1] not in ("mode=auto", "mode=rehearse"):
-        return None
     with readable_errors(arguments.overrides):
         first, jobs = first_of(arguments.overrides)
         settings = read_settings(cfg := compose_config(first))
@@ -308,8 +305,11 @@ def _sweep(arguments: Namespace) -> int | None:
         GlobalHydra.instance().clear()  # `hydra.main` begins anew
         if _mode(settings.mode, swept=True) is not Mode.REHEARSE:
             return None
+        from .rehearse.combination import check_swept
         from .terminal.rehearsal import show_rehearsal
 
+        check_swept(arguments.overrides)
+        check_counts(cfg.hydra)
         known = not any(said.startswith("hydra/sweeper=") for said in first)  # else how many the sweeper tries
         parts = parts_of(cfg.hydra.launcher, jobs, settings.rehearse.repeats) if known else 1
 
@@ -378,7 +378,7 @@ def main() -> None:
         if arguments.shell_completion and (known := complete(arguments.overrides)):
             print(known)
             return
-        asks_hydra = arguments.help or arguments.hydra_help or arguments.cfg or arguments.info
+        asks_hydra = arguments.help or arguments.hydra_help or arguments.cfg or arguments.info or arguments.run
         if arguments.multirun and not asks_hydra and (code := _sweep(arguments)) is not None:
             raise SystemExit(code)
         try:

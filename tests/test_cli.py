@@ -81,7 +81,10 @@ MISTAKES = [
     ("language=english", ["language=english", "did you mean en?"]),
     ("MODE=check", ["MODE=check", "did you mean mode?"]),
     ("record.audio=ture", ["record.audio: 'ture': should be a boolean: true or false"]),
-    ("hydra.sweeper.max_batch_size=x", ["hydra.sweeper.max_batch_size=x", "Integer"]),
+    ("hydra.sweeper.max_batch_size=x", ["hydra.sweeper.max_batch_size: 'x': should be a whole number"]),
+    ("hydra.mode=MULTIRUN", ["hydra.mode=MULTIRUN: not offered", "-m"]),
+    ("mode=plan,prompt", ["mode=plan,prompt: one mode runs at a time"]),
+    ("rehearse.share=3/2", ["share=3/2: should be 1/2, with repeats=1"]),
     ("-persona=x", ["-persona=x", "without dashes: persona=x"]),
     ("--persona=x", ["--persona=x", "without dashes: persona=x"]),
     ("--langauge", ["--langauge: no such flag", "did you mean language?"]),
@@ -136,15 +139,44 @@ WRONG_TOGETHER = [
     (["-m", "mode=prompt", "model.llm.options.pac=1,2"], ["'pac'", "did you mean pace?"]),
     (["-m", "mode=prompt", "log=loud"], ["log", "'loud'", "quiet"]),
     (["-m", "personas_dir=a,b"], ["personas_dir=a,b", "one folder"]),
+    *((["-m", f"mode=rehearse,{mode}"], [f"mode=rehearse,{mode}: one mode"]) for mode in ("check", "plan", "prompt")),
+    (["-m", "rehearse.repeats=1,-1"], ["rehearse.repeats=1,-1: one value is wanted", "rehearse.audio"]),
+    (["-m", "mode='rehearse'", "seed=range(1,3)"], ["seed=range(1,3): one value is wanted", "persona, language"]),
+    (["-m", "hydra/launcher=basic,basic"], ["hydra/launcher=basic,basic: one value is wanted"]),
+    (["mode=rehearse", "rehearse.share=2/3", "rehearse.repeats=1"], ["share=2/3: should be 1/3, with repeats=1"]),
+    (["mode=rehearse", "rehearse.share=4/3", "rehearse.repeats=3"], ["share=4/3: should be 1/3 … 3/3, with repeats=3"]),
+    (["-m", "hydra.sweeper.max_batch_size=0"], ["hydra.sweeper.max_batch_size=0: should be 1 or more"]),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "said"), WRONG_TOGETHER, ids=[" ".join(a) for a, _ in WRONG_TOGETHER])
-def test_a_mistake_in_a_sweep_or_in_a_flag_is_one_line(run: Run, arguments: list[str], said: list[str]) -> None:
-    """Neither Hydra's tracebacks nor argparse's usage are shown: one line says what to write."""
+def test_a_mistake_in_a_sweep_or_in_a_flag_is_one_line(
+    run: Run, here: Path, arguments: list[str], said: list[str]
+) -> None:
+    """Neither Hydra's tracebacks nor argparse's usage are shown: one line says what to write. Nothing is left."""
     line = mistake(run(*arguments))
     for words in said:
         assert words in line
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("plugin", "extra", "key", "value", "what"),
+    [
+        ("launcher=joblib", "joblib_launcher", "launcher.n_jobs", "0", "=0: should be 1 or more (or -1, one a core)"),
+        ("launcher=joblib", "joblib_launcher", "launcher.n_jobs", "abc", ": 'abc': should be a whole number"),
+        ("sweeper=optuna", "optuna_sweeper", "sweeper.n_trials", "0", "=0: should be 1 or more"),
+        ("sweeper=optuna", "optuna_sweeper", "sweeper.n_jobs", "-1", "=-1: should be 1 or more"),
+        ("sweeper=optuna", "optuna_sweeper", "sweeper.n_trials", "1.5", ": 1.5: should be a whole number"),
+    ],
+)
+def test_a_number_that_a_plugin_of_hydra_s_cannot_use_is_one_line(
+    run: Run, here: Path, plugin: str, extra: str, key: str, value: str, what: str
+) -> None:
+    """Where the plugin itself would raise anything, or sweep for ever; no call is held before."""
+    pytest.importorskip(f"hydra_plugins.hydra_{extra}", reason="an extra is not installed")
+    assert mistake(run("-m", f"hydra/{plugin}", f"hydra.{key}={value}")).startswith(f"error: hydra.{key}{what}")
+    assert not list(here.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,13 @@ def read_arguments(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
     overrides = list(map(spelled, _with_folder(arguments.overrides)))
     use_folder(_folder(list(map(parsed, overrides))))
     arguments.overrides = list(map(_expanded, overrides))
-    for text in arguments.overrides:
-        if parsed(text).is_sweep_override() and not arguments.multirun:
+    for override in map(parsed, arguments.overrides):
+        text = override.input_line
+        if override.key_or_group == "hydra.mode":
+            raise SpecError(f"{text}: not offered: -m sweeps, and what has no -m runs once")
+        if override.key_or_group == "mode" and override.is_sweep_override():
+            raise SpecError(f"{text}: one mode runs at a time: choose one of them")
+        if override.is_sweep_override() and not arguments.multirun:
             raise SpecError(
                 f"{text}: several values are a sweep, which wants -m; one value with a comma is written in quotes of"
                 " its own: 'key=\"a, b\"'"
@@ -161,6 +166,15 @@ def first_of(overrides: Sequence[str]) -> tuple[list[str], int]:
             text, jobs = f"{override.get_key_element()}={swept[0]}", jobs * len(swept)
         first.append(text)
     return first, jobs
+
+
+def check_counts(hydra: DictConfig) -> None:
+    """Raises a SpecError for a number of jobs or trials that Hydra's plugins take for none, or sweep for ever with."""
+    for key in ("sweeper.n_trials", "sweeper.n_jobs", "sweeper.max_batch_size", "launcher.n_jobs"):
+        count = OmegaConf.select(hydra, key)
+        each = " (or -1, one a core)" if key == "launcher.n_jobs" else ""
+        if count is not None and count < 1 and not (each and count < 0):
+            raise SpecError(f"hydra.{key}={count}: should be 1 or more{each}")
 
 
 def parts_of(launcher: DictConfig, combinations: int, repeats: int) -> int:

@@ -6,18 +6,20 @@ import difflib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_type_hints
 
 import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ValidationError as OmegaConfValidationError
 
 from ..errors import NotOffered, SpecError, extra_command, suggest
 from ..spec.persona import NO_NAME, is_name
 from .command_line import parsed, spelled, values
 from .groups import CONF, GROUPS, PROGRAM_GROUPS, REHEARSAL_GROUPS, file_of, keys_below, misnamed, options, read_conf
+from .validation import validated
 from .yaml_file import line_of
 
 EXTRAS = {
@@ -42,6 +44,11 @@ def readable_errors(overrides: Sequence[str]) -> Iterator[None]:
             causes.append(cause)
         find_mistake(overrides)
         for cause in causes:
+            if isinstance(cause, OmegaConfValidationError) and cause.object_type and cause.full_key:
+                shape: Any = get_type_hints(cause.object_type).get(str(cause.key))
+                for override in map(parsed, overrides):
+                    if shape and override.key_or_group == cause.full_key:
+                        validated(shape, override.value(), at=cause.full_key)
             if not isinstance(cause, OmegaConfBaseException) or not isinstance(node := cause.parent_node, DictConfig):
                 continue
             if cause.key not in node:  # of Hydra's own config

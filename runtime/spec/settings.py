@@ -285,6 +285,12 @@ class Rehearse:
     compare: Given | None = None
     limits: Limits = field(default_factory=Limits)
 
+    def __post_init__(self) -> None:
+        part, parts = map(int, (self.share or "1/1").split("/"))
+        if part > (most := min(parts, self.repeats)):
+            what = f"1/{parts}" + (f" … {most}/{parts}" if most > 1 else "")
+            raise ValueError(f"share={self.share}: should be {what}, with repeats={self.repeats}")
+
 
 @strict
 class Settings:
