@@ -19,33 +19,30 @@ from .job import Job, hold
 from .sweep import NAMED, Outcome, Row, place_of, read_row, write_row, writing
 from .trainee import check_spoken
 
-COMBINED = tuple(dict.fromkeys((*NAMED, *GROUPS, *REHEARSAL_GROUPS)))
-"""The groups by which combinations differ."""
 ANSWERED = ("rehearse.audio", "rehearse.line")
 """Keys beside the groups by which combinations may differ."""
 NO_COMMAND = ("rehearse.resume", "rehearse.dir", "rehearse.share", "rehearse.compare", "rehearse.limits")
 """Keys by which two commands may differ and still be the same sweep."""
+ONE_VALUE = ("hydra", "log", "lines", "rehearse.repeats", *NO_COMMAND)
+"""Keys that are about a sweep, and make no two combinations."""
 
 
 def combination_of(choices: Mapping[str, str | None], overrides: Sequence[str]) -> dict[str, str]:
     """What is called for: the option of each group, and whatever of them the command line sets by itself."""
-    combination = {group: str(choices[group]) for group in COMBINED}
+    groups = tuple(dict.fromkeys((*NAMED, *GROUPS, *REHEARSAL_GROUPS)))
+    combination = {group: str(choices[group]) for group in groups}
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
-        if (key.partition(".")[0] in COMBINED and "." in key) or key.startswith(ANSWERED):
+        if (key.partition(".")[0] in groups and "." in key) or key.startswith(ANSWERED):
             combination[key] = value.lower() if value in ("True", "False") else value  # as a sweeper writes them
     return combination
 
 
 def check_swept(overrides: Sequence[str]) -> None:
-    """Raises a SpecError for a sweep over what makes no other combination, so that its calls would be the same ones."""
+    """Raises a SpecError for several values of a key that is about the sweep as a whole."""
     for override in map(parsed, overrides):
-        key = override.key_or_group
-        if override.is_sweep_override() and key.partition(".")[0] not in COMBINED and not key.startswith(ANSWERED):
-            able = ", ".join([*COMBINED, *ANSWERED])
-            raise SpecError(
-                f"{override.input_line}: one value is wanted; a rehearsal sweeps {able} and keys below them"
-            )
+        if override.is_sweep_override() and override.key_or_group.startswith(ONE_VALUE):
+            raise SpecError(f"{override.input_line}: one value is wanted, as this is about all calls of the sweep")
 
 
 def command_of(overrides: Sequence[str]) -> list[str]:
