@@ -179,13 +179,13 @@ def _score_again(settings: Settings) -> int:
         from .call.build import check_secrets
 
         check_secrets(judge, os.environ)
-    personas = options("persona")
 
     def again(folder: Path) -> list[str]:
         choices = read_folder(folder).choices
-        front = None
-        if choices.get("persona") in personas and choices.get("language") in options("language"):
-            front = compose([f"{group}={choices[group]}" for group in ("persona", "language")]).arc.front
+        groups = ("persona", "language", "difficulty")
+        made = {group: option for group in groups if (option := choices.get(group)) in options(group)}
+        known = {"persona", "language"} <= made.keys()
+        front = compose([f"{group}={option}" for group, option in made.items()]).arc.front if known else None
         return [f"{shown_path(folder)}: {line}" for line in asyncio.run(score_again(folder, front, judge))]
 
     return _with_each_folder(settings, again)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from types import MappingProxyType
 from typing import Literal
@@ -288,6 +288,14 @@ class ArcMachine:
         due = [(at, clock) for clock in self._clocks if (at := self._due(clock)) is not None and at <= self._now]
         return self._fire(min(due, key=lambda entry: entry[0])[1]) if due else ()
 
+    def clock_fired(self, kind: str, mood: int, now: float) -> tuple[Event, ...]:
+        """A clock of this kind has fired, which adds so much to the mood."""
+        self._pass(now)
+        counted = count(self.arc.front, self.state, deeds(self.arc.front, "silence")) if kind == "silence" else []
+        state = shift(self.arc.front, meet(self.arc.front, self.state, counted), mood)
+        why = (*_why(counted), *([kind] if mood else []))
+        return (*self._cues(counted, 0), *self._become(state, why, turn=0))
+
     def hung_up(self, now: float) -> EndingReached | None:
         """What the trainee's hanging up brings about, as it says goodbye: a good ending that waits for nothing else."""
         self._pass(now)
@@ -348,35 +356,20 @@ class ArcMachine:
         return clock.seconds == float("inf") or bool(self.state.met.get(clock.timer.unless or ""))
 
     def _fire(self, clock: Clock) -> tuple[Event, ...]:
-        counted = []
+        mood = clock.timer.mood
+        decided = self.clock_fired(clock.kind, mood, self._now)
         if clock.kind == "silence":
             self._silent_since = self._now
             self._fired_in_silence.append(clock)
-            counted = count(self.arc.front, self.state, deeds(self.arc.front, "silence"))
-        state = shift(self.arc.front, meet(self.arc.front, self.state, counted), clock.timer.mood)
-        lines = () if state.ending else self.arc.said(clock.timer.say)  # an ending has a line of its own
+        lines = () if self.state.ending else self.arc.said(clock.timer.say)  # an ending has a line of its own
         line = lines[clock.fired % len(lines)] if lines else ""
         clock.fired += 1
         if line:
             self._silent_since = None
-        fired = ClockFired(at=self._now, clock=clock.kind, seconds=clock.seconds, line=line, mood=clock.timer.mood)
-        why = (*_why(counted), *([clock.kind] if clock.timer.mood else []))
-        return (fired, *self._cues(counted, 0), *self._become(state, why, turn=0))
+        return (ClockFired(at=self._now, clock=clock.kind, seconds=clock.seconds, line=line, mood=mood), *decided)
 
     def _cues(self, counted: Iterable[tuple[Finding, int]], turn: int) -> list[Event]:
-        return [
-            CueFound(
-                at=self._now,
-                name=finding.name,
-                turn=turn,
-                found=finding.found,
-                words=finding.words,
-                by=finding.by,
-                nearness=finding.nearness,
-                mood=mood,
-            )
-            for finding, mood in counted
-        ]
+        return [CueFound(at=self._now, turn=turn, mood=mood, **asdict(finding)) for finding, mood in counted]
 
     def _become(self, state: ArcState, why: tuple[str, ...] = (), turn: int | None = None) -> list[Event]:
         """Takes a new state; what is to be told of it. `turn` is what brought it about, if not the latest."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..arc.listener import Finding, listen
 from ..arc.machine import ArcMachine
-from ..events import CueFound, CueTakenBack, EndingReached, Event, Found, Heard, MoodMoved, PhaseMoved
+from ..events import ClockFired, CueFound, CueTakenBack, EndingReached, Event, Found, Heard, MoodMoved, PhaseMoved
 from ..spec.persona import Arc, FrontMatter
 from .call_log import CallLog
 from .score import Judged, Scorecard
@@ -13,23 +15,37 @@ from .texts import points
 
 def listened(log: CallLog, persona: FrontMatter, language: str) -> CallLog:
     """The call with the cues that this persona's phrases find in what the trainee said, and the mood that follows. What
-    was found otherwise, by meaning or by a model, counts as before, where the persona still has the cue."""
-    arc = ArcMachine(Arc(persona, language), log.zero)
-    otherwise: dict[int, list[Finding]] = {}
-    for cue in log.of(CueFound):
-        if cue.found in (Found.MEANING, Found.MODEL):
-            finding = Finding(cue.name, cue.found, cue.words, cue.by, cue.nearness)
-            otherwise.setdefault(cue.turn, []).append(finding)
+    was found otherwise, by meaning, by a model or in what was done, counts as before, where the persona still has the
+    cue; clocks have fired and an ending was reached as recorded."""
+    arc = ArcMachine(Arc(replace(persona, endings=()), language), log.zero)  # no ending comes but the recorded one
     events: list[Event] = []
+    over = False
     for event in log.events:
         if isinstance(event, CueFound | CueTakenBack | MoodMoved | PhaseMoved):
             continue
         events.append(event)
-        if isinstance(event, Heard):
-            decided = arc.heard(listen(persona, arc.state.told, event.text), event.at)
-            late = arc.found(otherwise.get(event.turn, ()), arc.state.turns, event.at)
-            events += [one for one in (*decided, *late) if not isinstance(one, EndingReached)]
+        over = over or isinstance(event, EndingReached)
+        if isinstance(event, ClockFired):
+            events += arc.clock_fired(event.clock, event.mood, event.at)
+        elif isinstance(event, Heard) and not over:
+            line = log.turns.get(event.turn)
+            cues = [cue for cue in (line.cues if line else ()) if cue.name in persona.cues]
+            otherwise = [_finding(cue) for cue in cues if cue.found in (Found.MEANING, Found.MODEL)]
+            done = [_finding(cue) for cue in cues if cue.found is Found.DEED and persona.cues[cue.name].on != "nothing"]
+            heard = listen(persona, arc.state.told, event.text)
+            found = {one.name: one for one in (*done, *heard.findings)}
+            denied = {one.name: one for one in heard.taken_back}
+            if line and otherwise:  # then it was not for nothing, and may have been a refusal
+                found = {name: one for name, one in found.items() if persona.cues[name].on != "nothing"}
+                denied |= {one.name: Finding(one.name, Found.MEANING, one.words) for one in line.taken_back}
+            findings = tuple(found[name] for name in persona.cues if name in found)
+            events += arc.heard(replace(heard, findings=findings, taken_back=tuple(denied.values())), event.at)
+            events += arc.found(otherwise, arc.state.turns, event.at)
     return CallLog(events)
+
+
+def _finding(cue: CueFound) -> Finding:
+    return Finding(cue.name, cue.found, cue.words, cue.by, cue.nearness)
 
 
 def changes(before: Scorecard, after: Scorecard) -> list[str]:

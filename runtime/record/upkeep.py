@@ -151,11 +151,11 @@ async def score_again(folder: Path, persona: FrontMatter | None = None, spec: Se
         before = read_card(folder)
     except (OSError, ValueError):
         before = score(kept.log, kept.front, kept.language)
-    front = persona or kept.front
-    kept = replace(kept, front=front, log=listened(kept.log, front, kept.language))
+    if persona and persona != kept.front:
+        kept = replace(kept, front=persona, log=listened(kept.log, persona, kept.language))
     async with http_context.open():  # what plugins connect by
         made = await judged(kept, spec, JUDGE_SECONDS) if spec else None
-    card = score(kept.log, front, kept.language, made.verdicts if made else None, made.model if made else "")
+    card = score(kept.log, kept.front, kept.language, made.verdicts if made else None, made.model if made else "")
     write_private(folder / SCORECARD, to_json(card))
     render(folder, kept, card)
     failed = [made.failed] if made and made.failed else []
