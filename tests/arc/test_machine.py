@@ -227,6 +227,8 @@ def test_merged_keeps_the_persona_s_own() -> None:
         ("It's your own fault", "blame"),
         ("I'll refund the difference", "refund"),
         ("We've processed a full refund", "refund"),
+        ("I am processing a full refund, it will be there by Friday", "refund"),
+        ("We have issued your refund", "refund"),
         ("You'll have it within 3 business days", "deadline"),
         ("By Friday", "deadline"),
         ("Your case number is RF-20931", "case_number"),
@@ -245,7 +247,7 @@ def test_merged_keeps_the_persona_s_own() -> None:
     ],
 )
 def test_sarah_hears(says: str, cue: str) -> None:
-    """Sarah understands what the issue says that angers and calms her, in English and in Thai."""
+    """Sarah understands what angers and what calms her, in English and in Thai."""
     assert cue in fold(SARAH["en" if says.isascii() else "th"], [says]).last.cues
 
 
@@ -256,6 +258,8 @@ def test_sarah_hears(says: str, cue: str) -> None:
         ("Don't worry, I won't transfer you", "transfer"),
         ("It's not your fault", "blame"),
         ("I can't refund you", "refund"),
+        ("I have an issue with your refund", "refund"),
+        ("They said they have processed your refund", "refund"),
         ("How can I help you today?", "deadline"),
         ("Do you have a case number?", "case_number"),
         ("Your account is CUST-2847", "case_number"),
