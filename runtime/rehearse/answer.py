@@ -11,6 +11,7 @@ from math import sqrt
 from statistics import fmean, median, stdev
 from typing import TypeVar
 
+from ..config.groups import GROUPS
 from ..spec.settings import Limits
 from .measures import Measures
 from .sweep import Outcome, Row
@@ -208,6 +209,17 @@ class Answer:
         return [row for row in self.rows if row.outcome is Outcome.FAILED]
 
     @property
+    def mixed(self) -> list[Row]:
+        """A call of each persona, model and so on that was edited during the sweep: calls of it are of several
+        revisions."""
+        alike: dict[tuple[tuple[str, str], ...], dict[str, Row]] = {}
+        for row in self.rows:
+            called = tuple((key, value) for key, value in row.combination.items() if key.partition(".")[0] in GROUPS)
+            if row.revision:
+                alike.setdefault(called, {}).setdefault(row.revision, row)
+        return [next(iter(found.values())) for found in alike.values() if len(found) > 1]
+
+    @property
     def skipped(self) -> dict[str, int]:
         """Why combinations cannot be, and how many jobs that was."""
         return dict(Counter(row.reason for row in self.rows if row.outcome is Outcome.SKIPPED))
@@ -231,11 +243,12 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A sweep beside an earlier one: how many of its `all` combinations that one has too (`both`), and what has changed
-    in those, the worse first."""
+    """A sweep beside an earlier one: how many of its `all` combinations that one has too (`both`), how many of that
+    one's it has not (`left_out`), and what has changed in those of both, the worse first."""
 
     all: int
     both: int
+    left_out: int
     differences: tuple[Difference, ...]
 
     @property
@@ -249,17 +262,17 @@ def compare(before: Answer, after: Answer, limits: Limits) -> Comparison:
     earlier = {tuple(sorted(one.key.items())): one for one in before.combinations}
     both = [(then, one) for one in after.combinations if (then := earlier.get(tuple(sorted(one.key.items()))))]
     found = [difference for then, one in both for difference in _differences(then, one, limits)]
-    return Comparison(len(after.combinations), len(both), tuple(sorted(found, key=lambda each: not each.worse)))
+    left_out = len(earlier) - len(both)
+    return Comparison(len(after.combinations), len(both), left_out, tuple(sorted(found, key=lambda one: not one.worse)))
 
 
 def _differences(then: Combination, now: Combination, limits: Limits) -> Iterable[Difference]:
     columns = {column.key: column for column in COLUMNS}
-    scored = "score" if then.spread(columns["score"]) else "passed"  # which is all that is known without objectives
-    for key, most in ((scored, limits.score), ("latency", limits.latency), ("breaks", limits.breaks)):
+    for key in ("score", "passed", "latency", "breaks"):
         old, new = then.spread(columns[key]), now.spread(columns[key])
         if old and new and old.mean != new.mean:
-            worse = old.mean - new.mean if key == scored else new.mean - old.mean
-            most = most * old.mean if key == "latency" else most
+            worse = old.mean - new.mean if columns[key].more_is_better else new.mean - old.mean
+            most = getattr(limits, key) * (old.mean if key == "latency" else 1)
             yield Difference(now.key, columns[key].title, old.mean, new.mean, worse > most + 1e-9)
     old_share, new_share = (one.failed / len(one.rows) for one in (then, now))
     if old_share != new_share:

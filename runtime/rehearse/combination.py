@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from statistics import fmean
@@ -16,7 +18,7 @@ from ..record.folder import make_private
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import LineQuality, Settings
 from .job import Job, hold
-from .sweep import NAMED, Outcome, Row, place_of, read_row, write_row, writing
+from .sweep import NAMED, Outcome, Row, fixed_in, place_of, read_row, write_row, writing
 from .trainee import check_spoken
 
 ANSWERED = ("rehearse.audio", "rehearse.line")
@@ -27,13 +29,18 @@ ONE_VALUE = ("hydra", "log", "lines", "rehearse.repeats", *NO_COMMAND)
 """Keys that are about a sweep, and make no two combinations."""
 
 
-def combination_of(choices: Mapping[str, str | None], overrides: Sequence[str]) -> dict[str, str]:
-    """What is called for: the option of each group, and whatever of them the command line sets by itself."""
+def combination_of(
+    choices: Mapping[str, str | None], overrides: Sequence[str], swept: Sequence[str] = ()
+) -> dict[str, str]:
+    """What is called for: the option of each group, whatever of them the command line sets by itself, and whatever it
+    gives several values."""
     groups = tuple(dict.fromkeys((*NAMED, *GROUPS, *REHEARSAL_GROUPS)))
     combination = {group: str(choices[group]) for group in groups}
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
-        if (key.partition(".")[0] in groups and "." in key) or key.startswith(ANSWERED):
+        part_of_group = key.partition(".")[0] in groups and "." in key
+        if part_of_group or key.startswith(ANSWERED) or (key in swept and key not in groups):
+            value = text if isinstance(text := parsed(override).value(), str) else value  # without its quotes
             combination[key] = value.lower() if value in ("True", "False") else value  # as a sweeper writes them
     return combination
 
@@ -43,6 +50,20 @@ def check_swept(overrides: Sequence[str]) -> None:
     for override in map(parsed, overrides):
         if override.is_sweep_override() and override.key_or_group.startswith(ONE_VALUE):
             raise SpecError(f"{override.input_line}: one value is wanted, as this is about all calls of the sweep")
+
+
+def fixed_of(overrides: Sequence[str]) -> list[str]:
+    """The keys to which a command gives one value."""
+    known = map(parsed, overrides)
+    return sorted({override.key_or_group for override in known if not override.is_sweep_override()})
+
+
+def _swept(overrides: Sequence[str], sweep: Path) -> tuple[str, ...]:
+    """The keys to which the sweep, of which these are the overrides of one job, gives several values."""
+    if (fixed := fixed_in(sweep)) is None:
+        return ()
+    keys = dict.fromkeys(override.lstrip("+~").partition("=")[0] for override in overrides)
+    return tuple(key for key in keys if key not in fixed and not key.startswith(ONE_VALUE))
 
 
 def command_of(overrides: Sequence[str]) -> list[str]:
@@ -69,17 +90,20 @@ def rehearse(
     Raises:
         SpecError: the sweep's folder cannot be written into.
     """
-    combination = combination_of(choices, overrides)
+    swept = _swept(overrides, sweep)
+    combination = combination_of(choices, overrides, swept)
     asked = settings.rehearse
     found = []
     part, parts = map(int, (asked.share or "1/1").split("/"))
     resolve = cache(resolve)
     with writing(sweep):
         for repeat in range(part, asked.repeats + 1, parts):
-            place = place_of(combination, repeat)
+            place = place_of(combination, repeat, swept)
+            seed = (settings.seed or 0) + repeat - 1
             row = read_row(sweep / place) if asked.resume else None
-            if row is None or row.outcome is Outcome.FAILED:
-                row = _held(settings, Row(combination, repeat, place), resolve, sweep / place, tell)
+            if row is None or row.outcome is Outcome.FAILED or _outdated(row, resolve):
+                new = Row(combination, repeat, place, seed=seed, swept=swept)
+                row = _held(settings, new, resolve, sweep / place, tell)
             found.append(row)
     return fmean(score_of(row) for row in found)
 
@@ -91,12 +115,20 @@ def score_of(row: Row) -> float:
     return float(row.measures.score if row.measures.score is not None else 100 * bool(row.measures.passed))
 
 
+def _outdated(row: Row, resolve: Callable[[], SessionSpec]) -> bool:
+    """Whether what was called has been edited since."""
+    with suppress(SpecError):  # whatever is missing yet will say what is wrong
+        return row.revision not in ("", resolve().revision)
+    return False
+
+
 def _held(
     settings: Settings, row: Row, resolve: Callable[[], SessionSpec], folder: Path, tell: Callable[[str], None]
 ) -> Row:
     asked = settings.rehearse
     try:
         spec = resolve()
+        row = replace(row, revision=spec.revision)
         named, trainee = row.combination["trainee"], settings.trainee
         script = () if trainee.llm else script_for(trainee, named, row.combination["persona"], spec.language.base)
         job = Job(
@@ -104,7 +136,7 @@ def _held(
             trainee=trainee,
             script=script,
             record=settings.record,
-            seed=(settings.seed or 0) + row.repeat - 1,
+            seed=row.seed or 0,
             turns=asked.turns,
             seconds=60 * asked.minutes,
             folder=folder,
@@ -119,7 +151,7 @@ def _held(
             raise NotOffered("rehearse.line is of spoken calls alone: rehearse.audio=true")
     except SpecError as error:
         outcome = Outcome.SKIPPED if isinstance(error, NotOffered) else Outcome.FAILED
-        row = Row(row.combination, row.repeat, row.folder, outcome, str(error))
+        row = replace(row, outcome=outcome, reason=str(error))
         make_private(folder)
         write_row(folder, row)
         return row

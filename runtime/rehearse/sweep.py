@@ -10,14 +10,14 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..config.groups import read_conf
+from ..config.groups import GROUPS, read_conf
 from ..errors import SpecError, not_there, shown_path
 from ..record.folder import EVENTS, make_private, new_folder, safe_name, write_private
 from .measures import Measures
@@ -44,7 +44,8 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Row:
     """One job: the `combination` (options by group, and whatever else was set), which of its repeats, and what became
-    of it. `folder` is the call's, as seen from the sweep's."""
+    of it. `folder` is the call's, as seen from the sweep's; `seed` and `revision` are what it was called with, and
+    `swept` the keys that have several values in this sweep."""
 
     combination: dict[str, str]
     repeat: int
@@ -52,21 +53,29 @@ class Row:
     outcome: Outcome = Outcome.DONE
     reason: str = ""
     measures: Measures | None = None
+    seed: int | None = None
+    revision: str = ""
+    swept: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def name(self) -> str:
-        """What it is called in a line: `sarah_thompson en offline bright_female good #2`."""
-        more = [f"{key}={value}" for key, value in self.combination.items() if "." in key]
+        """What it is called in a line: `sarah_thompson en offline bright_female good difficulty=hard #2`."""
+        more = [f"{key}={self.combination[key]}" for key in _more(self.combination, self.swept)]
         return " ".join([*(self.combination.get(group, "") for group in NAMED), *more, f"#{self.repeat}"])
 
 
 _ROW = TypeAdapter(Row)
 
 
-def place_of(combination: Mapping[str, str], repeat: int) -> str:
+def _more(combination: Mapping[str, str], swept: Sequence[str]) -> list[str]:
+    """The keys that a combination is called by beside the groups whose options say what they are."""
+    return [key for key in combination if key not in NAMED and (key in swept or key not in GROUPS)]
+
+
+def place_of(combination: Mapping[str, str], repeat: int, swept: Sequence[str] = ()) -> str:
     """The folder of a job's call in its sweep's: the same for the same job."""
     digest = hashlib.sha256(json.dumps(dict(combination), sort_keys=True).encode()).hexdigest()[:6]
-    named = "-".join(combination[group] for group in NAMED if group in combination)
+    named = "-".join(combination[key] for key in (*NAMED, *_more(combination, swept)) if key in combination)
     return f"{CALLS}/{safe_name(named)}-{digest}/{repeat}"
 
 
@@ -107,8 +116,11 @@ def running(sweep: Path) -> Iterator[tuple[str, int]]:
                 yield f"{folder.parent.name.rpartition('-')[0]} #{folder.name}", turns
 
 
-def open_sweep(record_dir: str, given: str | None, command: Sequence[str], *, resume: bool) -> Path:
-    """The folder of a sweep: the one that is `given`, else a new one; to `resume`, the latest of the same command.
+def open_sweep(
+    record_dir: str, given: str | None, command: Sequence[str], fixed: Sequence[str] = (), *, resume: bool
+) -> Path:
+    """The folder of a sweep: the one that is `given`, else a new one; to `resume`, the latest of the same command. In
+    it stand the command and the keys that this gives one value (`fixed`), for jobs in any process.
 
     Raises:
         SpecError: there is none to resume, the given one is another command's, or it cannot be written.
@@ -137,15 +149,25 @@ def open_sweep(record_dir: str, given: str | None, command: Sequence[str], *, re
         if not given and not resume:
             folder = new_folder(sweeps, folder.name)
         make_private(folder)
-        write_private(folder / COMMAND, json.dumps({"command": list(command)}, ensure_ascii=False) + "\n")
+        said = {"command": list(command), "fixed": list(fixed)}
+        write_private(folder / COMMAND, json.dumps(said, ensure_ascii=False) + "\n")
     return folder.absolute()
 
 
 def _command(folder: Path) -> list[str]:
+    return _said_of(folder, "command") or []
+
+
+def fixed_in(folder: Path) -> list[str] | None:
+    """The keys to which the sweep's command gives one value; None where the folder does not tell."""
+    return _said_of(folder, "fixed")
+
+
+def _said_of(folder: Path, key: str) -> list[str] | None:
     try:
-        return list(map(str, json.loads((folder / COMMAND).read_bytes())["command"]))
+        return list(map(str, json.loads((folder / COMMAND).read_bytes())[key]))
     except (OSError, ValueError, KeyError, TypeError):
-        return []
+        return None
 
 
 def found_by_sweeper(sweep: Path) -> str:
@@ -160,7 +182,11 @@ def found_by_sweeper(sweep: Path) -> str:
 
 # ---------------------------------------------------------------- results.csv
 
-_COLUMNS = ("repeat", "folder", "outcome", "reason")
+_COLUMNS = ("repeat", "seed", "revision", "folder", "outcome", "reason")
+_SWEPT = "swept "
+"""Before a key of a combination that is called as another column is."""
+_MARK = "\ufeff"
+"""What Excel on Windows knows UTF-8 by."""
 _LISTS = ("phases", "breaks")
 _BETWEEN = " | "
 """Between the entries of a list in one cell."""
@@ -173,20 +199,20 @@ def to_csv(found: Iterable[Row]) -> str:
     names = [field.name for field in fields(Measures)]
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
-    table.writerow([*keys, *_COLUMNS, *names])
+    table.writerow([*(_SWEPT * (key in (*_COLUMNS, *names)) + key for key in keys), *_COLUMNS, *names])
     for row in found:
         shown: dict[str, Any] = asdict(row.measures) if row.measures else {}
         shown |= {name: _BETWEEN.join(shown[name]) for name in _LISTS if shown}
         cells: list[object] = [row.combination.get(key) for key in keys]
-        cells += [row.repeat, row.folder, row.outcome, row.reason, *(shown.get(name) for name in names)]
+        cells += [*(getattr(row, name) for name in _COLUMNS), *(shown.get(name) for name in names)]
         table.writerow(map(_cell, cells))
-    return out.getvalue()
+    return _MARK + out.getvalue()
 
 
 def _cell(value: object) -> str:
     """A cell that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
-    return f"'{text}" if re.match(r"[=+@\t\r]|-(?!\d)", text) else text
+    return f"'{text}" if re.match(r"['=+@\t\r]|-(?!\d)", text) else text
 
 
 def from_csv(file: Path) -> list[Row]:
@@ -197,7 +223,7 @@ def from_csv(file: Path) -> list[Row]:
     """
     names = [field.name for field in fields(Measures)]
     try:
-        with open(file, encoding="utf-8", newline="") as lines:
+        with open(file, encoding="utf-8-sig", newline="") as lines:
             table = list(csv.DictReader(lines))
         return [_ROW.validate_python(_read(cells, names)) for cells in table]
     except OSError as error:
@@ -211,9 +237,10 @@ def _read(cells: Mapping[str, str], names: Sequence[str]) -> dict[str, Any]:
     shown: dict[str, Any] = {name: cells[name] or None for name in names if name in cells}
     shown |= {name: tuple(filter(None, cells[name].split(_BETWEEN))) for name in _LISTS}
     done = cells["outcome"] == Outcome.DONE
-    combination = {key: value for key, value in cells.items() if key not in (*_COLUMNS, *names)}
+    combination = {key.removeprefix(_SWEPT): cells[key] for key in cells if key not in (*_COLUMNS, *names)}
     return {
         "combination": combination,
-        **{name: cells[name] for name in _COLUMNS},
+        **{name: cells[name] for name in _COLUMNS if name in cells},
+        "seed": cells.get("seed") or None,
         "measures": shown if done else None,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 
 from .answer import COLUMNS, Answer, Column, Combination, Comparison, Difference, Spread, surely_best
 from .sweep import NAMED, Row
@@ -45,7 +46,8 @@ def number(value: float, column: Column) -> str:
 
 def _digits(value: float, column: Column) -> str:
     rounded = round(value, column.digits)
-    return f"{rounded:.{column.digits}f}" if rounded else "0"
+    whole = not rounded or (column.key == "breaks" and value == rounded == int(rounded))
+    return str(int(rounded)) if whole else f"{rounded:.{column.digits}f}"
 
 
 def heading(column: Column) -> str:
@@ -71,19 +73,25 @@ def compared(answer: Answer, comparison: Comparison) -> Iterator[str]:
         yield "✗ nothing is compared: the earlier sweep has none of these combinations"
         return
     worse = len({name(difference, answer) for difference in comparison.worse})
-    more = comparison.all - comparison.both
+    more, left_out = comparison.all - comparison.both, comparison.left_out
     compared = f"{comparison.both} combination{'' if comparison.both == 1 else 's'} beside the earlier sweep"
     is_worse = f"{worse} are worse" if worse > 1 else f"{worse or 'none'} is worse"
-    yield f"{compared}: {is_worse}" + (f"; it lacks the other {more}" if more else "")
+    yield (
+        f"{compared}: {is_worse}"
+        + (f"; it lacks the other {more}" if more else "")
+        + (f"; {left_out} of its own {'is' if left_out == 1 else 'are'} not called here" if left_out else "")
+    )
+    units = {column.title: f" {column.unit}".rstrip() for column in COLUMNS}
     for difference in comparison.differences:
         mark = "✗ worse" if difference.worse else "changed"
-        before, after = f"{difference.before:.4g}", f"{difference.after:.4g}"
+        unit = units.get(difference.column, "")
+        before, after = f"{difference.before:.4g}{unit}", f"{difference.after:.4g}{unit}"
         yield f"{mark}: {name(difference, answer)}: {difference.column} {before} → {after}"
 
 
 def counted(counts: Sequence[tuple[str, int]]) -> str:
-    """`resolved 4, walked_out 1`."""
-    return ", ".join(name if len(counts) == 1 else f"{name} {count}" for name, count in counts)
+    """`resolved 4, walked_out 1`; of one call that ended so `resolved`."""
+    return ", ".join(name if sum(map(itemgetter(1), counts)) == 1 else f"{name} {count}" for name, count in counts)
 
 
 def said(answer: Answer) -> Iterator[str]:
@@ -100,6 +108,11 @@ def said(answer: Answer) -> Iterator[str]:
         yield "one call a combination: which is best takes more, such as rehearse.repeats=5"
     elif len(held) > 1 and not grouped and not any(map(answer.best, answer.columns)):
         yield "none is surely the best in any column: their bounds overlap, or all are alike"
+    for row in answer.mixed:
+        yield (
+            f"! {row.name} and its like: some calls are of files that were edited meanwhile; the same command with"
+            " rehearse.resume=true calls those again"
+        )
     for reason, count in answer.skipped.items():
         yield f"– {count} skipped: {reason}"
     reasons: dict[str, list[Row]] = {}
@@ -112,24 +125,28 @@ def said(answer: Answer) -> Iterator[str]:
 
 def groups(answer: Answer) -> Iterator[tuple[list[str], list[list[str]]]]:
     """For each group that was swept, model and voice first, the names of the columns and a line for each option: how
-    many calls that is, and the mean with its 95 % bounds, whatever the other groups were; `*` marks what is surely
-    best. Nothing where one group alone was swept: the combinations are its options."""
+    many calls were held, and the mean with its 95 % bounds, whatever the other groups were, with how many calls are in
+    it where those are not all; `*` marks what is surely best. Nothing where one group alone was swept: the combinations
+    are its options."""
     for key in sorted(answer.keys, key=lambda key: key not in CHOSEN) if len(answer.keys) > 1 else ():
         found = {column: spreads for column in TOLD if (spreads := answer.options(key, column))}
         if not found:
             continue
         lines = []
-        for option in next(iter(found.values())):
-            cells = [_mean(found[column], option, column) for column in found]
-            lines.append([option, str(max(len(found[column][option].values) for column in found)), *cells])
+        for option in dict.fromkeys(option for spreads in found.values() for option in spreads):
+            calls = sum(len(one.held) for one in answer.combinations if one.key.get(key, "") == option)
+            lines.append([option, str(calls), *(_mean(found[column], option, column, calls) for column in found)])
         yield [key, "calls", *(column.title for column in found)], lines
 
 
-def _mean(spreads: Mapping[str, Spread], option: str, column: Column) -> str:
+def _mean(spreads: Mapping[str, Spread], option: str, column: Column, calls: int) -> str:
     if option not in spreads:
         return "–"
     best = surely_best(list(spreads.items()), column) == option
-    return bounded(spreads[option], column) + ("*" if best else "")
+    of = len(spreads[option].values)
+    return (
+        bounded(spreads[option], column) + (f" ({of} of {calls} calls)" if of != calls else "") + ("*" if best else "")
+    )
 
 
 def bounded(spread: Spread, column: Column) -> str:

@@ -243,10 +243,11 @@ Count = Annotated[int, Field(ge=1, le=10_000)]
 
 @strict
 class Limits:
-    """How much worse than in an earlier sweep a combination may be: `score` in points, `latency` as a share of what it
-    was, `breaks` and `failures` in how many more a call."""
+    """How much worse than in an earlier sweep a combination may be: `score` in points, `passed` in how many fewer of a
+    hundred calls, `latency` as a share of what it was, `breaks` and `failures` in how many more a call."""
 
     score: Annotated[float, Field(ge=0)] = 5
+    passed: Annotated[float, Field(ge=0)] = 0
     latency: Annotated[float, Field(ge=0)] = 0.25
     breaks: Annotated[float, Field(ge=0)] = 0
     failures: Annotated[float, Field(ge=0)] = 0

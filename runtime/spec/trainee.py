@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from .fields import Names, Text, strict
 from .session_spec import Part
@@ -27,7 +27,7 @@ def _script_line(value: object) -> object:
 
 Script = tuple[Annotated[ScriptLine, BeforeValidator(_script_line)], ...]
 """What a trainee says in one call, in its order."""
-Scripts = dict[str, Script]
+Scripts = dict[str, Annotated[Script, Field(min_length=1)]]
 """A script for each language, by its base tag."""
 
 

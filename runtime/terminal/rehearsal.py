@@ -23,7 +23,7 @@ from ..record.folder import write_private
 from ..record.texts import points
 from ..redaction import clean
 from ..rehearse.answer import Answer, Comparison, compare
-from ..rehearse.combination import command_of
+from ..rehearse.combination import command_of, fixed_of
 from ..rehearse.report import sweep_report
 from ..rehearse.sweep import (
     CALLS,
@@ -67,11 +67,11 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
     """
     asked = settings.rehearse
     earlier = Answer(_earlier(asked.compare)) if asked.compare else None
-    sweep = open_sweep(settings.record.dir, asked.dir, command_of(overrides), resume=asked.resume)
+    sweep = open_sweep(settings.record.dir, asked.dir, command_of(overrides), fixed_of(overrides), resume=asked.resume)
     stopped, code = "", 130
     console = Console(highlight=False)
-    before = set() if not asked.resume else {row.folder for row in rows(sweep)}
-    with _watching(console, sweep, total, before, SPOKEN if asked.audio else TYPED):
+    before = rows(sweep) if asked.resume else []
+    with _watching(console, sweep, total, before, SPOKEN if asked.audio else TYPED) as watch:
         try:
             run(sweep)
         except KeyboardInterrupt:
@@ -88,6 +88,8 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
         write_private(sweep / RESULTS, to_csv(answer.rows))
         write_private(sweep / REPORT, sweep_report(sweep, answer, comparison))
     show_answer(console, answer, comparison)
+    if watch.again:
+        console.print(Text(f"calls held again, as files of theirs were edited since: {watch.again}"), soft_wrap=True)
     if found := found_by_sweeper(sweep):
         console.print(Text(clean(found)), soft_wrap=True)
     print(f"\n{clean(shown_path(sweep / REPORT))}", flush=True)
@@ -119,14 +121,15 @@ def _earlier(named: str) -> Sequence[Row]:
 
 
 @contextmanager
-def _watching(console: Console, sweep: Path, total: int | None, before: set[str], what: str) -> Iterator[None]:
-    """Shows the progress of the jobs while it is entered, from their folders: calls may be held by other processes."""
+def _watching(console: Console, sweep: Path, total: int | None, before: Sequence[Row], what: str) -> Iterator[_Watch]:
+    """Shows the progress of the jobs while it is entered, from their folders: calls may be held by other processes.
+    `before` are the jobs that were done when a sweep is gone on with."""
     over = threading.Event()
     watch = _Watch(console, sweep, total, before, what)
     thread = threading.Thread(target=watch.run, args=(over,), daemon=True, name="rehearsal")
     thread.start()
     try:
-        yield
+        yield watch
     finally:
         over.set()
         thread.join()
@@ -135,16 +138,19 @@ def _watching(console: Console, sweep: Path, total: int | None, before: set[str]
 class _Watch:
     """Looks at the folder again and again."""
 
-    def __init__(self, console: Console, sweep: Path, total: int | None, before: set[str], what: str) -> None:
+    def __init__(self, console: Console, sweep: Path, total: int | None, before: Sequence[Row], what: str) -> None:
         self._console = console
         self._sweep = sweep
         self._total = total
-        self._done = before
-        self._told: dict[str, int] = {}
+        self._before = {row.folder for row in before if row.outcome is not Outcome.FAILED}
+        self._done = set(self._before)
+        self._written = {row.folder: _written(sweep / row.folder / ROW) for row in before}
+        self._told: set[str] = set()
+        self.again = 0
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )
-        self._task = self._bar.add_task(what, total=total, completed=len(before))
+        self._task = self._bar.add_task(what, total=total, completed=len(self._done))
 
     def run(self, over: threading.Event) -> None:
         """Looks at the folder until the sweep is `over`, and once more."""
@@ -162,8 +168,11 @@ class _Watch:
     def _look(self) -> None:
         for file in sorted(self._sweep.glob(f"{CALLS}/*/*/{ROW}")):
             place = str(file.parent.relative_to(self._sweep))
-            if place not in self._done and (row := read_row(file.parent)):
+            written = _written(file)
+            if self._written.get(place) != written and (row := read_row(file.parent)):
+                self._written[place] = written
                 self._done.add(place)
+                self.again += place in self._before
                 self._tell(row)
         self._bar.update(self._task, completed=len(self._done))
 
@@ -174,17 +183,16 @@ class _Watch:
         return [Text(clean(line), style="dim") for line in [*lines, *more]]
 
     def _tell(self, row: Row) -> None:
-        """A line for each job in a pipe; on a terminal for those that were not held, and a reason only once."""
-        held = row.outcome is Outcome.DONE
-        if held and self._console.is_terminal:
+        """A line for each job in a pipe; on a terminal for each reason why some were not held, which is told once."""
+        known = row.outcome is Outcome.DONE or row.reason in self._told
+        if known and self._console.is_terminal:
             return
-        self._told[row.reason] = self._told.get(row.reason, 0) + 1
-        if not held and self._told[row.reason] > 1:
-            return
+        outcome = f"{row.outcome}, as before" if known and row.measures is None else _outcome(row)
+        self._told.add(row.reason)
         count = f"{len(self._done)}/{self._total or '?'} "
         style = {Outcome.DONE: "", Outcome.FAILED: "red", Outcome.SKIPPED: "yellow"}[row.outcome]
         self._console.print(
-            Text(clean(f"{MARKS[row.outcome]} {count}{row.name}: {_outcome(row)}"), style=style), soft_wrap=True
+            Text(clean(f"{MARKS[row.outcome]} {count}{row.name}: {outcome}"), style=style), soft_wrap=True
         )
 
 
@@ -192,7 +200,17 @@ def _outcome(row: Row) -> str:
     if row.measures is None:
         return f"{row.outcome}: {row.reason}"
     shown = row.measures
-    return f"{shown.ending}, {points(shown.score, shown.passed)}, {shown.turns} turns"
+    turns = "1 turn" if shown.turns == 1 else f"{shown.turns} turns"
+    return f"{shown.ending}, {points(shown.score, shown.passed)}, {turns}"
+
+
+def _written(row: Path) -> tuple[int, int] | None:
+    """By what a row is told from one that was written in its place; None where there is none."""
+    try:
+        known = row.stat()
+    except OSError:
+        return None
+    return known.st_ino, known.st_mtime_ns
 
 
 # ---------------------------------------------------------------- the answer

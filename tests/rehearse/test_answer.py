@@ -1,5 +1,7 @@
 """What a sweep says: the spread of each combination, the best where that is sure, and what is worse than before."""
 
+import codecs
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,13 +61,18 @@ def test_combinations_are_told_apart_by_what_differs() -> None:
 
 def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
     """A line a job, with what a spreadsheet would take for a formula made harmless; another file is refused."""
+    called = {"model": "b", "persona": "สมชาย", "seed": "7", "folder": "x", "user": "'=a'"}
     written = [
         *rows("=cmd()", values=[80], breaks=('0:01 said, "that": x', "0:02 y"), cost=None),
-        Row({"model": "b", "persona": "sarah"}, 1, "calls/b/1", Outcome.FAILED, "-refused"),
+        Row(called, 2, "calls/b/1", Outcome.FAILED, "-refused", seed=8, revision="1e5"),
     ]
+    written[:-1] = [replace(row, combination=dict.fromkeys(called, "") | row.combination) for row in written[:-1]]
     file = tmp_path / "results.csv"
     file.write_text(to_csv(written))
     assert from_csv(file) == written and "\n'=cmd()," in file.read_text()
+    assert file.read_bytes().startswith(codecs.BOM_UTF8)  # or Excel on Windows shows no Thai
+    file.write_text(to_csv(written).removeprefix("\ufeff"))
+    assert from_csv(file) == written
     file.write_text("a,b\n1,2\n")
     with pytest.raises(SpecError, match=r"results\.csv: not the results of a sweep"):
         from_csv(file)
@@ -80,6 +87,7 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
         ({"latency": 1.3}, ["latency"]),
         ({"latency": 0.5, "score": 100}, []),
         ({"breaks": ("0:01 x",)}, ["breaks"]),
+        ({"score": 76, "passed": False}, ["passed"]),
     ],
 )
 def test_what_is_worse_than_the_limits_allow_is_a_regression(shown: dict[str, object], worse: list[str]) -> None:
@@ -89,6 +97,17 @@ def test_what_is_worse_than_the_limits_allow_is_a_regression(shown: dict[str, ob
     found = compare(before, after, Limits())
     assert [difference.column for difference in found.worse] == worse
     assert compare(before, before, Limits()).differences == ()
+
+
+def test_fewer_calls_that_pass_are_a_regression_whatever_the_score() -> None:
+    """A score may stay within its limit and fall below what passes."""
+    before = Answer(rows("a", values=[100, 100]))
+    after = Answer([before.rows[0], *rows("a", values=[95, 95], passed=False)[1:]])
+    assert [each.column for each in compare(before, after, Limits()).worse] == ["passed"]
+    lines = list(compared(before, compare(before, after, Limits())))
+    assert "✗ worse: sarah: passed 100 % → 50 %" in lines and "changed: sarah: score 100 → 97.5" in lines
+    assert not compare(before, after, Limits(passed=50)).worse
+    assert not compare(after, before, Limits()).worse
 
 
 def test_more_failures_than_before_are_a_regression() -> None:
@@ -109,6 +128,8 @@ def test_a_comparison_says_so_where_nothing_became_worse_or_nothing_was_there_to
     ]
     (line,) = compared(both, compare(before, both, Limits()))
     assert line == "1 combination beside the earlier sweep: none is worse; it lacks the other 1"
+    (line,) = compared(before, compare(both, before, Limits()))
+    assert line == "1 combination beside the earlier sweep: none is worse; 1 of its own is not called here"
     (line,) = compared(other, compare(before, other, Limits()))
     assert line.startswith("✗ nothing is compared")
 
@@ -136,6 +157,7 @@ def test_no_mean_is_below_nothing() -> None:
         "0",
         "$0",
     ]
+    assert bounded(Spread((1, 1)), BREAKS) == "1" and bounded(Spread((1, 2)), BREAKS) == "1.5 ± 6.4"
     assert bounded(Spread((-0.04, 0.02)), BREAKS) == "0 ± 0.4" and bounded(Spread((0.04, 0.04)), BREAKS) == "0"
 
 
@@ -218,6 +240,29 @@ def test_an_option_is_best_only_where_that_is_sure() -> None:
     assert "no model is surely the best: their bounds overlap, or all are alike" in list(said(answer))
     page = sweep_report(Path("2026-01-01-000000"), answer)
     assert page.index("<h2>The answer") < page.index(">a</th><td>4</td><td>50 ± ") < page.index("<h2>Combinations")
+
+
+def test_options_are_told_of_with_the_calls_that_their_numbers_are_of() -> None:
+    """A persona without objectives has no score: its calls are counted, and are in no mean of scores."""
+    unscored = [
+        replace(row, measures=measured(score=None)) for row in called({("c", "good"): [0], ("c", "poor"): [0]}).rows
+    ]
+    scored = called({("a", "good"): [90], ("a", "poor"): [10], ("c", "fair"): [50], ("a", "fair"): [50]}).rows
+    models, trainees = groups(Answer([*scored, *unscored]))
+    assert [line[:2] for line in models[1]] == [["a", "3"], ["c", "3"]]
+    assert trainees[1][0] == ["good", "2", "90 (1 of 2 calls)", "1.00 s"]
+
+
+def test_calls_of_files_that_were_edited_meanwhile_are_told_of() -> None:
+    """Good trainees called another revision than poor ones did: they cannot be compared."""
+    edited = [
+        replace(row, revision="old" if row.combination["trainee"] == "good" else "new")
+        for row in called({("a", "good"): [90, 91], ("a", "poor"): [10, 11]}).rows
+    ]
+    (line,) = [line for line in said(Answer(edited)) if line.startswith("!")]
+    assert "a" in line and "edited meanwhile" in line and "rehearse.resume=true" in line
+    same = [replace(row, revision="old") for row in edited]
+    assert not [line for line in said(Answer(same)) if line.startswith("!")]
 
 
 def test_options_are_compared_in_what_all_of_them_have_called() -> None:

@@ -133,7 +133,9 @@ def test_a_sweep_is_a_regression_test_of_a_persona(run: Run, here: Path, persona
     (personas / "sarah.md").write_text(sarah.read_text().replace("met: [refund]", "met: [hold_explained]"))
     result = run(*command, "rehearse.dir=after", f"rehearse.compare=before/{RESULTS}")
     assert result.code == 1 and "✗ worse: sarah: score 85 → 60" in result.out
-    assert run(*command, "rehearse.dir=lenient", "rehearse.compare=before", "rehearse.limits.score=50").code == 0
+    assert "✗ worse: sarah: passed 100 % → 0 %" in result.out
+    limits = ["rehearse.limits.score=50", "rehearse.limits.passed=100"]
+    assert run(*command, "rehearse.dir=lenient", "rehearse.compare=before", *limits).code == 0
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(
@@ -200,10 +202,46 @@ def test_a_command_is_the_same_sweep_whatever_shows_or_launches_it() -> None:
     assert command_of([*more, *command]) == command_of(command)
 
 
+def test_whatever_is_swept_over_makes_calls_of_their_own(run: Run, here: Path, personas: Path) -> None:
+    """Any key, though no call's spec has it: in the folder's name, the line, the table and the results."""
+    (personas / "bill.md").write_text(PLAIN)
+    swept = ["seed=1,2", "rehearse.turns=1,40", "user=สมชาย", "difficulty=normal,hard"]
+    result = run("-m", "persona=bill", f"personas_dir={personas}", "rehearse.dir=sweep", *swept)
+    found = rows(here / "sweep")
+    assert result.code == 0 and len(found) == 8 == len({row.folder for row in found})
+    keys = ("seed", "rehearse.turns", "difficulty")
+    assert len({tuple(row.combination[key] for key in keys) for row in found}) == 8
+    assert all("user" not in row.combination and row.swept == keys for row in found)
+    assert all(row.seed == int(row.combination["seed"]) for row in found)
+    assert "difficulty seed rehearse.turns\tcalls\t" in result.out
+    line = "bill en offline bright_female good difficulty=hard seed=2 rehearse.turns=1 #1: "
+    assert len([told for told in result.out.splitlines() if line in told]) == 1
+    assert from_csv(here / "sweep" / RESULTS) == found
+
+
+def test_what_had_failed_or_was_edited_is_called_again_and_said(run: Run, here: Path, personas: Path) -> None:
+    """`rehearse.resume=true` leaves no call of an earlier revision in the answer; each that is held has its line."""
+    (personas / "bill.md").write_text(PLAIN)
+    command = ["-m", "persona=bill", "model=offline,gemini_realtime", f"personas_dir={personas}", "rehearse.dir=sweep"]
+    line, again = "2/2 bill en gemini_realtime", "calls held again, as files of theirs were edited since: "
+    first = run(*command)
+    assert first.code == 1 and line in first.out
+    (before,) = {row.revision for row in rows(here / "sweep") if row.outcome is Outcome.DONE}
+    resumed = run(*command, "rehearse.resume=true")
+    assert resumed.code == 1 and f"✗ {line}" in resumed.out and "✓" not in resumed.out and again not in resumed.out
+    (personas / "bill.md").write_text(PLAIN + "You are furious.\n")
+    edited = run(*command, "rehearse.resume=true")
+    assert f"✗ {line}" in edited.out and "✓ 1/2 bill en offline" in edited.out and f"{again}1\n" in edited.out
+    (after,) = {row.revision for row in from_csv(here / "sweep" / RESULTS) if row.outcome is Outcome.DONE}
+    assert before and after and before != after
+
+
 def test_what_makes_a_combination_is_each_group_and_what_is_set_of_it() -> None:
     """Keys of the program itself, such as where it is recorded, make none."""
     overrides = ["model.llm.options.temperature=0.2", "record.dir=x", "model=model", "mode=rehearse"]
     assert combination_of(CHOICES, overrides) == {**CHOICES, "model.llm.options.temperature": "0.2"}
+    swept = combination_of(CHOICES, ["++user='a, b'", "record.dir=x", "model=model"], ["user", "model"])
+    assert swept == {**CHOICES, "user": "a, b"}
 
 
 def test_a_folder_is_not_written_into_twice_nor_by_another_command(tmp_path: Path) -> None:
