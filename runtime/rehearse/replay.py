@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,20 @@ from ..arc.listener import Finding, listen
 from ..arc.machine import ArcMachine
 from ..arc.meaning import Meaning
 from ..arc.phrases import held_by
-from ..events import DECIDED, TRAINEE_LEFT, CueFound, Ended, EndingReached, Event, Found, Heard, PhaseMoved, Said, State
+from ..events import (
+    DECIDED,
+    TRAINEE_LEFT,
+    ClockFired,
+    CueFound,
+    Ended,
+    EndingReached,
+    Event,
+    Found,
+    Heard,
+    PhaseMoved,
+    Said,
+    State,
+)
 from ..offline.embedding import meaning_of, understood
 from ..record.call_log import CallLog
 from ..record.score import Scorecard, score
@@ -33,6 +47,24 @@ class Replayed:
     def cues(self) -> dict[tuple[int, str, float], CueFound]:
         """What was found, by turn and name; a silence, which is in no turn, by its moment."""
         return {(cue.turn, cue.name, 0.0 if cue.turn else cue.at): cue for cue in self.log.of(CueFound)}
+
+    @property
+    def moves(self) -> dict[tuple[object, ...], CueFound | ClockFired]:
+        """What was found, and the clocks that moved her, by what they measure and how often they had fired before."""
+        moves: dict[tuple[object, ...], CueFound | ClockFired] = {}
+        moves.update(self.cues.items())
+        fired = Counter[tuple[str, float]]()
+        for clock_fired in self.log.of(ClockFired):
+            kind = clock_fired.clock, clock_fired.seconds
+            fired[kind] += 1
+            if clock_fired.mood:
+                moves[*kind, fired[kind]] = clock_fired
+        return moves
+
+    @property
+    def over(self) -> EndingReached | Ended | None:
+        """What ended it; None where it was cut off."""
+        return self.log.first(EndingReached) or self.log.ended
 
     @property
     def phases(self) -> list[str]:
@@ -94,36 +126,61 @@ def _decided_anew(log: CallLog, arc: Arc, meaning: Meaning | None) -> Iterator[E
 
 
 def flips(before: Replayed, after: Replayed) -> list[str]:
-    """What another persona has made of the same call, and by which words: a line each; nothing where nothing flips."""
+    """What another persona has made of the same call, and by which words: a line each, what moved her in the order in
+    which it did; nothing where nothing flips."""
     lines = []
-    for what, old, new in (
-        ("ending", before.log.ending[0], after.log.ending[0]),
-        ("score", *(points(one.card.score, one.card.passed) for one in (before, after))),
-    ):
-        if old != new:
-            lines.append(f"{what} {old} → {new}")
+    if ending := _ending(before, after):
+        lines.append(ending)
+    old, new = (points(one.card.score, one.card.passed) for one in (before, after))
+    if old != new:
+        lines.append(f"score {old} → {new}")
     if before.phases != after.phases:
         lines.append(f"phases {_path(before.phases)} → {_path(after.phases)}")
-    old_cues, new_cues = before.cues, after.cues
-    for when, log, cues, others in (
-        ("no longer", before.log, old_cues, new_cues),
-        ("now", after.log, new_cues, old_cues),
-    ):
-        lines += [_cue(f"{when} {c.name} {c.mood:+}", c, log) for key, c in cues.items() if key not in others]
-    for key in (key for key in old_cues if key in new_cues):
-        old_mood, cue = old_cues[key].mood, new_cues[key]
-        if old_mood != cue.mood:
-            lines.append(_cue(f"{cue.name} {old_mood:+} → {cue.mood:+}", cue, after.log))
+    missed = []
+    old_moves, new_moves = before.moves, after.moves
+    for key, one in sorted((old_moves | new_moves).items(), key=lambda move: move[1].at):
+        was, now = old_moves.get(key), new_moves.get(key)
+        if now is None and after.over and one.at > after.over.at:
+            missed.append(f"{_moment(one, before.log)} {_named(one)} {one.mood:+}")
+        elif now is None:
+            lines.append(_told(one, before.log, f"no longer {_named(one)} {one.mood:+}"))
+        elif was is None:
+            lines.append(_told(one, after.log, f"now {_named(one)} {one.mood:+}"))
+        elif was.mood != one.mood:
+            lines.append(_told(one, after.log, f"{_named(one)} {was.mood:+} → {one.mood:+}"))
+    if missed:
+        lines.append(f"no longer reached, as the call is over: {', '.join(missed)}")
     return lines
 
 
-def _cue(what: str, cue: CueFound, log: CallLog) -> str:
-    """What became of a cue, with the words that made it; of a silence with its moment."""
-    if not (line := log.turns.get(cue.turn)):
-        return f"{clock(log.second(cue))}: {what}"
-    by = held_by(cue.by, cue.words) if cue.found is Found.PHRASE else cue.by
+def _ending(before: Replayed, after: Replayed) -> str:
+    """Which ending it comes to, and when, where either is another; else nothing."""
+    old, new = (one.log.ending[0] for one in (before, after))
+    was, now = (one.over and clock(one.log.second(one.over)) for one in (before, after))
+    when = f" at {now} instead of {was}" if was and now and was != now and new != GOES_ON else ""
+    return f"ending {old} → {new}{when}" if old != new else f"ending {new}{when}" if when else ""
+
+
+def _named(one: CueFound | ClockFired) -> str:
+    if isinstance(one, CueFound):
+        return one.name
+    return f"timer after {'a silence of ' if one.clock == 'silence' else ''}{one.seconds:g} s"
+
+
+def _moment(one: CueFound | ClockFired, log: CallLog) -> str:
+    """The turn of a cue; of a silence and a clock the time."""
+    turn = one.turn if isinstance(one, CueFound) else 0
+    return f"turn {turn}" if turn in log.turns else clock(log.second(one))
+
+
+def _told(one: CueFound | ClockFired, log: CallLog, what: str) -> str:
+    """What became of a cue, with the words that made it, or of a clock."""
+    line = log.turns.get(one.turn) if isinstance(one, CueFound) else None
+    if isinstance(one, ClockFired) or line is None:
+        return f"{_moment(one, log)}: {what}"
+    by = held_by(one.by, one.words) if one.found is Found.PHRASE else one.by
     by = f", by {by}" if by else ""
-    return f"turn {cue.turn}: {what} (“{cue.words or line.event.text}”{by})"
+    return f"{_moment(one, log)}: {what} (“{one.words or line.event.text}”{by})"
 
 
 def _path(phases: list[str]) -> str:

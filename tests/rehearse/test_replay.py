@@ -1,5 +1,6 @@
 """Recorded sessions played against a draft: what would have flipped, by which words, and nothing else."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,35 @@ def test_a_changed_cue_flips_the_sessions_that_have_it_and_only_those(
     assert result.code == 0 and str(owns) in result.out and str(owns_not) not in result.out
     assert result.out.endswith("1 of 2 recorded sessions would have gone otherwise\n")
     assert "1 of 1 recorded session would" in run("mode=replay", f"draft={draft}", f"folder={owns}").out
+
+
+def test_an_ending_that_comes_earlier_is_told_with_what_is_no_longer_reached(tmp_path: Path) -> None:
+    """By a clock that moves her more, whose step is told too; by one that moves her less it comes later."""
+    hold(job(tmp_path / "poor", trainee="poor"))
+    before = played(tmp_path / "poor", compose([]))
+    _, sooner = drafted(tmp_path, "unless: ownership, mood: -8", "unless: ownership, mood: -60")
+    first, *lines = flips(before, played(tmp_path / "poor", sooner))
+    (at,) = re.findall(r"^ending walked_out at (0:2\d) instead of 0:\d\d$", first)
+    assert f"{at}: timer after 20 s -8 → -60" in lines
+    assert lines[-1].startswith("no longer reached, as the call is over: turn 4 ") and ", turn 5 " in lines[-1]
+    assert not any("no longer" in line for line in lines[:-1])
+    _, later = drafted(tmp_path, "unless: ownership, mood: -8", "unless: ownership, mood: 8")
+    first, *lines = flips(before, played(tmp_path / "poor", later))
+    assert re.match("ending walked_out → |ending walked_out at ", first)
+    assert any(line.endswith(": timer after 20 s -8 → +8") for line in lines)
+
+
+def test_what_moved_her_is_told_in_the_order_in_which_it_did(tmp_path: Path) -> None:
+    """What she no longer hears, what she now hears and what moves her otherwise, turn by turn."""
+    said = ("Hello zebra.", "This is our mistake.", "I hear you, I would be furious too.", "Hello zebra.", *REST)
+    folder = held(tmp_path / "call", said)
+    draft, _ = drafted(tmp_path, 'ขอโทษและรับผิดชอบ"}, mood: 20', 'ขอโทษและรับผิดชอบ"}, mood: 5')
+    zebra = "zebra: {hear: {en: [zebra]}, mood: 3, repeats: true}"
+    draft.write_text(draft.read_text().replace("  refund: {", f"  {zebra}\n  refund: {{", 1))
+    with standing_in("sarah_thompson", draft):
+        lines = flips(played(folder, compose([])), played(folder, compose_anew([])))
+    turns = [int(turn) for line in lines for turn in re.findall(r"^turn (\d+):", line)]
+    assert turns == sorted(turns) and {1, 2, 4} <= set(turns)
 
 
 def test_nothing_flips_in_a_call_that_somebody_typed(run: Run, here: Path) -> None:
