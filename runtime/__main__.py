@@ -315,7 +315,7 @@ def _sweep(arguments: Namespace) -> int | None:
 
         def swept(folder: Path) -> None:
             sys.argv += told_of_sweep(first, folder, parts)
-            with exits():  # an interrupted step may be anything that a library makes of it
+            with readable_errors(arguments.overrides):
                 start()
 
         if "hydra/launcher=joblib" in first:

@@ -6,10 +6,11 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..config.groups import GROUPS, read_conf
 from ..errors import SpecError, not_there, shown_path
-from ..record.folder import EVENTS, make_private, new_folder, safe_name, write_private
+from ..record.folder import EVENTS, locked, make_private, new_folder, safe_name, write_private
 from .measures import Measures
 
 ROW, CALLS, COMMAND = "rehearsal.json", "calls", "sweep.json"
@@ -149,9 +150,29 @@ def open_sweep(
         if not given and not resume:
             folder = new_folder(sweeps, folder.name)
         make_private(folder)
-        said = {"command": list(command), "fixed": list(fixed)}
-        write_private(folder / COMMAND, json.dumps(said, ensure_ascii=False) + "\n")
+        if not (folder / COMMAND).exists():
+            said = {"command": list(command), "fixed": list(fixed)}
+            write_private(folder / COMMAND, json.dumps(said, ensure_ascii=False) + "\n")
     return folder.absolute()
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[None]:
+    """Keeps every other process from going on with this sweep meanwhile. The system lets go of it with this process,
+    whatever becomes of its forks.
+
+    Raises:
+        SpecError: another process holds it, or it cannot be written into.
+    """
+    with ExitStack() as held:
+        with writing(folder):
+            try:
+                file = held.enter_context(locked(folder / COMMAND))
+            except BlockingIOError:
+                what = "this sweep is not over: another process holds its calls; wait for it or stop it"
+                raise SpecError(f"rehearse.resume=true: {what}", file=folder) from None
+        os.register_at_fork(after_in_child=file.close)
+        yield
 
 
 def _command(folder: Path) -> list[str]:

@@ -70,6 +70,7 @@ def _begin() -> None:
     """What a worker does first: it leaves Ctrl-C and the screen to the process that it was forked from, and ends with
     it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
 

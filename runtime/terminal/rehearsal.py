@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shlex
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ..errors import not_there, shown_path
+from ..errors import SpecError, exits, not_there, shown_path
 from ..record.folder import write_private
 from ..record.texts import points
 from ..redaction import clean
@@ -34,6 +35,7 @@ from ..rehearse.sweep import (
     Row,
     found_by_sweeper,
     from_csv,
+    holding,
     open_sweep,
     read_row,
     rows,
@@ -57,8 +59,9 @@ MARKS = {Outcome.DONE: "✓", Outcome.FAILED: "✗", Outcome.SKIPPED: "–"}
 
 def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | None, run: Callable[[Path], None]) -> int:
     """Shows a sweep while it runs, and then its answer, which it writes into the folder too; returns the exit code: 1
-    where a job failed, its process was killed or something is worse than `rehearse.compare` allows, 130 where the user
-    stopped it.
+    where a job failed, its process was killed or something is worse than `rehearse.compare` allows. A sweep that ends
+    before its time is answered by what there is, with the command that goes on: 2 where something in it cannot be used,
+    130 after Ctrl-C, 143 after SIGTERM.
 
     Args:
         overrides: the command, by which a sweep is known that is to be resumed.
@@ -68,36 +71,43 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
     asked = settings.rehearse
     earlier = Answer(_earlier(asked.compare)) if asked.compare else None
     sweep = open_sweep(settings.record.dir, asked.dir, command_of(overrides), fixed_of(overrides), resume=asked.resume)
-    stopped, code = "", 130
+    stopped, code, broken = "", 0, None
     console = Console(highlight=False)
     before = rows(sweep) if asked.resume else []
-    with _watching(console, sweep, total, before, SPOKEN if asked.audio else TYPED) as watch:
+    watch = _Watch(console, sweep, total, before, SPOKEN if asked.audio else TYPED)
+    with holding(sweep):
         try:
-            run(sweep)
-        except KeyboardInterrupt:
-            stopped = "stopped"
-        except SystemExit as error:  # what Hydra's job makes of Ctrl-C
-            if error.code != 130:
-                raise
-            stopped = "stopped"
+            with exits(), _watching(watch):
+                run(sweep)
+        except SystemExit as error:  # one line has told of a mistake, or the user has ended it
+            stopped, code = "stopped", error.code if isinstance(error.code, int) else 1
         except BrokenExecutor:
             stopped, code = "a process of the sweep was killed", 1
+        except Exception as error:
+            stopped, broken = "stopped", error
     answer = Answer(rows(sweep))
     comparison = compare(earlier, answer, asked.limits) if earlier else None
-    with writing(sweep):
-        write_private(sweep / RESULTS, to_csv(answer.rows))
-        write_private(sweep / REPORT, sweep_report(sweep, answer, comparison))
-    show_answer(console, answer, comparison)
-    if watch.again:
-        console.print(Text(f"calls held again, as files of theirs were edited since: {watch.again}"), soft_wrap=True)
-    if found := found_by_sweeper(sweep):
-        console.print(Text(clean(found)), soft_wrap=True)
-    print(f"\n{clean(shown_path(sweep / REPORT))}", flush=True)
+    if answer.rows or not stopped:
+        try:
+            with writing(sweep):
+                write_private(sweep / RESULTS, to_csv(answer.rows))
+                write_private(sweep / REPORT, sweep_report(sweep, answer, comparison))
+        except SpecError as error:
+            broken = broken or error
+        show_answer(console, answer, comparison)
+        if watch.again:
+            again = f"calls held again, as files of theirs were edited since: {watch.again}"
+            console.print(Text(again), soft_wrap=True)
+        if found := found_by_sweeper(sweep):
+            console.print(Text(clean(found)), soft_wrap=True)
+        if not isinstance(broken, SpecError):
+            print(f"\n{clean(shown_path(sweep / REPORT))}", flush=True)
     if stopped:
-        print(
-            clean(f"{stopped}: {answer.done} of {total or '?'} done; go on with {_resumed(overrides, sweep)}"),
-            file=sys.stderr,
-        )
+        more = f"{stopped}: {answer.done} of {total or '?'} done; go on with {_resumed(overrides, sweep)}"
+        print(clean(more), file=sys.stderr)
+    if broken and code != 2:  # else it was told what is wrong
+        raise broken
+    if stopped:
         return code
     worse = comparison and (comparison.worse or not comparison.both)
     return 1 if answer.failed or worse or not answer.done else 0
@@ -121,22 +131,23 @@ def _earlier(named: str) -> Sequence[Row]:
 
 
 @contextmanager
-def _watching(console: Console, sweep: Path, total: int | None, before: Sequence[Row], what: str) -> Iterator[_Watch]:
-    """Shows the progress of the jobs while it is entered, from their folders: calls may be held by other processes.
-    `before` are the jobs that were done when a sweep is gone on with."""
+def _watching(watch: _Watch) -> Iterator[None]:
+    """Shows the progress of the jobs while it is entered; SIGTERM raises `SystemExit` meanwhile."""
     over = threading.Event()
-    watch = _Watch(console, sweep, total, before, what)
     thread = threading.Thread(target=watch.run, args=(over,), daemon=True, name="rehearsal")
+    before_it = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     thread.start()
     try:
-        yield watch
+        yield
     finally:
         over.set()
         thread.join()
+        signal.signal(signal.SIGTERM, before_it or signal.SIG_DFL)
 
 
 class _Watch:
-    """Looks at the folder again and again."""
+    """Looks at a sweep's folder again and again, as calls may be held by other processes. `before` are the jobs that
+    were done when a sweep is gone on with."""
 
     def __init__(self, console: Console, sweep: Path, total: int | None, before: Sequence[Row], what: str) -> None:
         self._console = console

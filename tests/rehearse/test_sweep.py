@@ -1,6 +1,7 @@
 """`-m`: each combination is rehearsed, whatever becomes of the others, and the answer is made from the folder."""
 
 import errno
+import multiprocessing
 import os
 import re
 import signal
@@ -15,20 +16,46 @@ from runtime.config.command_line import parts_of
 from runtime.config.compose import compose
 from runtime.config.groups import GROUPS
 from runtime.errors import SpecError, UntoldExit, exits
+from runtime.record.folder import make_private
 from runtime.rehearse import job
 from runtime.rehearse.answer import Answer
 from runtime.rehearse.combination import combination_of, command_of, rehearse
 from runtime.rehearse.report import sweep_report
-from runtime.rehearse.sweep import RESULTS, Outcome, Row, from_csv, open_sweep, rows
+from runtime.rehearse.sweep import (
+    CALLS,
+    REPORT,
+    RESULTS,
+    Outcome,
+    Row,
+    from_csv,
+    holding,
+    open_sweep,
+    rows,
+    write_row,
+    writing,
+)
 from runtime.rehearse.workers import Forks
 from runtime.spec.settings import Record, Rehearse, Settings
 from runtime.spec.trainee import ScriptLine, Trainee
+from runtime.terminal import rehearsal
+from runtime.terminal.rehearsal import show_rehearsal
 from tests.conftest import Run, processes_in
 
 from .jobs import measured
 
 CHOICES = {group: group for group in (*GROUPS, "trainee")}
 PLAIN = "# Persona: Bill Jones\n\nYou are Bill Jones. Your parcel never came.\n"
+
+
+def sweep_in(folder: Path) -> Settings:
+    return Settings(rehearse=Rehearse(dir=str(folder / "sweep")))
+
+
+def one_call(sweep: Path) -> None:
+    """Writes what became of one."""
+    row = Row({"persona": "bill", "trainee": "good"}, 1, f"{CALLS}/bill/1", measures=measured())
+    make_private(sweep / row.folder)
+    write_row(sweep / row.folder, row)
 
 
 def the_sweep(here: Path) -> Path:
@@ -67,7 +94,7 @@ def test_jobs_in_other_processes_read_the_same_personas(run: Run, here: Path, pe
 
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=["Ctrl-C", "kill", "kill -9"])
 def test_a_sweep_that_was_stopped_goes_on_where_it_was(
     run: Run, command: list[str], here: Path, environment: dict[str, str], stop: signal.Signals, launcher: str
 ) -> None:
@@ -82,11 +109,11 @@ def test_a_sweep_that_was_stopped_goes_on_where_it_was(
         process.stdout.readline()
     process.send_signal(stop)
     out, told = process.communicate(timeout=60)
-    assert process.returncode == (130 if stop == signal.SIGINT else -stop)
+    assert process.returncode == (-stop if stop == signal.SIGKILL else 128 + stop)
     before = {row.folder: (the_sweep(here) / row.folder).stat().st_ino for row in rows(the_sweep(here))}
     assert 1 <= len(before) < 8
     more = ["rehearse.resume=true"]
-    if stop == signal.SIGINT:  # with the table of what is there
+    if stop != signal.SIGKILL:  # with the table of what is there
         assert b"ended by" in out
         line = told.decode().splitlines()[-1]
         assert line.startswith(f"stopped: {len(before)} of 8 done; go on with python -m runtime -m trainee=good,poor")
@@ -122,6 +149,100 @@ def test_a_process_of_a_sweep_that_is_killed_stops_it_with_what_there_is(
     )
 
 
+def test_a_mistake_in_a_later_combination_ends_a_sweep_with_what_there_is(run: Run, here: Path) -> None:
+    """One line says what is wrong, and another one how to go on; what was held before is answered."""
+    result = run("-m", "rehearse.line.band=full,nope")
+    wrong, more = result.err.splitlines()
+    assert result.code == 2 and wrong.startswith("error: rehearse.line.band: 'nope' is not one of them")
+    assert more.startswith("stopped: 1 of 2 done; go on with python -m runtime -m rehearse.line.band=full,nope ")
+    assert "ended by" in result.out and result.out.endswith(f"{the_sweep(here).relative_to(here)}/report.html\n")
+    assert from_csv(the_sweep(here) / RESULTS) == rows(the_sweep(here))
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_disk_that_is_full_ends_a_sweep_with_what_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The answer is shown although it cannot be written, and the reason is one line."""
+    monkeypatch.setattr(rehearsal, "write_private", full)
+
+    def run(sweep: Path) -> None:
+        one_call(sweep)
+        with writing(sweep):
+            full()
+
+    assert show_rehearsal(sweep_in(tmp_path), [], 2, run) == 2
+    out, err = capsys.readouterr()
+    wrong, more = err.splitlines()
+    assert wrong.endswith("a sweep cannot be written here: No space left on device")
+    assert more.startswith("stopped: 1 of 2 done; go on with python -m runtime ")
+    assert "ended by" in out and REPORT not in out
+
+
+def test_whatever_ends_a_sweep_it_is_answered_by_what_there_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error of a library's, after which it is raised as any other."""
+
+    def run(sweep: Path) -> None:
+        one_call(sweep)
+        raise RuntimeError("no such thing")
+
+    with pytest.raises(RuntimeError, match="no such thing"):
+        show_rehearsal(sweep_in(tmp_path), [], None, run)
+    out, err = capsys.readouterr()
+    assert "ended by" in out and err.startswith("stopped: 1 of ? done; go on with ")
+    assert len(from_csv(tmp_path / "sweep" / RESULTS)) == 1
+
+
+def test_ctrl_c_before_the_first_call_leaves_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nothing to show yet, and no report of it."""
+
+    def run(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    assert show_rehearsal(sweep_in(tmp_path), [], 108, run) == 130
+    out, err = capsys.readouterr()
+    assert out == "" and len(err.splitlines()) == 1
+    assert err.startswith("stopped: 0 of 108 done; go on with ")
+    assert not (tmp_path / "sweep" / REPORT).exists()
+
+
+def test_a_sweep_that_runs_is_not_gone_on_with_by_another_process(run: Run, here: Path) -> None:
+    """The same calls are not held twice at once: one line, and nothing of it is touched."""
+    sweep = open_sweep("", str(here / "sweep"), ["mode=rehearse"], resume=False)
+    command = ["mode=rehearse", "rehearse.resume=true", "rehearse.dir=sweep"]
+    with holding(sweep):
+        result = run(*command)
+        assert result.code == 2 and result.out == "" and not rows(sweep)
+        assert result.err.startswith("error: sweep: rehearse.resume=true: this sweep is not over: another process")
+        assert len(result.err.splitlines()) == 1
+    assert run(*command).code == 0 and len(rows(sweep)) == 1
+
+
+def test_a_fork_of_the_process_that_holds_a_sweep_does_not_hold_it(tmp_path: Path) -> None:
+    """Such as a worker, which may be there a while longer."""
+    sweep = open_sweep("", str(tmp_path / "sweep"), [], resume=False)
+    forks = multiprocessing.get_context("fork")
+    begun, over = forks.Event(), forks.Event()
+
+    def stay() -> None:
+        begun.set()
+        over.wait()
+
+    with holding(sweep):
+        fork = forks.Process(target=stay)
+        fork.start()
+        assert begun.wait(60)
+    with holding(sweep):
+        assert fork.is_alive()
+    over.set()
+    fork.join()
+
+
 def test_a_sweep_is_a_regression_test_of_a_persona(run: Run, here: Path, personas: Path) -> None:
     """Beside an earlier sweep, or its results alone: exit code 1 where a score has fallen, 0 where nothing changed."""
     sarah = Path(__file__).parents[2] / "personas" / "sarah_thompson.md"
@@ -146,9 +267,6 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     for more in ["mode=rehearse"], ["-m", "trainee=good,poor"]:
         result = run(*more, "rehearse.dir=file/sweep")
         assert result.code == 2 and result.err == "error: file/sweep: a sweep cannot be written here: Not a directory\n"
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(job, "write_row", full)
     spec = compose(["listening=phrases"])
