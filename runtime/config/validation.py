@@ -78,6 +78,7 @@ _SHOULD_BE = {
     "bool_parsing": "should be a boolean: true or false",
     "bool_type": "should be a boolean: true or false",
     "tuple_type": "should be a list: [a, b], or a line `- a` for each",
+    "too_short": "should have at least one entry",
     "list_type": "should be a list: [a, b], or a line `- a` for each",
     "dict_type": "should hold `key: value` lines",
     "dataclass_type": "should hold `key: value` lines",

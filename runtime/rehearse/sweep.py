@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,12 @@ def writing(folder: Path) -> Iterator[None]:
 def rows(sweep: Path) -> list[Row]:
     """All jobs that are done, in the order of their combinations."""
     found = (read_row(file.parent) for file in sweep.glob(f"{CALLS}/*/*/{ROW}"))
-    return sorted(filter(None, found), key=lambda row: (tuple(row.combination.values()), row.repeat))
+    return sorted(filter(None, found), key=lambda row: ([*map(_order, row.combination.values())], row.repeat))
+
+
+def _order(value: str) -> tuple[float, str]:
+    """Where a value of a combination stands among others: numbers first, by their size."""
+    return (float(value) if re.fullmatch(r"-?\d+(\.\d+)?", value) else inf, value)
 
 
 def running(sweep: Path) -> Iterator[tuple[str, int]]:

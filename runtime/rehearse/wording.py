@@ -110,8 +110,8 @@ def said(answer: Answer) -> Iterator[str]:
         yield "none is surely the best in any column: their bounds overlap, or all are alike"
     for row in answer.mixed:
         yield (
-            f"! {row.name} and its like: some calls are of files that were edited meanwhile; the same command with"
-            " rehearse.resume=true calls those again"
+            f"! {row.name}: its files were edited meanwhile, so its calls are of several revisions; the same command"
+            " with rehearse.resume=true holds the earlier ones again"
         )
     for reason, count in answer.skipped.items():
         yield f"– {count} skipped: {reason}"

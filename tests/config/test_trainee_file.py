@@ -36,7 +36,7 @@ def test_a_language_without_a_script_is_not_offered(use_personas: Write) -> None
         ("goood:\n  en: [Hi.]\n", r"bill\.trainees\.yaml:1: goood: there is no such trainee; did you mean good"),
         ("good:\n  eng: [Hi.]\n", r"bill\.trainees\.yaml:2: good\.eng: no language is called 'eng'; did you mean en"),
         ("good:\n  en:\n    - {wen: x, say: y}\n", r"bill\.trainees\.yaml:3: .*wen: no such key; did you mean when"),
-        ("good:\n  en: []\n", r"bill\.trainees\.yaml:2: good\.en: .*at least 1"),
+        ("good:\n  en: []\n", r"bill\.trainees\.yaml:2: good\.en: .*should have at least one entry"),
         ("good:\n  en: Hi.\n", r"bill\.trainees\.yaml:2: good\.en: .*list"),
     ],
 )

@@ -323,7 +323,7 @@ def test_a_command_is_the_same_sweep_whatever_shows_or_launches_it() -> None:
 def test_whatever_is_swept_over_makes_calls_of_their_own(run: Run, here: Path, personas: Path) -> None:
     """Any key, though no call's spec has it: in the folder's name, the line, the table and the results."""
     (personas / "bill.md").write_text(PLAIN)
-    swept = ["seed=1,2", "rehearse.turns=1,40", "user=สมชาย", "difficulty=normal,hard"]
+    swept = ["seed=10,2", "rehearse.turns=1,40", "user=สมชาย", "difficulty=normal,hard"]
     result = run("-m", "persona=bill", f"personas_dir={personas}", "rehearse.dir=sweep", *swept)
     found = rows(here / "sweep")
     assert result.code == 0 and len(found) == 8 == len({row.folder for row in found})
@@ -331,6 +331,7 @@ def test_whatever_is_swept_over_makes_calls_of_their_own(run: Run, here: Path, p
     assert len({tuple(row.combination[key] for key in keys) for row in found}) == 8
     assert all("user" not in row.combination and row.swept == keys for row in found)
     assert all(row.seed == int(row.combination["seed"]) for row in found)
+    assert list(dict.fromkeys(row.combination["seed"] for row in found)) == ["2", "10"]  # by their size
     assert "difficulty seed rehearse.turns\tcalls\t" in result.out
     line = "bill en offline bright_female good difficulty=hard seed=2 rehearse.turns=1 #1: "
     assert len([told for told in result.out.splitlines() if line in told]) == 1
