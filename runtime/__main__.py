@@ -270,7 +270,7 @@ def _serve(settings: Settings, spec: SessionSpec) -> int:
 def _replay(settings: Settings) -> int:
     from .terminal.preview import show_replay
 
-    return show_replay(settings, HydraConfig.get().runtime.choices["persona"])
+    return show_replay(settings, HydraConfig.get().runtime.choices["persona"], named=_named() is not None)
 
 
 def _rehearse(settings: Settings, spec: Callable[[], SessionSpec]) -> int:

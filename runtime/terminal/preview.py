@@ -4,9 +4,10 @@ it is saved, and what it would have changed in recorded calls."""
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -17,14 +18,16 @@ from ..call.plan import TABLE, Plan, Way, kind_of, plan
 from ..config.compose import compose
 from ..config.groups import options, standing_in
 from ..config.persona_file import read_persona
-from ..errors import SpecError, not_there, shown_path
+from ..errors import SpecError, not_there, shown_path, suggest
 from ..events import How
-from ..record.folder import RecordedCall, folders, read_folder
+from ..history.folders import shown
+from ..record.folder import LOCAL, SPEC, RecordedCall, folders, read_folder
 from ..record.upkeep import folders_below
 from ..redaction import clean
 from ..rehearse.replay import flips, play, understand
+from ..spec.persona import Persona
 from ..spec.session_spec import SessionSpec
-from ..spec.settings import Settings
+from ..spec.settings import OutputFormat, Settings
 from .view import plain_rows, show_change, table
 
 WHEN = {
@@ -79,39 +82,77 @@ def _with_draft(spec: SessionSpec, draft: Path, overrides: Sequence[str]) -> Ses
         return compose([*overrides, f"persona={name}"])
 
 
-def show_replay(settings: Settings, name: str) -> int:
-    """Plays the latest recorded sessions of the persona of this name against the draft, and prints what flips; returns
-    the exit code, which is 0 whatever does.
+def show_replay(settings: Settings, persona: str, *, named: bool) -> int:
+    """Plays a persona's latest recorded sessions against the draft, and prints what flips; returns the exit code, which
+    is 0 whatever does. What was not played is a line on stderr.
+
+    Args:
+        persona: by `named` the one that was chosen; else the one of which there are sessions where the draft's name is
+            no persona's.
 
     Raises:
         SpecError: the draft cannot be read or used, or there is nothing to play.
     """
     if settings.draft is None:
         raise SpecError("mode=replay needs draft=FILE: the persona's file as it would be saved")
-    _with_draft(compose([f"persona={name}"]), Path(settings.draft), [])
-    found = _sessions_of(settings, name)
-    if not found:
-        where = settings.folder or settings.record.dir
-        raise SpecError(f"no recorded session of persona={name} is in {shown_path(where)}")
+    draft = Path(settings.draft)
+    known = named or draft.stem in options("persona")
+    name = persona if named or not known else draft.stem
+    saved = compose([f"persona={name}"])
+    whose = _whose(saved.persona, _with_draft(saved, draft, []).persona)
+    found, passed_over = _sessions_of(settings, name)
     calls: dict[tuple[str, ...], list[RecordedCall]] = {}
     for _, kept in found:
         calls.setdefault(_choices_of(kept), []).append(kept)
     specs: dict[tuple[str, ...], tuple[SessionSpec, SessionSpec]] = {}
     for choices, alike in calls.items():
         spec = compose([f"persona={name}", *choices])
-        specs[choices] = spec, _with_draft(spec, Path(settings.draft), choices)
+        specs[choices] = spec, _with_draft(spec, draft, choices)
         for spec in specs[choices]:
             asyncio.run(understand((kept.log for kept in alike), spec))
-    flipped = 0
+    flipped: dict[Path, list[str]] = {}
     for folder, kept in found:
-        before, after = (play(kept.log, spec) for spec in specs[_choices_of(kept)])
-        if lines := flips(before, after):
-            flipped += 1
+        try:
+            flipped[folder] = flips(*(play(kept.log, spec) for spec in specs[_choices_of(kept)]))
+        except Exception as error:  # what a damaged folder holds raises anything
+            passed_over.append(f"{shown_path(folder)}: damaged: {error}")
+    if whose or not known:
+        others = "" if named else " (persona=NAME: of another)"
+        _note(f"draft={draft} {whose}is played against the sessions of persona={name}{others}")
+    if passed_over:
+        _note(_counted(passed_over))
+    for folder, lines in flipped.items():
+        if settings.lines is OutputFormat.JSON:
+            print(
+                json.dumps({"folder": clean(shown_path(folder)), "flips": list(map(clean, lines))}, ensure_ascii=False)
+            )
+        elif lines:
             print(clean(shown_path(folder)), *(f"  {clean(line)}" for line in lines), sep="\n")
-    print(f"{flipped} of {len(found)} recorded session{'s' if len(found) != 1 else ''} would have gone otherwise")
+    if settings.lines is not OutputFormat.JSON:
+        sessions = f"{len(flipped)} recorded session{'s' if len(flipped) != 1 else ''}"
+        print(f"{sum(map(bool, flipped.values()))} of {sessions} would have gone otherwise")
     return 0
 
 
+def _whose(saved: Persona, drafted: Persona) -> str:
+    """Whom a draft describes, if that is another than the persona; nothing where neither file says a name."""
+    told = any(one.front.name or one.name in one.prose for one in (saved, drafted))
+    return f"describes {drafted.name}, not {saved.name}: it " if told and drafted.name != saved.name else ""
+
+
+def _note(line: str) -> None:
+    print(clean(line), file=sys.stderr)
+
+
+def _counted(passed_over: Sequence[str]) -> str:
+    """The line that names what could not be played, of many the first."""
+    more = f"; and {len(passed_over) - NAMED} more" if len(passed_over) > NAMED else ""
+    many = "s" if len(passed_over) != 1 else ""
+    return f"{len(passed_over)} session folder{many} passed over: {'; '.join(passed_over[:NAMED])}{more}"
+
+
+NAMED = 5
+"""Session folders that could not be played, which are named."""
 OF_A_CALL = ("language", "difficulty", "listening")
 """Groups of a recorded call that a persona's arc follows from."""
 
@@ -121,15 +162,48 @@ def _choices_of(kept: RecordedCall) -> tuple[str, ...]:
     return tuple(f"{group}={option}" for group in OF_A_CALL if (option := kept.choices.get(group)) in options(group))
 
 
-def _sessions_of(settings: Settings, name: str) -> list[tuple[Path, RecordedCall]]:
-    """The persona's latest recorded sessions, in order; where one cannot be read it is passed over."""
-    known = folders_below(settings.folder) if settings.folder else list(folders(settings.record))
+def _sessions_of(settings: Settings, name: str) -> tuple[list[tuple[Path, RecordedCall]], list[str]]:
+    """The persona's latest recorded sessions, of this `user` where one is named, in order; and those that cannot be
+    played, each with why.
+
+    Raises:
+        SpecError: there is none.
+    """
     found: list[tuple[Path, RecordedCall]] = []
-    for folder in reversed(known):
+    passed_over: list[str] = []
+    users: set[str] = set()
+    silent = 0
+    for folder in reversed(folders_below(settings.folder) if settings.folder else list(folders(settings.record))):
         if len(found) == settings.sessions:
             break
-        with suppress(SpecError):
+        try:
             kept = read_folder(folder)
-            if kept.choices.get("persona") == name and kept.log.turns:
+            started = kept.log.started
+            of = kept.choices.get("persona") or (started.choices.get("persona") if started else "")
+            turns = [str.strip(line.event.text) for line in kept.log.turns.values()]
+        except SpecError as error:
+            passed_over.append(str(error))
+        except Exception as error:  # what a damaged folder holds raises anything
+            passed_over.append(f"{shown_path(folder)}: damaged: {error}")
+        else:
+            user = shown(kept.log.header.user or LOCAL)
+            if of == name:
+                users.add(user)
+            if of and (of != name or (settings.user and shown(settings.user) != user)):
+                continue
+            if not kept.choices:
+                passed_over.append(f"{shown_path(folder / SPEC)}: there is none, or it cannot be read")
+            elif turns:
                 found.append((folder, kept))
-    return found[::-1]
+            else:
+                silent += 1
+    if not found:
+        if passed_over:
+            _note(_counted(passed_over))
+        whose = f"persona={name}" + (f" and user={settings.user}" if settings.user else "")
+        why = f", but {silent} in which the trainee said nothing" if silent else ""
+        why = why or (suggest(settings.user, users) if settings.user and users else "")
+        raise SpecError(
+            f"no recorded session of {whose} is in {shown_path(settings.folder or settings.record.dir)}{why}"
+        )
+    return found[::-1], passed_over

@@ -1,6 +1,8 @@
 """Recorded sessions played against a draft: what would have flipped, by which words, and nothing else."""
 
+import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -159,3 +161,62 @@ def test_a_replay_says_what_it_needs(tmp_path: Path, run: Run) -> None:
     result = run("mode=replay", f"draft={SARAH}")
     assert result.code == 2 and "no recorded session of persona=sarah_thompson is in sessions" in result.err
     assert run("mode=replay", f"draft={tmp_path / 'none.md'}").code == 2
+
+
+def test_a_draft_is_played_against_its_own_persona_s_sessions_or_it_is_told(
+    tmp_path: Path, recorded: tuple[Path, Path], run: Run
+) -> None:
+    """By the file's name where no persona is named; whose sessions they are is a line where the file is another's."""
+    walter, folder = ROOT / "personas" / "walter_briggs.md", f"folder={recorded[0]}"
+    hold(replace(job(tmp_path / "walter", "persona=walter_briggs"), script=tuple(map(ScriptLine, OWNS))))
+    done = run("mode=replay", f"draft={walter}", f"folder={tmp_path}")
+    assert (done.out, done.err) == ("0 of 1 recorded session would have gone otherwise\n", "")
+    done = run("mode=replay", f"draft={walter}", folder)
+    assert done.code == 2 and "no recorded session of persona=walter_briggs" in done.err
+    done = run("mode=replay", f"draft={walter}", "persona=sarah_thompson", folder)
+    against = "it is played against the sessions of persona=sarah_thompson"
+    assert done.err == f"draft={walter} describes Walter Briggs, not Sarah Thompson: {against}\n"
+    prose = tmp_path / "notes.md"
+    prose.write_text("# Notes\n\nNothing that a customer is made of.\n")
+    done = run("mode=replay", f"draft={prose}", folder)
+    assert done.err == f"draft={prose} describes Notes, not Sarah Thompson: {against} (persona=NAME: of another)\n"
+    draft, _ = drafted(tmp_path, "mood: -8", "mood: -8")
+    done = run("mode=replay", f"draft={draft}", folder)
+    assert done.err == f"draft={draft} {against.removeprefix('it ')} (persona=NAME: of another)\n"
+
+
+def test_sessions_of_one_trainee_are_replayed_and_a_pipe_gets_an_object_a_session(tmp_path: Path, run: Run) -> None:
+    """`user=` and `lines=json` do what they do in the history; of a user without sessions the nearest is told."""
+    for trainee in ("good", "poor"):
+        hold(job(tmp_path / "sessions" / trainee, trainee=trainee))
+    draft, _ = drafted(tmp_path, "unless: ownership, mood: -8", "unless: ownership, mood: -60")
+    replay = ("mode=replay", f"draft={draft}", "persona=sarah_thompson", f"folder={tmp_path / 'sessions'}")
+    assert run(*replay, "user=good").out == "0 of 1 recorded session would have gone otherwise\n"
+    done = run(*replay, "user=god")
+    assert done.code == 2 and "persona=sarah_thompson and user=god is in" in done.err
+    assert "did you mean good?" in done.err
+    done = run(*replay, "lines=json")
+    good, poor = map(json.loads, done.out.splitlines())
+    assert good == {"folder": str(tmp_path / "sessions/good"), "flips": []}
+    assert poor["folder"] == str(tmp_path / "sessions/poor") and poor["flips"][0].startswith("ending walked_out at ")
+
+
+def test_what_cannot_be_replayed_is_one_line_with_why(tmp_path: Path, run: Run) -> None:
+    """Without a spec, with garbage for events or with values of another kind; and where nobody said anything."""
+    hold(replace(job(tmp_path / "silent"), script=()))
+    replay = ("mode=replay", f"draft={SARAH}", f"folder={tmp_path}")
+    done = run(*replay)
+    assert done.code == 2
+    assert done.err.endswith(f"persona=sarah_thompson is in {tmp_path}, but 1 in which the trainee said nothing\n")
+    held(tmp_path / "whole", OWNS)
+    for name in ("garbage", "kinds", "spec"):
+        shutil.copytree(tmp_path / "whole", tmp_path / name)
+    (tmp_path / "spec/spec.yaml").unlink()
+    (tmp_path / "garbage/events.jsonl").write_bytes(bytes(range(256)) * 9)
+    with (tmp_path / "kinds/events.jsonl").open("a") as events:
+        events.write('{"kind": "heard", "at": "x", "text": 5, "revision": null, "emotion": [], "turn": 1}\n')
+    done = run(*replay)
+    assert (done.code, done.out) == (0, "0 of 1 recorded session would have gone otherwise\n")
+    assert done.err.count("\n") == 1 and done.err.startswith("3 session folders passed over: ")
+    for name, why in (("garbage", "no event"), ("kinds", "damaged: "), ("spec", "spec.yaml: there is none")):
+        assert re.search(f"{tmp_path / name}[^;]*{why}", done.err)
