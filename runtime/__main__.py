@@ -275,12 +275,10 @@ def _replay(settings: Settings) -> int:
 
 def _rehearse(settings: Settings, spec: Callable[[], SessionSpec]) -> int:
     """Rehearses one combination, and shows the answer."""
-    from .call.build import check_audio, check_secrets
+    from .rehearse.combination import check_combination
     from .terminal.rehearsal import show_rehearsal
 
-    check_secrets(made := spec(), os.environ)
-    if settings.rehearse.audio:
-        check_audio(made)
+    check_combination(settings, HydraConfig.get().runtime.choices, spec())
 
     def run(folder: Path) -> None:
         _rehearse_one(replace(settings, rehearse=replace(settings.rehearse, dir=str(folder))), spec)

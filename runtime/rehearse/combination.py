@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -9,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from statistics import fmean
 
-from ..call.build import fetch
+from ..call.build import check, check_secrets, fetch
 from ..config.command_line import parsed
 from ..config.groups import GROUPS, REHEARSAL_GROUPS
 from ..config.trainee_file import script_for
@@ -17,9 +18,10 @@ from ..errors import NotOffered, SpecError
 from ..record.folder import make_private
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import LineQuality, Settings
+from ..spec.trainee import Script
 from .job import Job, hold
 from .sweep import NAMED, Outcome, Row, fixed_in, place_of, read_row, write_row, writing
-from .trainee import check_spoken
+from .trainee import check_parts, check_spoken
 
 ANSWERED = ("rehearse.audio", "rehearse.line")
 """Keys beside the groups by which combinations may differ."""
@@ -70,6 +72,33 @@ def command_of(overrides: Sequence[str]) -> list[str]:
     """What makes two commands the same sweep."""
     passing = ("hydra", "log=", "lines=", *NO_COMMAND)
     return sorted(override for override in overrides if not override.lstrip("+~").startswith(passing))
+
+
+def check_combination(settings: Settings, choices: Mapping[str, str], spec: SessionSpec) -> None:
+    """Raises a SpecError for whatever is known before to keep calls of this combination from being held."""
+    check_secrets(spec, os.environ)
+    used = spec
+    if not settings.rehearse.audio:
+        used = replace(spec, model=replace(spec.model, stt=None, tts=None), vad=replace(spec.vad, detector=None))
+    check(used, audio=settings.rehearse.audio)
+    script_of(settings, choices, spec)
+    if settings.trainee.llm or settings.rehearse.audio:
+        check_parts(settings.trainee, spec, choices["trainee"])
+
+
+def script_of(settings: Settings, choices: Mapping[str, str], spec: SessionSpec) -> Script:
+    """What the trainee says in calls of this combination; nothing where a language model plays them.
+
+    Raises:
+        SpecError: a file cannot be used.
+        NotOffered: there can be no such call.
+    """
+    trainee, named = settings.trainee, choices["trainee"]
+    if settings.rehearse.audio:
+        check_spoken(trainee, spec, named)
+    elif settings.rehearse.line != LineQuality():
+        raise NotOffered("rehearse.line is of spoken calls alone: rehearse.audio=true")
+    return () if trainee.llm else script_for(trainee, named, choices["persona"], spec.language.base)
 
 
 def rehearse(
@@ -129,11 +158,10 @@ def _held(
     try:
         spec = resolve()
         row = replace(row, revision=spec.revision)
-        named, trainee = row.combination["trainee"], settings.trainee
-        script = () if trainee.llm else script_for(trainee, named, row.combination["persona"], spec.language.base)
+        script = script_of(settings, row.combination, spec)
         job = Job(
             spec=spec,
-            trainee=trainee,
+            trainee=settings.trainee,
             script=script,
             record=settings.record,
             seed=row.seed or 0,
@@ -145,10 +173,7 @@ def _held(
             line=asked.line,
         )
         if asked.audio:
-            check_spoken(trainee, spec, named)
             fetch(spec, tell)
-        elif asked.line != LineQuality():
-            raise NotOffered("rehearse.line is of spoken calls alone: rehearse.audio=true")
     except SpecError as error:
         outcome = Outcome.SKIPPED if isinstance(error, NotOffered) else Outcome.FAILED
         row = replace(row, outcome=outcome, reason=str(error))

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from livekit.agents.llm import LLM, ChatContext
 
 from ..arc.phrases import heard_any, plain
-from ..call.build import check_audio, check_extras, check_secrets, make
+from ..call.build import check, check_audio, check_extras, check_secrets, make
 from ..errors import NotOffered, SpecError
 from ..spec.session_spec import Language, Model, Part, SessionSpec
 from ..spec.trainee import Script, Trainee
@@ -87,6 +87,14 @@ def check_spoken(trainee: Trainee, spec: SessionSpec, name: str) -> None:
         raise NotOffered(str(error)) from None
     with _named(name):
         check_extras(_parts(trainee, spec, name), "tts")
+
+
+def check_parts(trainee: Trainee, spec: SessionSpec, name: str) -> None:
+    """Raises a SpecError where a plugin, an option or a secret of the trainee's own parts is missing or wrong."""
+    with _named(name):
+        own = _parts(trainee, spec, name)
+        check_secrets(own, os.environ)
+        check(own, audio=False)
 
 
 def part_of(trainee: Trainee, spec: SessionSpec, name: str, place: str) -> Any:

@@ -149,6 +149,36 @@ def test_a_process_of_a_sweep_that_is_killed_stops_it_with_what_there_is(
     )
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["model=openai_realtime"], "model=openai_realtime: OPENAI_API_KEY is not set"),
+        (["trainee=simulated"], "trainee=simulated: OPENAI_API_KEY is not set"),
+        (["trainee=simulated", "trainee.llm.plugin=nope"], "trainee=simulated: llm: plugin nope is not installed"),
+        (
+            ["trainee=simulated", "+trainee.llm.options.modl=x"],
+            "trainee=simulated: llm.options.modl: openai has no such",
+        ),
+        (["model.llm.plugin=nope"], "model=offline: llm: plugin nope is not installed"),
+        (["rehearse.line.noise=10"], "rehearse.line is of spoken calls alone: rehearse.audio=true"),
+        (["persona=jane"], "jane.md"),
+        (["persona=bill"], "bill.trainees.yaml:1: good.en.0"),
+    ],
+)
+def test_what_keeps_the_one_call_of_a_rehearsal_from_being_held_is_one_line(
+    run: Run, here: Path, personas: Path, asked: list[str], said: str
+) -> None:
+    """Whichever part of it is wrong; nothing is left behind."""
+    (personas / "bill.md").write_text(PLAIN)
+    (personas / "bill.trainees.yaml").write_text("good: {en: [3]}\n")
+    (personas / "jane.md").write_text("---\nmood: much\n---\n" + PLAIN)
+    (personas / "sarah_thompson.md").write_text(PLAIN)
+    key = {"OPENAI_API_KEY": "none"} if "trainee.llm" in asked[-1] else {}
+    result = run("mode=rehearse", f"personas_dir={personas}", *asked, env=key)
+    assert result.code == 2 and result.out == "" and not list(here.iterdir()), result
+    assert result.err.startswith("error: ") and said in result.err and len(result.err.splitlines()) == 1
+
+
 def test_a_mistake_in_a_later_combination_ends_a_sweep_with_what_there_is(run: Run, here: Path) -> None:
     """One line says what is wrong, and another one how to go on; what was held before is answered."""
     result = run("-m", "rehearse.line.band=full,nope")
