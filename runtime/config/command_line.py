@@ -17,7 +17,7 @@ from typing import Any, get_args, get_type_hints
 
 from dotenv.parser import parse_stream
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override, Transformer, ValueType
+from hydra.core.override_parser.types import Glob, Override, QuotedString, Transformer, ValueType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -152,7 +152,7 @@ def values(override: Override) -> list[str]:
     if isinstance(value, Glob):
         return [str(name) for name in value.filter(options(override.key_or_group))]
     if override.is_discrete_sweep():
-        return [str(name) for name in override.sweep_iterator()]
+        return [one.text if isinstance(one, QuotedString) else str(one) for one in override.sweep_iterator()]
     return [str(value) if override.value_type is ValueType.ELEMENT else override.get_value_string()]
 
 
