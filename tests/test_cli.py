@@ -17,7 +17,7 @@ from hydra.core.config_store import ConfigStore
 from runtime.__main__ import MODES
 from runtime.call.build import build
 from runtime.call.options import secret
-from runtime.config.command_line import load_dotenv, read_arguments
+from runtime.config.command_line import load_dotenv, parsed, read_arguments, spelled, values
 from runtime.config.compose import compose
 from runtime.config.groups import options
 from runtime.config.mistakes import find_mistake
@@ -279,6 +279,12 @@ def test_a_hydra_whose_parser_is_elsewhere_is_one_line(monkeypatch: pytest.Monke
 # ---------------------------------------------------------------- names of personas and their folder
 
 NAMES = ["สมหญิง", "josé", "ñandú", "1_000", "007", "null", "inf", "a-b"]
+
+
+def test_the_values_of_a_sweep_are_known_without_their_quotes() -> None:
+    """Which names in other scripts than Hydra's get, and which a user may write."""
+    assert values(parsed(spelled("persona=สมหญิง,josé,bill"))) == ["สมหญิง", "josé", "bill"]
+    assert values(parsed("persona='bill',\"jane\"")) == ["bill", "jane"]
 
 
 def test_a_persona_may_have_a_name_in_any_script(run: Run, personas: Path) -> None:
