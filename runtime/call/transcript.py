@@ -30,7 +30,8 @@ from .voice import Words
 from .watchdog import Watchdog
 
 HOLD_SECONDS = 4.0
-"""How long an answer waits for the transcript of the turn that it answers: longer than that waits to be understood."""
+"""How long an answer waits for the transcript of the turn that it answers; for one that has come it waits until that is
+understood."""
 
 INTERIM_SECONDS = 0.05
 """Between two reports of how far a line is: a model writes some hundred words a second where no voice speaks them, and
@@ -324,7 +325,14 @@ class Order:
 
     def _wait(self) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self.release)
+            self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._overdue)
+
+    def _overdue(self) -> None:
+        self._timer = None
+        if self._came > self._heard:
+            self._wait()
+        else:
+            self.release()
 
     def release(self) -> None:
         """Passes on what waits: no transcript of the turns so far is to be expected any more."""

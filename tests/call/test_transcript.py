@@ -1,13 +1,15 @@
 """The lines of a call as the session reports them."""
 
+import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from livekit.agents.llm import ChatMessage
 
-from runtime.call.transcript import Transcript
-from runtime.events import Event, Interim, Said
+from runtime.call.transcript import HOLD_SECONDS, Transcript
+from runtime.events import Event, Heard, Interim, Said
 from tests.composed import compose
 from tests.rooms.test_screen import shown
 
@@ -26,9 +28,9 @@ class Session:
         self.output: Any = SimpleNamespace(transcription=None)
         self.input = SimpleNamespace(audio=None)
 
-    def says(self, text: str) -> None:
-        """Reports a line of the customer's."""
-        item = ChatMessage(role="assistant", content=[text], interrupted=True)
+    def says(self, text: str, role: Literal["assistant", "user"] = "assistant") -> None:
+        """Reports a line of the customer's, or of the trainee's."""
+        item = ChatMessage(role=role, content=[text], interrupted=role == "assistant")
         self.handlers["conversation_item_added"](SimpleNamespace(item=item))
 
 
@@ -59,3 +61,27 @@ async def test_a_line_that_is_cut_is_not_begun_again_by_a_word_that_comes_after_
     words.flush()
     await words.capture_text(OPENING[:6])
     assert isinstance(told[-1], Interim), "the next line may be the same"
+
+
+async def test_an_answer_waits_until_the_words_that_it_answers_are_understood(skip: Callable[[float], None]) -> None:
+    """However long that takes: a realtime model answers what is still being understood."""
+    told: list[Event] = []
+    session = Session()
+    understood = asyncio.Event()
+    understanding = asyncio.ensure_future(understood.wait())
+    state = SimpleNamespace(emotion=SimpleNamespace(value="angry"), mood=30, phase=None)
+    arc: Any = SimpleNamespace(state=state, replied=None, heard=lambda *_: (), carry_out=lambda _: None)
+    hearing: Any = SimpleNamespace(begin=lambda _: understanding)
+    quiet: Any = SimpleNamespace(heard=lambda *_: None)
+    Transcript(session, compose([]), told.append, quiet, arc, quiet, hearing)  # type: ignore[arg-type]
+    session.says("I am sorry.", "user")
+    session.says("And my money?")
+    for _ in range(3):
+        skip(HOLD_SECONDS + 1)
+        for _ in range(3):
+            await asyncio.sleep(0)
+    assert told == []
+    understood.set()
+    await understanding
+    await asyncio.sleep(0)
+    assert [event.text for event in told if isinstance(event, Heard | Said)] == ["I am sorry.", "And my money?"]
