@@ -81,6 +81,8 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
                 run(sweep)
         except SystemExit as error:  # one line has told of a mistake, or the user has ended it
             stopped, code = "stopped", error.code if isinstance(error.code, int) else 1
+            if watch.terminated:
+                code = 128 + signal.SIGTERM
         except BrokenExecutor:
             stopped, code = "a process of the sweep was killed", 1
         except Exception as error:
@@ -132,10 +134,11 @@ def _earlier(named: str) -> Sequence[Row]:
 
 @contextmanager
 def _watching(watch: _Watch) -> Iterator[None]:
-    """Shows the progress of the jobs while it is entered; SIGTERM raises `SystemExit` meanwhile."""
+    """Shows the progress of the jobs while it is entered; SIGTERM is Ctrl-C meanwhile, which cancels a call that is
+    on: an exception out of the signal's handler could leave it half closed."""
     over = threading.Event()
     thread = threading.Thread(target=watch.run, args=(over,), daemon=True, name="rehearsal")
-    before_it = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    before_it = signal.signal(signal.SIGTERM, watch.terminate)
     thread.start()
     try:
         yield
@@ -158,10 +161,16 @@ class _Watch:
         self._written = {row.folder: _written(sweep / row.folder / ROW) for row in before}
         self._told: set[str] = set()
         self.again = 0
+        self.terminated = False
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )
         self._task = self._bar.add_task(what, total=total, completed=len(self._done))
+
+    def terminate(self, *_: object) -> None:
+        """A handler of SIGTERM."""
+        self.terminated = True
+        signal.raise_signal(signal.SIGINT)
 
     def run(self, over: threading.Event) -> None:
         """Looks at the folder until the sweep is `over`, and once more."""
