@@ -65,6 +65,8 @@ class Dispatcher:
         self._emit = emit
         self._asked: set[str] = set()
         """The rooms that LiveKit waits for an answer for."""
+        self._lost: set[str] = set()
+        """Rooms of calls that were lost a moment ago: the server may not tell yet that they were given to a worker."""
         self._accepted: dict[str, AcceptedJob] = {}
         self._closing = False
         self._fewer = asyncio.Event()
@@ -153,6 +155,8 @@ class Dispatcher:
             metrics.CALLS.dec()
             if not over:
                 emit(Ended(reason="lost"))
+                self._lost.add(call.room)
+                asyncio.get_running_loop().call_later(READY_SECONDS, self._lost.discard, call.room)
                 self._tasks.create_task(_hang_up(job, call))
 
         return on_event
@@ -184,7 +188,11 @@ class Dispatcher:
             async with asyncio.timeout(ASK_SECONDS):
                 found = await rooms_without_customer()
         taken = {job.room for job in self._accepted.values()} | {call.room for call in self.calls.values()}
-        return {room: given for room, given in found.items() if parse_room(room) and room not in taken | self._asked}
+        return {
+            room: given
+            for room, given in found.items()
+            if parse_room(room) and room not in taken | self._asked | self._lost
+        }
 
     async def _see_to(self, rooms: Container[str]) -> None:
         unserved = {room: given for room, given in (await self._unserved()).items() if room in rooms}

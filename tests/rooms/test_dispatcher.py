@@ -114,6 +114,37 @@ async def test_an_edit_after_a_calls_end_is_none_of_its_own(use_personas: Write)
         assert calls.calls == {}
 
 
+async def test_a_room_whose_call_was_lost_is_not_offered_again(
+    use_personas: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server may not tell for a moment that it was given to a worker: no second customer comes."""
+    use_personas("ann", "---\nscenarios: [x]\n---\nHi.")
+    request: Any = Request("axtra-x-ann-1")
+    connection: Any = SimpleNamespace(open=lambda settings: None, send=lambda edit: None)
+    offered: list[str] = []
+    removed: list[str] = []
+
+    async def without_customer() -> dict[str, bool]:
+        return {request.room.name: False, "axtra-x-bob-2": False}
+
+    async def offer(room: str) -> None:
+        offered.append(room)
+
+    async def remove(room: str, *_: object) -> None:
+        removed.append(room)
+
+    monkeypatch.setattr(dispatcher, "rooms_without_customer", without_customer)
+    monkeypatch.setattr(dispatcher, "offer_again", offer)
+    monkeypatch.setattr(dispatcher, "remove_customer", remove)
+    store = SpecStore(["persona=ann"], Settings(), audio=True, since=time.time())
+    async with asyncio.TaskGroup() as tasks:
+        calls = Dispatcher(store, "ann", {}, lambda event: None, tasks)
+        await calls.on_request(request)
+        (await calls.on_job(request.id, connection))(None)
+        await calls.see_to_unserved(0)
+    assert removed == [request.room.name] and offered == ["axtra-x-bob-2"]
+
+
 @pytest.mark.parametrize(
     ("room", "wanted", "given"),
     [
