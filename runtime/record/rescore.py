@@ -35,7 +35,7 @@ def listened(log: CallLog, persona: FrontMatter, language: str) -> CallLog:
             heard = listen(persona, arc.state.told, event.text)
             found = {one.name: one for one in (*done, *heard.findings)}
             denied = {one.name: one for one in heard.taken_back}
-            if line and otherwise:  # then it was not for nothing, and may have been a refusal
+            if line and otherwise:  # a turn in which more was found did something, and may have taken something back
                 found = {name: one for name, one in found.items() if persona.cues[name].on != "nothing"}
                 denied |= {one.name: Finding(one.name, Found.MEANING, one.words) for one in line.taken_back}
             findings = tuple(found[name] for name in persona.cues if name in found)

@@ -108,7 +108,7 @@ class Dispatcher:
             if routed.choices is None:
                 tell(Notice(text="the room is left alone (routing.unmatched: reject)"))
                 return None
-            asked = "".join(f"{group}={option}: " for group, option in routed.choices.items() if group == "persona")
+            asked = f"persona={routed.choices['persona']}: "
             spec = await self._store.find(routed.choices)
         except SpecError as error:
             tell(Notice(text=f"{asked}{error}; the room is left alone"))
