@@ -245,10 +245,6 @@ def _unresolved(error: OmegaConfBaseException, file: Path, choices: dict[str, st
     return SpecError(f"{key}: {str(error).splitlines()[0]}", file=file)
 
 
-def _resolved(value: Any) -> Any:
-    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-
-
 def read_settings(cfg: DictConfig) -> Settings:
     """The part of the config that no group holds.
 
