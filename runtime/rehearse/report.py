@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,8 +14,8 @@ from ..config.groups import prices_date
 from ..record.folder import REPORT
 from ..record.templates import HERE as CALL_REPORT
 from ..record.templates import csp_hash, html_templates
-from .answer import Answer, Column, Combination, Comparison
-from .sweep import Row, found_by_sweeper
+from .answer import Answer, Column, Combination, Comparison, Spread
+from .sweep import found_by_sweeper
 from .wording import bounded, cell, compared, counted, ended_by, groups, heading, name, number, said
 
 HERE = Path(__file__).parent
@@ -45,98 +44,66 @@ class Plot:
     strips: tuple[Strip, ...]
 
 
-class SweepPage:
-    """What the template asks of a sweep."""
+def plots(answer: Answer) -> Iterator[Plot]:
+    """The spread of each combination, in the columns that are drawn and in which any call showed anything."""
+    for column in answer.columns if len(answer.combinations) > 1 else ():
+        found = [(one, spread) for one in answer.combinations if (spread := one.spread(column))]
+        if column.key in PLOTTED and (column.key == "score" or any(any(spread.values) for _, spread in found)):
+            yield _plot(column, found, answer)
 
-    def __init__(self, sweep: Path, answer: Answer, comparison: Comparison | None) -> None:
-        self.name = sweep.name
-        self._found = found_by_sweeper(sweep)
-        self.answer = answer
-        self.compared = list(compared(answer, comparison)) if comparison else []
-        self.prices_date = prices_date()
 
-    @property
-    def when(self) -> str:
-        """The day and the time of the sweep, where its folder tells."""
-        found = re.match(r"(\d{4}-\d\d-\d\d)-(\d\d)(\d\d)\d\d", self.name)
-        return f"{found[1]} {found[2]}:{found[3]}" if found else self.name
+def _plot(column: Column, found: Sequence[tuple[Combination, Spread]], answer: Answer) -> Plot:
+    values = [value for _, spread in found for value in spread.values]
+    most = max([*values, 100 if column.key == "score" else 0]) or 1
 
-    @cached_property
-    def said(self) -> list[str]:
-        """The answer in sentences."""
-        found = [self._found] if self._found else []
-        return [*found, *said(self.answer)] or ["one combination: what its calls showed is below"]
+    def place(value: float) -> float:
+        return round(100 * min(most, max(0.0, value)) / most, 2)
 
-    @cached_property
-    def groups(self) -> list[tuple[list[str], list[list[str]]]]:
-        """What each option of each group showed, with its columns' names."""
-        return list(groups(self.answer))
+    strips = []
+    for one, spread in found:
+        margin = spread.margin or 0
+        strip = Strip(
+            label=name(one, answer),
+            dots=tuple(map(place, spread.values)),
+            mean=place(spread.mean),
+            low=place(spread.mean - margin),
+            high=place(spread.mean + margin),
+            told=bounded(spread, column),
+        )
+        strips.append(strip)
+    return Plot(column.title, number(most, column), tuple(strips))
 
-    def cell(self, one: Combination, column: Column) -> str:
-        """A column of a combination."""
-        return cell(one, column, self.answer).rstrip("*")
 
-    def heading(self, column: Column) -> str:
-        """A column's name."""
-        return heading(column)
-
-    def is_best(self, one: Combination, column: Column) -> bool:
-        """Whether it is surely the best in this column."""
-        return self.answer.best(column) is one
-
-    def worded(self, one: Combination) -> str:
-        """The combination's name."""
-        return name(one, self.answer)
-
-    def ended_by(self, one: Combination) -> str:
-        """How its calls ended."""
-        return ended_by(one)
-
-    def phases(self, one: Combination) -> str:
-        """The phases that its calls came through."""
-        return counted(one.phases)
-
-    def link(self, row: Row) -> str:
-        """Where a call's own report is, as seen from this page."""
-        return quote(f"{row.folder}/{REPORT}")
-
-    @property
-    def plots(self) -> Iterator[Plot]:
-        """The spread of each combination."""
-        for column in self.answer.columns:
-            told = column.key == "score" or any(
-                any(s.values) for one in self.answer.combinations if (s := one.spread(column))
-            )
-            if column.key in PLOTTED and told and len(self.answer.combinations) > 1:
-                yield self._plot(column)
-
-    def _plot(self, column: Column) -> Plot:
-        found = [(one, spread) for one in self.answer.combinations if (spread := one.spread(column))]
-        values = [value for _, spread in found for value in spread.values]
-        most = max([*values, 100 if column.key == "score" else 0]) or 1
-
-        def place(value: float) -> float:
-            return round(100 * min(most, max(0.0, value)) / most, 2)
-
-        strips = []
-        for one, spread in found:
-            margin = spread.margin or 0
-            strip = Strip(
-                label=name(one, self.answer),
-                dots=tuple(map(place, spread.values)),
-                mean=place(spread.mean),
-                low=place(spread.mean - margin),
-                high=place(spread.mean + margin),
-                told=bounded(spread, column),
-            )
-            strips.append(strip)
-        return Plot(column.title, number(most, column), tuple(strips))
+def _when(sweep: str) -> str:
+    """The day and the time of a sweep, where its folder's name tells; else that name."""
+    found = re.match(r"(\d{4}-\d\d-\d\d)-(\d\d)(\d\d)\d\d", sweep)
+    return f"{found[1]} {found[2]}:{found[3]}" if found else sweep
 
 
 def sweep_report(sweep: Path, answer: Answer, comparison: Comparison | None = None) -> str:
     """The report as HTML."""
     style = "\n".join(file.read_text(encoding="utf-8") for file in (CALL_REPORT / "report.css", HERE / "report.css"))
     policy = f"default-src 'none'; style-src {csp_hash(style)}; base-uri 'none'; form-action 'none'"
-    template = html_templates(HERE).get_template("report.html.jinja")
-    page = SweepPage(sweep, answer, comparison)
-    return template.render(page=page, answer=answer, style=Markup(style), policy=policy)
+    best = found_by_sweeper(sweep)
+    sentences = [*([best] if best else []), *said(answer)]
+    return (
+        html_templates(HERE)
+        .get_template("report.html.jinja")
+        .render(
+            answer=answer,
+            when=_when(sweep.name),
+            said=sentences or ["one combination: what its calls showed is below"],
+            groups=list(groups(answer)),
+            compared=list(compared(answer, comparison)) if comparison else [],
+            plots=list(plots(answer)),
+            prices_date=prices_date(),
+            cell=cell,
+            counted=counted,
+            ended_by=ended_by,
+            heading=heading,
+            name=name,
+            link=lambda row: quote(f"{row.folder}/{REPORT}"),
+            style=Markup(style),
+            policy=policy,
+        )
+    )

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from runtime.errors import SpecError
 from runtime.rehearse.answer import COLUMNS, Answer, Spread, compare, surely_best
-from runtime.rehearse.report import SweepPage, sweep_report
+from runtime.rehearse.report import plots, sweep_report
 from runtime.rehearse.sweep import Outcome, Row, from_csv, to_csv
 from runtime.rehearse.wording import bounded, compared, groups, said
 from runtime.spec.settings import Limits
@@ -190,7 +190,7 @@ def test_what_surely_differs_is_said_of_each_group_that_was_swept() -> None:
     lines = list(said(Answer(found)))
     assert "best score of trainee: good, 90 on average" in lines
     assert not any("of persona" in line or "none is surely" in line for line in lines)
-    titles = [plot.title for plot in SweepPage(Path("2026-01-01-000000"), Answer(found), None).plots]
+    titles = [plot.title for plot in plots(Answer(found))]
     assert titles == ["score"]  # a latency that took no time is not drawn
 
 
