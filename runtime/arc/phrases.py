@@ -216,11 +216,6 @@ def _compiled(part: str) -> re.Pattern[str]:
     return re.compile(part)
 
 
-def heard(phrase: str, text: str) -> bool:
-    """Whether the trainee's words hold the phrase."""
-    return phrase_pattern(phrase).find_in(plain(text)) is not None
-
-
 def _negated_before(text: str, start: int) -> bool:
     clause = text[max(0, start - 80) : start].replace("?", ",").rpartition(",")[2]
     words = clause.split()[-6:]

@@ -74,8 +74,8 @@ def keep_in_step(session: AgentSession[None], voice: AudioOutput) -> None:
     session.output.audio, session.output.transcription = both.audio_output, both.text_output
 
 
-class Speaker(AudioOutput):
-    """Plays into a source, in real time. Knows what was heard when the trainee cuts in."""
+class SourceOutput(AudioOutput):
+    """Plays into a LiveKit audio source, in real time. Knows what was heard when the trainee cuts in."""
 
     def __init__(self, sample_rate: int) -> None:
         super().__init__(label="speaker", capabilities=AudioOutputCapabilities(pause=True), sample_rate=sample_rate)

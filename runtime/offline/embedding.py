@@ -121,14 +121,6 @@ def _keep(kept: dict[Any, Any], key: Any, value: Any, most: int = KEPT) -> None:
         del kept[next(iter(kept))]
 
 
-def save(file: Path, vectors: Mapping[str, Vector]) -> None:
-    """Writes vectors as they are shipped: a byte for each number, under a hash of the text."""
-    rows = np.stack([vectors[text] for text in sorted(vectors)])
-    scales = np.abs(rows).max(axis=1, keepdims=True) / 127
-    keys = np.array([_hash(text) for text in sorted(vectors)], np.uint64)
-    np.savez_compressed(file, keys=keys, scales=scales.astype(np.float32), rows=np.round(rows / scales).astype(np.int8))
-
-
 @cache
 def shipped() -> Mapping[int, Vector]:
     """The vectors of the examples that come with the runtime, so that no call waits for them, by their texts' hashes.
@@ -139,7 +131,8 @@ def shipped() -> Mapping[int, Vector]:
         return dict(zip(map(int, file["keys"]), rows, strict=True))
 
 
-def _hash(text: str) -> int:
+def hash_of(text: str) -> int:
+    """What a text's vector is shipped under."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
 
 
@@ -180,7 +173,7 @@ class SentenceVectors:
             if self._model is Nano:
                 known = await asyncio.to_thread(shipped)
                 for text in texts:
-                    if text not in self._kept and (row := known.get(_hash(text))) is not None:
+                    if text not in self._kept and (row := known.get(hash_of(text))) is not None:
                         _keep(self._kept, text, row)
             await self.load(texts, START_SECONDS)
             await asyncio.to_thread(self._make, key)

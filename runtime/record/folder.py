@@ -6,7 +6,6 @@ import errno
 import fcntl
 import glob
 import json
-import logging
 import os
 import re
 import stat
@@ -34,8 +33,6 @@ from .rescore import listened
 from .score import Scorecard, Verdict, from_json, how_found, named, score
 from .score import to_json as card_to_json
 from .texts import clock, texts_in
-
-logger = logging.getLogger(__name__)
 
 EVENTS, SPEC, AUDIO = "events.jsonl", "spec.yaml", "audio.ogg"
 TRANSCRIPT, SCORECARD, REPORT = "transcript.md", "scorecard.json", "report.html"

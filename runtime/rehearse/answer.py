@@ -115,11 +115,6 @@ class Combination:
         """Where the persona fell out of her role, each with its job."""
         return [(row, broken) for row in self.rows if row.measures for broken in row.measures.breaks]
 
-    @property
-    def recovered(self) -> int:
-        """Failures that the calls have survived."""
-        return sum(measured.failures for measured in self.held)
-
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from livekit.agents import AgentSession
 from livekit.agents.tts import TTS
 from livekit.agents.voice.io import AudioInput
 
-from ..call.voice import Speaker, keep_in_step, samples_of
+from ..call.voice import SourceOutput, keep_in_step, samples_of
 from ..events import Emit, Ended, Event, Heard, Said, Started
 from ..spec.settings import LineQuality
 from .line import PACKET, PACKET_SECONDS, RATE, Channel, Samples, utterance
@@ -116,7 +116,7 @@ class LineInput(AudioInput):
         return await self._sent
 
 
-class LineOutput(Speaker):
+class LineOutput(SourceOutput):
     """What the trainee hears of the persona."""
 
     def __init__(self, sample_rate: int) -> None:

@@ -36,8 +36,6 @@ from .link import Connect, ThreadLink, accept_jobs, connect
 from .load import Load
 from .routing import check_claims, readable_personas
 
-logger = logging.getLogger(__name__)
-
 END_SECONDS = 20.0
 """Seconds that LiveKit has to end what is left once the worker must stop; by itself it waits for some without a
 limit."""

@@ -6,14 +6,18 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 
+from livekit import rtc
 from livekit.agents import Agent, AgentSession
 from livekit.agents.utils import http_context
+from livekit.agents.voice.io import AudioInput
 
 from ..call.session import Call
 from ..call.sinks import fan_out
+from ..call.voice import SourceOutput, keep_in_step
+from ..errors import SpecError
 from ..events import Ended, Notice
 from ..files.store import SpecStore
 from ..record.recording import Recording
@@ -25,6 +29,7 @@ from .view import JsonLines, View
 
 LINE_LIMIT = 4 << 20
 """Bytes that are kept of one piped line."""
+SAMPLE_RATE = 48_000
 
 
 def call_here(spec: SessionSpec, store: SpecStore, shown: View | JsonLines) -> Ended:
@@ -77,14 +82,58 @@ async def _joined(
     session: AgentSession[None], agent: Agent, *, audio: bool, attach: Callable[[AgentSession[None]], None]
 ) -> AsyncIterator[None]:
     """The session on this terminal: without anything that hears or speaks, or on microphone and speakers."""
-    async with AsyncExitStack() as stack:
+    async with _devices(session) if audio else nullcontext():
         if audio:
-            from .audio import devices
-
-            await stack.enter_async_context(devices(session))
             attach(session)
         await session.start(agent)
         yield
+
+
+@asynccontextmanager
+async def _devices(session: AgentSession[None]) -> AsyncIterator[None]:
+    """Attaches this machine's microphone and speakers to a session that has not started, with echo cancelled, by
+    LiveKit's `MediaDevices` (PortAudio).
+
+    Raises:
+        SpecError: PortAudio is missing, or there is no microphone or no speaker.
+    """
+    try:
+        media = rtc.MediaDevices(input_sample_rate=SAMPLE_RATE, output_sample_rate=SAMPLE_RATE)
+        microphone = media.open_input()
+    except OSError as error:
+        raise SpecError(
+            f"console.audio=true needs PortAudio: {error}. Install it (Debian: apt install libportaudio2;"
+            " macOS: brew install portaudio), or type: console.audio=false"
+        ) from None
+    except Exception as error:  # sounddevice's own errors; importing it to name them may fail for want of PortAudio
+        raise SpecError(f"console.audio=true: no microphone could be opened: {error}") from None
+    speaker = SourceOutput(SAMPLE_RATE)
+    try:
+        player = media.open_output()
+        await player.add_track(rtc.LocalAudioTrack.create_audio_track("speaker", speaker.source))
+        await player.start()
+    except Exception as error:
+        await microphone.aclose()
+        raise SpecError(f"console.audio=true: no speaker could be opened: {error}") from None
+    keep_in_step(session, speaker)
+    session.input.audio = Microphone(microphone.source)
+    try:
+        yield
+    finally:
+        await player.aclose()
+        await microphone.aclose()
+
+
+class Microphone(AudioInput):
+    """What a source captures, 10 ms at a time."""
+
+    def __init__(self, source: rtc.AudioSource) -> None:
+        super().__init__(label="microphone")
+        track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+        self._stream = rtc.AudioStream(track, sample_rate=SAMPLE_RATE, num_channels=1)
+
+    async def __anext__(self) -> rtc.AudioFrame:
+        return (await anext(self._stream)).frame
 
 
 async def _trainee(call: Call, shown: View | JsonLines) -> None:

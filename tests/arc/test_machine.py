@@ -11,9 +11,14 @@ from hypothesis import strategies as st
 from runtime.arc.briefing import briefing
 from runtime.arc.complete import merged
 from runtime.arc.machine import ArcState, Lack, fold, lack, phase_at, shift, start, step
-from runtime.arc.phrases import heard, plain
+from runtime.arc.phrases import phrase_pattern, plain
 from runtime.spec.persona import Arc, Cue, Emotion, Ending, Fact, FrontMatter, Phase
 from tests.composed import compose
+
+
+def heard(phrase: str, text: str) -> bool:
+    return phrase_pattern(phrase).find_in(plain(text)) is not None
+
 
 SARAH = {base: compose(["persona=sarah_thompson", f"language={base}"]).arc.front for base in ("en", "th")}
 

