@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 
-from .phrases import NEGATORS, TEXT_LIMIT, negates, pattern, plain
+from .alternatives import Alternatives
+from .phrases import NEGATORS, TEXT_LIMIT, negates, plain
 from .promises import IF_LIKED, IMPOSSIBLE, NEVER, OWNED, REFUSES, SUPPOSED, UNSAYS, WISHED, is_hedged, is_undone
 
 CLAUSES = 40
@@ -68,18 +69,20 @@ _TAG = re.compile(
     r"(?:okay|ok|alright|all right|fine|good)(?: with you| for you)?|"
     r"does that (?:help|work|suit)(?: you| for you)?)[\s,]*\?$"
 )
-_THAI_TAG = pattern(r"(?<=\S{8} )(?:(?:ดี|โอเค|ตกลง)(?:ไหม|มั้ย)|(?:กี่โมง|วันไหน)ดี)(?:นะ|คะ|ค่ะ|ครับ|[ ,?])*$")
+_THAI_TAG = re.compile(r"(?<=\S{8} )(?:(?:ดี|โอเค|ตกลง)(?:ไหม|มั้ย)|(?:กี่โมง|วันไหน)ดี)(?:นะ|คะ|ค่ะ|ครับ|[ ,?])*$")
 _THAI_ASKS = re.compile(
     r"(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่|หรือยัง|รึยัง|เหรอ|เมื่อไหร่|เมื่อไร|เท่าไหร่|เท่าไร|เท่าใด|ยังไง|อย่างไร|ทำไม|อะไร|ใคร|ไหน|กี่\S{0,8})"
     r"(?:ขึ้น|บ้าง|ดี|ก็ได้|เอ่ย|ล่ะ|อ่ะ|อะ|นะ|คะ|ค่ะ|จ๊ะ|ครับ|คับ|ฮะ|หรือ|เหรอ|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)คะ[\s,?]*$|^(?:ทำไม|เมื่อไหร่|ใคร(?!.*ก็))|"
     r"(?:ต้องการ|อยาก).*หรือ(?:ว่า)?(?:ต้องการ|อยาก|จะ|ให้)"
 )
-_THAI_STATES = pattern(
+_THAI_STATES = Alternatives(
     r"(?:^|[ ,])(?:ดิฉัน|ผม|เรา)?(?:ก็)?(?:พอ)?(?:เข้าใจ|รู้|ทราบ|นึก|เห็น|สัมผัส)(?:(?!ไหม|มั้ย)\S){0,16} ?ว่า.*"
     r"(?:แค่|ขนาด|ยัง|อย่าง)|(?!.*(?:ไหม|มั้ย).*ว่า).*(?:รู้ผล|ทราบผล|แจ้งผล|(?:ดู|เช็ก|เช็ค|ตรวจ|สอบ)ให้)\S{0,6}ว่า"
 )
 """Knowing how bad it is, which is no question how bad it is; finding out whether something is so."""
-_THAI_DENIES = pattern(r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะไร|ไหน)(?:ทั้งนั้น|ทั้งสิ้น|เลย|อีก|หรอก|นะ(?:คะ|ครับ)?|ค่ะ|ครับ|[\s,])*$")
+_THAI_DENIES = Alternatives(
+    r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะไร|ไหน)(?:ทั้งนั้น|ทั้งสิ้น|เลย|อีก|หรอก|นะ(?:คะ|ครับ)?|ค่ะ|ครับ|[\s,])*$"
+)
 """Nobody and nothing, which are who and what with a negator before them."""
 _OTHERS = (
     r"(?:they|he|she|who(?:ever)?|anyone|anybody|someone|somebody|people|(?:an?|my|the|our|your|that|another) (?:\w+ )?"
@@ -91,7 +94,7 @@ _DID = (
 )
 _BACK = r"\b(?:read|repeat) (?:that|it|this|them|those) back\b"
 """Says that what stands beside it is only read back."""
-_REPORTS = pattern(
+_REPORTS = Alternatives(
     rf"\b(?:did|has|have|had) {_OTHERS}\b|"
     rf"\b{_OTHERS} (?:(?:on|in|at|from|before) (?:\w+ ){{1,2}})?"
     rf"(?:(?:was it )?that |have |has |had |just |simply |only |then |even |actually )*(?:{_DID})\b|"
@@ -118,7 +121,7 @@ _READS_BACK = re.compile(rf"{_BACK}|ขอ(?:อนุญาต)?ทวน")
 _FAULT = "(?:stupid|dumb|silly|idiot(?:s|ic)?|morons?|fool(?:s|ish)?|pathetic|ridiculous|crazy|insane|rude|mad)"
 _RUDE = "(?:โง่|งี่เง่า|บ้า|ประสาท|ควาย|ไร้สาระ|น่ารำคาญ)"
 _HER = "คุณ|ลูกค้า|เธอ|ท่าน|มึง|แก(?!้)|พี่|น้อง|ป้า|ลุง"
-_HARMLESS = pattern(
+_HARMLESS = Alternatives(
     r"\b(?:im|i am|i was|i feel|i felt|i look|i sound|we are|we were|we look|we must|(?<!you )(?<!they )were|system is|"
     r"system was|that was|it was)(?: (?:just|really|so|such|a|an|the|being|been|be|too|very|quite|complete|total|real|"
     rf"utter|absolute|bit|of|all|look|like))* {_FAULT}\b(?!.*\b(?:you|your)\b(?! twice))|"
@@ -141,28 +144,28 @@ _HARMLESS = pattern(
     rf"{_RUDE}(?:(?!{_HER})\S){{0,8}} ?(?:ๆ ?)?(?:ที่)?(?:ระบบ|เรา|ทางเรา)"
 )
 """Hard words for the trainee's own side, for a thing, or for a virtue, and what others may ask of the persona."""
-_MONEY_MOVES = pattern(
+_MONEY_MOVES = Alternatives(
     r"\b(?:transfer|send|pass|put)(?:r?ing|red)? (?:(?:you|over|back|across|to|the|your|all|full|whole|entire|of|that|"
     r"a) )*(?:money|amount|sum|refund|difference|balance|funds|credit|"
     r"[$€£฿]\d|\d+ \d\d\b|\d+ (?:pounds|dollars|euros|baht))"
 )
-_ECHO_DENIED = pattern(
+_ECHO_DENIED = Alternatives(
     r"(?:no|nope|never|not at all|of course not|absolutely not|certainly not|by no means|nonsense|i wouldnt|youre not|"
     r"you arent|you are not|not you)\b|ไม่(?:หรอก|ใช่|เลย|ค่ะ|ครับ|จริง)"
 )
-_ECHO = pattern(r"(?:[^?]*)\?[ ,]*$|.*(?:เหรอ|หรือ)(?:คะ|ค่ะ|ครับ|[ ,?])*$")
+_ECHO = Alternatives(r"(?:[^?]*)\?[ ,]*$|.*(?:เหรอ|หรือ)(?:คะ|ค่ะ|ครับ|[ ,?])*$")
 """Words that are only taken up as a question, where the next ones deny them."""
-_HOLD_ON = pattern(
+_HOLD_ON = Alternatives(
     r"(?:(?:oh|wait|no|ah|okay|ok|well|now) |, )*(?:hold|hang) on(?: (?:just )?(?:a|one) (?:sec|second|moment|minute))?"
     "[ ,]*$"
 )
-_GOES_ON = pattern(
+_GOES_ON = Alternatives(
     r"i (?:can |do |now )*(?:see|have(?! to)|know|found|think|got|remember|notice)\b|ive\b|"
     r"(?:thats?|theres?|this|heres?|youre?|youve|were?|weve|its?|the|your|our|what|whats|is|are|did|so|"
     r"do|you (?:said|say|mean|told))\b"
 )
 """What follows "hold on" where that is no more than surprise."""
-_PAST = pattern(
+_PAST = Alternatives(
     r"\b(?:ago|yesterday|last (?:week|month|time|year|night|\w+day))\b|"
     r"\b(?:was|were|went|came|called|rang|paid|ordered|signed|charged|billed|debited) (?:\w+ ){0,3}"
     r"(?:on|in|before|until|at|since)\b|\b(?:bill|payment|invoice|instalment)s? (?:is|are|falls|comes) (?:next )?due\b|"
@@ -177,35 +180,73 @@ _PAST = pattern(
 """What happened on a day that is past, or happens each month: no promise."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Clause:
     """A part of a turn that says one thing. `text` is the trainee's own, to the letter, `said` what phrases are looked
-    for in; `sentence` is its sentence's number; `hedged` that it promises nothing for certain; `undone` that what it
-    speaks of was not done, or cannot be; `offers` that it asks whether the persona would like something; `reports` that
-    it tells or asks what others did before, or takes words up only to deny them; `past` that it speaks of a day that is
-    past, or of each month's; `unkept` that what it promises is taken back, or hangs on what never comes; `refuses` that
-    it takes back what stands before it and says no more; `harmless` that its hard words are not for the persona."""
+    for in; `sentence` is its sentence's number; `around` names what the clauses beside it make of it. What it says is
+    looked at when it is asked for: of most clauses little is."""
 
     text: str
     said: str
     sentence: int
-    asks: bool
-    negated: bool
-    hedged: bool
-    undone: bool
-    offers: bool
-    reports: bool
-    past: bool
-    unkept: bool
-    refuses: bool
-    harmless: bool
+    around: frozenset[str] = frozenset()
+
+    @cached_property
+    def asks(self) -> bool:
+        """It is a question."""
+        return _asks(_bare(self.said), self.said)
+
+    @cached_property
+    def negated(self) -> bool:
+        """It holds a negator."""
+        return is_negated(self.said)
+
+    @cached_property
+    def hedged(self) -> bool:
+        """It promises nothing for certain."""
+        return "hedged" in self.around or is_hedged(self.said)
+
+    @cached_property
+    def undone(self) -> bool:
+        """What it speaks of was not done, or cannot be."""
+        return is_undone(self.said)
+
+    @cached_property
+    def offers(self) -> bool:
+        """It asks whether the persona would like something."""
+        return "offers" in self.around or bool(_OFFERS.match(_bare(self.said)))
+
+    @cached_property
+    def reports(self) -> bool:
+        """It tells or asks what others did before, or takes words up only to deny them."""
+        return "reports" in self.around or bool(_REPORTS.search(self.said))
+
+    @cached_property
+    def past(self) -> bool:
+        """It speaks of a day that is past, or of each month's."""
+        return bool(_PAST.search(self.said))
+
+    @cached_property
+    def unkept(self) -> bool:
+        """What it promises is taken back, or hangs on what never comes."""
+        return "unkept" in self.around or bool(NEVER.search(self.said))
+
+    @cached_property
+    def refuses(self) -> bool:
+        """It takes back what stands before it and says no more."""
+        return bool(REFUSES.match(self.said))
+
+    @cached_property
+    def harmless(self) -> bool:
+        """Its hard words are not for the persona."""
+        return bool(_HARMLESS.search(self.said) or (not self.negated and _MONEY_MOVES.search(self.said)))
 
 
 @lru_cache(maxsize=1024)
 def clauses(text: str) -> tuple[Clause, ...]:
     """The clauses of a turn, in their order; without those that hold no word."""
-    found = [_clause(part, said, sentence) for part, said, sentence in parts(text)]
-    return tuple(_taken_back(found)) if len(found) > 1 else tuple(found)
+    found = [Clause(part, said, sentence) for part, said, sentence in parts(text)]
+    return tuple(_beside(found)) if len(found) > 1 else tuple(found)
 
 
 def parts(text: str) -> Iterator[tuple[str, str, int]]:
@@ -230,36 +271,40 @@ def _is_unbroken(text: str, end: int, following: int) -> bool:
     return any(first.search(before) and then.match(text, following) for first, then in _UNBROKEN)
 
 
-def _taken_back(found: list[Clause]) -> Iterator[Clause]:
-    """The clauses; hedged is also what hangs on a condition before it in its sentence, or is taken back there."""
+def _beside(found: list[Clause]) -> Iterator[Clause]:
+    """The clauses, each with what those `around` it make of it; hedged is also what hangs on a condition before it in
+    its sentence, or is taken back there."""
     for place, clause in enumerate(found):
         before = [one for one in found[:place] if one.sentence == clause.sentence]
         after = [one for one in found[place + 1 :] if one.sentence == clause.sentence]
+        following = found[place + 1] if place + 1 < len(found) else None
         turn = clause.said.startswith(("but ", "แต่"))
-        hangs = not turn and any(SUPPOSED.search(one.said) for one in before)
-        dropped = any(IMPOSSIBLE.match(one.said) for one in after)
-        wished = WISHED.search(clause.said) and any(
-            one.negated and one.said.startswith(("but ", "แต่")) for one in after
+        hedged = (
+            (not turn and any(SUPPOSED.search(one.said) for one in before))
+            or any(IMPOSSIBLE.match(one.said) for one in after)
+            or (
+                any(one.negated and one.said.startswith(("but ", "แต่")) for one in after) and WISHED.search(clause.said)
+            )
         )
         offered = any(IF_LIKED.fullmatch(one.said.strip(", ")) for one in before[-1:])
-        read_back = any(_READ_BACK.match(one.said) for one in after) or any(
-            _READS_BACK.search(one.said) for one in found[max(0, place - 1) : place]
+        reported = (
+            any(_READ_BACK.match(one.said) for one in after)
+            or any(_READS_BACK.search(one.said) for one in found[max(0, place - 1) : place])
+            or (following and _is_echo(clause, following))
         )
-        following = found[place + 1] if place + 1 < len(found) else None
-        echoed = following and (
-            (_ECHO.match(clause.said) and not _OPENS.match(clause.said) and _ECHO_DENIED.match(following.said))
-            or (_HOLD_ON.match(clause.said) and _GOES_ON.match(following.said))
-        )
-        yield replace(
-            clause,
-            hedged=bool(clause.hedged or hangs or dropped or wished),
-            offers=clause.offers or offered,
-            reports=bool(clause.reports or read_back or echoed),
-            unkept=clause.unkept
-            or any(NEVER.search(one.said) for one in after)
+        unkept = (
+            any(one.unkept for one in after)
             or _is_taken_back(found, place)
-            or bool(following and len(following.said) < 40 and NEVER.search(following.said)),
+            or (following and len(following.said) < 40 and following.unkept)
         )
+        around = {"hedged": hedged, "offers": offered, "reports": reported, "unkept": unkept}
+        yield replace(clause, around=frozenset(name for name, so in around.items() if so))
+
+
+def _is_echo(clause: Clause, following: Clause) -> bool:
+    """Whether a clause only takes up words that the next one denies, or is but surprise at what the next one says."""
+    echo = _ECHO.match(clause.said) and not _OPENS.match(clause.said) and _ECHO_DENIED.match(following.said)
+    return bool(echo or (_HOLD_ON.match(clause.said) and _GOES_ON.match(following.said)))
 
 
 def _is_taken_back(found: list[Clause], place: int) -> bool:
@@ -275,26 +320,6 @@ def _is_taken_back(found: list[Clause], place: int) -> bool:
         if contrast and (one.refuses or UNSAYS.match(one.said)):
             return True
     return False
-
-
-def _clause(text: str, said: str, sentence: int) -> Clause:
-    bare = _bare(said)
-    negated = is_negated(said)
-    return Clause(
-        text=text,
-        said=said,
-        sentence=sentence,
-        asks=_asks(bare, said),
-        negated=negated,
-        hedged=is_hedged(said),
-        undone=is_undone(said),
-        offers=bool(_OFFERS.match(bare)),
-        reports=bool(_REPORTS.search(said)),
-        past=bool(_PAST.search(said)),
-        unkept=bool(NEVER.search(said)),
-        refuses=bool(REFUSES.match(said)),
-        harmless=bool(_HARMLESS.search(said) or (_MONEY_MOVES.search(said) and not negated)),
-    )
 
 
 _OFFERS = re.compile(
@@ -313,7 +338,7 @@ def asks(text: str) -> bool:
 
 
 def _asks(bare: str, said: str) -> bool:
-    if _THAI_ASKS.search(_THAI_TAG.sub("", said)):
+    if not said.isascii() and _THAI_ASKS.search(_THAI_TAG.sub("", said)):
         return not (_THAI_DENIES.search(said) or _THAI_STATES.match(said))
     if _STATES.match(bare):
         return False
@@ -330,7 +355,7 @@ def is_negated(said: str) -> bool:
 
 
 _AUXILIARY = "is|are|was|were|will|would|can|could|has|have|be|been|unfortunately|sadly|to|for|you|it|that|today|here"
-_DENIED_AFTER = pattern(
+_DENIED_AFTER = Alternatives(
     rf"(?: (?:{_AUXILIARY})){{0,3}} (?:{'|'.join(NEGATORS - {'no', 'without', 'unable'})})\b|"
     r"(?: \w+){0,6} never[ ,?]*$|"
     r"(?: \w+){0,3} (?:refused|declined|rejected|denied|impossible|out of the question)\b|"
@@ -343,7 +368,7 @@ def is_denied_after(said: str, end: int) -> bool:
     return bool(_DENIED_AFTER.match(said[end : end + 80]))
 
 
-_AT_HER = pattern(
+_AT_HER = Alternatives(
     rf"\b(?:you|your|youre|youve|yours|yourself|people|customers?|woman|lady|nobody|brains?|nonsense|rubbish|damn|cow|"
     rf"brat|shut|{_FAULT})\b|"
     r"(?:(?:oh|just|please|and|now|so) )*(?:stop|get|go|use|listen|give|do us|another)\b|[^\x00-\x7f]"
@@ -356,7 +381,7 @@ def is_at_her(said: str) -> bool:
     return bool(_AT_HER.search(said))
 
 
-_NAME = pattern(
+_NAME = Alternatives(
     r"\b(?:refunds?|billing|returns?|payments?|cancellations?|complaints?) "
     r"(?:team|department|desk|office|people|policy|policies|rules?|form)\b|"
     "(?:แผนก|ฝ่าย|ทีม|ขั้นตอน|นโยบาย|เงื่อนไข|แบบฟอร์ม|ปุ่ม|คำขอ)(?:การ|ขอ)?(?:คืนเงิน|เงินคืน|ชดเชย)"

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from ..events import Found
 from ..spec.persona import FrontMatter
+from .alternatives import Alternatives
 from .clauses import Clause, asks, clauses, is_at_her, is_denied_after, is_name
 from .figures import confirmed_in, examples_of, figures, is_hers, lacks_figures
 from .meaning import Meaning
@@ -21,7 +22,6 @@ from .phrases import (
     find_all,
     has_number,
     matches,
-    pattern,
     plain,
     words_at,
 )
@@ -108,14 +108,19 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
 @dataclass(frozen=True, slots=True)
 class _Heard:
     """What one clause holds: facts that it asks for, and cues. `said` are the cues whose phrases it holds, `denied`
-    what denies others, if it refuses; `spares` that it denies what would anger, or says it of another."""
+    what denies others, if it refuses; `denies_anger` that it denies what would anger."""
 
     clause: Clause
     facts: tuple[str, ...]
     findings: tuple[Finding, ...]
     said: Mapping[str, Match]
     denied: tuple[Finding, ...]
-    spares: bool
+    denies_anger: bool
+
+    @property
+    def spares(self) -> bool:
+        """Whether it denies what would anger, or says it of another."""
+        return self.denies_anger or self.clause.harmless
 
     def taken_back(self, front: FrontMatter) -> tuple[Finding, ...]:
         """What denies cues that may have been found before."""
@@ -170,8 +175,8 @@ def _by_phrases(lexicon: _Lexicon, clause: Clause) -> _Heard:
     unsaid = ((name, phrases) for name, phrases in able if clause.negated and name not in said)
     denied = [name for name, phrases in unsaid if _denies(phrases, clause)]
     denials = tuple(Finding(name, Found.PHRASE, clause.text) for name in denied if front.cues[name].change > 0)
-    spares = clause.harmless or any(front.cues[name].change < 0 for name in denied)
-    return _Heard(clause, _facts_asked(lexicon.facts, clause), findings, said, denials, spares)
+    denies_anger = any(front.cues[name].change < 0 for name in denied)
+    return _Heard(clause, _facts_asked(lexicon.facts, clause), findings, said, denials, denies_anger)
 
 
 def _refusing(lexicon: _Lexicon, heard: _Heard, before: list[_Heard]) -> _Heard:
@@ -222,7 +227,7 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
         and _counts(lexicon, near.name, clause, is_hedged(plain(near.example)))
         and not lacks_figures(front, near.name, clause)
         and not (near.name == "insult" and not is_at_her(clause.said))
-        and not (heard.spares and cue.change < 0)
+        and not (cue.change < 0 and heard.spares)
     ):
         angering = [said[finding.name] for finding in heard.findings if front.cues[finding.name].change < 0]
         angered = any(3 * (match.end - match.start) > len(clause.said) for match in angering)
@@ -241,7 +246,7 @@ def _said(lexicon: _Lexicon, name: str, phrases: Iterable[Phrase], clause: Claus
     """That of these phrases of a cue which a clause holds, and does not take back."""
     cue = lexicon.front.cues[name]
     for match in matches(phrases, clause.said):
-        if not match.negated and (is_denied_after(clause.said, match.end) or (clause.past and cue.change > 0)):
+        if not match.negated and (is_denied_after(clause.said, match.end) or (cue.change > 0 and clause.past)):
             continue
         if cue.change > 0 and is_name(clause.said, match.start, match.end):
             continue
@@ -261,10 +266,9 @@ def _counts(lexicon: _Lexicon, name: str, clause: Clause, denies: bool) -> bool:
     whether she would like is not done to her. What `denies` by itself ("I can't tell you") is not taken back by it.
     That goes for all that moves her or is `awaited`; no question gives a time."""
     cue, awaited = lexicon.front.cues[name], name in lexicon.awaited
-    asked = clause.asks and (cue.change > 0 or name in lexicon.times)
-    offered = (cue.change or awaited) and (clause.offers or (clause.hedged and not denies))
-    unkept = clause.unkept and (cue.change > 0 or awaited)
-    if (clause.harmless and cue.change < 0) or unkept:
+    asked = (cue.change > 0 or name in lexicon.times) and clause.asks
+    offered = (cue.change or awaited) and (clause.offers or (not denies and clause.hedged))
+    if (cue.change < 0 and clause.harmless) or ((cue.change > 0 or awaited) and clause.unkept):
         return False
     return not (asked or offered) or _are_questions(examples_of(cue))
 
@@ -332,15 +336,15 @@ def _on_nothing(front: FrontMatter, name: str, said: str, text: str) -> Finding 
     return _by_phrase(name, match, text) if match else None
 
 
-_STATED = pattern(
+_STATED = Alternatives(
     r"(?:i|im|ill|ive|we|were|well|weve|it|its|that|thats|this|there|they|he|she|thanks|thank)\b|"
     r"(?:your|the|our)(?: \w+){1,4} (?:is|are|was|were|has|have|had|will|shows|looks|says|ends|begins)\b|"
     "(?:ดิฉัน|ผม|ทางเรา|เรา|เดี๋ยว|จะ|กำลัง|ถ้า|หาก|อย่า)"
 )
-_ASIDE = pattern(
+_ASIDE = Alternatives(
     r"(?:and |so |but )?(?:before|after|during|for|about|in|on|at|until|by|with|without|from)\b|ก่อน|หลัง|ตอน|เรื่อง"
 )
-_WANTED = pattern(
+_WANTED = Alternatives(
     r"\b(?:need|needs|like|ask|give|confirm|know|tell|verify|provide|please|may|can|could|state|spell|"
     r"looking for|what|which|who|how|when|where)\b|ขอ(?!โทษ|อภัย)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยากทราบ|"
     r"บอก\S{0,24} ?(?:หน่อย|ได้ไหม)"
@@ -354,7 +358,7 @@ def _is_named(clause: Clause) -> bool:
 
 def _may_ask(clause: Clause) -> bool:
     """Whether a clause can ask for something: it is no plain statement."""
-    return clause.asks or not _STATED.match(clause.said) or bool(_WANTED.search(clause.said))
+    return not _STATED.match(clause.said) or clause.asks or bool(_WANTED.search(clause.said))
 
 
 def _facts_asked(facts: PhraseIndex, clause: Clause) -> tuple[str, ...]:
@@ -374,7 +378,7 @@ def _facts_asked(facts: PhraseIndex, clause: Clause) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: closest[name].start))
 
 
-_BESIDE = pattern(r"[,/&]|\b(?:and|or|plus|with|as well as)\b|กับ|และ|แล้วก็|พร้อม|รวมทั้ง|รวมถึง")
+_BESIDE = Alternatives(r"[,/&]|\b(?:and|or|plus|with|as well as)\b|กับ|และ|แล้วก็|พร้อม|รวมทั้ง|รวมถึง")
 
 
 def _is_beside(one: Match, other: Match, clause: Clause) -> bool:

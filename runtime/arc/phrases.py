@@ -84,11 +84,6 @@ _UNSEEN = re.compile(r"['’‘ʼ`´\u200b-\u200d\u2060\ufeff]")
 _SEPARATOR = re.compile(r"(?<=\d)[.,](?=\d)")
 
 
-def pattern(written: str) -> re.Pattern[str]:
-    """A pattern for what went through `plain`, whose Thai vowels are written in other characters (ำ as two)."""
-    return re.compile(unicodedata.normalize("NFKC", written))
-
-
 class _PlainCharacters(dict[int, str]):
     """What `plain` makes of each character, found out when it first comes."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .phrases import pattern
+from .alternatives import Alternatives
 
-_HEDGED = pattern(
+_HEDGED = Alternatives(
     r"\b(?:cant|cannot|wont|not|never|dont|couldnt|nobodys?|nobody is|no ones?) (?:\w+ ){0,2}(?:promis|guarante|swear|"
     r"say|tell|know|think|believ|suggest|claim|accus|imply|sure|certain|entitled)(?:e|s|es|ed|ing|eing)?\b|"
     r"\b(?:no|any|without|wouldnt bet) (?:\w+ )?(?:guarantees?|promises?|assurances?|certainty|telling|on it|"
@@ -27,7 +27,7 @@ _HEDGED = pattern(
     "(?:รับปาก|รับประกัน|การันตี|สัญญา)\\S{0,8}ไม่ได้|ไม่แน่(?:ใจ|นะ|ว่า|หรอก|เหมือนกัน|ค่ะ|ครับ)|ไม่อยาก(?:พูด|ให้ความหวัง)|"
     "ไม่(?:สามารถ|กล้า|ขอ|อยาก|อาจ|ได้|มีอะไร|มีใคร)*(?:รับปาก|รับประกัน|การันตี|สัญญา|ยืนยัน)"
 )
-SUPPOSED = pattern(
+SUPPOSED = Alternatives(
     r"\bif (?:only )?(?:i|we) (?:could(?! (?:just )?(?:have|get|ask|take))|had|were(?! (?:you|in)))\b|"
     r"\bif it (?:was|were)\b(?! (?:me|my|mine|happening))|"
     r"\bif (?!you\b)(?:\w+ ){1,4}had (?:\w+ )?(?:been|told|made|done|known|gone|come|\w+ed)\b|"
@@ -52,13 +52,13 @@ SUPPOSED = pattern(
     "(?:ถ้า|หาก|เผื่อ)สาย(?:หลุด|ตัด|ขาด)|(?:ถ้า|หาก)(?:คุณ|ลูกค้า)?(?:ยอม)?(?:เซ็น|ต่อสัญญา)"
 )
 """What would be done if things were other than they are, or is done only if the persona does something first."""
-IF_LIKED = pattern(r"(?:(?:and|so|or|well) )?if you(?:d| would)? (?:like|want|wish|prefer)(?: (?:that|it|so|to))?")
-WISHED = pattern(
+IF_LIKED = Alternatives(r"(?:(?:and|so|or|well) )?if you(?:d| would)? (?:like|want|wish|prefer)(?: (?:that|it|so|to))?")
+WISHED = Alternatives(
     r"\b(?:id|wed|i would|we would|want|wanted|meant|hoped)(?: \w+)?"
     r"(?: (?:love|like|happy|glad|prefer))? (?:to|have)\b|"
     "อยาก(?!ทราบ|รู้|ได้)"
 )
-NEVER = pattern(
+NEVER = Alternatives(
     r"\bpigs (?:\w+ ){0,2}fly\b|\bhell (?:\w+ )?(?:freezes|froze)|\bcows come home\b|"
     r"\b(?:as soon as|once|when|if|after|until|till|unless|provided(?: that)?|"
     r"the (?:moment|minute|second|instant|day)) "
@@ -70,7 +70,7 @@ NEVER = pattern(
     "(?:ถ้า|หาก|เมื่อ|พอ|หลังจาก|จนกว่า)(?:คุณ|ลูกค้า)(?:จะ|ยอม)*(?:ขอโทษ|หยุด|เลิก|สงบ|ใจเย็น|กราบ|อ้อนวอน|ยอมรับผิด|พิสูจน์)"
 )
 """What never comes, what the house alone decides, or a humbling that is asked of the persona first."""
-REFUSES = pattern(
+REFUSES = Alternatives(
     r"(?:(?:and|but|so|only|except|although|though|which|sadly|unfortunately|sorry|that|because|however) |, )*"
     r"(?:i|we|they|he|she|it|that|nobody|no ?one|im|were|its|thats) "
     r"(?:(?:just|really|simply|certainly|definitely|still|obviously|probably|sure|am|is|are) )*"
@@ -83,7 +83,7 @@ REFUSES = pattern(
     "(?:จริง|หรอก|เลย|นะ|แล้ว|ค่ะ|คะ|ครับ|[ ,ๆ])*$"
 )
 """A denial that does not say of what: of the promise before it."""
-UNSAYS = pattern(
+UNSAYS = Alternatives(
     r"(?:(?:and|but|well|oh|no|sorry|because) |, )*(?:(?:i|we|im|were|that was|it was|its|that|it) )?"
     r"(?:(?:only|just|all|have|simply) )*"
     r"(?:made (?:it|that|this|them) (?:all )?up|made up|invented (?:it|that)|lied|lying|kidding|joking|a joke|a lie|"
@@ -95,9 +95,9 @@ UNSAYS = pattern(
     "(?:แต่)?(?:เรา|ดิฉัน|ผม|ก็)*โกหก(?:นะ|ค่ะ|ครับ|[ ,])*$|แต่(?:เรา|ดิฉัน|ผม|ก็)*ไม่(?:สน|แคร์)|แต่(?:เป็น)?(?:เลข)?(?:มั่ว|ปลอม)"
 )
 """Says that what stands before it is not so, or is nothing to the trainee."""
-OWNED = pattern(r"\b(?:should|shouldve|ought|supposed|meant)\b|ควร")
+OWNED = Alternatives(r"\b(?:should|shouldve|ought|supposed|meant)\b|ควร")
 """What was to be done: who says that it was not owns up."""
-IMPOSSIBLE = pattern(
+IMPOSSIBLE = Alternatives(
     r"but(?: \w+){0,4} (?:wont|doesnt|dont|not|didnt|cant) (?:let|allow|allowed|permit|permitted)\b|"
     r"but (?:(?:i|we)(?:d| would)?|id|wed)(?: \w+)? (?:rather|prefer)\b|"
     r"แต่(?:ผม|ดิฉัน|เรา|ก็)*(?:อยาก|ขอ|จะ)\S{0,20}มากกว่า|"
@@ -107,7 +107,7 @@ IMPOSSIBLE = pattern(
     "แต่\\S{0,20}ไม่(?:อนุญาต|ยอม|ให้ทำ)"
 )
 """What takes back the promise before it."""
-_UNDONE = pattern(
+_UNDONE = Alternatives(
     r"\b(?:i|we|weve|ive|they) (?:still )?(?:havent|have not|didnt|did not|cant|cannot|couldnt)\b|"
     r"\b(?:isnt|arent|hasnt|is not|not) (?:\w+ ){0,2}yet\b|"
     r"\b(?:isnt|arent|hasnt|havent) (?:been )?(?!need|requir)\w+ed\b|\b(?:im|were|i am|we are) not able\b|"
