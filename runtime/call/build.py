@@ -129,6 +129,12 @@ def inputs(spec: SessionSpec, place: str) -> dict[str, Any] | None:
     return {"plugin": part.plugin, "type": part.type, **given, **part.options}
 
 
+def differing_inputs(old: SessionSpec, new: SessionSpec, place: str) -> set[str]:
+    """The names of what the part in this place is made from otherwise in one spec than in the other."""
+    before, after = inputs(old, place) or {}, inputs(new, place) or {}
+    return before.keys() ^ after.keys() | {name for name in before.keys() & after.keys() if before[name] != after[name]}
+
+
 def check_secrets(spec: SessionSpec, env: Mapping[str, str]) -> None:
     """Raises a SpecError that says which secrets of a group are not set, and where to get them; or which are none."""
     for group, secrets in spec.secrets.items():
@@ -221,18 +227,17 @@ def can_tune(part: Any, old: SessionSpec, new: SessionSpec, place: str) -> bool:
     before, after = inputs(old, place), inputs(new, place)
     if part is None or before is None or after is None or not hasattr(part, "update_options"):
         return False
-    differing = {name for name in {**before, **after} if before.get(name) != after.get(name)}
     able = inspect.signature(part.update_options).parameters.keys()
-    return differing <= able and differing <= after.keys()
+    return differing_inputs(old, new, place) <= able & after.keys()
 
 
-def tune(part: Any, old: SessionSpec, new: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> None:
+def tune(part: Any, old: SessionSpec, new: SessionSpec, place: str) -> None:
     """Gives a part that runs what differs between two specs."""
-    before, after = inputs(old, place) or {}, inputs(new, place) or {}
-    spelled = new.parts[place]
-    assert spelled is not None
-    arguments = _arguments(new, place, spelled, _class(new, place, spelled), env)
-    part.update_options(**{name: arguments[name] for name in after if before.get(name) != after[name]})
+    named = new.parts[place]
+    assert named
+    arguments = _arguments(new, place, named, _class(new, place, named), os.environ)
+    differing = differing_inputs(old, new, place) & arguments.keys()
+    part.update_options(**{name: arguments[name] for name in differing})
 
 
 def address_of(part: object, spec: SessionSpec) -> str:

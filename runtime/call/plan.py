@@ -14,7 +14,7 @@ from ..events import Change, How
 from ..spec.persona import worded_in
 from ..spec.prompt import instructions
 from ..spec.session_spec import SessionSpec
-from .build import PLACES, SPOKEN, inputs
+from .build import PLACES, SPOKEN, differing_inputs
 
 DIFF_LINES = 6
 """Lines of prose that a receipt shows of those that went, and of those that came."""
@@ -164,7 +164,7 @@ def plan(old: SessionSpec, edited: SessionSpec, *, audio: bool, begun: bool = Tr
     kind = kind_of(old)
     new = in_force(old, edited, begun=begun)
     used = (place for place in PLACES if place != "judge" and (audio or place not in SPOKEN))
-    parts = tuple(place for place in used if inputs(old, place) != inputs(new, place))
+    parts = tuple(place for place in used if differing_inputs(old, new, place))
     prompt = instructions(old) != instructions(new)
     tools = _endings(old) != _endings(new)
     rows = {_row_of_place(place, old, new) for place in parts}
@@ -201,16 +201,11 @@ def plan(old: SessionSpec, edited: SessionSpec, *, audio: bool, begun: bool = Tr
 
 
 def _row_of_place(place: str, old: SessionSpec, new: SessionSpec) -> str:
-    if place == "stt" and _differing_inputs(place, old, new) == {"vocabulary"}:
+    if place == "stt" and differing_inputs(old, new, place) == {"vocabulary"}:
         return "lines"  # it is told what to expect, from the next utterance on
     if place == "detector" and (old.vad.detector is None) != (new.vad.detector is None):
         return "turn_handling"  # whether there is one decides who detects turns
     return "model" if place in ("realtime", "llm") else place
-
-
-def _differing_inputs(place: str, old: SessionSpec, new: SessionSpec) -> set[str]:
-    before, after = inputs(old, place) or {}, inputs(new, place) or {}
-    return {name for name in before | after if before.get(name) != after.get(name)}
 
 
 def _endings(spec: SessionSpec) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from livekit import api
 from livekit.agents import AssignmentTimeoutError, JobRequest
 
 from ..call.sinks import fan_out
@@ -17,10 +18,9 @@ from ..spec.session_spec import SessionSpec
 from ..spec.settings import ReloadMode, Rooms, Transcripts
 from . import metrics
 from .link import JobConnection, JobSettings, OnEvent
-from .names import RoomName, parse_room
-from .participant import ROOM_MADE
+from .names import IDENTITY, PREFIX, ROOM_MADE, RoomName, parse_room
 from .routing import route
-from .screen import IDENTITY, customer_line, offer_again, remove_customer, rooms_without_customer
+from .screen import TOPIC, customer_line
 
 READY_SECONDS = 60.0
 """Seconds until an accepted job must have begun. A job process imports for 3 to 5 s alone on a core; many at once take
@@ -229,3 +229,49 @@ def _for_room(rooms: Rooms, name: RoomName) -> Rooms:
     if rooms.transcripts is not Transcripts.AUTO:
         return rooms
     return replace(rooms, transcripts=Transcripts.DATA if name.scenario else Transcripts.STREAM)
+
+
+# ---------------------------------------------------------------- asked of LiveKit's server
+
+
+async def remove_customer(room: str, identity: str, line: bytes | None) -> None:
+    """For a customer whose process died: shows the line in the room and takes the customer out of it.
+
+    The room is not deleted: that would take the trainee's page back to its start, and the line with it. What cannot
+    be done is left undone: the room may be gone.
+    """
+    async with api.LiveKitAPI() as server:
+        with suppress(Exception):  # LiveKit and aiohttp have many
+            if line is not None:
+                await server.room.send_data(
+                    api.SendDataRequest(room=room, data=line, kind=api.DataPacket.Kind.RELIABLE, topic=TOPIC)
+                )
+            await server.room.remove_participant(api.RoomParticipantIdentity(room=room, identity=identity))
+
+
+async def rooms_without_customer() -> dict[str, bool]:
+    """The rooms on the server that somebody is in, and no customer; each with whether it was ever given to a worker.
+
+    Raises:
+        Exception: as LiveKit and aiohttp have them.
+    """
+    found = {}
+    async with api.LiveKitAPI() as server:
+        for room in (await server.room.list_rooms(api.ListRoomsRequest())).rooms:
+            if room.name.startswith(PREFIX):  # how many are in it the server counts every five seconds only
+                asked = await server.room.list_participants(api.ListParticipantsRequest(room=room.name))
+                there = asked.participants
+                if there and not any(one.identity.startswith(IDENTITY) for one in there):
+                    dispatches = await server.agent_dispatch.list_dispatch(room.name)
+                    found[room.name] = any(one.state.jobs for one in dispatches)
+    return found
+
+
+async def offer_again(room: str) -> None:
+    """Has the server offer a room to its workers, as it does by itself when a room is made.
+
+    Raises:
+        Exception: as LiveKit and aiohttp have them.
+    """
+    async with api.LiveKitAPI() as server:
+        await server.agent_dispatch.create_dispatch(api.CreateAgentDispatchRequest(room=room))

@@ -1,4 +1,5 @@
-"""The names of the Axtra Console's rooms. They are hostile input: whoever can open a room chooses its name."""
+"""The names of the Axtra Console's rooms, and of customers in them. A room's name is hostile input: whoever can open a
+room chooses it."""
 
 from __future__ import annotations
 
@@ -8,6 +9,10 @@ from dataclasses import dataclass
 from ..spec.fields import name_of
 
 PREFIX = "axtra-"
+IDENTITY = "customer-"
+"""How the identity of each customer in a room begins; the job's id follows."""
+ROOM_MADE = "customer.room_made"
+"""Attribute of a customer: when the room was made that it was called to (Unix time of the server, in ms)."""
 
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 

@@ -24,7 +24,7 @@ from ..call.session import Call
 from ..call.voice import keep_in_step, publish_options
 from ..events import ROOM_TAKEN, TRAINEE_LEFT, Emit, Notice
 from ..spec.settings import Rooms, Transcripts
-from .screen import IDENTITY
+from .names import IDENTITY, ROOM_MADE
 
 LEFT = (
     rtc.DisconnectReason.CLIENT_INITIATED,
@@ -45,9 +45,6 @@ CLOSE_SECONDS = 0.7
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 """When a participant joined of whom the server does not tell it."""
-
-ROOM_MADE = "customer.room_made"
-"""Attribute of a customer: when the room was made that it was called to (Unix time of the server, in ms)."""
 
 
 class NobodyCame(Exception):

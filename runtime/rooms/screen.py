@@ -10,17 +10,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from livekit import api, rtc
+from livekit import rtc
 from livekit.agents.tokenize.blingfire import SentenceTokenizer
 from livekit.agents.types import ATTRIBUTE_TRANSCRIPTION_FINAL, TOPIC_TRANSCRIPTION
 
 from ..events import FAILED, Ended, Event, Heard, Interim, Said, Scored
 from ..spec.script import THAI
 from ..spec.settings import Transcripts
-from .names import PREFIX
 
-IDENTITY = "customer-"
-"""How the identity of each customer in a room begins; the job's id follows."""
 TOPIC = "transcript"
 MESSAGE_CHARACTERS = 4_000
 """Characters of one message at most: LiveKit takes 15 KiB, and a Thai letter has three bytes."""
@@ -178,49 +175,6 @@ _ENDS = re.compile(rf"(?:[^\w\s,'’{THAI}-]|\n|[{THAI}](?=\s))\s*\S")
 """Where a sentence may have ended and the next begun. A line without one is not given to the tokenizer, which is half
 of what a word costs."""
 _THAI = re.compile(rf".{{20,}}?[{THAI}](?=\s+[{THAI}])|.+", re.DOTALL)
-
-
-async def remove_customer(room: str, identity: str, line: bytes | None) -> None:
-    """For a customer whose process died: shows the line in the room and takes the customer out of it.
-
-    The room is not deleted: that would take the trainee's page back to its start, and the line with it. What cannot
-    be done is left undone: the room may be gone.
-    """
-    async with api.LiveKitAPI() as server:
-        with suppress(Exception):  # LiveKit and aiohttp have many
-            if line is not None:
-                await server.room.send_data(
-                    api.SendDataRequest(room=room, data=line, kind=api.DataPacket.Kind.RELIABLE, topic=TOPIC)
-                )
-            await server.room.remove_participant(api.RoomParticipantIdentity(room=room, identity=identity))
-
-
-async def rooms_without_customer() -> dict[str, bool]:
-    """The rooms on the server that somebody is in, and no customer; each with whether it was ever given to a worker.
-
-    Raises:
-        Exception: as LiveKit and aiohttp have them.
-    """
-    found = {}
-    async with api.LiveKitAPI() as server:
-        for room in (await server.room.list_rooms(api.ListRoomsRequest())).rooms:
-            if room.name.startswith(PREFIX):  # how many are in it the server counts every five seconds only
-                asked = await server.room.list_participants(api.ListParticipantsRequest(room=room.name))
-                there = asked.participants
-                if there and not any(one.identity.startswith(IDENTITY) for one in there):
-                    dispatches = await server.agent_dispatch.list_dispatch(room.name)
-                    found[room.name] = any(one.state.jobs for one in dispatches)
-    return found
-
-
-async def offer_again(room: str) -> None:
-    """Has the server offer a room to its workers, as it does by itself when a room is made.
-
-    Raises:
-        Exception: as LiveKit and aiohttp have them.
-    """
-    async with api.LiveKitAPI() as server:
-        await server.agent_dispatch.create_dispatch(api.CreateAgentDispatchRequest(room=room))
 
 
 def customer_line(text: str, emotion: str = "neutral") -> bytes:

@@ -10,7 +10,8 @@ import pytest
 from livekit import api, rtc
 
 from runtime.events import ROOM_TAKEN, Event, Notice
-from runtime.rooms.participant import ROOM_MADE, LinkedParticipant, RoomTaken
+from runtime.rooms.names import ROOM_MADE
+from runtime.rooms.participant import LinkedParticipant, RoomTaken
 from runtime.spec.settings import Rooms
 from tests.caller import SORRY, calling, room_of
 from tests.worker import Worker, agents, server_api
