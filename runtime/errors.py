@@ -78,7 +78,7 @@ def _meant(wrong: object, names: Sequence[str], folder: Path = Path()) -> str:
 
 
 class UntoldExit(SystemExit):
-    """Exit code 2 in a process of another one, which is to tell why: of many that fail alike, one line is told."""
+    """Exit code 2 of a process that another one has started. That one prints why: once, where many fail alike."""
 
     def __init__(self, why: str) -> None:
         super().__init__(2)
@@ -90,8 +90,8 @@ class UntoldExit(SystemExit):
 
 @contextmanager
 def exits() -> Iterator[None]:
-    """Turns what the user got wrong into one line on stderr and exit code 2, and Ctrl-C into exit code 130. In a
-    process that multiprocessing has started, the one that started it tells the line."""
+    """Turns what the user got wrong into one line on stderr and exit code 2, and Ctrl-C into exit code 130. A process
+    that multiprocessing has started leaves the line to the one that started it (`UntoldExit`)."""
     try:
         yield
     except UntoldExit as error:

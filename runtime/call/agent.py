@@ -222,7 +222,7 @@ class LiveAgent:
                     await self.agent.update_tools(self.tools(self.spec))
             self._replaced += replaced(parts, self.parts)
             raise
-        self._run_on(spec, parts)
+        self._put_in_force(spec, parts)
         self._tell_notices()
 
     async def _tell(self, spec: SessionSpec, tools: bool) -> None:
@@ -284,7 +284,7 @@ class LiveAgent:
                 self.session.update_agent(self.agent)
                 raise NotAccepted("the new session did not start") from None
         self.agent = agent
-        self._run_on(spec, parts)
+        self._put_in_force(spec, parts)
 
     @contextmanager
     def unproven(self) -> Iterator[None]:
@@ -298,7 +298,8 @@ class LiveAgent:
             if self.input:
                 self.input.again_seconds = AGAIN_SECONDS
 
-    def _run_on(self, spec: SessionSpec, parts: Parts) -> None:
+    def _put_in_force(self, spec: SessionSpec, parts: Parts) -> None:
+        """The call runs on these from now on; the parts that it has left are closed later."""
         left = self._replaced + replaced(self.parts, parts)
         self.spec, self.parts = spec, parts
         self.agent.turn_seconds = spec.model.turn_seconds

@@ -103,7 +103,7 @@ class Reloader:
     async def begin(self) -> None:
         """Applies the edits that came while the trainee was waited for. The opening line is said under them."""
         while self._inbox:
-            await self._take(self._inbox.popleft())
+            await self._handle(self._inbox.popleft())
         self._begun.set()
 
     async def follow(self) -> None:
@@ -112,12 +112,12 @@ class Reloader:
         async with asyncio.TaskGroup() as self._tasks:
             while True:
                 if self._inbox:
-                    await self._take(self._inbox.popleft())
+                    await self._handle(self._inbox.popleft())
                 else:
                     self._came.clear()
                     await self._came.wait()
 
-    async def _take(self, edit: AnyEdit) -> None:
+    async def _handle(self, edit: AnyEdit) -> None:
         """One edit, from the plan to the receipt."""
         if isinstance(edit, FaultyEdit) or edit.spec.revision == self._spec.revision:
             return self._pass_over(edit)
@@ -126,7 +126,7 @@ class Reloader:
             await import_ahead(plugin_modules(edit.spec, audio=self._audio))
             steps = plan(self._spec, edit.spec, audio=self._audio, begun=begun)
             if self._mode is not ReloadMode.LIVE:
-                return self._put_off(edit, steps)
+                return self._hold_back(edit, steps)
             spec = in_force(self._live.spec, edit.spec, begun=begun)
             done = await self._apply(edit, steps, spec)
             if done is None:
@@ -149,7 +149,7 @@ class Reloader:
             )
 
     def _pass_over(self, edit: AnyEdit) -> None:
-        """An edit that brings this call nothing."""
+        """The receipt of an edit that leaves this call's spec as it is: a faulty one, or one of other files."""
         if isinstance(edit, FaultyEdit):
             self._receipt(edit, How.REJECTED, reason=edit.error)
         else:
@@ -157,7 +157,8 @@ class Reloader:
             how = next((how for how in (How.RESTART, How.NEXT_CALL) if how in hows), How.UNCHANGED)
             self._receipt(edit, how, edit.program)
 
-    def _put_off(self, edit: Edit, steps: Plan) -> None:
+    def _hold_back(self, edit: Edit, steps: Plan) -> None:
+        """The receipt of an edit that this call's reload mode keeps from it."""
         frozen = self._mode is ReloadMode.FROZEN
         how = How.FROZEN if frozen else How.NEXT_CALL
         changes = (*(replace(change, how=how) for change in steps.changes), *edit.program)
@@ -343,7 +344,7 @@ def _comparison(persona: Persona) -> Future[list[str]]:
 
 
 class Successor:
-    """The parts of an agent that is to take over, and the session that is open for it if its model is a realtime
+    """An agent that is to take over: its parts, and the session that is opened ahead where its model is a realtime
     one."""
 
     def __init__(self, live: LiveAgent, spec: SessionSpec, parts: Parts) -> None:

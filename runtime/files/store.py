@@ -79,11 +79,13 @@ class SpecStore:
         self._persona_generations: dict[Path, int] = {}
         self._conf_generation = 0
         self._unchecked: deque[Path | Choices] = deque()
-        self._quiet, self._came = asyncio.Event(), asyncio.Event()  # no call waits for an edit; there was a save
-        self._quiet.set()
+        self._published, self._save_came = asyncio.Event(), asyncio.Event()
+        self._published.set()  # all calls have their edits
         self._saved_at = since
-        self._unreported: SavedFiles | None = None
-        self._followed: set[Path] = set()
+        self._untold: SavedFiles | None = None
+        """What the training lead was not told of yet."""
+        self._live: set[Path] = set()
+        """Of that, the persona files of calls that are on, which tell of it themselves."""
         self.settings = settings
         self.problems: dict[str, str] = {}
         """What is wrong with the files as they are now, by persona file; with the program's own, by "settings"."""
@@ -147,60 +149,60 @@ class SpecStore:
             check: called in a thread after each save; returns lines on what is wrong with the files taken together.
         """
 
-        say = partial(_isolated, "a line could not be shown", say)
+        say = partial(_call_back, "a line could not be shown", say)
         self._saved_at = time.time()
         self._unchecked.extend(frozenset({("persona", name)}) for name in stock)
         unread: asyncio.Queue[SavedFiles] = asyncio.Queue()
 
         def count() -> None:
             if not self._unchecked:
-                _isolated("an edit could not be counted", renewed, self._saved_at, bool(self._wrong()))
+                _call_back("an edit could not be counted", renewed, self._saved_at, bool(self._wrong()))
 
         register_in_this_loop()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._read(unread, say))
+            tasks.create_task(self._watch_files(unread, say))
             tasks.create_task(self._check_rest(count, say, check))
             while True:
                 saved = await unread.get()
                 while not unread.empty():  # what was saved while specs were composed is one edit
-                    saved = _together(saved, unread.get_nowait())
-                self._quiet.clear()
+                    saved = _merged(saved, unread.get_nowait())
+                self._published.clear()
                 try:
                     await self._publish(saved)
                 except Exception as error:  # one save must not end the watching
                     logger.exception("a save could not be handled")
                     say(f"a save could not be handled ({one_line(error)}); the files are watched as before")
-                self._saved_at, self._unreported = saved.at, _together(self._unreported, saved)
+                self._saved_at, self._untold = saved.at, _merged(self._untold, saved)
                 count()
-                self._quiet.set()
-                self._came.set()
+                self._published.set()
+                self._save_came.set()
 
     async def _check_rest(self, count: Callable[[], None], say: Say, check: Callable[[], Iterable[str]]) -> None:
         """Checks what no call subscribes to, one file or spec at a time and not while calls get their edits; then says
         what was saved, and what is wrong."""
         while True:
-            await self._quiet.wait()
-            self._came.clear()
+            await self._published.wait()
+            self._save_came.clear()
             try:
                 if self._unchecked:
                     await self._check(self._unchecked.popleft(), say)
                     count()
-                elif self._unreported is None:
-                    await self._came.wait()
+                elif self._untold is None:
+                    await self._save_came.wait()
                 else:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(GATHER):
-                            await self._came.wait()
+                            await self._save_came.wait()
                             continue  # that one is told of too
-                    saved, followed = self._unreported, self._followed
-                    self._unreported, self._followed = None, set()
-                    for line in await asyncio.to_thread(self._report, saved, followed, check):
+                    saved, live = self._untold, self._live
+                    self._untold, self._live = None, set()
+                    for line in await asyncio.to_thread(self._report, saved, live, check):
                         say(line)
             except Exception as error:
                 logger.exception("a file could not be checked")
                 say(f"a file could not be checked ({one_line(error)})")
 
-    async def _read(self, unread: asyncio.Queue[SavedFiles], say: Say) -> None:
+    async def _watch_files(self, unread: asyncio.Queue[SavedFiles], say: Say) -> None:
         """Passes on what is saved; begins anew where that fails."""
         since = self._since
         while True:
@@ -231,26 +233,26 @@ class SpecStore:
                 self.problems["settings"] = faulty = str(error)
         self._begin_generation(touched, conf=not faulty)
         files = tuple(sorted(shown_path(path) for path in touched))
-        followed: set[Path] = set()
+        live: set[Path] = set()
         for asked, entry in list(self._entries.items()):
             if not entry.subscribers:
                 continue
             if not faulty:
                 await self.find(dict(asked))
             persona = file_of(entry.spec.choices["persona"])
-            followed.add(persona)
+            live.add(persona)
             edit: AnyEdit = (
                 FaultyEdit(faulty or entry.error, at=saved.at, files=files)
                 if faulty or entry.error
                 else Edit(entry.spec, at=saved.at, files=files, program=program)
             )
             for subscriber in list(entry.subscribers):
-                _isolated("a call did not take an edit", subscriber, edit)
-        self._unchecked.extendleft(path for path in touched - followed if is_persona(path))
+                _call_back("a call did not take an edit", subscriber, edit)
+        self._unchecked.extendleft(path for path in touched - live if is_persona(path))
         # The latest asked for first.
         idle = [asked for asked, entry in self._entries.items() if not (entry.subscribers or self._is_fresh(entry))]
         self._unchecked.extend(reversed(idle))
-        self._followed |= followed
+        self._live |= live
 
     def _begin_generation(self, touched: Iterable[Path], *, conf: bool) -> None:
         self._generation += 1
@@ -339,10 +341,10 @@ class SpecStore:
         """What is wrong with the files, or nothing."""
         return next(iter((*self.problems.values(), *self._errors().values())), "")
 
-    def _report(self, saved: SavedFiles, followed: set[Path], check: Callable[[], Iterable[str]]) -> list[str]:
+    def _report(self, saved: SavedFiles, live: set[Path], check: Callable[[], Iterable[str]]) -> list[str]:
         """What became of files that no call subscribes to, in one line, as calls that are on say themselves what they
         got; and what the check of all files says."""
-        told = sorted(path for path in saved.changed if path not in followed and (is_persona(path) or not followed))
+        told = sorted(path for path in saved.changed if path not in live and (is_persona(path) or not live))
         there = [path for path in told if path.exists()]
         gone = [path for path in told if path not in there]
         errors = self._errors()
@@ -352,16 +354,15 @@ class SpecStore:
         wrong = list(dict.fromkeys(filter(None, found)))
         parts = []
         if there:
-            verdict = _listed(wrong, "; ") if wrong else f"the next call has {_pronoun(there)}"
+            verdict = _listed(wrong, "; ") if wrong else f"the next call has {'it' if len(there) == 1 else 'them'}"
             parts.append(f"{_named(there)} saved: {verdict}")
         if gone:
-            parts.append(
-                f"{_named(gone)} {'is' if len(gone) == 1 else 'are'} gone: no further call has {_pronoun(gone)}"
-            )
+            are, them = ("is", "it") if len(gone) == 1 else ("are", "them")
+            parts.append(f"{_named(gone)} {are} gone: no further call has {them}")
         return [*filter(None, ["; ".join(parts)]), *check()]
 
 
-def _together(one: SavedFiles | None, other: SavedFiles) -> SavedFiles:
+def _merged(one: SavedFiles | None, other: SavedFiles) -> SavedFiles:
     if one is None:
         return other
     changed = one.changed | other.changed
@@ -382,16 +383,12 @@ def _named(paths: Sequence[Path]) -> str:
     return names[0] if len(names) == 1 else f"{len(names)} files ({_listed(names, ', ')})"
 
 
-def _pronoun(paths: Sequence[Path]) -> str:
-    return "it" if len(paths) == 1 else "them"
-
-
 def _listed(texts: Sequence[str], between: str) -> str:
     more = len(texts) - SHOWN
     return between.join(texts[:SHOWN]) + (f"{between}and {more} more" if more > 0 else "")
 
 
-def _isolated(what: str, callback: Callable[..., object], *arguments: object) -> None:
+def _call_back(what: str, callback: Callable[..., object], *arguments: object) -> None:
     """Calls back; an exception of the callback is logged with `what`, and goes no further."""
     try:
         callback(*arguments)

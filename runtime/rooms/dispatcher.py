@@ -69,7 +69,7 @@ class Dispatcher:
         """Rooms of calls that were lost a moment ago: the server may not tell yet that they were given to a worker."""
         self._accepted: dict[str, AcceptedJob] = {}
         self._closing = False
-        self._fewer = asyncio.Event()
+        self._job_gone = asyncio.Event()
         self.calls: dict[str, RunningCall] = {}
         """The calls that are on, by job."""
 
@@ -91,12 +91,12 @@ class Dispatcher:
             await request.accept(name=accepted.spec.persona.name, identity=IDENTITY + request.id, attributes=made)
         except AssignmentTimeoutError:  # the server waited for 3 s, and has given the room to nobody
             self._accepted.pop(request.id, None)
-            self._fewer.set()
+            self._job_gone.set()
         else:
             return
         finally:
             self._asked.discard(room)
-        await self._see_to({room})
+        await self._offer_again({room})
 
     async def _accept(self, room: str, name: RoomName, metadata: str) -> AcceptedJob | None:
         tell = fan_out(self._emit, room=room, user=name.user)
@@ -151,7 +151,7 @@ class Dispatcher:
             if not over:
                 unsubscribe()
             del self.calls[job]
-            self._fewer.set()
+            self._job_gone.set()
             metrics.CALLS.dec()
             if not over:
                 emit(Ended(reason="lost"))
@@ -169,16 +169,15 @@ class Dispatcher:
         """
         self._closing = True
         while self.calls or self._accepted:
-            self._fewer.clear()
-            await self._fewer.wait()
+            self._job_gone.clear()
+            await self._job_gone.wait()
 
-    async def see_to_unserved(self, seconds: float) -> None:
-        """Sees to our rooms that have people and no customer now, and so many seconds later still: LiveKit offers a
-        room once, when it is made. Those that no worker was given are offered again; of those that a customer has left
-        a line says so."""
+    async def serve_missed_rooms(self, seconds: float) -> None:
+        """Has LiveKit, which offers a room once, offer those of ours again that have people and no customer now, and so
+        many seconds later still. A line tells of those that had a customer, as none comes there any more."""
         rooms = await self._unserved()
         await asyncio.sleep(seconds)
-        await self._see_to(rooms.keys())
+        await self._offer_again(rooms.keys())
 
     async def _unserved(self) -> dict[str, bool]:
         """Our rooms that have people and no customer, each with whether a worker was given it; none where the server
@@ -194,7 +193,8 @@ class Dispatcher:
             if parse_room(room) and room not in taken | self._asked | self._lost
         }
 
-    async def _see_to(self, rooms: Container[str]) -> None:
+    async def _offer_again(self, rooms: Container[str]) -> None:
+        """Has those of these rooms offered again that no worker was given; tells of those that one was given."""
         unserved = {room: given for room, given in (await self._unserved()).items() if room in rooms}
         if left := [room for room, given in unserved.items() if given]:
             named = ", ".join(left[:ROOMS_TOLD]) + (" and others" if len(left) > ROOMS_TOLD else "")
@@ -212,7 +212,7 @@ class Dispatcher:
         if accepted := self._accepted.pop(job, None):
             tell = fan_out(self._emit, room=accepted.room, user=accepted.name.user)
             tell(Notice(text=f"no call has begun here {READY_SECONDS:g} s after the room was taken"))
-            self._fewer.set()
+            self._job_gone.set()
 
     async def hang_up(self) -> None:
         """Ends the calls that are on from outside: their customers are taken out of their rooms."""

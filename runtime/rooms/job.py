@@ -21,7 +21,7 @@ from .link import Connect, WorkerConnection
 from .participant import LinkedParticipant, NobodyCame, RoomTaken
 from .screen import Screen
 
-OVER = (TRAINEE_LEFT, "trainee_lost", "nobody_came")
+ROOM_DONE = (TRAINEE_LEFT, "trainee_lost", "nobody_came")
 """Reasons of a call after which nobody needs the room. LiveKit sends a customer to a room once: whoever joined the same
 room again, while it is still there, would be alone in it."""
 
@@ -44,7 +44,8 @@ class RoomCall:
 
     def __init__(self, context: JobContext, worker: WorkerConnection) -> None:
         self.ended = Ended(reason="error")
-        self._closed = ""
+        self._closed_line = ""
+        """What others in the room read when it is closed."""
         self._context = context
         self._worker = worker
         settings = worker.settings
@@ -75,13 +76,13 @@ class RoomCall:
                 # The judge's score is waited for if the trainee stays; else the room is left at once.
                 if self._recording.to_judge and self.ended.reason != ROOM_TAKEN:
                     judging = afterwards.create_task(self._recording.judge())
-                    left = tasks.create_task(self._trainee.alone())
+                    left = tasks.create_task(self._trainee.wait_until_alone())
                     await asyncio.wait((judging, left), return_when=asyncio.FIRST_COMPLETED)
                     left.cancel()
-                over = self._rooms.delete_room and (self.ended.satisfied is not None or self.ended.reason in OVER)
+                over = self._rooms.delete_room and (self.ended.satisfied is not None or self.ended.reason in ROOM_DONE)
                 over = over and room.isconnected()  # else another room may have the name by now
                 if over and (others := self._trainee.others()):
-                    self._screen.show_closed(self._closed, others)
+                    self._screen.show_closed(self._closed_line, others)
                     what = "the room is closed for whoever is still in it; joining again opens a new one"
                     self._emit(Notice(text=what))
                 watching.cancel()
@@ -99,7 +100,7 @@ class RoomCall:
             for error in group.exceptions:
                 self._emit(Failure(source="spec", reason=str(error), recoverable=False))
             with suppress(NobodyCame, RoomTaken):
-                await self._trainee.come()
+                await self._trainee.wait_for_trainee()
             self._emit(self.ended)
         except* RoomTaken:
             self.ended = Ended(reason=ROOM_TAKEN)
@@ -118,7 +119,7 @@ class RoomCall:
     async def _edits(self) -> AsyncIterator[AnyEdit]:
         async for edit in self._worker.edits():
             if isinstance(edit, Edit):
-                self._screen.went_dead, self._closed = edit.spec.language.went_dead, edit.spec.language.closed
+                self._screen.went_dead_line, self._closed_line = edit.spec.language.went_dead, edit.spec.language.closed
                 self._recording.adopt(edit.spec)
             yield edit
 

@@ -73,12 +73,19 @@ class LinkedParticipant:
         self._rooms = rooms
         self._emit = emit
         self._who = ""
+        """The trainee's identity in the room; empty while nobody is there."""
         self._speaks = False
+        """The trainee has published a microphone."""
         self._heard = False
+        """The trainee's microphone has come here."""
         self._lost = False
+        """The trainee's connection is lost, and may come back."""
         self._opened = False
+        """The call has begun."""
         self._cut_off = False
+        """This customer's own connection is gone."""
         self._taken = False
+        """Another customer has the room."""
         self._typed = False
         self._connected = asyncio.Event()
         self._changed = asyncio.Event()
@@ -102,7 +109,7 @@ class LinkedParticipant:
         await self._context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
         self._connected.set()
 
-    async def come(self) -> None:
+    async def wait_for_trainee(self) -> None:
         """Waits for somebody to come to the room.
 
         Raises:
@@ -111,7 +118,7 @@ class LinkedParticipant:
         """
         await self._connected.wait()
         self._give_way()
-        await self._somebody()
+        await self._wait_for_somebody()
 
     def _give_way(self) -> None:
         """Leaves the room to another customer who was there first. Of two who come at the same moment each may find
@@ -123,25 +130,26 @@ class LinkedParticipant:
             for p in self._room.remote_participants.values()
             if p.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT and p.identity.startswith(IDENTITY)
         ]
-        if not self._taken and (first := next((p for p in others if _came_before(p, own)), None)):
+        if not self._taken and (first := next((p for p in others if _seniority(p) < _seniority(own)), None)):
             self._taken = True
             self._emit(Notice(text=f"the room has a customer already, {first.identity}; this one leaves"))
             self._changed.set()
             self._call.hang_up(ROOM_TAKEN)
 
-    async def _somebody(self) -> None:
+    async def _wait_for_somebody(self) -> None:
+        """Chooses the trainee among those who are there, or takes the first who comes. Raises as `wait_for_trainee`."""
         self._choose()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._rooms.empty_timeout):
-                await self._until(lambda: bool(self._who) or self._cut_off or self._taken)
+                await self._wait_until(lambda: bool(self._who) or self._cut_off or self._taken)
         if self._taken:
             raise RoomTaken
         if not self._who:
             raise NobodyCame
 
-    async def alone(self) -> None:
+    async def wait_until_alone(self) -> None:
         """Waits until nobody who could be a trainee is in the room."""
-        await self._until(lambda: self._cut_off or not self._people())
+        await self._wait_until(lambda: self._cut_off or not self._people())
 
     @property
     def identity(self) -> str:
@@ -165,7 +173,7 @@ class LinkedParticipant:
             RoomTaken: another customer was there first.
             NobodyCame: no trainee within `empty_timeout`.
         """
-        await self.come()
+        await self.wait_for_trainee()
         words = session.output.transcription
         streams = self._rooms.transcripts is not Transcripts.DATA
         options = RoomOptions(
@@ -185,7 +193,7 @@ class LinkedParticipant:
         self._attach(session)
         try:
             await session.start(agent, session_host=False, record=False)
-            await self._hears(room_io)
+            await self._wait_until_ready(room_io)
             yield
         finally:
             self._room_io = None
@@ -208,7 +216,7 @@ class LinkedParticipant:
         rate = 24_000 if isinstance(agent.llm, RealtimeModel) else 16_000
         return AudioInputOptions(sample_rate=rate, frame_size_ms=96 if threads else 64, auto_gain_control=False)
 
-    async def _hears(self, room_io: RoomIO) -> None:
+    async def _wait_until_ready(self, room_io: RoomIO) -> None:
         """Returns once the trainee's client has subscribed to the persona and sends its microphone.
 
         A client that has published is one whose call view is up; what is sent before is lost on it.
@@ -218,15 +226,16 @@ class LinkedParticipant:
                 async with asyncio.timeout(self._rooms.ready_timeout):
                     if room_io.subscribed_fut:
                         await asyncio.shield(room_io.subscribed_fut)
-                    await self._until(lambda: self._heard or self._taken)
+                    await self._wait_until(lambda: self._heard or self._taken)
             except TimeoutError:
                 if not self._who:  # whoever was there has left again
-                    await self._somebody()
+                    await self._wait_for_somebody()
                     continue
                 self._emit(Notice(text="the trainee's microphone has not come; speaking anyway"))
             self._opened = True
 
-    async def _until(self, condition: Callable[[], bool]) -> None:
+    async def _wait_until(self, condition: Callable[[], bool]) -> None:
+        """Looks at the condition again after each change in the room."""
         while not condition():
             self._changed.clear()
             await self._changed.wait()
@@ -242,6 +251,7 @@ class LinkedParticipant:
             self._take(chosen)
 
     def _take(self, participant: rtc.RemoteParticipant) -> None:
+        """This one is the trainee from now on, or is again after a lost connection."""
         self._speaks = _has_microphone(participant)
         self._heard = any(publication.track for publication in participant.track_publications.values())
         self._lost = False
@@ -308,19 +318,15 @@ class LinkedParticipant:
     async def _wait_for_return(self) -> None:
         try:
             async with asyncio.timeout(self._rooms.grace):
-                await self._until(lambda: not self._lost)
+                await self._wait_until(lambda: not self._lost)
             self._emit(Notice(text="the trainee is back"))
         except TimeoutError:
             self._call.hang_up("trainee_lost")
 
 
-def _came_before(one: rtc.Participant, other: rtc.Participant) -> bool:
-    """Whether the one was there before the other; both see it alike, also of the same millisecond. A server that began
-    anew makes the room anew: the customer of the earlier room was there first, though it joined this one later."""
-    return _place(one) < _place(other)
-
-
-def _place(customer: rtc.Participant) -> tuple[int, datetime, str]:
+def _seniority(customer: rtc.Participant) -> tuple[int, datetime, str]:
+    """The less, the earlier a customer came; each sees it alike, also of the same millisecond. A server that began anew
+    makes the room anew: the customer of the earlier room was there first, though it joined this one later."""
     made = customer.attributes.get(ROOM_MADE, "")
     return int(made) if made.isdecimal() else 0, customer.joined_at or NEVER, customer.identity
 

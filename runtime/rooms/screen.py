@@ -33,11 +33,11 @@ class Screen:
     """Sends the call's lines, each once, in order. What it cannot send is dropped: it never touches the call.
 
     A line of the customer's is sent sentence by sentence, as they are spoken. Text streams are LiveKit's own work, but
-    for `went_dead`, what the trainee reads when the call cannot go on, and `show_closed`.
+    for `went_dead_line`, what the trainee reads when the call cannot go on, and `show_closed`.
     """
 
     def __init__(self, room: rtc.Room, transcripts: Transcripts = Transcripts.DATA) -> None:
-        self.went_dead = ""
+        self.went_dead_line = ""
         self._room = room
         self._transcripts = transcripts
         self._sentences = Sentences()
@@ -47,7 +47,8 @@ class Screen:
         """Each with the identities of those for whom it is; none stand for everybody."""
 
     def show(self, event: Event) -> None:
-        """Takes one event of the call; lines are sent, the rest is not for the trainee. Nothing follows `went_dead`."""
+        """Takes one event of the call; lines are sent, the rest is not for the trainee. Nothing comes after the line by
+        which it went dead."""
         if self._dead:
             return
         match event:
@@ -71,8 +72,8 @@ class Screen:
     def show_went_dead(self) -> None:
         """Tells the trainee, once, that the call cannot go on."""
         self._dead = True
-        self._write(self.went_dead)
-        self.went_dead = ""
+        self._write(self.went_dead_line)
+        self.went_dead_line = ""
 
     def show_closed(self, line: str, others: list[str]) -> None:
         """Tells these others in the room, who hear and read the call, that it is over."""

@@ -55,7 +55,7 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
     """
     owners: dict[str, str] = {}
     """Who answers each scenario id."""
-    for problem in await asyncio.to_thread(_claims, store.settings, owners):
+    for problem in await asyncio.to_thread(_routing_problems, store.settings, owners):
         raise SpecError(problem)
     store.check(spec)
     store.put({"persona": spec.choices["persona"]}, spec)
@@ -89,12 +89,12 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
             prometheus_port=worker.prometheus_port,
             setup_fnc=warm_up,
         )
-        _join_unasked(emit)
+        _clear_agent_name(emit)
         server.rtc_session(partial(run_job, link=link), on_request=dispatcher.on_request, agent_name="")
         where = urlsplit(os.environ["LIVEKIT_URL"])
         address = f"{where.scheme}://{where.hostname}:{where.port or ''}".rstrip(":")
         theirs = logging.getLogger("livekit.agents")
-        log = _AwayHandler(emit, address)
+        log = _ConnectionLog(emit, address)
 
         def on_registered(*_: object) -> None:
             log.back()
@@ -108,13 +108,13 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
             tasks.create_task(_watch_files(store, owners, emit)),
             tasks.create_task(look_after(store.settings.record, emit)),
             tasks.create_task(_keep_up_index(store.settings, emit)),
-            tasks.create_task(_see_to_unserved(unserved, dispatcher)),
+            tasks.create_task(_serve_missed_rooms(unserved, dispatcher)),
         ]
         if threads:  # processes have it from the one that they are forked from
             beside.append(tasks.create_task(_load_template(registered)))
         try:
-            with stop_signals(END_SECONDS) as told:
-                await _run(server, dispatcher, load, worker.drain_seconds, told, emit)
+            with stop_signals(END_SECONDS) as stops:
+                await _run(server, dispatcher, load, worker.drain_seconds, stops, emit)
         finally:
             for task in beside:
                 task.cancel()
@@ -151,7 +151,7 @@ async def _watch_files(store: SpecStore, owners: dict[str, str], emit: Emit) -> 
         lambda line: emit(Notice(text=line)),
         renewed,
         stock=options("persona"),
-        check=lambda: _claims(store.settings, owners),
+        check=lambda: _routing_problems(store.settings, owners),
     )
 
 
@@ -169,11 +169,12 @@ async def _load_template(registered: asyncio.Event) -> None:
     await asyncio.to_thread(load_template)
 
 
-async def _see_to_unserved(unserved: asyncio.Event, dispatcher: Dispatcher) -> None:
+async def _serve_missed_rooms(unserved: asyncio.Event, dispatcher: Dispatcher) -> None:
+    """Looks for rooms that have people and no customer, each time that there may be such."""
     while True:
         await unserved.wait()
         unserved.clear()
-        await dispatcher.see_to_unserved(UNSERVED_SECONDS)
+        await dispatcher.serve_missed_rooms(UNSERVED_SECONDS)
 
 
 async def _run(
@@ -181,13 +182,13 @@ async def _run(
     dispatcher: Dispatcher,
     load: Load,
     drain_seconds: float,
-    told: asyncio.Queue[None],
+    stops: asyncio.Queue[None],
     emit: Emit,
 ) -> None:
     """Runs the server; returns when its calls have ended after it was told to stop, when it was told twice, or when it
     cannot go on."""
     running = asyncio.ensure_future(server.run(devmode=False))
-    first = asyncio.ensure_future(told.get())
+    first = asyncio.ensure_future(stops.get())
     try:
         await asyncio.wait([running, first], return_when=asyncio.FIRST_COMPLETED)
         if running.done():
@@ -198,7 +199,7 @@ async def _run(
             Notice(text=f"stopping: no new rooms; {calls} call{'s' if calls != 1 else ''} may finish (again: at once)")
         )
         load.closed = True
-        over, second = asyncio.ensure_future(dispatcher.finish()), asyncio.ensure_future(told.get())
+        over, second = asyncio.ensure_future(dispatcher.finish()), asyncio.ensure_future(stops.get())
         await asyncio.wait([over, second], timeout=drain_seconds, return_when=asyncio.FIRST_COMPLETED)
         over.cancel()
         second.cancel()
@@ -216,11 +217,11 @@ def stop_signals(seconds: float) -> Iterator[asyncio.Queue[None]]:
     """Takes SIGTERM and Ctrl-C: each is an item of the queue. Where the event loop is blocked for so many seconds after
     one, the process ends at once, and says on stderr where it stood; its jobs then leave their rooms by themselves."""
     loop = asyncio.get_running_loop()
-    told = asyncio.Queue[None]()
+    stops = asyncio.Queue[None]()
 
     def note() -> None:
         faulthandler.cancel_dump_traceback_later()
-        told.put_nowait(None)
+        stops.put_nowait(None)
 
     def on_signal(*_: object) -> None:  # runs between two steps of whatever blocks the loop
         faulthandler.dump_traceback_later(seconds, exit=True)
@@ -228,7 +229,7 @@ def stop_signals(seconds: float) -> Iterator[asyncio.Queue[None]]:
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield told
+        yield stops
     finally:
         faulthandler.cancel_dump_traceback_later()
         for number, handler in before.items():
@@ -248,21 +249,22 @@ def _end_within(seconds: float) -> None:
     timer.start()
 
 
-def _join_unasked(emit: Emit) -> None:
-    """Takes the agent name out of the environment: LiveKit offers every new room only to workers that have none."""
+def _clear_agent_name(emit: Emit) -> None:
+    """Takes LiveKit's agent name out of the environment: new rooms are offered by themselves only to workers that have
+    none."""
     for name in ("LIVEKIT_AGENT_NAME", "LIVEKIT_AGENT_NAME_OVERRIDE"):
         if os.environ.pop(name, None):
             emit(Notice(text=f"{name} is set, and ignored: with it no room would be joined by itself"))
 
 
-def _claims(settings: Settings, owners: dict[str, str]) -> list[str]:
+def _routing_problems(settings: Settings, owners: dict[str, str]) -> list[str]:
     """Scenarios that two personas claim, or a persona that is not there."""
     return list(check_claims(readable_personas(), settings.routing, owners))
 
 
-class _AwayHandler(logging.Handler):
-    """Tells the training lead that LiveKit's server cannot be reached, which LiveKit only logs: at the first failed
-    try, and then at every `TRIES_TOLD`th. `back` says that it can be reached again."""
+class _ConnectionLog(logging.Handler):
+    """Makes notices of what LiveKit only logs, that its server cannot be reached: of the first failed try, and then of
+    every `TRIES_TOLD`th. `back` says that it can be reached again."""
 
     def __init__(self, emit: Emit, where: str) -> None:
         super().__init__(level=logging.INFO)

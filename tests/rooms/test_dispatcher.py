@@ -141,7 +141,7 @@ async def test_a_room_whose_call_was_lost_is_not_offered_again(
         calls = Dispatcher(store, "ann", {}, lambda event: None, tasks)
         await calls.on_request(request)
         (await calls.on_job(request.id, connection))(None)
-        await calls.see_to_unserved(0)
+        await calls.serve_missed_rooms(0)
     assert removed == [request.room.name] and offered == ["axtra-x-bob-2"]
 
 

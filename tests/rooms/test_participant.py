@@ -143,7 +143,7 @@ async def test_of_two_customers_exactly_one_stays_whichever_sees_the_other_first
             customer.sees(rival)
         async with customer.trainee.connecting():
             pass
-        coming = asyncio.ensure_future(customer.trainee.come())
+        coming = asyncio.ensure_future(customer.trainee.wait_for_trainee())
         await asyncio.sleep(0)
         if customer not in early:
             customer.sees(rival)

@@ -45,7 +45,7 @@ async def shown(*events: Event, transcripts: Transcripts = Transcripts.DATA) -> 
     """The texts that these events bring to the screen, in order."""
     room = Room()
     screen = Screen(room, transcripts)  # type: ignore[arg-type]
-    screen.went_dead = "(dead)"
+    screen.went_dead_line = "(dead)"
     async with screen.sending():
         for event in events:
             screen.show(event)
@@ -116,7 +116,7 @@ async def test_that_the_call_is_over_is_told_to_the_others_alone(transcripts: st
     assert room.streams == ([] if transcripts == "data" else ["(closed)"])
     assert room.read_by and all(whom == ["lead"] for whom in room.read_by)
     screen = Screen(room, Transcripts.BOTH)  # type: ignore[arg-type]
-    screen.went_dead = "(dead)"
+    screen.went_dead_line = "(dead)"
     room.read_by.clear()
     async with screen.sending():
         screen.show_went_dead()

@@ -17,7 +17,7 @@ import pytest
 from livekit import rtc
 
 from runtime.events import Event, Notice
-from runtime.rooms.worker import TRIES_TOLD, _AwayHandler
+from runtime.rooms.worker import TRIES_TOLD, _ConnectionLog
 from tests.caller import SORRY, Caller, calling, room_of
 from tests.livekit_server import CONFIG, KEY, SECRET, free_port, livekit_binary, logged
 from tests.worker import Worker, serving, started
@@ -179,7 +179,7 @@ def test_what_livekit_only_logs_is_an_event() -> None:
     told: list[Event] = []
     line = "failed to connect to livekit"
     assert line in inspect.getsource(livekit.agents.worker)
-    handler = _AwayHandler(told.append, "ws://127.0.0.1")
+    handler = _ConnectionLog(told.append, "ws://127.0.0.1")
     for tries in (TRIES_TOLD + 2, 1):
         for _ in range(tries):
             handler.handle(logging.LogRecord("livekit.agents", 20, "", 0, line, None, None))
