@@ -198,7 +198,7 @@ def fetch(spec: SessionSpec, tell: Callable[[str], None]) -> None:
         try:
             ahead(part.options, tell)
         except ValueError as error:
-            raise SpecError(f"{where(spec, 'stt')}: {error}") from None
+            raise SpecError(f"{key_of(spec, 'stt')}: {error}") from None
 
 
 def make(spec: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> Any:
@@ -217,9 +217,9 @@ def make(spec: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> 
     try:
         return made(**arguments)
     except ImportError as error:
-        raise SpecError(f"{where(spec, place)}: {error}") from None
+        raise SpecError(f"{key_of(spec, place)}: {error}") from None
     except Exception as error:  # whatever a plugin's constructor raises is about what the config gave it
-        raise SpecError(f"{where(spec, place)}: {part.plugin} refused its options: {redacted(str(error))}") from error
+        raise SpecError(f"{key_of(spec, place)}: {part.plugin} refused its options: {redacted(str(error))}") from error
 
 
 def can_tune(part: Any, old: SessionSpec, new: SessionSpec, place: str) -> bool:
@@ -257,14 +257,14 @@ def part_name(part: Any) -> str:
     return f"{kind} ({plugin})" if plugin else kind
 
 
-def where(spec: SessionSpec, place: str) -> str:
+def key_of(spec: SessionSpec, place: str) -> str:
     """Where a part is named, as a user would look for it: "listening=model: llm"."""
     group, key = _KEYS.get(place, ("model", place))
     return f"{group}={spec.choices[group]}: {key}"
 
 
 def _class(spec: SessionSpec, place: str, part: Part) -> Callable[..., Any]:
-    named = where(spec, place)
+    named = key_of(spec, place)
     if not re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*", part.plugin):
         raise SpecError(
             f"{named}.plugin: {part.plugin!r} is not the name of a LiveKit plugin, such as openai or deepgram"
@@ -302,7 +302,7 @@ def _arguments(
     spec: SessionSpec, place: str, part: Part, made: Callable[..., Any], env: Mapping[str, str] | None
 ) -> dict[str, Any]:
     """The options as the class's own signature wants them. Without `env`, secrets are only checked for their form."""
-    at = f"{where(spec, place)}.options"
+    at = f"{key_of(spec, place)}.options"
     known = {name: p for name, p in inspect.signature(made).parameters.items() if p.kind != p.VAR_POSITIONAL}
     open_ended = any(p.kind == p.VAR_KEYWORD for p in known.values())
     hints = hints_of(made)

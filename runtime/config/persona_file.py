@@ -21,7 +21,7 @@ from ..spec.fields import name_of
 from ..spec.persona import FrontMatter, Persona
 from ..spec.sections import Section, find_sections, section_kind
 from .validation import examined
-from .yaml_file import SIZE_LIMIT, Node, decoded, line_of, load_yaml, no_pair, read_bytes, shown
+from .yaml_file import SIZE_LIMIT, Node, cited, decoded, line_of, load_yaml, no_pair, read_bytes
 
 HEADING_LIMIT = 1000
 """Lines of prose that start with #: each is a section, to be kept and looked through at every save."""
@@ -180,7 +180,7 @@ def _front_matter(
         return FrontMatter(), tuple(broken), node
     mistakes: list[SpecError] = []
     if not isinstance(value, dict):
-        what = f"{shown(value)}: front matter is `key: value` lines between two ---, with a space after the colon"
+        what = f"{cited(value)}: front matter is `key: value` lines between two ---, with a space after the colon"
         return FrontMatter(), (SpecError(what, file=file, line=2),), node
     front, _ = examined(FrontMatter, value, file, node)
     if front is None:
@@ -234,7 +234,7 @@ def _loaded(head: str, file: Path) -> tuple[object, Node | None, list[SpecError]
                 nodes |= node.children
             else:
                 row = head[start:end].partition("\n")[0]
-                mistakes.append(SpecError(f"{shown(row)}: {no_pair(row)}", file=file, line=line))
+                mistakes.append(SpecError(f"{cited(row)}: {no_pair(row)}", file=file, line=line))
         except SpecError as error:
             mistakes.append(error)
         line += head.count("\n", start, end)
@@ -248,7 +248,7 @@ def _unknown(kind: str, named: Iterator[tuple[_Path, str]], known: Collection[st
     """The places that name a cue or fact that there is not, each with what is wrong."""
     for path, name in named:
         if name not in known:
-            yield path, f"{'.'.join(map(str, path))}: no {kind} is called {shown(name)}{suggest(name, known)}"
+            yield path, f"{'.'.join(map(str, path))}: no {kind} is called {cited(name)}{suggest(name, known)}"
 
 
 def _fact_names(front: FrontMatter) -> Iterator[tuple[_Path, str]]:

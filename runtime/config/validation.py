@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, g
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import SpecError, suggest
-from .yaml_file import Node, line_of, shown
+from .yaml_file import Node, cited, line_of
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ def _what(shape: Any, path: tuple[int | str, ...], detail: Mapping[str, Any]) ->
         return str(detail["ctx"]["error"])
     if kind in ("enum", "literal_error"):
         choices = [choice.strip("' ") for choice in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
-        return f"{shown(value)} is not one of them{suggest(value, choices)}"
+        return f"{cited(value)} is not one of them{suggest(value, choices)}"
     what = _SHOULD_BE.get(kind) or f"{detail['msg'][0].lower()}{detail['msg'][1:]}"
     if kind == "dataclass_type" and is_dataclass(inner := shape_at(shape, path)):
         what += f" ({', '.join(f.name for f in fields(inner))})"
@@ -106,7 +106,7 @@ def _what(shape: Any, path: tuple[int | str, ...], detail: Mapping[str, Any]) ->
         what += "; one with a colon in it goes in quotes"
     if value is None:
         return f"nothing stands here: it {what}"
-    return what if isinstance(value, dict | list) else f"{shown(value)}: {what}"
+    return what if isinstance(value, dict | list) else f"{cited(value)}: {what}"
 
 
 def shape_at(shape: Any, path: tuple[int | str, ...]) -> Any:

@@ -89,7 +89,7 @@ def line_of(node: Node, path: Iterable[int | str]) -> int:
     return node.line
 
 
-def shown(value: object) -> str:
+def cited(value: object) -> str:
     """A wrong value as an error repeats it: in quotes where it is text, and no more of it than one can read."""
     text = repr(value[: _SHOWN + 1] if isinstance(value, str) else value)
     return text if len(text) <= _SHOWN + 2 else f"{text[:_SHOWN]}…"
@@ -168,7 +168,7 @@ class _Builder:
                 raise _mistake("a key is a single word or text", event)
             key, key_line = event.value, self._line(event)
             if key in values:
-                raise _mistake(f"the key {shown(key)} is here twice, first in line {nodes[key].line}", event)
+                raise _mistake(f"the key {cited(key)} is here twice, first in line {nodes[key].line}", event)
             values[key], child = self._value(next(self._events), depth + 1)
             nodes[key] = Node(key_line, child.children)
         return values, Node(line, nodes)

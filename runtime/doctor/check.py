@@ -33,7 +33,7 @@ from ..config.groups import (
 from ..config.persona_file import Reading, examine_persona
 from ..config.trainee_file import own_scripts
 from ..config.validation import validated
-from ..config.yaml_file import Node, line_of, read_bytes, shown
+from ..config.yaml_file import Node, cited, line_of, read_bytes
 from ..errors import NotOffered, SpecError, shown_path, suggest
 from ..rooms.routing import check_claims
 from ..spec.persona import Persona, Phase, is_name, worded_in
@@ -47,13 +47,13 @@ CheckResult = tuple[str, str, str]
 
 
 def check_all(routing: Routing, known: Sequence[SpecError] = ()) -> int:
-    """Checks all there is, beside mistakes that are `known`; returns the exit code, as `report` does."""
+    """Checks all there is, beside mistakes that are `known`; returns the exit code, as `print_results` does."""
     files = [*_files(), *(("✗", str(error.file), str(error)) for error in known)]
     personas: dict[str, Persona] = {}
     fine: dict[str, Persona] = {}
     rows = [*files, *check_personas(personas, fine, {how for _, _, how in files}), *_claims(personas, routing)]
     rows += [*_defaults(), *_trainees(personas), *_models(fine or personas), *_workers(), *_unused_names()]
-    return report(list(_once(rows)), "not installed")
+    return print_results(list(_once(rows)), "not installed")
 
 
 def _once(rows: Sequence[CheckResult]) -> Iterator[CheckResult]:
@@ -65,7 +65,7 @@ def _once(rows: Sequence[CheckResult]) -> Iterator[CheckResult]:
         told.add(how)
 
 
-def report(rows: Sequence[CheckResult], neither: str) -> int:
+def print_results(rows: Sequence[CheckResult], neither: str) -> int:
     """Prints a table of what is fine (✓), not fine (✗), doubtful (!) and `neither` (–); returns the exit code, 1 if
     anything is not fine."""
     console = Console(highlight=False)
@@ -223,7 +223,7 @@ def _unknown_choices(choices: tuple[tuple[str, str], ...], persona: Persona, rea
     named += [(("levels", level), "difficulty", level) for level in persona.front.levels]
     for path, group, option in named:
         if option not in (known := options(group)):
-            what = f"{path[0]}: there is no {group} {shown(option)}{suggest(option, known)}"
+            what = f"{path[0]}: there is no {group} {cited(option)}{suggest(option, known)}"
             yield _at(reading, persona, path, what)
 
 
@@ -234,7 +234,7 @@ def _unknown_sections(persona: Persona) -> Iterator[tuple[tuple[int | str, ...],
     folded = set(map(str.casefold, known))
     for i, title in enumerate(persona.front.not_for_model):
         if title.casefold() not in folded:
-            yield ("not_for_model", i), f"not_for_model: no heading is called {shown(title)}{suggest(title, known)}"
+            yield ("not_for_model", i), f"not_for_model: no heading is called {cited(title)}{suggest(title, known)}"
 
 
 def _foreign_keys(persona: Persona, reading: Reading, tags: set[str]) -> Iterator[str]:
@@ -246,7 +246,7 @@ def _foreign_keys(persona: Persona, reading: Reading, tags: set[str]) -> Iterato
     for tag, paths in islice(places.items(), 10):
         more = f", here and in {len(paths) - 1} more places" if len(paths) > 1 else ""
         key = ".".join(map(str, paths[0]))[:200]
-        yield _at(reading, persona, paths[0], f"{key}: no language is called {shown(tag)}{suggest(tag, tags)}{more}")
+        yield _at(reading, persona, paths[0], f"{key}: no language is called {cited(tag)}{suggest(tag, tags)}{more}")
 
 
 def _texts(value: object, path: tuple[int | str, ...] = ()) -> Iterator[tuple[int | str, ...]]:
@@ -274,7 +274,7 @@ def _uneven(phases: Sequence[Phase], reading: Reading, file: Path) -> Iterator[s
 
     for i, phase in enumerate(phases):
         if phase.mood[0] > phase.mood[1]:
-            yield at(i, f"mood {phase.mood[0]}-{phase.mood[1]} of {shown(worded_in(phase.name, 'en'))} runs backwards")
+            yield at(i, f"mood {phase.mood[0]}-{phase.mood[1]} of {cited(worded_in(phase.name, 'en'))} runs backwards")
     order = sorted((i for i, p in enumerate(phases) if p.mood[0] <= p.mood[1]), key=lambda i: phases[i].mood)
     if not order:
         return
@@ -285,7 +285,7 @@ def _uneven(phases: Sequence[Phase], reading: Reading, file: Path) -> Iterator[s
         low, high = phases[i].mood
         reached = phases[top].mood[1]
         if low <= reached:
-            both = " and ".join(shown(worded_in(phases[each].name, "en")) for each in (top, i))
+            both = " and ".join(cited(worded_in(phases[each].name, "en")) for each in (top, i))
             yield at(i, f"{both} are both for mood {_stretch(low, min(high, reached))}")
         elif low > reached + 1:
             yield at(i, f"no phase is for mood {_stretch(reached + 1, low - 1)}")

@@ -23,7 +23,7 @@ from ..rooms.routing import check_claims, readable_personas
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Settings, Unmatched, missing_variables
 from . import machine
-from .check import CheckResult, report
+from .check import CheckResult, print_results
 from .providers import Provider, ask, providers
 from .trial_call import Server
 
@@ -40,7 +40,7 @@ def examine(settings: Settings, spec: SessionSpec, overrides: Sequence[str]) -> 
     """
     with Console().status("asking …"):
         rows = asyncio.run(_rows(settings, spec, overrides))
-    return report(rows, "not asked or not installed")
+    return print_results(rows, "not asked or not installed")
 
 
 async def _rows(settings: Settings, spec: SessionSpec, overrides: Sequence[str]) -> list[CheckResult]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from ..call.build import where
+from ..call.build import key_of
 from ..call.network import address, why_unreachable
 from ..call.options import secret
 from ..errors import NotOffered, SpecError
@@ -54,7 +54,7 @@ def providers(spec: SessionSpec, env: Mapping[str, str] = os.environ) -> list[Pr
         usual, usual_key, base_variable = _USUAL[part.plugin]
         at = options.get("base_url") or http.get("base_url") or env.get(base_variable) or usual
         written = str(options.get("api_key") or f"env:{usual_key}:-")
-        key = secret(f"{where(spec, place)}.options.api_key", written, env)
+        key = secret(f"{key_of(spec, place)}.options.api_key", written, env)
         name = written.removeprefix("env:").partition(":")[0]
         known = found.get((part.plugin, at, key))
         models = tuple(dict.fromkeys([*(known.models if known else ()), *filter(None, [options.get("model")])]))

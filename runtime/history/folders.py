@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..events import Header, Started, from_json
 from ..record.folder import EVENTS, LOCAL, SCORECARD, locked, opened, session_entries
-from ..record.score import from_json as scorecard_from_json
+from ..record.score import card_from_json
 from ..redaction import clean
 from ..spec.settings import Record
 
@@ -29,7 +29,7 @@ _LATEST = 2.0**33
 
 
 class PastSession(NamedTuple):
-    """One session. All texts are fit to be shown.
+    """One session. All texts are fit to be displayable.
 
     `path` is the folder below its folder of sessions; `began` is in Unix time, `seconds` how long the call was;
     `missed` names the objectives that were not met, the heaviest first, a line each. Without a scorecard, as the call
@@ -74,7 +74,7 @@ def _key(path: str) -> str:
     return path if path.isascii() else os.fsencode(path).decode(errors="backslashreplace")
 
 
-def read(scanned: Scanned) -> tuple[PastSession, int]:
+def read_session(scanned: Scanned) -> tuple[PastSession, int]:
     """The session in a folder, and the stamp for which that holds; 0 where the folder may still change.
 
     Whatever lies in the folder is data, and may be broken or hostile: nothing here raises, waits or grows.
@@ -89,19 +89,19 @@ def read(scanned: Scanned) -> tuple[PastSession, int]:
                 break
     if data := _head(scanned.folder, SCORECARD, _CARD_LIMIT):
         with suppress(ValueError, RecursionError):
-            card = scorecard_from_json(data)
+            card = card_from_json(data)
     settled = card is not None and scanned.stamp < (time.time() - UNSETTLED_SECONDS) * 1e9
     first = started or header
     session = PastSession(
         path=scanned.path,
-        user=shown(header.user or LOCAL) if header else "",
-        persona=shown(_persona(started)) if started else "",
+        user=displayable(header.user or LOCAL) if header else "",
+        persona=displayable(_persona(started)) if started else "",
         began=_sane(first.at if first else None, 1.0, _LATEST) or scanned.stamp / 1e9,
         seconds=_sane(card.conduct.seconds, 0.0, _LATEST) if card else None,
         score=card.score if card and card.score is not None and 0 <= card.score <= 100 else None,
         passed=card.passed if card else None,
-        ending=shown(card.ending) if card else "",
-        missed="\n".join(shown(judged.name) for judged in card.missed[:50]) if card else "",
+        ending=displayable(card.ending) if card else "",
+        missed="\n".join(displayable(judged.name) for judged in card.missed[:50]) if card else "",
     )
     return session, scanned.stamp if settled else 0
 
@@ -115,7 +115,7 @@ def _sane(number: object, least: float, most: float) -> float | None:
     return float(number) if isinstance(number, int | float) and least <= number <= most else None
 
 
-def shown(text: object) -> str:
+def displayable(text: object) -> str:
     """A text of somebody else's as the index holds it: one line without what cannot be seen or stored."""
     return " ".join(clean(text[: 2 * _NAME_LENGTH]).split())[:_NAME_LENGTH] if isinstance(text, str) else ""
 

@@ -38,7 +38,7 @@ from ..errors import SpecError, extra_command, shown_path, suggest
 from ..events import Emit, Notice
 from ..redaction import note_secret, redacted
 from ..spec.settings import Settings
-from .folders import PastSession, Scanned, identity, read, scan, shown
+from .folders import PastSession, Scanned, displayable, identity, read_session, scan
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class Index:
     def _write(self, origin: str, batch: Sequence[Scanned]) -> None:
         rows = []
         for scanned in batch:
-            session, stamp = read(scanned)
+            session, stamp = read_session(scanned)
             rows.append({"origin": origin, "stamp": stamp, **session._asdict()})
         module: Any = import_module(f"sqlalchemy.dialects.{self._engine.dialect.name}")  # Postgres's takes its time
         insert = module.insert(_SESSIONS)
@@ -140,9 +140,9 @@ class Index:
         """
         wanted = select(*(_COLUMNS[name] for name in PastSession._fields))
         if user is not None:
-            wanted = wanted.where(_COLUMNS.user == shown(user))
+            wanted = wanted.where(_COLUMNS.user == displayable(user))
         if persona is not None:
-            wanted = wanted.where(_COLUMNS.persona == shown(persona))
+            wanted = wanted.where(_COLUMNS.persona == displayable(persona))
         with self._errors():
             self._prepare()
             with self._engine.connect() as connection:
@@ -152,7 +152,7 @@ class Index:
                     return sessions
                 for key, name in (("user", user), ("persona", persona)):
                     names = connection.execute(select(_COLUMNS[key]).distinct()).scalars().all() if name else ()
-                    if name and (name := shown(name)) not in names:
+                    if name and (name := displayable(name)) not in names:
                         raise SpecError(f"{key}={name}: no session of this name{suggest(name, filter(None, names))}")
         return []
 
@@ -165,7 +165,7 @@ class Index:
 
     def _forget(self, user: str) -> int:
         self._prepare()
-        theirs = select(_COLUMNS.origin, _COLUMNS.path).where(_COLUMNS.user == shown(user))
+        theirs = select(_COLUMNS.origin, _COLUMNS.path).where(_COLUMNS.user == displayable(user))
         with self._engine.begin() as connection:
             keys = [(origin, path) for origin, path in connection.execute(theirs)]
             _delete(connection, keys)

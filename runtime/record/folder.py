@@ -30,8 +30,7 @@ from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
 from .call_log import CallLog, parse
 from .rescore import listened
-from .score import Scorecard, Verdict, from_json, how_found, named, score
-from .score import to_json as card_to_json
+from .score import Scorecard, Verdict, card_from_json, card_to_json, how_found, named, score
 from .texts import clock, texts_in
 
 EVENTS, SPEC, AUDIO = "events.jsonl", "spec.yaml", "audio.ogg"
@@ -161,7 +160,7 @@ def read_card(folder: Path) -> Scorecard:
         ValueError: it is none.
     """
     with opened(folder / SCORECARD) as file:
-        return from_json(file.read())
+        return card_from_json(file.read())
 
 
 def write_private(file: Path, text: str | bytes) -> None:

@@ -96,13 +96,13 @@ class Scorecard:
 _SCORECARD = TypeAdapter(Scorecard)
 
 
-def to_json(card: Scorecard) -> bytes:
+def card_to_json(card: Scorecard) -> bytes:
     """The scorecard as JSON; the same bytes for the same card."""
     return _SCORECARD.dump_json(card, indent=2) + b"\n"
 
 
-def from_json(text: bytes) -> Scorecard:
-    """The scorecard that `to_json` wrote.
+def card_from_json(text: bytes) -> Scorecard:
+    """The scorecard that `card_to_json` wrote.
 
     Raises:
         ValueError: it is none.

@@ -39,7 +39,7 @@ from .folder import (
 )
 from .judge import JUDGE_SECONDS, judged
 from .rescore import changes, listened
-from .score import score, to_json
+from .score import card_to_json, score
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ async def score_again(folder: Path, persona: FrontMatter | None = None, spec: Se
     async with http_context.open():  # what plugins connect by
         made = await judged(kept, spec, JUDGE_SECONDS) if spec else None
     card = score(kept.log, kept.front, kept.language, made.verdicts if made else None, made.model if made else "")
-    write_private(folder / SCORECARD, to_json(card))
+    write_private(folder / SCORECARD, card_to_json(card))
     render(folder, kept, card)
     failed = [made.failed] if made and made.failed else []
     return failed + (changes(before, card) or ["nothing has changed"])

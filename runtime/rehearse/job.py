@@ -24,9 +24,8 @@ from ..errors import NotOffered, SpecError
 from ..events import FAILED, Emit, Ended, Event, Failure, Said, State
 from ..offline.embedding import understood
 from ..offline.llm import split_for_streaming
-from ..record.folder import SCORECARD, make_private, read_folder
+from ..record.folder import make_private, read_card, read_folder
 from ..record.recording import Recording
-from ..record.score import from_json
 from ..redaction import redacted
 from ..spec.session_spec import AnyEdit, Edit, SessionSpec
 from ..spec.settings import LineQuality, Record
@@ -225,7 +224,7 @@ async def held(job: Job) -> Row:
     if progress.ended is None or progress.ended.reason in FAILED:
         reason = progress.failure or (progress.ended.reason if progress.ended else "it was cut off")
         return replace(job.row, outcome=Outcome.FAILED, reason=reason)
-    card = from_json((job.folder / SCORECARD).read_bytes())
+    card = read_card(job.folder)
     said = line.said if line else ()
     found = measures(read_folder(job.folder).log, card, job.spec.arc, said)
     return replace(job.row, outcome=Outcome.DONE, measures=found)

@@ -29,10 +29,10 @@ def cell(one: Combination, column: Column, answer: Answer) -> str:
     if spread is None:
         return "unknown" if column.key == "cost" and one.held else "–"
     characters = column.key in PACES and any(measured.pace_in == "characters" for measured in one.held)
-    return shown(spread, column) + (" char." if characters else "") + ("*" if answer.best(column) is one else "")
+    return spread_text(spread, column) + (" char." if characters else "") + ("*" if answer.best(column) is one else "")
 
 
-def shown(spread: Spread, column: Column) -> str:
+def spread_text(spread: Spread, column: Column) -> str:
     """`85 (80–100)`: the middle value, and the least and the most where they differ; the unit is the column's."""
     low, high = (_digits(value, column) for value in (min(spread.values), max(spread.values)))
     middle = _digits(spread.mean if column.key in AVERAGED else spread.middle, column)

@@ -20,7 +20,7 @@ from ..config.groups import options, standing_in
 from ..config.persona_file import read_persona
 from ..errors import SpecError, not_there, shown_path, suggest
 from ..events import How
-from ..history.folders import shown
+from ..history.folders import displayable
 from ..record.folder import LOCAL, SPEC, RecordedCall, folders, read_folder
 from ..record.upkeep import folders_below
 from ..redaction import clean
@@ -186,10 +186,10 @@ def _sessions_of(settings: Settings, name: str) -> tuple[list[tuple[Path, Record
         except Exception as error:  # what a damaged folder holds raises anything
             passed_over.append(f"{shown_path(folder)}: damaged: {error}")
         else:
-            user = shown(kept.log.header.user or LOCAL)
+            user = displayable(kept.log.header.user or LOCAL)
             if of == name:
                 users.add(user)
-            if of and (of != name or (settings.user and shown(settings.user) != user)):
+            if of and (of != name or (settings.user and displayable(settings.user) != user)):
                 continue
             if not kept.choices:
                 passed_over.append(f"{shown_path(folder / SPEC)}: there is none, or it cannot be read")

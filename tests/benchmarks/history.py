@@ -16,8 +16,7 @@ from runtime.events import Header, Started, to_json
 from runtime.history.index import FILE, Index, progress
 from runtime.record.conduct import Conduct
 from runtime.record.folder import EVENTS, SCORECARD
-from runtime.record.score import Judged, Result, Scorecard
-from runtime.record.score import to_json as card_to_json
+from runtime.record.score import Judged, Result, Scorecard, card_to_json
 from runtime.spec.settings import Record, Settings
 
 from .measure import ROOT, Row, milliseconds

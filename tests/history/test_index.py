@@ -17,12 +17,11 @@ import pytest
 from runtime.errors import SpecError
 from runtime.events import Event, Header, Notice, Started, to_json
 from runtime.history import index as module
-from runtime.history.folders import PastSession, Scanned, read
+from runtime.history.folders import PastSession, Scanned, read_session
 from runtime.history.index import FILE, Index, keep_up, progress
 from runtime.record.conduct import Conduct
 from runtime.record.folder import EVENTS, SCORECARD, make_folder
-from runtime.record.score import Judged, Result, Scorecard
-from runtime.record.score import to_json as card_to_json
+from runtime.record.score import Judged, Result, Scorecard, card_to_json
 from runtime.record.upkeep import forget
 from runtime.record.writer import SessionFolder
 from runtime.spec.settings import History, Record, Settings
@@ -115,7 +114,7 @@ def test_what_has_not_changed_is_not_read_again(
     """A sync of many folders costs a look at each."""
     held(settings, "ann", 40)
     index.sync()
-    monkeypatch.setattr(module, "read", lambda _: pytest.fail("read"))
+    monkeypatch.setattr(module, "read_session", lambda _: pytest.fail("read"))
     assert index.sync() == 0
     assert listed(index) == [("ann", 40)]
 
@@ -348,12 +347,12 @@ def test_who_is_forgotten_while_the_index_is_written_does_not_come_back(
     held(settings, "ann", 40)
 
     def forgetting(scanned: Scanned) -> tuple[PastSession, int]:
-        found = read(scanned)
+        found = read_session(scanned)
         forget(settings.record, "ann")
         index.forget("ann")
         return found
 
-    monkeypatch.setattr(module, "read", forgetting)
+    monkeypatch.setattr(module, "read_session", forgetting)
     index.sync()
     assert listed(index) == []
 

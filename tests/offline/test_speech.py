@@ -20,7 +20,7 @@ from livekit.agents.voice import io
 from runtime.errors import extra_command
 from runtime.offline import inference as models
 from runtime.offline import tts as speech
-from runtime.offline.spoken import spoken
+from runtime.offline.normalization import normalized
 from runtime.offline.stt import STT, is_speech, joined
 from runtime.offline.tts import RATE, TTS, Hibari
 
@@ -307,12 +307,12 @@ def test_a_voice_to_fetch_says_how() -> None:
 )
 def test_codes_and_numbers_are_said_as_a_person_would(written: str, said: str) -> None:
     """Codes letter by letter and digit by digit, money by its name; dates and plain numbers are the voice's own."""
-    assert spoken(written, "en") == said
+    assert normalized(written, "en") == said
 
 
 def test_thai_money_and_telephone_numbers() -> None:
     """Money by its Thai name, telephone numbers by digits."""
-    said = spoken("คืนเงิน $148.51 หรือ ฿1,200 โทร 081-234-5678", "th")
+    said = normalized("คืนเงิน $148.51 หรือ ฿1,200 โทร 081-234-5678", "th")
     assert said == "คืนเงิน 148 ดอลลาร์ 51 เซนต์ หรือ 1,200 บาท โทร 0 8 1, 2 3 4, 5 6 7 8"
 
 

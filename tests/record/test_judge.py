@@ -12,10 +12,10 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from runtime.events import Event, Notice, Scored
 from runtime.record.call_log import CallLog
-from runtime.record.folder import folders
+from runtime.record.folder import folders, read_card
 from runtime.record.judge import judge, read_verdict
 from runtime.record.recording import Recording
-from runtime.record.score import Result, from_json, score
+from runtime.record.score import Result, card_from_json, score
 from runtime.spec.persona import Ending, FrontMatter, Objective
 from runtime.spec.settings import Record
 from tests.composed import compose
@@ -101,7 +101,7 @@ async def test_a_call_is_judged_once_it_is_over_and_again_on_demand(run: Run, he
         assert done.code == 0 and done.out.count("Score: ") == 1, done.out + done.err
         assert "Score: 100 of 100 (pass mark 70), not passed." in done.out  # she did not get what she called for
         file = one_scorecard(here)
-        card = from_json(file.read_bytes())
+        card = card_from_json(file.read_bytes())
         assert (card.judge, card.objectives[0].by) == ("gpt-4.1", "gpt-4.1")
         assert card.objectives[0].evidence[0].text == TURN and card.objectives[0].evidence[0].words == "our mistake"
         done = await asyncio.to_thread(run, "mode=score", "folder=sessions")
@@ -109,7 +109,7 @@ async def test_a_call_is_judged_once_it_is_over_and_again_on_demand(run: Run, he
         again = ("mode=score", "folder=sessions", "judge=model")
         done = await asyncio.to_thread(run, *again, env=server.environment)
         assert "score 25 (not passed) → 100 (not passed)" in done.out
-        assert from_json(file.read_bytes()) == card
+        assert card_from_json(file.read_bytes()) == card
     done = await asyncio.to_thread(run, *again)
     assert done.code == 2 and "judge=model: OPENAI_API_KEY is not set" in done.err and done.err.count("\n") == 1
 
@@ -151,7 +151,7 @@ async def test_a_judge_that_does_not_answer_leaves_a_call_unclear_and_is_one_lin
             recording.take(event)
         await recording.close()
         (folder,) = folders(record)
-        assert (folder / "report.html").is_file() and from_json((folder / "scorecard.json").read_bytes()).judge == ""
+        assert (folder / "report.html").is_file() and read_card(folder).judge == ""
         assert recording.to_judge and not events
         await recording.judge()
     told = [event.text for event in events if isinstance(event, Notice)]

@@ -27,7 +27,7 @@ from runtime.events import (
 from runtime.record.call_log import CallLog
 from runtime.record.report import report
 from runtime.record.rescore import changes, listened
-from runtime.record.score import Quote, Result, Verdict, how_found, score, scored, sentence_of, to_json, verbatim
+from runtime.record.score import Quote, Result, Verdict, card_to_json, how_found, score, scored, sentence_of, verbatim
 from runtime.record.texts import clock, texts_in
 from runtime.spec.persona import Arc, Cue, Ending, FrontMatter, Objective, worded_in
 from tests.composed import compose
@@ -156,7 +156,7 @@ def test_the_persona_words_the_sentence_for_what_was_missed() -> None:
 
 def test_scoring_twice_gives_the_same_bytes() -> None:
     """The score is made from the events and the persona alone."""
-    assert to_json(score(CallLog(poor()), SARAH, "en")) == to_json(score(CallLog(poor()), SARAH, "en"))
+    assert card_to_json(score(CallLog(poor()), SARAH, "en")) == card_to_json(score(CallLog(poor()), SARAH, "en"))
 
 
 def test_a_blocker_that_is_not_met_fails_the_call_whatever_the_score() -> None:

@@ -10,7 +10,7 @@ import pytest
 from runtime.config.compose import compose_config, read_settings
 from runtime.events import Heard, Said
 from runtime.record.folder import SCORECARD, read_folder
-from runtime.record.score import from_json
+from runtime.record.score import card_from_json
 from runtime.rehearse.job import held, hold
 from runtime.rehearse.sweep import Outcome
 from runtime.rehearse.trainee import HANGS_UP
@@ -92,7 +92,7 @@ async def test_a_call_tells_its_cost_by_the_price_file(tmp_path: Path, monkeypat
         row = await held(replace(asked, script=SCRIPT, record=settings.record))
     assert row.measures and row.measures.cost and row.measures.cost > 0
     kept = read_folder(tmp_path / "call")
-    assert from_json((tmp_path / "call" / SCORECARD).read_bytes()).conduct.cost == row.measures.cost
+    assert card_from_json((tmp_path / "call" / SCORECARD).read_bytes()).conduct.cost == row.measures.cost
     assert kept.log.header.prices == settings.record.prices != {}
 
 

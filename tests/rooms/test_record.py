@@ -7,7 +7,7 @@ from pathlib import Path
 from runtime.events import AudioStarted, Said, from_json
 from runtime.history.index import Index
 from runtime.record.folder import AUDIO, EVENTS, REPORT, SCORECARD, read_folder
-from runtime.record.score import from_json as card_from_json
+from runtime.record.score import card_from_json
 from runtime.record.taps import RATE
 from runtime.record.upkeep import forget
 from runtime.spec.settings import History, Record, Settings

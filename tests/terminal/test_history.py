@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from runtime.history.index import FILE
 from runtime.record.folder import SCORECARD
-from runtime.record.score import to_json as card_to_json
+from runtime.record.score import card_to_json
 from runtime.spec.settings import OutputFormat, Record, Settings
 from runtime.terminal.history import show_history
 from tests.conftest import Run

@@ -38,7 +38,7 @@ _UNITS = {
 _AND = {"en": " and ", "th": " "}
 
 
-def spoken(text: str, language: str) -> str:
+def normalized(text: str, language: str) -> str:
     """The text as a person would read it out; money only in the languages whose names of it are known."""
     text = _CODE.sub(lambda found: _spelled(found[0]), text)
     text = _GROUPS.sub(
