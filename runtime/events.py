@@ -374,8 +374,8 @@ KINDS: dict[str, type[Event]] = {shape.kind: shape for shape in (*_SPOKEN, *DECI
 
 def to_json(event: Event) -> str:
     """The event as one line of JSON."""
-    encoded = _encode({name: getattr(event, name) for name in event.__dataclass_fields__})  # asdict leaves out `kind`
-    return _NOT_RAW.sub(lambda match: f"\\u{ord(match[0]):04x}", encoded)
+    line = _encode({name: getattr(event, name) for name in event.__dataclass_fields__})  # asdict leaves out `kind`
+    return line if line.isascii() and "\x7f" not in line else _NOT_RAW.sub(lambda c: f"\\u{ord(c[0]):04x}", line)
 
 
 _NOT_RAW = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")

@@ -34,7 +34,7 @@ def briefing(arc: Arc, state: ArcState) -> str:
     if done:
         lines.append(f"The other side has so far: {'; '.join(done)}.")
     lines += [_still(arc, ending, owed) for ending, owed in _open_endings(arc, state)]
-    if kept := kept_back(arc.front, state):
+    if kept := kept_back(arc.front, state.mood, state.told):
         names = "; ".join(name.replace("_", " ") for name in arc.front.facts if name in kept)
         lines.append(f"In this mood you keep to yourself, even if you are asked: {names}.")
     lines.append("Speak as this mood has it.")

@@ -257,8 +257,7 @@ def _said(lexicon: _Lexicon, name: str, phrases: Iterable[Phrase], clause: Claus
 
 def _denies(phrases: Iterable[Phrase], clause: Clause) -> bool:
     """Whether a clause that denies holds one of these phrases: "I can't refund you"."""
-    denied = (replace(phrase, negated=True) for phrase in phrases if not phrase.negated)
-    return next(matches(denied, clause.said), None) is not None
+    return any(phrase.find_in(clause.said, denied=True) for phrase in phrases if not phrase.negated)
 
 
 def _counts(lexicon: _Lexicon, name: str, clause: Clause, denies: bool) -> bool:

@@ -4,11 +4,11 @@ decisions out; no clock of its own."""
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from ..events import ClockFired, CueFound, CueTakenBack, EndingReached, Event, Found, MoodMoved, PhaseMoved
 from ..spec.persona import Arc, Cue, Emotion, Ending, FrontMatter, Phase, Timer, worded_in
@@ -68,17 +68,21 @@ def take(front: FrontMatter, state: ArcState, heard: Utterance) -> tuple[ArcStat
     if state.ending:
         return replace(state, last=Utterance(), turns=state.turns + 1), []
     counted, told = weigh(front, state, heard)
-    denied = {denial.name for denial in heard.taken_back}
-    state = replace(
-        state,
-        told=state.told | told,
+    if denied := {denial.name for denial in heard.taken_back}:
         # Still there, so that the same promise does not calm twice.
-        met=MappingProxyType({name: 0 if name in denied else times for name, times in state.met.items()}),
+        met = {name: 0 if name in denied else times for name, times in state.met.items()}
+        state = replace(state, met=MappingProxyType(met))
+    findings = tuple(finding for finding, _ in counted)
+    state = meet(
+        front,
+        state,
+        counted,
+        told=state.told | told,
         asked_again=state.asked_again + len(heard.again),
-        last=replace(heard, findings=tuple(finding for finding, _ in counted)),
+        last=heard if findings == heard.findings else replace(heard, findings=findings),
         turns=state.turns + 1,
     )
-    return meet(front, state, counted), counted
+    return state, counted
 
 
 def weigh(front: FrontMatter, state: ArcState, heard: Utterance) -> tuple[list[tuple[Finding, int]], set[str]]:
@@ -86,16 +90,16 @@ def weigh(front: FrontMatter, state: ArcState, heard: Utterance) -> tuple[list[t
     those asked for the ones that she does not keep back in the mood that this brings about."""
     counted = count(front, state, heard.findings)
     mood = state.mood + sum(change for _, change in counted)
-    told = set(heard.asked) - kept_back(front, replace(state, mood=mood))
+    told = set(heard.asked) - kept_back(front, mood, state.told) if heard.asked else set()
     if not told:
         return counted, told
     by_facts = [Finding(name, Found.DEED) for name, cue in front.cues.items() if told.intersection(cue.told or ())]
     return counted + count(front, state, by_facts, [finding.name for finding, _ in counted]), told
 
 
-def kept_back(front: FrontMatter, state: ArcState) -> set[str]:
-    """The facts that the persona tells nobody in this mood, and has not told before."""
-    return {name for name, fact in front.facts.items() if fact.mood > state.mood and name not in state.told}
+def kept_back(front: FrontMatter, mood: int, told: Set[str]) -> set[str]:
+    """The facts that the persona tells nobody in this mood, and has not `told` before."""
+    return {name for name, fact in front.facts.items() if fact.mood > mood and name not in told}
 
 
 def count(
@@ -118,21 +122,22 @@ def works(state: ArcState, name: str, cue: Cue) -> bool:
     return name not in state.met or (cue.change < 0 if cue.repeats is None else cue.repeats)
 
 
-def meet(front: FrontMatter, state: ArcState, counted: Iterable[tuple[Finding, int]]) -> ArcState:
-    """The state with these cues met."""
+def meet(front: FrontMatter, state: ArcState, counted: Iterable[tuple[Finding, int]], **also: Any) -> ArcState:
+    """The state with these cues met, and what `also` becomes of it."""
     met = dict(state.met)
     change = 0
     for finding, mood in counted:
         met[finding.name] = met.get(finding.name, 0) + 1
         change += mood
-    return shift(front, replace(state, met=MappingProxyType(met)), change)
+    return shift(front, state, change, met=MappingProxyType(met), **also)
 
 
-def shift(front: FrontMatter, state: ArcState, change: int) -> ArcState:
-    """The state with the mood changed by so much, and with the ending that this brings about."""
+def shift(front: FrontMatter, state: ArcState, change: int, **also: Any) -> ArcState:
+    """The state with the mood changed by so much, with what `also` becomes of it, and with the ending that this brings
+    about."""
     mood = max(0, min(100, state.mood + change))
     phase = phase_at(front.phases, mood)
-    state = replace(state, mood=mood, phase=phase, emotion=emotion_at(phase, mood))
+    state = replace(state, mood=mood, phase=phase, emotion=emotion_at(phase, mood), **also)
     ending = state.ending or next((e for e in front.endings if comes_about(e) and not lack(state, e)), None)
     return replace(state, ending=ending) if ending else state
 

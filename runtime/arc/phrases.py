@@ -144,8 +144,10 @@ class Phrase:
     """What a text holds one of that holds each part: a word of each choice; in a script without spaces its first
     character; "#" for a number."""
 
-    def find_in(self, text: str) -> tuple[int, int] | None:
-        """Where a text that went through `plain` holds the phrase. Time grows with the text's length alone."""
+    def find_in(self, text: str, *, denied: bool = False) -> tuple[int, int] | None:
+        """Where a text that went through `plain` holds the phrase, also where that is `denied`. Time grows with the
+        text's length alone."""
+        negated = self.negated or denied
         begun: list[int] = []
         ends: list[int] = []
         for i, part in enumerate(self.parts):
@@ -154,28 +156,31 @@ class Phrase:
             else:
                 spans = [span for word, span in _placed(text) if word in part]
             if i == 0:
-                spans = [span for span in spans if self.negated or not _negated_before(text, span[0])]
+                spans = [span for span in spans if negated or not _negated_before(text, span[0])]
                 begun, ends = [start for start, _ in spans], [end for _, end in spans]
             else:
                 close = self.spaced[i - 1] and self.spaced[i]
-                before = [(self._before(text, ends, start, close), end) for start, end in spans]
+                before = [(_before(text, ends, start, close, negated), end) for start, end in spans]
                 begun, ends = [begun[j] for j, _ in before if j >= 0], [end for j, end in before if j >= 0]
             if not ends:
                 return None
         return (begun[0], ends[0]) if self.parts else None
 
-    def _before(self, text: str, ends: Sequence[int], start: int, spaced: bool) -> int:
-        """The index of the end that a part which starts here follows; -1 for none."""
-        last = bisect_right(ends, start) - 1
-        if last < 0:
-            return -1
-        # Of all the places where the words so far may end, the nearest has the least in between.
-        gap = text[ends[last] : start]
-        if len(gap) > GAP_LIMIT:
-            return -1
-        words = [word for word in gap.split() if word not in ",?"]
-        near = len(words) <= 2 if spaced else sum(map(len, words)) <= 12
-        return last if near and (self.negated or not negates(words, gap)) else -1
+
+def _before(text: str, ends: Sequence[int], start: int, spaced: bool, negated: bool) -> int:
+    """The index of the end that a part of a phrase which starts here follows; -1 for none."""
+    last = bisect_right(ends, start) - 1
+    if last < 0:
+        return -1
+    # Of all the places where the words so far may end, the nearest has the least in between.
+    gap = text[ends[last] : start]
+    if gap in ("", " "):
+        return last
+    if len(gap) > GAP_LIMIT:
+        return -1
+    words = [word for word in gap.split() if word not in ",?"]
+    near = len(words) <= 2 if spaced else sum(map(len, words)) <= 12
+    return last if near and (negated or not negates(words, gap)) else -1
 
 
 @lru_cache(maxsize=8192)
@@ -223,10 +228,11 @@ def _negated_before(text: str, start: int) -> bool:
 
 def negates(words: Sequence[str], unspaced: str) -> bool:
     """Whether any of these words is a negator, or this text in a script without spaces holds one."""
-    pairs = zip(words, [*words[1:], ""], strict=False)
-    return any(word in NEGATORS and after not in _HARMLESS.get(word, ()) for word, after in pairs) or bool(
-        THAI_NEGATOR.search(unspaced)
-    )
+    if not NEGATORS.isdisjoint(words):
+        pairs = zip(words, [*words[1:], ""], strict=False)
+        if any(word in NEGATORS and after not in _HARMLESS.get(word, ()) for word, after in pairs):
+            return True
+    return not unspaced.isascii() and bool(THAI_NEGATOR.search(unspaced))
 
 
 def heard_any(hear: Mapping[str, tuple[str, ...]], said: str) -> bool:
@@ -254,7 +260,8 @@ def numbers_in(said: str) -> frozenset[str]:
         return frozenset()
     run, digit = _compiled(_SPELLED), _compiled(_DIGIT)
     codes = ["".join(_DIGITS.get(one, one) for one in digit.findall(code)) for code in run.findall(said)]
-    return frozenset([*codes, *(word for word in run.sub(" ", said).split() if any(map(str.isdecimal, word)))])
+    words = (run.sub(" ", said) if codes else said).split()
+    return frozenset([*codes, *(word for word in words if any(map(str.isdecimal, word)))])
 
 
 def has_number(said: str) -> bool:
@@ -296,7 +303,20 @@ class PhraseIndex:
 def words_at(text: str, start: int, end: int) -> str:
     """The words of a text, to the letter, that stand between two places of what `plain` makes of it."""
     said = plain(text)
-    first, last = (len(said[:place].replace(" ", "")) for place in (start, end))
+    begin, stop = start, end
+    if not text.isascii() or text[:end].lower() != said[:end]:  # else each character is still in its place
+        begin, stop = _between(text, *(len(said[:place].replace(" ", "")) for place in (start, end)))
+        if plain(text[begin:stop].strip()).replace(" ", "") != said[start:end].replace(" ", ""):
+            return text.strip()
+    left, right = text.rfind(" ", 0, begin) + 1, text.find(" ", stop)  # no figure has a space
+    for figure in FIGURE.finditer(text, left, len(text) if right < 0 else right):
+        if figure.start() < stop and begin < figure.end():
+            begin, stop = min(begin, figure.start()), max(stop, figure.end())
+    return text[begin:stop].strip()
+
+
+def _between(text: str, first: int, last: int) -> tuple[int, int]:
+    """Where a text has these characters of what `plain` makes of it, without spaces."""
     # What `plain` does to a character, its neighbours change only where marks follow it, or at a number's separator.
     seen = begin = stop = 0
     for piece in _CLUSTER.finditer(text):
@@ -308,13 +328,7 @@ def words_at(text: str, start: int, end: int) -> str:
         seen += size
         if seen >= last:
             break
-    found = text[begin:stop].strip()
-    if plain(found).replace(" ", "") != said[start:end].replace(" ", ""):
-        return text.strip()
-    for figure in FIGURE.finditer(text):
-        if figure.start() < stop and begin < figure.end():
-            begin, stop = min(begin, figure.start()), max(stop, figure.end())
-    return text[begin:stop].strip()
+    return begin, stop
 
 
 @lru_cache(maxsize=1024)

@@ -62,6 +62,7 @@ class ArcDriver:
             emit(Notice(text=FOREIGN))
         self._machine = ArcMachine(self._arc, self._now(), silences=self._audio)
         self._timer: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
         self._quiet = False
         self._heard: set[str] = set()
         self._listened: tuple[Arc, tuple[frozenset[str], str, bool], Utterance] | None = None
@@ -182,6 +183,7 @@ class ArcDriver:
 
     def close(self) -> None:
         """The call is over: no clock fires any more."""
+        self._deadline = None
         if self._timer:
             self._timer.cancel()
 
@@ -189,10 +191,15 @@ class ArcDriver:
         return self._loop.time() + self._offset
 
     def _schedule(self) -> None:
+        deadline = self._machine.next_deadline()
+        if deadline == self._deadline:
+            return
         self.close()
-        if (deadline := self._machine.next_deadline()) is not None:
+        self._deadline = deadline
+        if deadline is not None:
             self._timer = self._loop.call_at(deadline - self._offset, self._tick)
 
     def _tick(self) -> None:
+        self._deadline = None
         # The loop fires a timer up to its clock's resolution early; the deadline counts as reached then.
         self.carry_out(self._machine.tick(max(self._now(), self._machine.next_deadline() or 0.0)))

@@ -26,8 +26,8 @@ class IdleMonitor:
         self._begun = self._open = False
         self._detector: SpeechDetector | None = None
         session.on("agent_state_changed", self._on_agent_state)
-        for name in ("agent_state_changed", "user_state_changed", "conversation_item_added", "speech_created"):
-            session.on(name, lambda _: self.changed())
+        for name in ("user_state_changed", "conversation_item_added", "speech_created"):
+            session.on(name, self._on_event)
 
     def begin(self) -> None:
         """The persona is about to say the opening line: the call is not idle until it is `opened`."""
@@ -40,8 +40,8 @@ class IdleMonitor:
 
     def changed(self) -> None:
         """Something happened after which the call may be idle."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._changed.set()  # who waits goes on; who comes later waits for the next
+        self._changed.clear()
 
     @property
     def idle(self) -> bool:
@@ -61,9 +61,13 @@ class IdleMonitor:
         """Whether a reply of the persona is being made or spoken."""
         return self._session.current_speech is not None or self._session.agent_state in ("thinking", "speaking")
 
+    def _on_event(self, _: object) -> None:
+        self.changed()
+
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         if self._detector and event.new_state == "speaking":
             self._detector.answered()
+        self.changed()
 
     @asynccontextmanager
     async def listening(self, audio: TraineeAudio) -> AsyncIterator[None]:

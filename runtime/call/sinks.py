@@ -56,13 +56,16 @@ def shortened(event: Event) -> Event:
     long: dict[str, Any] = {}
     for name in event.__dataclass_fields__:
         value = getattr(event, name)
-        if isinstance(value, str) and len(value) > TEXT_LIMIT:
-            long[name] = value[:TEXT_LIMIT] + CUT
-        elif isinstance(value, list | tuple) and value:
+        if isinstance(value, str):
+            if len(value) > TEXT_LIMIT:
+                long[name] = value[:TEXT_LIMIT] + CUT
+        elif not value:
+            continue
+        elif isinstance(value, (list, tuple)):
             cut = type(value)(_cut(entry) for entry in value[:LIST_LIMIT])
             if cut != value:
                 long[name] = cut
-        elif isinstance(value, dict) and value:
+        elif isinstance(value, dict):
             long[name] = _cut(value)
     return replace(event, **long) if long else event
 

@@ -168,6 +168,7 @@ class Transcript:
                 mood=state.mood,
                 phase=worded_in(state.phase.name, self._spec.language.base) if state.phase else "",
                 told="" if told is None else "told" if told else "not told",
+                turn=self._order.heard_turn,
                 interrupted=item.interrupted,
                 since_save_ms=speech.since_save_ms,
                 latency=item.metrics.get("e2e_latency", self._since_typed(item)),
@@ -289,7 +290,8 @@ class Order:
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
-        self._heard = 0
+        self.heard_turn = 0
+        """The trainee's latest turn whose transcript was passed on."""
         self._came = 0
         self.turn = 0
         """The trainee's latest turn: what the persona begins to say now answers it."""
@@ -307,18 +309,18 @@ class Order:
 
     def heard(self, event: Heard) -> None:
         """A transcript, and with it what waited for it."""
-        self._heard = event.turn
+        self.heard_turn = event.turn
         self._emit(event)
-        self._pass_on(self._heard)
+        self._pass_on(self.heard_turn)
 
     def is_settled(self, answers: int) -> bool:
         """Whether all that was said before a line that answers that turn has been passed on."""
-        return answers <= self._transcribed and self._came <= self._heard and not self._held
+        return answers <= self._transcribed and self._came <= self.heard_turn and not self._held
 
     def said(self, event: Said, answers: int) -> None:
-        """A line of the persona that answers that turn."""
+        """A line of the persona that answers that turn; of one that waits the `turn` is the latest when it goes on."""
         if self.is_settled(answers):
-            self._emit(replace(event, turn=self._heard))
+            self._emit(event)
             return
         self._held.append((self._came, event))
         self._wait()
@@ -329,7 +331,7 @@ class Order:
 
     def _overdue(self) -> None:
         self._timer = None
-        if self._came > self._heard:
+        if self._came > self.heard_turn:
             self._wait()
         else:
             self.release()
@@ -347,6 +349,6 @@ class Order:
         held, self._held = self._held, [waiting for waiting in self._held if waiting[0] > heard]
         for came, event in held:
             if came <= heard:
-                self._emit(replace(event, turn=self._heard))
+                self._emit(replace(event, turn=self.heard_turn))
         if self._held:
             self._wait()

@@ -200,4 +200,7 @@ def _cut(text: str, characters: int) -> str:
 
 
 def _encoded(message: dict[str, Any]) -> bytes:
-    return json.dumps(message, ensure_ascii=False).encode(errors="replace")
+    return _encode(message).encode(errors="replace")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
