@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 from livekit.agents import Agent, AgentSession, RunContext, function_tool
-from livekit.agents.llm import ChatChunk, ChatContext, ChatItem, ChatMessage, RealtimeModel, Tool, Toolset
+from livekit.agents.llm import ChatChunk, ChatContext, ChatMessage, RealtimeModel, Tool, Toolset
 from livekit.agents.types import NOT_GIVEN, FlushSentinel
 from livekit.agents.voice import ModelSettings
 from livekit.agents.voice.agent_session import SessionConnectOptions
@@ -24,7 +24,7 @@ from .audio_input import AGAIN_SECONDS, UNPROVEN_SECONDS, TraineeAudio
 from .build import Parts
 from .plan import ModelKind, Plan, kind_of
 from .realtime import Acknowledgement, NotAccepted
-from .turn import TurnLimit, Whole, mend, whole
+from .turn import SurrogateJoiner, TurnLimit, mend, without_surrogates
 
 CLOSE_SECONDS = 1.5
 """A call is not kept waiting by a part that hangs when it is closed."""
@@ -92,10 +92,11 @@ class PersonaAgent(Agent):
         if note is None:
             return
         if note:
-            turn = next((i for i in reversed(range(len(chat_ctx.items))) if _is_turn(chat_ctx.items[i])), None)
-            chat_ctx.items.insert(len(chat_ctx.items) if turn is None else turn, _system(note))
-        limit, pieces, dropped, clock = TurnLimit(self.turn_seconds), Whole(), 0, asyncio.get_running_loop().time
-        until = inf
+            turns = [i for i, item in enumerate(chat_ctx.items) if item.type == "message" and item.role == "user"]
+            latest = turns[-1] if turns else len(chat_ctx.items)
+            chat_ctx.items.insert(latest, ChatMessage(role="system", content=[note]))
+        limit, pieces, clock = TurnLimit(self.turn_seconds), SurrogateJoiner(), asyncio.get_running_loop().time
+        dropped, until = 0, inf
         async with aclosing(Agent.default.llm_node(self, chat_ctx, tools, model_settings)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, ChatChunk) and chunk.delta:
@@ -103,21 +104,13 @@ class PersonaAgent(Agent):
                         chunk.delta.content = limit.take(text)
                         dropped += len(text) - len(chunk.delta.content)
                     for call in chunk.delta.tool_calls:
-                        call.arguments = whole(call.arguments)
+                        call.arguments = without_surrogates(call.arguments)
                 yield chunk
                 if limit.over and until == inf:
                     until = clock() + AFTER_CUT_SECONDS
                     self._emit(Notice(text=limit.told))
                 if dropped > AFTER_CUT or clock() > until:
                     return
-
-
-def _is_turn(item: ChatItem) -> bool:
-    return item.type == "message" and item.role == "user"
-
-
-def _system(text: str) -> ChatMessage:
-    return ChatMessage(role="system", content=[text])
 
 
 class LiveAgent:

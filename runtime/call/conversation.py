@@ -34,7 +34,7 @@ from .network import explained
 from .realtime import NotAccepted
 from .reload import Reloader
 from .transcript import Transcript
-from .turn import typed
+from .turn import accept_typed
 from .watchdog import RECONNECT_SECONDS, Watchdog
 
 logger = logging.getLogger(__name__)
@@ -164,7 +164,7 @@ class Conversation:
 
     async def begin_turn(self, text: str) -> SpeechHandle | None:
         """The trainee's typed turn: cuts the persona short, as speaking would. None once the call is over."""
-        text = typed(text, self._emit)
+        text = accept_typed(text, self._emit)
         await self._transcript.spoke_or(self._call.opened)  # what was typed sooner does not come before her first word
         if self._call.over:
             return None

@@ -54,7 +54,8 @@ def keep_native_log() -> None:
 
 def register_runner(model: type[Any]) -> None:
     """Has LiveKit's inference process, which a worker starts, hold a model of the form that its plugins for turn
-    detection have. Without it calls listen by their phrases, and hear only by services."""
+    detection have (`offline.inference.SharedModel`). To be called on the main thread. Without it calls listen by their
+    phrases, and hear only by services."""
     try:
         from livekit.agents.inference_runner import _InferenceRunner
     except ImportError:

@@ -75,7 +75,7 @@ class TurnLimit:
         )
 
 
-class Whole:
+class SurrogateJoiner:
     """Mends text that comes in pieces: two halves of a character (surrogates) become the character, one alone the
     replacement character. A server refuses a lone half, and every later request would hold it."""
 
@@ -87,7 +87,7 @@ class Whole:
         return self._decode(text.encode("utf-16-le", "surrogatepass"))
 
 
-def whole(text: str) -> str:
+def without_surrogates(text: str) -> str:
     """The text without halves of characters."""
     try:
         text.encode()
@@ -96,17 +96,17 @@ def whole(text: str) -> str:
     return text
 
 
-def typed(text: str, emit: Emit) -> str:
+def accept_typed(text: str, emit: Emit) -> str:
     """A typed turn as it is taken: whole characters, of a length that could have been spoken; what is cut is told."""
     if len(text) > TYPED_LIMIT:
         emit(Notice(text=f"a typed turn of {len(text):,} characters is cut after {TYPED_LIMIT:,}"))
-    return whole(text[:TYPED_LIMIT])
+    return without_surrogates(text[:TYPED_LIMIT])
 
 
 def mend(history: Iterable[ChatItem]) -> None:
     """Mends what was said before, wherever it came from: a transcript, a tool call, a file."""
     for item in history:
         if item.type == "message":
-            item.content = [whole(part) if isinstance(part, str) else part for part in item.content]
+            item.content = [without_surrogates(part) if isinstance(part, str) else part for part in item.content]
         elif isinstance(item, FunctionCall):
-            item.arguments = whole(item.arguments)
+            item.arguments = without_surrogates(item.arguments)

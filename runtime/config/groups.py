@@ -156,7 +156,7 @@ def _parsed(text: str, file: Path) -> tuple[Any, Node | None]:
 
 
 @contextmanager
-def standing_in(name: str, draft: Path) -> Iterator[None]:
+def draft_in_place(name: str, draft: Path) -> Iterator[None]:
     """While it is entered, the persona of this name is read from another file."""
     _drafts[name] = draft
     try:

@@ -8,13 +8,10 @@ import json
 import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, ClassVar, Protocol
 
 from livekit.agents import get_job_context
-
-from ..call import private
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +33,6 @@ class SharedModel(Protocol):
 
     def run(self, data: bytes) -> bytes | None:
         """What the model makes of this. Runs on several threads at once."""
-
-
-def share(model: type[SharedModel]) -> None:
-    """Has the worker that is about to start hold this model for its calls. To be called on the main thread."""
-    private.register_runner(model)
 
 
 async def infer(model: type[SharedModel], data: bytes, seconds: float | None = None) -> bytes:
@@ -69,12 +61,12 @@ def _checked(model: type[SharedModel], answer: bytes | None) -> bytes:
     return answer
 
 
-async def infer_or_here(model: type[SharedModel], data: bytes, seconds: float | None = None) -> bytes:
+async def infer_with_fallback(model: type[SharedModel], data: bytes, seconds: float | None = None) -> bytes:
     """As `infer`; where the worker's copy does not answer, this process holds one of its own from then on: a call goes
     on. Raises RuntimeError for a model that fails here too."""
     if get_job_context(required=False) is None:
         return await infer(model, data, seconds)
-    if model.INFERENCE_METHOD not in _HERE.models:
+    if model.INFERENCE_METHOD not in _MODELS:
         try:
             return await infer(model, data, seconds)
         except (RuntimeError, TimeoutError, OSError) as error:
@@ -90,7 +82,7 @@ def infer_ahead(model: type[SharedModel], data: bytes) -> None:
         if not task.cancelled():
             task.exception()
 
-    task = asyncio.ensure_future(infer_or_here(model, data, START_SECONDS))
+    task = asyncio.ensure_future(infer_with_fallback(model, data, START_SECONDS))
     _AHEAD.add(task)
     task.add_done_callback(done)
 
@@ -109,21 +101,15 @@ def unpack(message: bytes) -> tuple[dict[str, Any], bytes]:
     return json.loads(head), data
 
 
-@dataclass
-class _Here:
-    """The models that this process holds itself."""
-
-    models: dict[str, SharedModel] = field(default_factory=dict)
-    lock: Lock = field(default_factory=Lock)
-
-
-_HERE = _Here()
+_MODELS: dict[str, SharedModel] = {}
+"""The models that this process holds itself."""
+_LOCK = Lock()
 _THREADS = ThreadPoolExecutor(2, thread_name_prefix="inference")
 
 
 def _here(model: type[SharedModel]) -> SharedModel:
-    with _HERE.lock:
-        if model.INFERENCE_METHOD not in _HERE.models:
-            made = _HERE.models[model.INFERENCE_METHOD] = model()
+    with _LOCK:
+        if model.INFERENCE_METHOD not in _MODELS:
+            made = _MODELS[model.INFERENCE_METHOD] = model()
             made.initialize()
-        return _HERE.models[model.INFERENCE_METHOD]
+        return _MODELS[model.INFERENCE_METHOD]

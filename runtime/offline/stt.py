@@ -237,7 +237,7 @@ class STT(stt.STT[str]):
         heard: dict[str, Any] = {"text": "", "log_prob": 0.0}
         if len(sound) >= _SHORTEST * _RATE * 2:
             options = {"path": self._path, "language": self._language.language, "vocabulary": self._vocabulary}
-            heard, _ = inference.unpack(await inference.infer_or_here(Whisper, inference.pack(options, sound)))
+            heard, _ = inference.unpack(await inference.infer_with_fallback(Whisper, inference.pack(options, sound)))
         text = joined(heard["text"]) if is_speech(heard, self._vocabulary) else ""
         data = stt.SpeechData(self._language, text, confidence=float(np.exp(heard["log_prob"])))
         return stt.SpeechEvent(

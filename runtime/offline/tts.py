@@ -347,7 +347,7 @@ class _Utterance(tts.ChunkedStream):
         voice = self._voice
         options = {"voice": voice.human, "speed": voice.speed / _USUAL_SPEED, "pitch": voice.pitch}
         try:
-            return await inference.infer_or_here(Hibari, inference.pack(options, text.encode(errors="replace")))
+            return await inference.infer_with_fallback(Hibari, inference.pack(options, text.encode(errors="replace")))
         except Exception:
             logger.exception("hibari failed; espeak-ng speaks in its place")
             return b""

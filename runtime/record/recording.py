@@ -18,7 +18,7 @@ from ..spec.settings import Record
 from .audio import AudioRecorder
 from .folder import RecordedCall, finish, from_memory
 from .score import Scorecard, Verdict, score, scored
-from .writer import SessionFolder
+from .writer import SessionWriter
 
 EVENTS_LIMIT = 20_000
 """Events of a call that are kept in memory for its score; of more the latest are."""
@@ -33,7 +33,7 @@ class Recording:
         record: whether, where and what.
         user: the trainee's user id; None where nobody knows yet, and the folder waits for `belong_to`.
         emit: where the call's events go; takes those of the recording too.
-        place: as of `SessionFolder`.
+        place: as of `SessionWriter`.
     """
 
     def __init__(self, record: Record, user: str | None, emit: Emit, place: tuple[Path, float] | None = None) -> None:
@@ -42,34 +42,34 @@ class Recording:
         self._emit = emit
         self._place = place
         self._loop = asyncio.get_running_loop()
-        self._spec: SessionSpec | None = None
+        self._first_spec: SessionSpec | None = None
         """What the call was begun with."""
-        self._adopted: SessionSpec | None = None
-        self._in_force: SessionSpec | None = None
+        self._latest_spec: SessionSpec | None = None
+        self._spoken_spec: SessionSpec | None = None
         """The last that a line was said under."""
         self._events: deque[Event] = deque(maxlen=EVENTS_LIMIT)
-        self._folder: SessionFolder | None = None
+        self._folder: SessionWriter | None = None
         self._audio: AudioRecorder | None = None
         self._path: Future[Path] = Future()
         self._finished: Path | None = None
         """The folder, once it is whole."""
-        self._held = False
+        self._worth_keeping = False
         """Whether there is a call to be kept."""
         self.to_judge: SessionSpec | None = None
         """What the call was made from, where a judge is still to be asked. The folder is whole without it."""
 
     def adopt(self, spec: SessionSpec) -> None:
         """The call is made from this spec; a later one is kept beside it."""
-        self._adopted = spec
+        self._latest_spec = spec
         if self._folder:
             self._folder.adopt(spec)
-        if not self._held:
-            self._spec = self._in_force = spec
+        if not self._worth_keeping:
+            self._first_spec = self._spoken_spec = spec
 
     def belong_to(self, user: str) -> None:
         """The trainee is known: whose the folder is, where there is none yet."""
         self._user = user
-        if self._held:
+        if self._worth_keeping:
             self._open()
 
     def take(self, event: Event) -> None:
@@ -78,12 +78,12 @@ class Recording:
             return
         self._events.append(event)
         if isinstance(event, Heard | Said):
-            self._held = True
-            if self._adopted and event.revision == self._adopted.revision:
-                self._in_force = self._adopted
+            self._worth_keeping = True
+            if self._latest_spec and event.revision == self._latest_spec.revision:
+                self._spoken_spec = self._latest_spec
         if self._folder:
             self._folder.write(event)
-        elif self._held and self._user is not None:
+        elif self._worth_keeping and self._user is not None:
             self._open()
 
     def attach(self, session: AgentSession[None]) -> None:
@@ -91,12 +91,12 @@ class Recording:
         heard = session.input.audio and session.output.audio
         if self._record.enabled and self._record.audio and heard:
             self._audio = AudioRecorder(self._path, self._tell)
-            self._held = True
+            self._worth_keeping = True
             self._audio.attach(session)
 
     def _open(self) -> None:
-        if self._record.enabled and self._folder is None and self._spec is not None:
-            self._folder = SessionFolder(self._record, self._spec, self._user or "", self._tell, self._place)
+        if self._record.enabled and self._folder is None and self._first_spec is not None:
+            self._folder = SessionWriter(self._record, self._first_spec, self._user or "", self._tell, self._place)
             self._folder.path.add_done_callback(self._found)
             for event in self._events:
                 self._folder.write(event)
@@ -113,7 +113,7 @@ class Recording:
 
     async def close(self) -> None:
         """The call is over: ends audio and folder, by cues; emits that score where no judge is to be asked."""
-        if not (self._held and self._spec):
+        if not (self._worth_keeping and self._first_spec):
             return
         self._open()  # nobody came who was certain to be the trainee
         if self._audio:
@@ -123,8 +123,8 @@ class Recording:
             self._finished = self._folder.path.result()
         else:
             card = await asyncio.to_thread(self._scored)
-        if self._spec.judge.llm and card.objectives:
-            self.to_judge = self._spec
+        if self._first_spec.judge.llm and card.objectives:
+            self.to_judge = self._first_spec
         else:
             self._emit(scored(card, str(self._finished or "")))
 
@@ -156,5 +156,5 @@ class Recording:
 
     def _call(self) -> RecordedCall:
         """The call from memory."""
-        assert self._in_force
-        return from_memory(self._events, self._in_force)
+        assert self._spoken_spec
+        return from_memory(self._events, self._spoken_spec)

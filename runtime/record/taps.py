@@ -32,8 +32,8 @@ Place = Callable[[int, float, bytes, int], None]
 class RecordedInput(AudioInput):
     """The trainee's audio on its way to the session, told as it comes.
 
-    Frames follow on one another; what a busy process takes late is placed where it belongs. It lies within the gate
-    that an edit shuts, so that what is heard again after it is recorded once.
+    Frames follow on one another; what a busy process takes late is placed where it belongs. It is the source of
+    `call.audio_input.TraineeAudio`, so that audio which that one gives again after an edit is recorded once.
     """
 
     def __init__(self, source: AudioInput, place: Place) -> None:

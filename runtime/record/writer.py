@@ -33,7 +33,7 @@ CLOSE_SECONDS = 10.0
 _PACKAGES = ("livekit-agents", "livekit", "livekit-plugins-google", "livekit-plugins-openai")
 
 
-class SessionFolder:
+class SessionWriter:
     """Takes a call's events and writes them down, on a thread of its own: whatever the disk does, the call goes on.
 
     Args:

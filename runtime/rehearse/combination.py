@@ -20,14 +20,14 @@ from ..spec.session_spec import SessionSpec
 from ..spec.settings import LineQuality, Settings
 from ..spec.trainee import Script
 from .job import Job, hold
-from .sweep import NAMED, Outcome, Row, fixed_in, place_of, read_row, write_row, writing
+from .sweep import NAMING_GROUPS, Outcome, Row, fixed_in, place_of, read_row, write_row, writing
 from .trainee import check_parts, check_spoken
 
-ANSWERED = ("rehearse.audio", "rehearse.line")
+VARIED = ("rehearse.audio", "rehearse.line")
 """Keys beside the groups by which combinations may differ."""
-NO_COMMAND = ("rehearse.resume", "rehearse.dir", "rehearse.share", "rehearse.compare", "rehearse.limits")
+NOT_IN_COMMAND = ("rehearse.resume", "rehearse.dir", "rehearse.share", "rehearse.compare", "rehearse.limits")
 """Keys by which two commands may differ and still be the same sweep."""
-ONE_VALUE = ("hydra", "log", "lines", "rehearse.repeats", *NO_COMMAND)
+NOT_SWEPT = ("hydra", "log", "lines", "rehearse.repeats", *NOT_IN_COMMAND)
 """Keys that are about a sweep, and make no two combinations."""
 
 
@@ -36,12 +36,12 @@ def combination_of(
 ) -> dict[str, str]:
     """What is called for: the option of each group, whatever of them the command line sets by itself, and whatever it
     gives several values."""
-    groups = tuple(dict.fromkeys((*NAMED, *GROUPS, *REHEARSAL_GROUPS)))
+    groups = tuple(dict.fromkeys((*NAMING_GROUPS, *GROUPS, *REHEARSAL_GROUPS)))
     combination = {group: str(choices[group]) for group in groups}
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
         part_of_group = key.partition(".")[0] in groups and "." in key
-        if part_of_group or key.startswith(ANSWERED) or (key in swept and key not in groups):
+        if part_of_group or key.startswith(VARIED) or (key in swept and key not in groups):
             value = text if isinstance(text := parsed(override).value(), str) else value  # without its quotes
             combination[key] = value.lower() if value in ("True", "False") else value  # as a sweeper writes them
     return combination
@@ -50,7 +50,7 @@ def combination_of(
 def check_swept(overrides: Sequence[str]) -> None:
     """Raises a SpecError for several values of a key that is about the sweep as a whole."""
     for override in map(parsed, overrides):
-        if override.is_sweep_override() and override.key_or_group.startswith(ONE_VALUE):
+        if override.is_sweep_override() and override.key_or_group.startswith(NOT_SWEPT):
             raise SpecError(f"{override.input_line}: one value is wanted, as this is about all calls of the sweep")
 
 
@@ -65,12 +65,12 @@ def _swept(overrides: Sequence[str], sweep: Path) -> tuple[str, ...]:
     if (fixed := fixed_in(sweep)) is None:
         return ()
     keys = dict.fromkeys(override.lstrip("+~").partition("=")[0] for override in overrides)
-    return tuple(key for key in keys if key not in fixed and not key.startswith(ONE_VALUE))
+    return tuple(key for key in keys if key not in fixed and not key.startswith(NOT_SWEPT))
 
 
 def command_of(overrides: Sequence[str]) -> list[str]:
     """What makes two commands the same sweep."""
-    passing = ("hydra", "log=", "lines=", *NO_COMMAND)
+    passing = ("hydra", "log=", "lines=", *NOT_IN_COMMAND)
     return sorted(override for override in overrides if not override.lstrip("+~").startswith(passing))
 
 

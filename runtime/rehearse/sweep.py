@@ -26,11 +26,11 @@ from .measures import Measures
 
 ROW, CALLS, COMMAND = "rehearsal.json", "calls", "sweep.json"
 RESULTS, REPORT = "results.csv", "report.html"
-FOUND = "optimization_results.yaml"
+SWEEPER_RESULTS = "optimization_results.yaml"
 """What a sweeper of Hydra's that looks for the best leaves in its folder."""
 SWEEPS = "sweeps"
 """Where in `record.dir` the sweeps lie."""
-NAMED = ("persona", "language", "model", "voice", "trainee")
+NAMING_GROUPS = ("persona", "language", "model", "voice", "trainee")
 """The groups whose options a call's folder is named by."""
 _HEARD = b'"kind": "heard"'
 
@@ -63,7 +63,7 @@ class Row:
     def name(self) -> str:
         """What it is called in a line: `sarah_thompson en offline bright_female good difficulty=hard #2`."""
         more = [f"{key}={self.combination[key]}" for key in _more(self.combination, self.swept)]
-        return " ".join([*(self.combination.get(group, "") for group in NAMED), *more, f"#{self.repeat}"])
+        return " ".join([*(self.combination.get(group, "") for group in NAMING_GROUPS), *more, f"#{self.repeat}"])
 
 
 _ROW = TypeAdapter(Row)
@@ -71,13 +71,13 @@ _ROW = TypeAdapter(Row)
 
 def _more(combination: Mapping[str, str], swept: Sequence[str]) -> list[str]:
     """The keys that a combination is called by beside the groups whose options say what they are."""
-    return [key for key in combination if key not in NAMED and (key in swept or key not in GROUPS)]
+    return [key for key in combination if key not in NAMING_GROUPS and (key in swept or key not in GROUPS)]
 
 
 def place_of(combination: Mapping[str, str], repeat: int, swept: Sequence[str] = ()) -> str:
     """The folder of a job's call in its sweep's: the same for the same job."""
     digest = hashlib.sha256(json.dumps(dict(combination), sort_keys=True).encode()).hexdigest()[:6]
-    named = "-".join(combination[key] for key in (*NAMED, *_more(combination, swept)) if key in combination)
+    named = "-".join(combination[key] for key in (*NAMING_GROUPS, *_more(combination, swept)) if key in combination)
     return f"{CALLS}/{safe_name(named)}-{digest}/{repeat}"
 
 
@@ -182,15 +182,15 @@ def holding(folder: Path) -> Iterator[None]:
 
 
 def _command(folder: Path) -> list[str]:
-    return _said_of(folder, "command") or []
+    return _noted(folder, "command") or []
 
 
 def fixed_in(folder: Path) -> list[str] | None:
     """The keys to which the sweep's command gives one value; None where the folder does not tell."""
-    return _said_of(folder, "fixed")
+    return _noted(folder, "fixed")
 
 
-def _said_of(folder: Path, key: str) -> list[str] | None:
+def _noted(folder: Path, key: str) -> list[str] | None:
     try:
         return list(map(str, json.loads((folder / COMMAND).read_bytes())[key]))
     except (OSError, ValueError, KeyError, TypeError):
@@ -200,7 +200,7 @@ def _said_of(folder: Path, key: str) -> list[str] | None:
 def found_by_sweeper(sweep: Path) -> str:
     """What a sweeper that looks for the best has found, as a line; empty where none has looked."""
     try:
-        found = read_conf(sweep / FOUND)[0]
+        found = read_conf(sweep / SWEEPER_RESULTS)[0]
         best = " ".join(f"{key}={value}" for key, value in found["best_params"].items())
         return f"best score that {found['name']} found: {found['best_value']:g}, with {best}"
     except (SpecError, KeyError, AttributeError, ValueError):
@@ -212,7 +212,7 @@ def found_by_sweeper(sweep: Path) -> str:
 _COLUMNS = ("repeat", "seed", "revision", "folder", "outcome", "reason")
 _SWEPT = "swept "
 """Before a key of a combination that is called as another column is."""
-_MARK = "\ufeff"
+_BYTE_ORDER_MARK = "\ufeff"
 """What Excel on Windows knows UTF-8 by."""
 _LISTS = ("phases", "breaks")
 _BETWEEN = " | "
@@ -233,7 +233,7 @@ def to_csv(found: Iterable[Row]) -> str:
         cells: list[object] = [row.combination.get(key) for key in keys]
         cells += [*(getattr(row, name) for name in _COLUMNS), *(shown.get(name) for name in names)]
         table.writerow(map(_cell, cells))
-    return _MARK + out.getvalue()
+    return _BYTE_ORDER_MARK + out.getvalue()
 
 
 def _cell(value: object) -> str:

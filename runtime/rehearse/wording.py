@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 
 from .answer import COLUMNS, Answer, Column, Combination, Comparison, Difference, Spread, surely_best
-from .sweep import NAMED, Row
+from .sweep import NAMING_GROUPS, Row
 
 AVERAGED = ("passed", "breaks")
 """Columns of which the middle value would say little."""
@@ -20,7 +20,7 @@ PACES = ("pace", "her_pace")
 
 def title(answer: Answer) -> str:
     """What all combinations have in common."""
-    return ", ".join(f"{key}={value}" for key, value in answer.same.items() if key in NAMED or "." in key)
+    return ", ".join(f"{key}={value}" for key, value in answer.same.items() if key in NAMING_GROUPS or "." in key)
 
 
 def cell(one: Combination, column: Column, answer: Answer) -> str:

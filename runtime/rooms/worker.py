@@ -126,18 +126,16 @@ def share_models(spec: SessionSpec) -> None:
     persona needs beside them is loaded by the job of its call."""
     if embedder := spec.listening.embedder:
         from ..offline.embedding import MODELS, is_installed
-        from ..offline.inference import share
 
         if is_installed(embedder):
-            share(MODELS[embedder])
+            private.register_runner(MODELS[embedder])
     parts = [spec.parts[place] for place in ("stt", "tts")]
     if any(part and part.plugin == "offline" for part in parts):
-        from ..offline.inference import share
         from ..offline.stt import Whisper
         from ..offline.tts import Hibari
 
-        share(Whisper)
-        share(Hibari)
+        private.register_runner(Whisper)
+        private.register_runner(Hibari)
 
 
 async def _watch_files(store: SpecStore, owners: dict[str, str], emit: Emit) -> None:

@@ -16,7 +16,7 @@ from rich.text import Text
 from ..arc.agreement import disagreements
 from ..call.plan import TABLE, Plan, Way, kind_of, plan
 from ..config.compose import compose
-from ..config.groups import options, standing_in
+from ..config.groups import draft_in_place, options
 from ..config.persona_file import read_persona
 from ..errors import SpecError, not_there, shown_path, suggest
 from ..events import How
@@ -78,7 +78,7 @@ def _with_draft(spec: SessionSpec, draft: Path, overrides: Sequence[str]) -> Ses
     if not os.path.lexists(draft):
         raise not_there("draft", draft)
     read_persona(draft)  # says what is wrong with the file itself
-    with standing_in(name, draft):
+    with draft_in_place(name, draft):
         return compose([*overrides, f"persona={name}"])
 
 

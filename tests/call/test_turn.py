@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.call.turn import CHARACTERS_PER_SECOND, REPEATED, TurnLimit, Whole, whole
+from runtime.call.turn import CHARACTERS_PER_SECOND, REPEATED, SurrogateJoiner, TurnLimit, without_surrogates
 from runtime.events import Notice, Said, ToolCalled, to_json
 from tests.held import held
 from tests.loopback import ToolCall
@@ -68,10 +68,10 @@ def test_text_in_pieces_is_mended(text: str, data: Any) -> None:
         end = start + 2 * data.draw(st.integers(1, 3))
         pieces.append(units[start:end].decode("utf-16-le", "surrogatepass"))
         start = end
-    mending = Whole()
+    mending = SurrogateJoiner()
     mended = "".join(map(mending.take, pieces))
     mended.encode()
-    assert whole(text).startswith(mended) and len(whole(text)) - len(mended) <= 1
+    assert without_surrogates(text).startswith(mended) and len(without_surrogates(text)) - len(mended) <= 1
 
 
 @pytest.mark.parametrize("audio", [True, False], ids=["spoken", "typed"])

@@ -23,7 +23,7 @@ from runtime.record.conduct import Conduct
 from runtime.record.folder import EVENTS, SCORECARD, make_folder
 from runtime.record.score import Judged, Result, Scorecard, card_to_json
 from runtime.record.upkeep import forget
-from runtime.record.writer import SessionFolder
+from runtime.record.writer import SessionWriter
 from runtime.spec.settings import History, Record, Settings
 from tests.composed import compose
 from tests.record.calls import good, poor
@@ -77,7 +77,7 @@ async def test_what_a_call_left_is_in_the_index(index: Index, settings: Settings
     """Who called whom, when, for how long, and what came of it, as the scorecard says."""
     spec = compose(["language=en"])
     for user, events in (("ann", good()), ("bo", poor())):
-        folder = SessionFolder(settings.record, spec, user, lambda _: None)
+        folder = SessionWriter(settings.record, spec, user, lambda _: None)
         for event in events:
             folder.write(event)
         await folder.close()

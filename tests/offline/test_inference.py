@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import pytest
 
+from runtime.call import private
 from runtime.offline import inference
-from runtime.offline.inference import infer, infer_or_here, share
+from runtime.offline.inference import infer, infer_with_fallback
 
 
 class Upper:
@@ -73,7 +74,7 @@ async def test_a_call_goes_on_by_itself_where_the_workers_copy_does_not_answer(m
 
     job = SimpleNamespace(inference_executor=SimpleNamespace(do_inference=do_inference))
     monkeypatch.setattr(inference, "get_job_context", lambda required: job)
-    assert [await infer_or_here(Alone, word) for word in (b"one", b"two")] == [b"ONE", b"TWO"]
+    assert [await infer_with_fallback(Alone, word) for word in (b"one", b"two")] == [b"ONE", b"TWO"]
     assert (asked, Alone.made) == (["test_alone"], 1)
 
 
@@ -83,6 +84,6 @@ def test_a_model_is_shared_by_livekits_own_registry(monkeypatch: pytest.MonkeyPa
 
     registered: dict[str, type] = {}
     monkeypatch.setattr(_InferenceRunner, "registered_runners", registered)
-    share(Upper)
-    share(Upper)
+    private.register_runner(Upper)
+    private.register_runner(Upper)
     assert registered == {"test_upper": Upper}

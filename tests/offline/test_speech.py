@@ -247,7 +247,7 @@ async def test_what_hibari_cannot_read_espeak_does(monkeypatch: pytest.MonkeyPat
         asked.append(given)
         return bytes(2 * RATE)
 
-    monkeypatch.setattr(models, "infer_or_here", infer)
+    monkeypatch.setattr(models, "infer_with_fallback", infer)
     tts = TTS(voice=HEART)
     for text in ("...", THAI[0], "😊"):
         assert (await tts.synthesize(text).collect()).duration > 0.1
@@ -280,7 +280,7 @@ async def test_a_voice_that_fails_is_spoken_for(monkeypatch: pytest.MonkeyPatch)
     async def fail(*_: object) -> None:
         raise RuntimeError("no memory")
 
-    monkeypatch.setattr(models, "infer_or_here", fail)
+    monkeypatch.setattr(models, "infer_with_fallback", fail)
     assert (await TTS(voice=HEART).synthesize("Hello.").collect()).duration > 0.3
 
 

@@ -28,7 +28,7 @@ from runtime.record import writer as module
 from runtime.record.folder import finish, folders, make_folder, read_folder, safe_name
 from runtime.record.recording import Recording
 from runtime.record.upkeep import delete_old, forget, look_after, score_again, tidy
-from runtime.record.writer import SessionFolder, put_line
+from runtime.record.writer import SessionWriter, put_line
 from runtime.spec.session_spec import SessionSpec
 from runtime.spec.settings import Record
 from tests.composed import compose
@@ -63,7 +63,7 @@ async def kept(
     record: Record, spec: SessionSpec, events: list[Event], told: Told | None = None, user: str = "ann"
 ) -> Path:
     """The folder of a call with these events, after its end."""
-    folder = SessionFolder(record, spec, user, told or Told())
+    folder = SessionWriter(record, spec, user, told or Told())
     for event in events:
         folder.write(event)
     await folder.close()
@@ -115,7 +115,7 @@ async def test_the_spec_is_kept_as_yaml_without_secrets(
     """What the call is made from can be read by anything that reads YAML; a later one lies beside it."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     leaky = replace(spec, persona=replace(spec.persona, prose="The key is sk-very-secret."))
-    folder = SessionFolder(record, leaky, "ann", Told())
+    folder = SessionWriter(record, leaky, "ann", Told())
     folder.write(Header())
     folder.adopt(replace(leaky, revision="0123"))
     await folder.close()
@@ -167,7 +167,7 @@ async def test_the_disk_is_full_and_the_call_goes_on(
 ) -> None:
     """One line says so; nothing waits, nothing raises, and what was written before is there."""
     told = Told()
-    folder = SessionFolder(record, spec, "ann", told)
+    folder = SessionWriter(record, spec, "ann", told)
     path = await asyncio.wrap_future(folder.path)
 
     def full(events: object, event: Event) -> None:
@@ -192,7 +192,7 @@ async def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, spec: Se
     """A file lies where the folders should."""
     (tmp_path / "sessions").write_text("")
     told = Told()
-    folder = SessionFolder(Record(dir=str(tmp_path / "sessions")), spec, "ann", told)
+    folder = SessionWriter(Record(dir=str(tmp_path / "sessions")), spec, "ann", told)
     assert await folder.close() is None
     assert len(told.lines) == 1
     assert "not recorded" in told.lines[0]
@@ -254,7 +254,7 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_call(
     monkeypatch.setattr(module, "put_line", slow)
     monkeypatch.setattr(module, "WAITING_LIMIT", 50)
     monkeypatch.setattr(module, "CLOSE_SECONDS", 0.01)
-    folder = SessionFolder(record, spec, "ann", Told())
+    folder = SessionWriter(record, spec, "ann", Told())
     await asyncio.to_thread(hangs.wait)
     for _ in range(100):
         folder.write(Notice(text="x"))
@@ -267,7 +267,7 @@ KILLED = """
 import asyncio, os, signal, sys
 from runtime.config.compose import compose
 from runtime.events import Notice
-from runtime.record.writer import SessionFolder
+from runtime.record.writer import SessionWriter
 from runtime.spec.settings import Record
 from tests.record.calls import poor
 
@@ -277,7 +277,7 @@ def last_of(file):
         return events.read()
 
 async def main():
-    folder = SessionFolder(Record(dir=sys.argv[1]), compose([]), "ann", print)
+    folder = SessionWriter(Record(dir=sys.argv[1]), compose([]), "ann", print)
     await asyncio.wrap_future(folder.path)
     number = 0
     for event in poor()[1:]:
@@ -334,7 +334,7 @@ def test_ten_killed_calls_have_lost_no_line_and_are_finished_at_the_next_start(r
 
 async def test_a_call_that_is_on_is_not_taken_for_a_dead_one(record: Record, spec: SessionSpec) -> None:
     """Neither finished nor deleted by a worker that starts beside it."""
-    folder = SessionFolder(record, spec, "ann", Told())
+    folder = SessionWriter(record, spec, "ann", Told())
     path = await asyncio.wrap_future(folder.path)
     folder.write(good()[1])
     assert tidy(record) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.config.compose import compose as compose_anew
-from runtime.config.groups import standing_in
+from runtime.config.groups import draft_in_place
 from runtime.events import CueFound, PhaseMoved
 from runtime.record.folder import read_folder
 from runtime.rehearse.job import hold
@@ -37,7 +37,7 @@ def drafted(tmp_path: Path, old: str, new: str) -> tuple[Path, SessionSpec]:
     assert old in text
     draft = tmp_path / "draft.md"
     draft.write_text(text.replace(old, new))
-    with standing_in("sarah_thompson", draft):
+    with draft_in_place("sarah_thompson", draft):
         return draft, compose_anew([])
 
 
@@ -103,7 +103,7 @@ def test_what_moved_her_is_told_in_the_order_in_which_it_did(tmp_path: Path) -> 
     draft, _ = drafted(tmp_path, 'ขอโทษและรับผิดชอบ"}, mood: 20', 'ขอโทษและรับผิดชอบ"}, mood: 5')
     zebra = "zebra: {hear: {en: [zebra]}, mood: 3, repeats: true}"
     draft.write_text(draft.read_text().replace("  refund: {", f"  {zebra}\n  refund: {{", 1))
-    with standing_in("sarah_thompson", draft):
+    with draft_in_place("sarah_thompson", draft):
         lines = flips(played(folder, compose([])), played(folder, compose_anew([])))
     turns = [int(turn) for line in lines for turn in re.findall(r"^turn (\d+):", line)]
     assert turns == sorted(turns) and {1, 2, 4} <= set(turns)
