@@ -35,7 +35,7 @@ from ..spec.persona import (
     said_in,
     worded_in,
 )
-from ..spec.script import THAI_TEXT
+from ..spec.writing_system import THAI_TEXT
 from . import first_person, identity, prose
 from .machine import comes_about
 from .markup import plain_sections

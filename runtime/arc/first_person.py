@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-from ..spec.script import THAI, THAI_TEXT
+from ..spec.writing_system import THAI, THAI_TEXT
 from .phrases import heard_any, plain
 from .prose import SECRET
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ..spec.persona import Persona
-from ..spec.script import THAI, THAI_TEXT, thai_share
 from ..spec.sections import Section
+from ..spec.writing_system import THAI, THAI_TEXT, thai_share
 from .markup import ANSWER
 from .phrases import plain
 

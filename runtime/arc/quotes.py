@@ -1,11 +1,11 @@
-"""Whether words that somebody claims were said stand in what was said."""
+"""Checks that a quote, of a model that listens or judges, stands word for word in what was said."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-from ..spec.script import THAI_TEXT
+from ..spec.writing_system import THAI_TEXT
 from .phrases import FIGURE
 
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")

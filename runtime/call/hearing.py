@@ -1,4 +1,5 @@
-"""What one call knows of what its trainee means: vectors are got before a turn is judged, never on the event loop."""
+"""Understanding of one call's turns by meaning: gets the vectors that a turn needs before it is judged, never on the
+event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a config file gives an option of a plugin's class → what the class wants."""
+"""Options as config files write them → values of the types that a plugin's class wants, secrets put in."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ from omegaconf import OmegaConf
 
 from ..errors import SpecError, suggest
 from ..spec.persona import Difficulty, Persona, is_name
-from ..spec.script import thai_share
 from ..spec.session_spec import Language, Listening, Model, SecondModel, Vad, Voice
 from ..spec.settings import Prices, Settings
+from ..spec.writing_system import thai_share
 from .persona_file import read_persona
 from .validation import shape_at
 from .yaml_file import Node, decoded, load_yaml, read_bytes

@@ -37,9 +37,9 @@ from ..config.yaml_file import Node, cited, line_of, read_bytes
 from ..errors import NotOffered, SpecError, shown_path, suggest
 from ..rooms.routing import check_claims
 from ..spec.persona import Persona, Phase, is_name, worded_in
-from ..spec.script import foreign_script
 from ..spec.settings import Routing, Settings, Worker
 from ..spec.trainee import Trainee
+from ..spec.writing_system import foreign_script
 from ..terminal.view import plain_rows, table
 
 CheckResult = tuple[str, str, str]

@@ -1,4 +1,4 @@
-"""Specs by what was asked for, kept in step with the files that they are made from."""
+"""The store of specs: finds the one for some options, and gives calls each edit of theirs once a file is saved."""
 
 from __future__ import annotations
 

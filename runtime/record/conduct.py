@@ -9,8 +9,8 @@ from statistics import quantiles
 
 from ..events import CueFound, Said
 from ..spec.persona import Emotion
-from ..spec.script import THAI_TEXT, thai_share
 from ..spec.settings import Prices
+from ..spec.writing_system import THAI_TEXT, thai_share
 from .call_log import CallLog, Line
 
 SILENCE_SECONDS = 3.0

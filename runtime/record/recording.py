@@ -1,4 +1,4 @@
-"""All that is kept of one call, for whoever holds the call: one sink for its events, and one tap on its audio."""
+"""Keeps one call: a sink for its events, a tap on its audio, and its score once it is over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taps on a session's audio: what the trainee says and what the persona's listener hears, told with its moment."""
+"""Taps on a session's audio: pass on, each with its time, what the trainee says and what of the persona is played."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from ..spec.script import THAI_TEXT
+from ..spec.writing_system import THAI_TEXT
 from .texts import clock
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The trainee's end of a spoken rehearsal: a voice that is put on the line in real time, and when hers is heard."""
+"""The trainee's end of a spoken rehearsal: speaks on the line in real time, and notes when the persona is heard."""
 
 from __future__ import annotations
 

@@ -31,11 +31,11 @@ from ..spec.session_spec import AnyEdit, Edit, SessionSpec
 from ..spec.settings import LineQuality, Record
 from ..spec.trainee import Script, Trainee
 from .audio import Telephone
-from .clock import START, Retimed, VirtualLoop
 from .line import RATE
 from .measures import measures
 from .sweep import Outcome, Row, write_row
 from .trainee import Caller, ScriptedCaller, SimulatedCaller, part_of
+from .virtual_time import START, Retimed, VirtualLoop
 
 WORD_SECONDS, PAUSE_SECONDS = 0.4, 1.0
 """How long a word is spoken, where time is virtual, and how long the trainee thinks before they speak."""

@@ -16,7 +16,7 @@ from ..record.conduct import latency, pace
 from ..record.score import Scorecard
 from ..record.texts import clock
 from ..spec.persona import Arc, Fact, said_in
-from ..spec.script import THAI, thai_share
+from ..spec.writing_system import THAI, thai_share
 
 SAYS_MACHINE = {
     "en": (

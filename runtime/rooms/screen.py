@@ -15,8 +15,8 @@ from livekit.agents.tokenize.blingfire import SentenceTokenizer
 from livekit.agents.types import ATTRIBUTE_TRANSCRIPTION_FINAL, TOPIC_TRANSCRIPTION
 
 from ..events import FAILED, Ended, Event, Heard, Interim, Said, Scored
-from ..spec.script import THAI
 from ..spec.settings import Transcripts
+from ..spec.writing_system import THAI
 
 TOPIC = "transcript"
 MESSAGE_CHARACTERS = 4_000

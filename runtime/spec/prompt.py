@@ -1,4 +1,4 @@
-"""What a model is told of the persona that it plays."""
+"""The prompt: what a model is told of the persona that it plays."""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ import pytest
 
 from runtime.events import ClockFired, Heard, Said
 from runtime.record.folder import read_folder
-from runtime.rehearse.clock import START, VirtualLoop
 from runtime.rehearse.job import hold
 from runtime.rehearse.sweep import ROW, Outcome, read_row
 from runtime.rehearse.trainee import ScriptedCaller
+from runtime.rehearse.virtual_time import START, VirtualLoop
 from runtime.spec.trainee import ScriptLine
 
 from .jobs import job

@@ -1,4 +1,5 @@
-"""Scripts: the Thai one, which puts no space between words and ends no sentence with a full stop, and whose each is."""
+"""Writing systems: how much of a text is Thai, which puts no space between words and no full stop after sentences, and
+whether a text is in letters that its language does not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time for rehearsals in which nothing is waited for: it passes as fast as the work is done."""
+"""Virtual time for rehearsals in which nothing has to be waited for: it passes as fast as the work is done."""
 
 from __future__ import annotations
 
