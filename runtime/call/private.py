@@ -75,17 +75,34 @@ def start_models_after(registered: asyncio.Event) -> None:
         from livekit.agents.ipc import inference_proc_executor as module
 
         if not hasattr(module.InferenceProcExecutor, "_begin"):
-            module.InferenceProcExecutor = _beside(module.InferenceProcExecutor)  # type: ignore[misc]
+            module.InferenceProcExecutor = _models_later(module.InferenceProcExecutor)  # type: ignore[misc]
         module.InferenceProcExecutor.registered = registered  # type: ignore[attr-defined]
     except (ImportError, AttributeError):
         _warn("livekit.agents.ipc.inference_proc_executor.InferenceProcExecutor", "a worker registers later")
 
 
-def _beside(executor: Any) -> Any:
-    for name in ("start", "initialize", "do_inference", "is_alive", "aclose"):
-        getattr(executor, name)  # or else this is an AttributeError
+def make_threads_after(registered: asyncio.Event) -> None:
+    """Has LiveKit make the threads that are kept ready for calls once the worker is registered; a call that comes
+    meanwhile gets the first that is ready.
 
-    class Beside(executor):  # type: ignore[misc]
+    The worker registers only then otherwise, 0.15 of 1.9 s later: the first thread imports what calls need.
+    """
+    try:
+        from livekit.agents.ipc import proc_pool as module
+
+        if not hasattr(module.ProcPool, "_begin"):
+            module.ProcPool = _threads_later(module.ProcPool)  # type: ignore[misc]
+        module.ProcPool.registered = registered  # type: ignore[attr-defined]
+    except (ImportError, AttributeError):
+        _warn("livekit.agents.ipc.proc_pool.ProcPool", "a worker registers later")
+
+
+def _later(part: Any, *used: str) -> Any:
+    """A part of a worker, with these methods beside, that starts once the worker is registered."""
+    for name in ("start", "aclose", *used):
+        getattr(part, name)  # or else this is an AttributeError
+
+    class Later(part):  # type: ignore[misc]
         registered: asyncio.Event
 
         async def start(self) -> None:
@@ -95,10 +112,32 @@ def _beside(executor: Any) -> Any:
         async def _begin(self) -> None:
             await self.registered.wait()
             await super().start()
+
+        async def aclose(self) -> None:
+            self._begun.cancel()
+            await super().aclose()
+
+    return Later
+
+
+def _threads_later(pool: Any) -> Any:
+    class Later(_later(pool)):  # type: ignore[misc]
+        async def aclose(self) -> None:
+            if self.registered.is_set():  # LiveKit cannot close a thread that it is making
+                await asyncio.wait([self._begun])
+            await super().aclose()
+
+    return Later
+
+
+def _models_later(executor: Any) -> Any:
+    class Later(_later(executor, "initialize", "do_inference", "is_alive")):  # type: ignore[misc]
+        async def _begin(self) -> None:
+            await super()._begin()
             await super().initialize()
 
         async def initialize(self) -> None:
-            """`start` sees to it."""
+            """`_begin` sees to it."""
 
         async def do_inference(self, method: str, data: bytes) -> bytes | None:
             await asyncio.shield(self._begun)
@@ -108,16 +147,12 @@ def _beside(executor: Any) -> Any:
             begun = self._begun
             return not begun.done() or (not begun.cancelled() and not begun.exception() and super().is_alive())
 
-        async def aclose(self) -> None:
-            self._begun.cancel()
-            await super().aclose()
-
-    return Beside
+    return Later
 
 
 def _tell_failure(begun: asyncio.Task[None]) -> None:
     if not begun.cancelled() and (error := begun.exception()):
-        logger.warning("the process that holds the models of all calls did not start: %s", error)
+        logger.warning("what a worker keeps ready for its calls did not start: %s", error)
 
 
 def in_recognizer() -> bool:

@@ -77,6 +77,8 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
         registered = asyncio.Event()
         share_models(spec)
         private.start_models_after(registered)
+        if threads:
+            private.make_threads_after(registered)
         server = AgentServer(
             job_executor_type=JobExecutorType(worker.executor.value),
             num_idle_processes=worker.idle_processes,

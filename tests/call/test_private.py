@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from livekit import rtc
-from livekit.agents.ipc import inference_proc_executor
+from livekit.agents.ipc import inference_proc_executor, proc_pool
 from livekit.agents.voice import audio_recognition
 from livekit.agents.voice.transcription import TranscriptSynchronizer, _speaking_rate
 from livekit.plugins import openai
@@ -163,7 +163,7 @@ async def test_a_worker_does_not_wait_for_its_models_to_start(warned: list[str])
         async def aclose(self) -> None:
             closed.append(True)
 
-    beside = private._beside(Executor)()
+    beside = private._models_later(Executor)()
     beside.registered = asyncio.Event()
     await beside.start()
     await beside.initialize()
@@ -175,6 +175,52 @@ async def test_a_worker_does_not_wait_for_its_models_to_start(warned: list[str])
     assert await asked == b"something"
     await beside.aclose()
     assert not beside.is_alive() and not warned
+
+
+async def test_a_worker_does_not_wait_for_the_threads_of_its_calls(
+    monkeypatch: pytest.MonkeyPatch, warned: list[str]
+) -> None:
+    """They are made once it is registered; while they are, it is not closed, as LiveKit could not."""
+    made, done = asyncio.Event(), asyncio.Event()
+    order: list[str] = []
+
+    class Pool:
+        async def start(self) -> None:
+            made.set()
+            await done.wait()
+            order.append("made")
+
+        async def aclose(self) -> None:
+            order.append("closed")
+
+    monkeypatch.setattr(proc_pool, "ProcPool", Pool)
+    for registered in (asyncio.Event(), asyncio.Event()):
+        private.make_threads_after(registered)
+    pool = proc_pool.ProcPool()  # type: ignore[call-arg]
+    await pool.start()
+    await asyncio.sleep(0)
+    assert not made.is_set()
+    registered.set()
+    await made.wait()
+    closing = asyncio.ensure_future(pool.aclose())
+    await asyncio.sleep(0)
+    done.set()
+    await closing
+    assert order == ["made", "closed"] and not warned
+
+
+def test_without_its_name_a_worker_waits_for_the_threads_of_its_calls(
+    monkeypatch: pytest.MonkeyPatch, warned: list[str]
+) -> None:
+    """As LiveKit has it."""
+    own = proc_pool.ProcPool
+    monkeypatch.setattr(proc_pool, "ProcPool", own)  # as it is again afterwards
+    for _ in range(2):
+        private.make_threads_after(asyncio.Event())
+    assert proc_pool.ProcPool.__mro__.count(own) == 1 and not warned
+    monkeypatch.delattr(proc_pool, "ProcPool")
+    private.make_threads_after(asyncio.Event())
+    assert "registers later" in warned[0]
 
 
 async def test_models_that_do_not_start_are_told(warned: list[str]) -> None:
@@ -192,7 +238,7 @@ async def test_models_that_do_not_start_are_told(warned: list[str]) -> None:
 
         async def aclose(self) -> None: ...
 
-    beside = private._beside(Executor)()
+    beside = private._models_later(Executor)()
     beside.registered = asyncio.Event()
     beside.registered.set()
     await beside.start()
