@@ -195,7 +195,7 @@ def _state_of(path: Path, old: _FileState) -> _FileState:
         # O_NONBLOCK: a pipe that has just taken the file's place would block.
         with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             status = os.fstat(file.fileno())
-            data = file.read(READ_LIMIT + 1) or b""
+            data = file.read(min(status.st_size, READ_LIMIT) + 1) or b""  # no more: the memory for it is taken at once
     except FileNotFoundError:
         return _ABSENT
     except OSError:
