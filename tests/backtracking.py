@@ -6,12 +6,14 @@ small: this one tries what `re` tries, without the shortcuts that make `re` fast
 
 from __future__ import annotations
 
+import cProfile
 import importlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
+from itertools import groupby
 from types import ModuleType
 from typing import Any
 
@@ -22,11 +24,7 @@ LIMIT = 1_000_000
 """Steps after which a count is given up: a pattern that needs more on a few kilobytes is not linear."""
 
 Then = Callable[[int], int | None]
-
-
-@lru_cache(maxsize=1024)
-def _parsed(pattern: re.Pattern[str]) -> Any:
-    return _plain(_sre.parse(pattern.pattern, pattern.flags & ~re.UNICODE))
+"""What follows: takes where it begins, and gives the end of the match, or None."""
 
 
 def _plain(value: Any) -> Any:
@@ -59,111 +57,193 @@ class Matcher:
 
     def __init__(self, pattern: re.Pattern[str], text: str, steps: Steps) -> None:
         self.text = text
-        self.flags = pattern.flags
-        self.ignore_case = int(pattern.flags & re.IGNORECASE)
-        self.tree = _parsed(pattern)
         self.steps = steps
+        self._node = _compiled(pattern)
 
     def match(self, at: int) -> int | None:
         """The end of the match that begins here."""
-        return self._run(self.tree, 0, at, lambda end: end)
+        return self._node(self, at, _as_it_is)
 
     def finds(self) -> Iterator[tuple[int, int]]:
         """All matches, one after the other, as `finditer` has them."""
         at = 0
         while at <= len(self.text):
             self.steps.take()
-            end = self.match(at)
+            end = self._node(self, at, _as_it_is)
             if end is not None:
                 yield at, end
             at = end if end is not None and end > at else at + 1
 
-    def _run(self, tree: Any, i: int, at: int, then: Then) -> int | None:
-        if i == len(tree):
-            return then(at)
-        self.steps.take()
-        name, value = tree[i]
-        if self._is_single(tree[i]):
-            return self._run(tree, i + 1, at + 1, then) if self._fits(tree[i], at) else None
-        following: Then = lambda end: self._run(tree, i + 1, end, then)  # noqa: E731
-        match name:
-            case "AT":
-                return following(at) if self._stands(value, at) else None
-            case "SUBPATTERN":
-                return self._run(value[3], 0, at, following)
-            case "BRANCH":
-                ends = (self._run(branch, 0, at, following) for branch in value[1])
-                return next((end for end in ends if end is not None), None)
-            case "ATOMIC_GROUP":
-                end = self._run(value, 0, at, lambda end: end)
-                return None if end is None else following(end)
-            case "ASSERT" | "ASSERT_NOT":
-                start = at if value[0] > 0 else at - _width(value[1])
-                found = start >= 0 and self._run(value[1], 0, start, lambda end: end) is not None
-                return following(at) if found == (name == "ASSERT") else None
-            case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-                least, most, body = value
-                if len(body) == 1 and self._is_single(body[0]):
-                    return self._repeat_single(name, least, int(most), body[0], at, following)
-                return self._repeat(name, least, int(most), body, 0, at, following)
+
+def _as_it_is(end: int) -> int:
+    return end
+
+
+Node = Callable[[Matcher, int, Then], int | None]
+"""A part of a pattern: tries to match here, and then what follows."""
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: re.Pattern[str]) -> Node:
+    return _sequence(_plain(_sre.parse(pattern.pattern, pattern.flags & ~re.UNICODE)), pattern.flags)
+
+
+def _sequence(tree: Any, flags: int) -> Node:
+    """One part after the other; parts of one character together, as most are."""
+    nodes: list[Node] = []
+    for single, items in groupby(tree, key=_is_single):
+        parts = list(items)
+        nodes += [_singles(parts, flags)] if single else [_node(part, flags) for part in parts]
+    if not nodes:
+        return lambda matcher, at, then: then(at)
+    return reduce(lambda rest, first: _followed(first, rest), reversed(nodes[:-1]), nodes[-1])
+
+
+def _followed(first: Node, rest: Node) -> Node:
+    return lambda matcher, at, then: first(matcher, at, lambda end: rest(matcher, end, then))
+
+
+def _singles(items: list[Any], flags: int) -> Node:
+    first, *others = [_Characters(item, flags) for item in items]
+
+    def run(matcher: Matcher, at: int, then: Then) -> int | None:
+        text, steps = matcher.text, matcher.steps
+        steps.taken += 1
+        if at >= len(text) or not first[text[at]]:
+            return None
+        for fitting in others:
+            at += 1
+            steps.take()
+            if at >= len(text) or not fitting[text[at]]:
+                return None
+        return then(at + 1)
+
+    return run
+
+
+def _node(item: Any, flags: int) -> Node:
+    name, value = item
+    match name:
+        case "AT":
+            multiline = bool(flags & re.MULTILINE)
+            return _counted(lambda matcher, at, then: then(at) if _stands(value, matcher.text, at, multiline) else None)
+        case "SUBPATTERN":
+            return _counted(_sequence(value[3], flags))
+        case "BRANCH":
+            return _branch([_sequence(branch, flags) for branch in value[1]])
+        case "ATOMIC_GROUP":
+            return _counted(_atomic(_sequence(value, flags)))
+        case "ASSERT" | "ASSERT_NOT":
+            back = 0 if value[0] > 0 else _width(value[1])
+            return _counted(_assertion(_sequence(value[1], flags), back, wanted=name == "ASSERT"))
+        case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
+            least, most, body = value
+            if len(body) == 1 and _is_single(body[0]):
+                return _counted(_repeat_single(name, least, int(most), _Characters(body[0], flags)))
+            return _counted(_repeat(name, least, int(most), _sequence(body, flags)))
+    return _unknown(name)
+
+
+def _unknown(name: str) -> Node:
+    def run(matcher: Matcher, at: int, then: Then) -> int | None:
         raise NotImplementedError(name)
 
-    def _repeat_single(self, name: str, least: int, most: int, item: Any, at: int, then: Then) -> int | None:
-        fits = 0
-        while fits < most and self._fits(item, at + fits):
+    return run
+
+
+def _counted(node: Node) -> Node:
+    def run(matcher: Matcher, at: int, then: Then) -> int | None:
+        matcher.steps.taken += 1
+        return node(matcher, at, then)
+
+    return run
+
+
+def _branch(branches: list[Node]) -> Node:
+    def run(matcher: Matcher, at: int, then: Then) -> int | None:
+        matcher.steps.taken += 1
+        for branch in branches:
+            if (end := branch(matcher, at, then)) is not None:
+                return end
+        return None
+
+    return run
+
+
+def _atomic(body: Node) -> Node:
+    def run(matcher: Matcher, at: int, then: Then) -> int | None:
+        end = body(matcher, at, _as_it_is)
+        return None if end is None else then(end)
+
+    return run
+
+
+def _assertion(body: Node, back: int, wanted: bool) -> Node:
+    def run(matcher: Matcher, at: int, then: Then) -> int | None:
+        found = at >= back and body(matcher, at - back, _as_it_is) is not None
+        return then(at) if found == wanted else None
+
+    return run
+
+
+def _repeat_single(name: str, least: int, most: int, fitting: _Characters) -> Node:
+    def run(matcher: Matcher, at: int, then: Then) -> int | None:
+        fits, steps = 0, matcher.steps
+        while fits < most and at + fits < len(matcher.text) and fitting[matcher.text[at + fits]]:
             fits += 1
         if name == "POSSESSIVE_REPEAT":
-            self.steps.take(fits)
+            steps.take(fits)
             return then(at + fits) if fits >= least else None
         counts = range(fits, least - 1, -1) if name == "MAX_REPEAT" else range(least, fits + 1)
-        self.steps.take(fits if name == "MAX_REPEAT" else 0)
+        steps.take(fits if name == "MAX_REPEAT" else 0)
         for count in counts:
-            self.steps.take()
+            steps.take()
             if (end := then(at + count)) is not None:
                 return end
         return None
 
-    def _repeat(self, name: str, least: int, most: int, body: Any, done: int, at: int, then: Then) -> int | None:
+    return run
+
+
+def _repeat(name: str, least: int, most: int, body: Node) -> Node:
+    def run(matcher: Matcher, at: int, then: Then, done: int = 0) -> int | None:
+        matcher.steps.take(0)  # what goes on for ever is given up here
+
         def again() -> int | None:
             if done >= most:
                 return None
-            return self._run(
-                body,
-                0,
-                at,
-                lambda end: self._repeat(name, least, most, body, done + 1, end, then) if end > at else None,
-            )
+            return body(matcher, at, lambda end: run(matcher, end, then, done + 1) if end > at else None)
 
-        if name == "POSSESSIVE_REPEAT":
-            while done < most and (end := self._run(body, 0, at, lambda end: end)) is not None and end > at:
-                done, at = done + 1, end
-            return then(at) if done >= least else None
         if name == "MIN_REPEAT":
             end = then(at) if done >= least else None
             return again() if end is None else end
         end = again()
         return then(at) if end is None and done >= least else end
 
-    @staticmethod
-    def _is_single(item: Any) -> bool:
-        return item[0] in _SINGLE
+    def possess(matcher: Matcher, at: int, then: Then) -> int | None:
+        done = 0
+        while done < most and (end := body(matcher, at, _as_it_is)) is not None and end > at:
+            done, at = done + 1, end
+        return then(at) if done >= least else None
 
-    def _fits(self, item: Any, at: int) -> bool:
-        return at < len(self.text) and _fits(item, self.text[at], self.ignore_case)
+    return possess if name == "POSSESSIVE_REPEAT" else run
 
-    def _stands(self, what: str, at: int) -> bool:
-        text, end = self.text, len(self.text)
-        match what:
-            case "AT_BEGINNING":
-                return at == 0 or bool(self.flags & re.MULTILINE and text[at - 1] == "\n")
-            case "AT_END_STRING":
-                return at == end
-            case "AT_END":
-                return at in (end, end - 1 if text.endswith("\n") else end) or bool(
-                    self.flags & re.MULTILINE and text[at] == "\n"
-                )
-        words = [0 <= place < end and _is_word(text[place]) for place in (at - 1, at)]
-        return (words[0] != words[1]) == (what == "AT_BOUNDARY")
+
+def _stands(what: str, text: str, at: int, multiline: bool) -> bool:
+    end = len(text)
+    match what:
+        case "AT_BEGINNING":
+            return at == 0 or (multiline and text[at - 1] == "\n")
+        case "AT_END_STRING":
+            return at == end
+        case "AT_END":
+            return at in (end, end - 1 if text.endswith("\n") else end) or (multiline and text[at] == "\n")
+    words = [0 <= place < end and _is_word(text[place]) for place in (at - 1, at)]
+    return (words[0] != words[1]) == (what == "AT_BOUNDARY")
+
+
+def _is_single(item: Any) -> bool:
+    return item[0] in _SINGLE
 
 
 def _width(tree: Any) -> int:
@@ -175,8 +255,19 @@ _SINGLE = {"LITERAL", "NOT_LITERAL", "ANY", "IN"}
 """What takes one character."""
 
 
-@lru_cache(maxsize=100_000)
-def _fits(item: Any, character: str, ignore_case: int) -> bool:
+class _Characters(dict[str, bool]):
+    """Whether a part of one character takes a character, for those that were asked for."""
+
+    def __init__(self, item: Any, flags: int) -> None:
+        self._item = item
+        self._ignore_case = bool(flags & re.IGNORECASE)
+
+    def __missing__(self, character: str) -> bool:
+        self[character] = fits = _fits(self._item, character, self._ignore_case)
+        return fits
+
+
+def _fits(item: Any, character: str, ignore_case: bool) -> bool:
     forms = {character, character.lower(), character.upper()} if ignore_case else {character}
     codes = [ord(form) for form in forms if len(form) == 1]
     name, value = item
@@ -225,6 +316,13 @@ class Counted:
             return answer
 
         return call
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """The calls of all functions, Python's and those of C, that this work makes."""
+    profile = cProfile.Profile()
+    profile.runcall(work)
+    return sum(function.callcount for function in profile.getstats())
 
 
 @contextmanager

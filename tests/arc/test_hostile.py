@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 import pytest
 from hypothesis import example, given
@@ -18,7 +16,7 @@ from runtime.config.persona_file import read_persona
 from runtime.spec import sections
 from runtime.spec.persona import Cue, FrontMatter, Persona
 from runtime.spec.sections import find_sections
-from tests.backtracking import Counted, Matcher, Steps, counted
+from tests.backtracking import Counted, Matcher, Steps, calls_of, counted
 
 ROOT = Path(__file__).parents[2]
 CUSTOMERS = {base: read_persona(ROOT / f"conf/language/{base}.customer.md")[0].front for base in ("en", "th")}
@@ -153,19 +151,7 @@ def test_a_persona_of_64_kib_makes_as_many_calls_as_it_is_long(unit: str) -> Non
 
     def count(size: int) -> int:
         persona = hostile(unit, size)
-        calls = 0
-
-        def note(frame: FrameType, event: str, argument: object) -> None:
-            nonlocal calls
-            calls += event in ("call", "c_call")
-
-        before = sys.getprofile()
-        sys.setprofile(note)
-        try:
-            made(persona, "en")
-        finally:
-            sys.setprofile(before)
-        return calls
+        return calls_of(lambda: made(persona, "en"))
 
     grows_linearly(count, 6_000)
 

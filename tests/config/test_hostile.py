@@ -1,10 +1,8 @@
 """Persona files that were built to be slow: steps are counted, and no second is measured."""
 
 import random
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
@@ -14,7 +12,7 @@ from runtime.config import persona_file, yaml_file
 from runtime.config.persona_file import examine_persona
 from runtime.doctor.check import check_personas
 from runtime.spec import fields, sections
-from tests.backtracking import counted
+from tests.backtracking import calls_of, counted
 from tests.hostile import KINDS, hostile_personas
 
 MODULES = (persona_file, yaml_file, fields, sections, agreement, prose)
@@ -22,11 +20,6 @@ MODULES = (persona_file, yaml_file, fields, sections, agreement, prose)
 
 def steps_of(text: str) -> int:
     """The steps of all patterns, and the calls of all functions, that reading and judging this file takes."""
-    calls = 0
-
-    def note(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
 
     def read() -> None:
         persona_file._front_matter.cache_clear()
@@ -36,13 +29,7 @@ def steps_of(text: str) -> int:
 
     with counted(*MODULES) as steps:
         read()
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        read()
-    finally:
-        sys.setprofile(before)
-    return steps.taken + calls
+    return steps.taken + calls_of(read)
 
 
 @pytest.mark.parametrize("kind", KINDS)
