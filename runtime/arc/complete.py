@@ -375,13 +375,14 @@ def _with_scenario(
 
 
 def _foreign(persona: Persona, common: FrontMatter, base: str) -> Arc:
-    """A persona in a language that nothing else here speaks: her own lines only, one phase after the other."""
+    """A persona in a language that nothing else here speaks: her own lines only, one phase after the other. What she is
+    told in it moves nothing, so that her last line ends the call unsatisfied."""
     mute = FrontMatter(
         cues={name: replace(cue, say={}, ask={}) for name, cue in common.cues.items() if cue.on != "nothing"},
         named_cues={name: replace(cue, say={}, ask={}) for name, cue in common.named_cues.items()},
         endings=(
-            Ending(name="resolved", mood=96, passed=True),
-            *(replace(ending, say={}) for ending in common.endings if comes_about(ending) and not ending.passed),
+            *(replace(ending, say={}) for ending in common.endings if comes_about(ending)),
+            Ending(name="all said", mood=96, means={"": "the customer has said all that is hers to say"}),
         ),
         phases=tuple(replace(phase, say={}) for phase in common.phases),
     )

@@ -133,12 +133,17 @@ _THAI_UNSAYABLE = re.compile(
 )
 
 
+_THAI_AGED = re.compile(r"(?:เป็น)?(?:ผู้)?(?:ชาย|หญิง)\s?(?:วัย|อายุ)\s?\d+\s?ปี")
+"""What somebody is told to be, who says it of nobody."""
+
+
 def in_first_person_thai(sentence: str, name: str, i: str) -> str | None:
     """A Thai sentence about the persona as she says it herself (Thai verbs do not change), or None."""
     if names := _names(re.sub("^(?:นางสาว|นาง|นาย|คุณ)(?=[\u0e01-\u0e4e])", "", name), 2):
         sentence = re.sub(rf"(?:คุณ|นางสาว|นาง|นาย)?\s?(?:{names})", i, sentence)
     sentence = re.sub("(?<!บริการ)(?<!รหัส)ลูกค้า(?!สัมพันธ์)|เธอ|(?<!พวก)เขา", i, sentence)
-    sentence = re.sub(f"(?:{i}\\s*)+", i, re.sub("คุณ(?!ภาพ|สมบัติ)", i, sentence)).strip(" .")
+    sentence = _THAI_AGED.sub("", re.sub("คุณ(?!ภาพ|สมบัติ)", i, sentence))
+    sentence = re.sub(f"{i}(?:\\s*(?:คือ|ชื่อ)?\\s*{i})*\\s*", i, sentence).strip(" .")
     return None if _THAI_UNSAYABLE.search(sentence) or i not in sentence else sentence
 
 
@@ -167,11 +172,14 @@ def told_in(told: Iterable[str], hear: Mapping[str, tuple[str, ...]], base: str,
         for before, part in pairwise(["", *parts]):
             if _THAI_SECRET.search(f"{before} {part}") if thai else SECRET.search(sentence):
                 continue
-            if re.search(r"\d|@", part) and heard_any(hear, plain(part)):
+            named = _NUMBER_IS.sub("number ", part)
+            if re.search(r"\d|@", part) and (heard_any(hear, plain(part)) or heard_any(hear, plain(named))):
                 return spoken(part[0].upper() + part[1:], base, man)
     return ""
 
 
+_NUMBER_IS = re.compile(r"(?<=\w )(?:no\.? )?(?=(?:is|was) )")
+"""Where a value is a number's, though the sentence calls it by what it is the number of: "my mobile is", "order no is"."""
 _PART = re.compile(r"[,;]\s+|\s+(?:and|but)\s+")
 _THAI_SECRET = re.compile("ห้าม|อย่า|เฉพาะ|ถ้า|หาก|ความลับ")
 _THAI_PART = re.compile(rf"(?<=[{THAI}])\s+(?=[{THAI}])|\s+(?=แต่|และ|ซึ่ง|เพราะ|โดย)")

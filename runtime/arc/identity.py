@@ -14,7 +14,7 @@ _PLAY = re.compile(
     r"\b(?:instruct|guideline|constraint|evaluat|rubric|personalit|temperament|emotion|attitude|behavi|objective|"
     r"motivation|instrucci|(?:rules?|output|format|scor(?:e|ing)|grading|success|tone|style|voice|mood|goals?|tools?|"
     r"difficulty|triggers?|responses?|secrets?|hidden|notes?|todo|end call|system prompt|opening|greeting|"
-    r"first (?:message|line)|reglas?|formato|tono|estilo|personalidad|objetivos?|notas?|actitud|ánimo)\b)|"
+    r"first (?:message|line)|opens? with|reglas?|formato|tono|estilo|personalidad|objetivos?|notas?|actitud|ánimo)\b)|"
     r"คำสั่ง(?!ซื้อ)|กฎ|ข้อห้าม|คำแนะนำ|เกณฑ์|รูปแบบ|น้ำเสียง|อารมณ์|บุคลิก|นิสัย|เป้าหมาย|หมายเหตุ|ความลับ|"
     r"指示|ルール|出力|注意|口調|性格|感情|目的|備考",
     re.I,
@@ -76,20 +76,23 @@ def is_named(persona: Persona) -> bool:
 _NAMES = ("name", "full name", "customer name", "customers name", "persona name", "nombre", "nombre completo")
 _NAME_KEYS = frozenset((*_NAMES, "ชื่อ", "ชื่อ นามสกุล", "氏名", "名前", "お名前"))
 _YOU_ARE = re.compile(
-    r"\b(?:[Yy]our name is|[Yy]ou are(?: (?:now|playing|called|named))?|[Pp]lay(?:ing)?|[Aa]ct as|[Nn]ame is|[Rr]ole:)"
-    r"\s((?:[A-Z][\w'’-]{1,30})(?: [A-Z][\w'’-]{1,30}){1,2})"
+    r"\b(?:[Yy]our name is|[Yy]ou are(?: (?:now|playing|called|named))?|[Pp]lay(?:ing)?|[Aa]ct as|[Nn]ame is|[Rr]ole:|"
+    r"[Ee]res|[Tt]e llamas)\s((?:[^\W\d_a-z][\w'’-]{1,30})(?: [^\W\d_a-z][\w'’-]{1,30}){1,2})|"
+    r"คุณ(?:คือ|ชื่อ)\s?(?:คุณ|นางสาว|นาง|นาย)?(?!ลูกค้า|ผู้|คน|พนักงาน|ตัว)([\u0e01-\u0e4e]{2,20} [\u0e01-\u0e4e]{2,30})(?= )|"
+    r"あなたは([々一-龠]{2,6})(?<![客役者人])(?=、|です)"
 )
 NAME_WITHIN = 16_384
 """Characters of the prose in which a name is looked for: it stands at its beginning."""
 
 
 def name_in(sections: tuple[Section, ...]) -> str | None:
-    """The persona's name as her prose has it: an item, else `You are NAME SURNAME`; None for no name."""
+    """The persona's name as her prose has it: an item, else `You are NAME SURNAME` in any of four languages; None for
+    no name."""
     for section in sections:
         for key, value in items(section):
             if plain(key) in _NAME_KEYS and len(value) <= NAME_LIMIT:
                 return value
     for section in sections:
         if found := _YOU_ARE.search("\n".join(map(bare, (section.title, *section.text.splitlines())))):
-            return found[1]
+            return found[found.lastindex or 0]
     return None

@@ -14,7 +14,11 @@ from functools import lru_cache
 from ..spec.sections import Section, find_sections
 
 _COMMENT = re.compile("(<!--|-->)")
-_FENCED = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*\n(.*?)^[ \t]*(?:```|~~~)[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCED = re.compile(r"^[ \t]*(?:```|~~~)([^\n]*)\n(.*?)^[ \t]*(?:```|~~~)[ \t]*$", re.DOTALL | re.MULTILINE)
+_OF_TEXT = frozenset(
+    ("", "json", "json5", "jsonc", "yaml", "yml", "toml", "text", "txt", "plain", "md", "markdown", "xml")
+)
+"""What a fenced block can be said to hold, and still be part of the prompt: any other is the code of something."""
 _NAME = r"[^\W\d][\w.-]{0,60}"
 _PAIR = re.compile(rf"<({_NAME})(?:\s[^<>\n]{{0,200}})?>([^<>\n]{{0,400}})</\1\s?>")
 _TAG = re.compile(rf"<(/?)({_NAME})(?:\s[^<>\n]{{0,200}})?/?>")
@@ -24,14 +28,18 @@ _JSON_MARKS = re.compile(r"[\s{}\[\],]*$")
 _LINES_OF_HERS = re.compile(r"quote|line|phrase|utterance|say|คำพูด|ประโยค|frase|セリフ|台詞", re.I)
 
 _AGENT = (
-    r"agent|trainee|representative|rep|csr|operator|advis[oe]r|clerk|support agent|user|assistant|system|asesor|agente|"
-    r"operador|operadora|พนักงาน|เจ้าหน้าที่|โอเปอเรเตอร์|オペレーター|担当者?|スタッフ"
+    r"agent|trainee|representative|rep|csr|operator|advis[oe]r|clerk|support agent|user|assistant|system|asesora?|agente|"
+    r"operadora?|atendente|(?:télé)?conseill(?:er|ère)|opérat(?:eur|rice)|(?:kunden)?berater(?:in)?|mitarbeiter(?:in)?|"
+    r"operat(?:ore|rice)|addett[oa]|оператор|сотрудник|nhân viên|พนักงาน|เจ้าหน้าที่|โอเปอเรเตอร์|"
+    r"オペレーター|担当者?|スタッフ|客服|坐席|接线员|상담(?:원|사)|직원"
 )
-_CUSTOMER = r"customer|caller|client|cliente|ลูกค้า|ผู้โทร|お客様|顧客"
+_CUSTOMER = (
+    r"customer|caller|client|clienta?e?|kund(?:e|in)|клиент|khách(?: hàng)?|ลูกค้า|ผู้โทร|お客様|顧客|客户|客人|고객"
+)
 _BEFORE_SPEAKER = r"[\s>*_•・–-]*\[?"
-_AFTER_SPEAKER = r"\]?[ \t]?(?:\([^)\n]{0,40}\)|\d{1,2})?(?:\*\*|__)?[ \t]?[:：](?:\*\*|__)?[ \t]*"
+_AFTER_SPEAKER = r"\]?[ \t]?(?:\([^)\n]{0,40}\)|\d{1,2})?(?:\*\*|__)?[ \t]?(?:[:：]|(?=「))(?:\*\*|__)?[ \t]*"
 _BY_AGENT = re.compile(rf"^{_BEFORE_SPEAKER}(?:the )?(?:{_AGENT}){_AFTER_SPEAKER}", re.I)
-_BY_ANYONE = re.compile(rf"^{_BEFORE_SPEAKER}[^:：\n]{{1,40}}[:：](?:\*\*|__)?[ \t]*(\S.*)$")
+_BY_ANYONE = re.compile(rf"^{_BEFORE_SPEAKER}[^:：「\n]{{1,40}}(?:[:：]|(?=「))(?:\*\*|__)?[ \t]*(\S.*)$")
 ANSWER = "»"
 """What a row begins with that holds a line of the operator's and the customer's answer to it."""
 _BY_CUSTOMER = re.compile(rf"^{_BEFORE_SPEAKER}(?:the )?(?:{_CUSTOMER}){_AFTER_SPEAKER}(\S.*)$", re.I)
@@ -45,7 +53,7 @@ def plain_sections(prose: str) -> tuple[Section, ...]:
 
 
 def _rows(prose: str) -> Iterator[str]:
-    text = _FENCED.sub(lambda block: _of_json(block[1]) or block[1], _without_comments(prose.replace("\r\n", "\n")))
+    text = _FENCED.sub(_unfenced, _without_comments(prose.replace("\r\n", "\n")))
     rows = [row for line in (_of_json(text) or text).splitlines() for row in _without_tags(line)]
     is_dialogue = any(map(_BY_AGENT.match, rows))
     asked, begun = "", False
@@ -60,6 +68,11 @@ def _rows(prose: str) -> Iterator[str]:
         else:
             yield row
             asked = asked if not row.strip() else ""
+
+
+def _unfenced(block: re.Match[str]) -> str:
+    of_text = block[1].strip().partition(" ")[0].casefold() in _OF_TEXT
+    return _of_json(block[2]) or block[2] if of_text else ""
 
 
 def _without_comments(text: str) -> str:

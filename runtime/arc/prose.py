@@ -22,7 +22,7 @@ _QUOTED = re.compile(
     r'"([^"\n]{2,300}+)"|“([^”\n]{2,300}+)”|«([^»\n]{2,300}+)»|„([^“”\n]{2,300}+)[“”]|「([^」\n]{2,300}+)」'
     r"|‘([^’\n]{2,200}+)’(?!\w)"
 )
-_ITEM = re.compile(r"[\s>*+•・–-]*+(?:\d++[.)]\s*+)?([^:：|\n]{2,60}+)[:：]\s*+(\S.*)$")
+_ITEM = re.compile(r"[\s>*+•・–-]*+(?:\d++[.)]\s*+)?([^:：=|\n]{2,60}+)(?:[:：]|=(?=\s))\s*+(\S.*)$")
 _CELLS = re.compile(r"\|?+([^|\n]{2,60}+)\|([^|\n]++)\|?+\s*+$")
 _MARKUP = re.compile(r"\*\*|__|`|(?<!\w)[*_](?!\s)|(?<=\S)[*_](?!\w)|^#+\s*")
 _BULLET = re.compile(r"(?:[\s>]*+[-*+•–]\s++|[\s>]*+[・●○◦▪]\s*+|[\s>]*+\d++[.)]\s++|\s++)")
@@ -133,7 +133,7 @@ def _is_speech(text: str) -> bool:
 
 @lru_cache(maxsize=512)
 def items(section: Section) -> tuple[tuple[str, str], ...]:
-    """The `Key: value` items of a section: bullets, bold, table rows, in any script."""
+    """The `Key: value` items of a section: bullets, bold, table rows, several in a row, in any script."""
     return tuple(_items(section))
 
 
@@ -145,11 +145,12 @@ def _items(section: Section) -> Iterator[tuple[str, str]]:
         if goes_on or re.fullmatch(r"[\s|:-]*", row):
             continue
         row = bare(row)
-        found = _CELLS.match(row) or _ITEM.match(row)
-        if found and not re.match(r'https?$|["“«「]', found[1].lstrip(" |")):
-            key, value = _key(found[1]), _without_notes(found[2]).strip(' |"“”')
-            if value and len(value) <= 200 and not _UNSPEAKABLE.search(value):
-                yield key, value
+        in_one = [found for cell in row.split("|") if cell.strip() and (found := _ITEM.match(cell))]
+        for found in in_one if len(in_one) > 1 else (_CELLS.match(row) or _ITEM.match(row),):
+            if found and not re.match(r'https?$|["“«「]', found[1].lstrip(" |")):
+                key, value = _key(found[1]), _without_notes(found[2]).strip(' |"“”')
+                if value and len(value) <= 200 and not _UNSPEAKABLE.search(value):
+                    yield key, value
 
 
 _WRAPPED = re.compile(r"^[^:：]{60,}[^.!?:;|]$")
@@ -252,8 +253,25 @@ _PRESENT = {
 _PRESENT |= {"lost": "lose", "sent": "send", "broken": "break", "found": "find", "stayed": "stay", "took": "take"}
 
 
+_KINDS = {
+    "#sum": re.compile(
+        r"\bhow much (?:did|was|were|is|do|have|money)\b|เท่าไหร่|เท่าไร|กี่บาท|"
+        r"[$€£฿₹]\s?\d|\b(?:Rs|USD|EUR|GBP|THB|INR)\.? ?\d|\d\s?(?:[€£฿]|บาท|(?:dollars|euros|pounds|baht|rupees)\b)",
+        re.I,
+    ),
+    "#day": re.compile(
+        r"\b(?:when|what day|what date|which day) (?:did|was|were|have|had)\b|เมื่อไหร่|เมื่อไร|วันไหน|"
+        r"\b(?:\d{1,2}(?:st|nd|rd|th)?\s)?(?:Jan|Feb|March|April|May|June|July|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.?\b(?=\s\d|[,.\s]|$)|"
+        r"\b(?:last|since|yesterday|on) (?:week|month|night|\w+day)\b|วันที่ \d|เมื่อวาน|เมื่อเดือน|(?:สัปดาห์|เดือน)ที่แล้ว",
+    ),
+}
+"""Kinds of answers, by the questions that ask for one and by what gives it: a sum of money, a day."""
+
+
 @lru_cache(maxsize=4096)
 def content_words(text: str) -> frozenset[str]:
-    """The words of a text that say what it is about, cut to their first letters so that forms of a word meet."""
+    """The words of a text that say what it is about, cut to their first letters so that forms of a word meet; and what
+    kind of answer it asks for or gives."""
     words = (_PRESENT.get(word, word) for word in plain(text).split() if word not in STOP_WORDS)
-    return frozenset(word[:6] for word in words if len(word) > 2)
+    kinds = (kind for kind, pattern in _KINDS.items() if pattern.search(text))
+    return frozenset((*(word[:6] for word in words if len(word) > 2), *kinds))
