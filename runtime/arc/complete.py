@@ -65,19 +65,24 @@ def make_arc(persona: Persona, customer: FrontMatter, language: str) -> Arc:
     if not prose.is_native(persona, language) and not _speaks(persona.front, language):
         if language == "en" or not common.cues:
             return _foreign(persona, common, language)
-        return _arc(merged(persona.front, common), common, (), language)
+        return _arc(merged(persona.front, common), common, language)
     front = merged(persona.front, common)
     front = _with_profile(front, persona, language)
     front, topics = _with_lines(front, persona, language)
-    front, topics = _with_scenario(front, common, topics, persona, language)
+    front, told = _with_scenario(front, common, persona, language)
     own = ((name, fact) for name, fact in front.facts.items() if name not in common.facts and not fact.mood)
     profile = (Topic(content_words(name), said_in(fact.say, language)) for name, fact in own)
-    return _arc(front, common, (*topics, *profile), language)
+    topics += tuple(Topic(content_words(line), (line,)) for line in told)
+    plot = [line for line in told if not first_person.states_a_number(line)]
+    story = (" ".join(plot[:2]), *plot[2:4]) if plot and "problem" not in persona.front.cues else ()
+    return _arc(front, common, language, (*topics, *profile), story)
 
 
-def _arc(front: FrontMatter, common: FrontMatter, topics: tuple[Topic, ...], language: str) -> Arc:
+def _arc(
+    front: FrontMatter, common: FrontMatter, language: str, topics: Iterable[Topic] = (), story: tuple[str, ...] = ()
+) -> Arc:
     over = (said_in(ending.say, language) for ending in (*front.endings, *common.endings) if ending.name == "over")
-    return Arc(front, language, topics, common.phases, next(over, ()))
+    return Arc(front, language, tuple(topics), story, common.phases, next(over, ()))
 
 
 def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
@@ -350,28 +355,22 @@ def _phased(front: FrontMatter, own: list[tuple[str, tuple[str, ...]]], mood: in
 
 
 def _with_scenario(
-    front: FrontMatter, common: FrontMatter, topics: tuple[Topic, ...], persona: Persona, base: str
-) -> tuple[FrontMatter, tuple[Topic, ...]]:
-    """Sentences of the scenario, told as "I": the first say what the problem is, each answers questions about it, and
-    what one gives for a fact is said in place of what any customer would."""
+    front: FrontMatter, common: FrontMatter, persona: Persona, base: str
+) -> tuple[FrontMatter, list[str]]:
+    """Sentences of the scenario, told as "I"; what one gives for a fact is said in place of what any customer
+    would."""
     kinds = ("scenario", "other", "persona") if not persona.front.facts else ()
     sections = (one for one in persona.sections if one.kind in kinds and not identity.is_direction(one.title))
     sentences = (sentence for section in sections for sentence in prose.sentences(section))
     man = base == "th" and identity.is_man(persona)
-    told = [line for s in islice(sentences, SENTENCES) if (line := first_person.as_told(s, persona.name, base, man))]
+    told = list(first_person.told_of(islice(sentences, SENTENCES), persona.name, base, man))
     words = content_words(" ".join(told))
     # What the story speaks of is asked for by its name alone: what was ordered is told by a sentence, not by a number.
     facts = {name: replace(f, like={}) if content_words(name) & words else f for name, f in front.facts.items()}
     for name in [name for name in facts if facts[name].say == common.facts.get(name, Fact(say={})).say]:
         if line := first_person.told_in(told, facts[name].hear, base, man):
             facts[name] = replace(facts[name], say={base: (line,)})
-    front = replace(front, facts=facts)
-    problem = front.cues.get("problem")
-    if told and problem and "problem" not in persona.front.cues:
-        first = [" ".join(told[:2]), *told[2:4]]
-        says = {**problem.say, base: (*first, *said_in(problem.say, base))}
-        front = replace(front, cues={**front.cues, "problem": replace(problem, say=says)})
-    return front, (*topics, *(Topic(content_words(line), (line,)) for line in told))
+    return replace(front, facts=facts), told
 
 
 def _foreign(persona: Persona, common: FrontMatter, base: str) -> Arc:
@@ -392,4 +391,4 @@ def _foreign(persona: Persona, common: FrontMatter, base: str) -> Arc:
     mute = replace(mute, cues={**mute.cues, "next": step})
     front = _with_profile(merged(persona.front, mute), persona, base, foreign=True)
     front, topics = _with_lines(front, persona, base, foreign=True)
-    return _arc(front, FrontMatter(), topics, base)
+    return _arc(front, FrontMatter(), base, topics)

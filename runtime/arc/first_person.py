@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 from ..spec.writing_system import THAI, THAI_TEXT
@@ -11,15 +11,20 @@ from .phrases import heard_any, plain
 from .prose import SECRET
 
 
-def as_told(sentence: str, name: str, base: str, man: bool) -> str | None:
-    """A sentence about the persona as she says it herself; None where it cannot be turned safely, which is done in
-    English and Thai alone."""
-    if base == "en":
-        return in_first_person(sentence, name)
-    if base == "th":
-        line = in_first_person_thai(sentence, name, "ผม" if man else "ดิฉัน")
-        return spoken(line, base, man) if line else None
-    return None
+def told_of(sentences: Iterable[str], name: str, base: str, man: bool) -> Iterator[str]:
+    """The sentences about the persona as she says them herself, in English and Thai alone, without those that cannot be
+    turned safely. One about a thing is hers where it goes on with what is told of her."""
+    goes_on = False
+    for sentence in sentences:
+        if base == "th":
+            line = in_first_person_thai(sentence, name, "ผม" if man else "ดิฉัน")
+            line = spoken(line, base, man) if line else None
+        else:
+            line = in_first_person(sentence, name) if base == "en" else None
+            line = line or (sentence if goes_on and _is_of_a_thing(sentence) else None)
+        goes_on = line is not None
+        if line is not None:
+            yield line
 
 
 NAME_LIMIT = 80
@@ -98,6 +103,22 @@ def in_first_person(sentence: str, name: str) -> str | None:
     if not re.search(r"\b(?:I|my|me)\b", text) or _UNSAYABLE.search(text) or _ORDERS.match(text):
         return None
     return text[0].upper() + text[1:]
+
+
+def _is_of_a_thing(sentence: str) -> bool:
+    """Whether an English sentence tells of a thing, or of others, as anybody would."""
+    return bool(_OF_A_THING.match(sentence)) and not _UNSAYABLE.search(sentence) and not _OF_THE_CALL.search(sentence)
+
+
+_OF_A_THING = re.compile(
+    r"(?:The|It|There|This|That|Both|Neither|None|Nobody|No one|Nothing|One|Two|Three|Four|Five|Then|Now|So far)\b"
+)
+_OF_THE_CALL = re.compile(r"\b(?:calls?|goals?|exercise|level|user|answers?|format|language)\b", re.I)
+
+
+def states_a_number(line: str) -> bool:
+    """Whether a line is but "My order number is 2231", which is told when it is asked for."""
+    return bool(re.match(r"My [\w' ]{2,40} (?:is|are) \S*\d", line))
 
 
 _CONTRACTED = {"re": "are", "ve": "have", "ll": "will", "d": "would"}
@@ -179,7 +200,7 @@ def told_in(told: Iterable[str], hear: Mapping[str, tuple[str, ...]], base: str,
 
 
 _NUMBER_IS = re.compile(r"(?<=\w )(?:no\.? )?(?=(?:is|was) )")
-"""Where a value is a number's, though the sentence calls it by what it is the number of: "my mobile is", "order no is"."""
+"""Where a value is a number's, though the sentence calls it by what it is of: "my mobile is", "order no is"."""
 _PART = re.compile(r"[,;]\s+|\s+(?:and|but)\s+")
 _THAI_SECRET = re.compile("ห้าม|อย่า|เฉพาะ|ถ้า|หาก|ความลับ")
 _THAI_PART = re.compile(rf"(?<=[{THAI}])\s+(?=[{THAI}])|\s+(?=แต่|และ|ซึ่ง|เพราะ|โดย)")

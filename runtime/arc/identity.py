@@ -78,20 +78,27 @@ _NAME_KEYS = frozenset((*_NAMES, "ชื่อ", "ชื่อ นามสก�
 _YOU_ARE = re.compile(
     r"\b(?:[Yy]our name is|[Yy]ou are(?: (?:now|playing|called|named))?|[Pp]lay(?:ing)?|[Aa]ct as|[Nn]ame is|[Rr]ole:|"
     r"[Ee]res|[Tt]e llamas)\s((?:[^\W\d_a-z][\w'’-]{1,30})(?: [^\W\d_a-z][\w'’-]{1,30}){1,2})|"
-    r"คุณ(?:คือ|ชื่อ)\s?(?:คุณ|นางสาว|นาง|นาย)?(?!ลูกค้า|ผู้|คน|พนักงาน|ตัว)([\u0e01-\u0e4e]{2,20} [\u0e01-\u0e4e]{2,30})(?= )|"
+    r"คุณ(?:คือ|ชื่อ)\s?(?:คุณ|นางสาว|นาง|นาย)?((?!ลูกค้า|ผู้|คน|พนักงาน|ตัว)[\u0e01-\u0e4e]{2,20} "
+    r"(?!ลูกค้า|ผู้|คน|พนักงาน|ชาย|หญิง|อายุ|วัย|เป็น|ที่|ซึ่ง|โทร|และ)[\u0e01-\u0e4e]{2,30})(?= )|"
     r"あなたは([々一-龠]{2,6})(?<![客役者人])(?=、|です)"
+)
+_HEADED = re.compile(
+    r"(?i:customer|caller|client|persona|character|cliente|personaje|personnage)\b[\w ]{0,20}[:：–—-] ?"
+    r"([^\W\d_a-z][\w'’-]{1,30}(?: [^\W\d_a-z][\w'’-]{1,30}){1,2}) ?(?:[(,|–—-].*)?$"
 )
 NAME_WITHIN = 16_384
 """Characters of the prose in which a name is looked for: it stands at its beginning."""
 
 
 def name_in(sections: tuple[Section, ...]) -> str | None:
-    """The persona's name as her prose has it: an item, else `You are NAME SURNAME` in any of four languages; None for
-    no name."""
+    """The persona's name as her prose has it: an item, else a heading such as `Customer: NAME SURNAME`, else `You are
+    NAME SURNAME` in any of four languages; None for no name."""
     for section in sections:
         for key, value in items(section):
             if plain(key) in _NAME_KEYS and len(value) <= NAME_LIMIT:
                 return value
+    if headed := next(filter(None, (_HEADED.match(section.title) for section in sections)), None):
+        return headed[1]
     for section in sections:
         if found := _YOU_ARE.search("\n".join(map(bare, (section.title, *section.text.splitlines())))):
             return found[found.lastindex or 0]

@@ -28,8 +28,8 @@ _JSON_MARKS = re.compile(r"[\s{}\[\],]*$")
 _LINES_OF_HERS = re.compile(r"quote|line|phrase|utterance|say|คำพูด|ประโยค|frase|セリフ|台詞", re.I)
 
 _AGENT = (
-    r"agent|trainee|representative|rep|csr|operator|advis[oe]r|clerk|support agent|user|assistant|system|asesora?|agente|"
-    r"operadora?|atendente|(?:télé)?conseill(?:er|ère)|opérat(?:eur|rice)|(?:kunden)?berater(?:in)?|mitarbeiter(?:in)?|"
+    r"agent|trainee|representative|rep|csr|operator|advis[oe]r|clerk|support agent|user|assistant|system|asesora?|"
+    r"agente|operadora?|atendente|(?:télé)?conseill(?:er|ère)|opérat(?:eur|rice)|(?:kunden)?berater(?:in)?|mitarbeiter(?:in)?|"
     r"operat(?:ore|rice)|addett[oa]|оператор|сотрудник|nhân viên|พนักงาน|เจ้าหน้าที่|โอเปอเรเตอร์|"
     r"オペレーター|担当者?|スタッフ|客服|坐席|接线员|상담(?:원|사)|직원"
 )

@@ -149,7 +149,7 @@ class _Speaker:
     def _small_talk(self, text: str) -> list[str]:
         lines = self._heard_lines(on_nothing=False, text=text)
         if lines == self.arc.lines("problem"):
-            lines = self._on_topic(text) or lines
+            lines = self._on_topic(text) or (self.arc.story if self._fresh(self.arc.story) else lines)
         line = self._fresh(lines)
         if line and "pardon" in self.state.last.cues:
             return [line, self._once_more()]
@@ -167,7 +167,7 @@ class _Speaker:
     def _once_more(self) -> str:
         """What was said last, if it was short; else what it is all about."""
         last = self.said[-1] if self.said else ""
-        return last if 0 < len(last) <= 100 else self.line_of([self.arc.lines("problem")])
+        return last if 0 < len(last) <= 100 else self.line_of([self.arc.story, self.arc.lines("problem")])
 
     def _heard_lines(self, on_nothing: bool, text: str = "") -> tuple[str, ...]:
         """Lines for the first of the cues just heard that has one left, but for those that calmed before."""

@@ -257,15 +257,17 @@ class Arc:
     """What code knows of the persona of one call: cues, facts, moods and endings, which everything in the call reads.
 
     `front` is the persona's front matter, completed by her prose and by what any customer says in `language` (a base
-    tag). The rest is for a scripted customer: `topics` from the prose, and of any customer `phases` (lines for each
-    mood, once her own are used up) and `afterwards` (lines for a trainee who goes on after the end). `seed` says in
-    which order lines are said that mean the same: 0 as they are written, any other number in an order of its own.
+    tag). The rest is for a scripted customer: from the prose `topics` and the `story`, line after line, and of any
+    customer `phases` (lines for each mood, once her own are used up) and `afterwards` (lines for a trainee who goes on
+    after the end). `seed` says in which order lines are said that mean the same: 0 as they are written, any other
+    number in an order of its own.
     `embedder` makes the vectors by which clauses are heard by their meaning; None where phrases alone are.
     """
 
     front: FrontMatter
     language: str
     topics: tuple[Topic, ...] = ()
+    story: tuple[str, ...] = ()
     phases: tuple[Phase, ...] = ()
     afterwards: tuple[str, ...] = ()
     seed: int = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -298,6 +298,57 @@ Frases:
 """,
         "en", JAPANESE, ("JP-5566", "炊飯器"), ("役割|研修|顧客役", "ため息|（|）", "割引", "ありがとうございます", "「|」|：", "[A-Za-z]{3,}"),
     ),
+    "French": Prompt(
+        """Tu es **Pierre Lefèvre**, 35 ans. Ton vol AF-882 a été annulé.
+- Numéro de réservation = QX7-19P
+Règles : ne dis jamais que tu es une IA.
+Conseillère : « Bonjour, que puis-je faire pour vous ? »
+Pierre : « Mon vol a été annulé sans prévenir ! »
+Conseillère : « Je vous propose un bon d'achat. »
+Pierre : (en colère) « Je veux un remboursement, pas un bon. »
+""",
+        "en", ("Bonjour.", "Votre numéro de réservation, s'il vous plaît ?"), ("Mon vol", "QX7-19P"), ("puis-je", "propose", "colère", "IA\\b"),
+    ),
+    "Chinese": Prompt(
+        """你是李娜，28岁。你在网上买了一条裙子，颜色不对。
+规则：不要说自己是AI。
+客服："您好，请问有什么可以帮您？"
+李娜："裙子颜色发错了，我要退货。"
+""",
+        "en", ("您好", "请稍等"), ("裙子颜色发错了",), ("帮您", "AI"),
+    ),
+    "Japanese without colons": Prompt(
+        """あなたは田中健二、42歳の男性です。
+オペレーター「本日はどのようなご用件でしょうか？」
+健二「壊れたパソコンが届いたんですけど。」
+""",
+        "en", JAPANESE, ("壊れた",), ("ご用件",),
+    ),
+    "code in a fence": Prompt(
+        """You are Zed Mills, and the bank has closed your account.
+```python
+print("hello world this is code")
+```
+""",
+        "en", ENGLISH, ("Zed Mills",), ("hello world",),
+    ),
+    "a story with figures": Prompt(
+        """# Customer: Ravi Menon
+
+Ravi bought a washing machine from HomeMart on 12 Oct for Rs 32,000. The drum makes a grinding noise. His order no is \
+HM/2231 and his mobile is 98450 11223. The call lasts five minutes.
+Age: 48 | City: Pune
+""",
+        "en", (*ENGLISH, "Which city are you in?"),
+        ("My order no is HM/2231.", "My mobile is 98450 11223.", "for Rs 32,000. The drum makes a grinding noise.", "Pune."), ("lasts", "me were"),
+    ),
+    "a man of Thailand in a sentence": Prompt(
+        """คุณคือ สมชาย แก้วมณี ชายอายุ 45 ปี โทรหาธนาคารเพราะเงินหายจากบัญชี 12,500 บาท
+เพศ: ชาย
+เลขบัญชี = 123-4-56789-0
+""",
+        "th", (*THAI, "ขอเลขบัญชีด้วยค่ะ", "เงินหายไปเท่าไหร่คะ"), ("สมชาย แก้วมณี", "12,500", "123-4-56789-0"), ("อายุ", "คือ", "ค่ะ"),
+    ),
     "headings in brackets": Prompt(
         """[Identity]
 You are *Tom Becker*, an elderly man who struggles with technology.
@@ -339,10 +390,10 @@ tools: [end_call(outcome), transfer()]
 }  # fmt: skip
 
 
-def played(prompt: Prompt) -> list[str]:
+def played(prompt: Prompt, seed: int = 0) -> list[str]:
     """What the customer of a prompt says in a whole call."""
     who = parse_persona(prompt.text.encode(), Path("someone.md"))
-    arc = make_arc(who, LANGUAGES[prompt.base].customer, prompt.base)
+    arc = replace(make_arc(who, LANGUAGES[prompt.base].customer, prompt.base), seed=seed)
     history = llm.ChatContext.empty()
     said = [next_line(arc, history).text]
     for turn in prompt.turns:
@@ -455,6 +506,23 @@ def test_a_language_that_nobody_wrote_lines_for_is_told_before_the_call(name: st
     before = events[: [event["kind"] for event in events].index("started")]
     told = [event["text"] for event in before if "no customer's lines are written" in event.get("text", "")]
     assert len(told) == (name != "JSON")
+
+
+def test_a_call_that_nobody_understands_ends_unsatisfied() -> None:
+    """In a language that nothing here speaks, who has said all that is hers got nothing for it."""
+    who = parse_persona(PROMPTS["Chinese"].text.encode(), Path("li.md"))
+    arc = make_arc(who, LANGUAGES["en"].customer, "en")
+    state = fold(arc.front, ["您好"] * 20)
+    assert state.ending is not None and not state.ending.passed
+    assert fold(arc.front, ["We will refund you in full by Friday."]).ending is not None
+
+
+@pytest.mark.parametrize("seed", range(1, 12))
+def test_what_happened_is_told_from_its_beginning(seed: int) -> None:
+    """Whatever order of lines the seed gives, the story comes first, and in its own order."""
+    prompt = replace(PROMPTS["a story with figures"], turns=("What happened?",))
+    bought = "I bought a washing machine from HomeMart on 12 Oct for Rs 32,000."
+    assert played(prompt, seed)[-1] == f"{bought} The drum makes a grinding noise."
 
 
 MARCUS = """You are Marcus Reed, a plumber from Bristol. You ordered a Bosch drill from ToolHub on 3 November for 149 pounds, \
