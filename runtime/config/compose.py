@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar
 from unicodedata import normalize
 
@@ -102,15 +101,9 @@ def reread(spec: SessionSpec) -> SessionSpec | None:
     return _assembled(groups, persona, revision, spec.choices)
 
 
-def _spec(
-    cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str], known: Mapping[str, Any] = MappingProxyType({})
-) -> SessionSpec:
-    """The spec of a config, whose groups are checked but for those that are `known`."""
+def _spec(cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str]) -> SessionSpec:
     persona, revision = read_persona(file_of(choices["persona"]))
-    groups: dict[str, Any] = {
-        group: known[group] if group in known else _checked(shape, group, choices, cfg, overridden)
-        for group, shape in SHAPES.items()
-    }
+    groups = {group: _checked(shape, group, choices, cfg, overridden) for group, shape in SHAPES.items()}
     return _assembled(groups, persona, revision, choices)
 
 
@@ -172,8 +165,6 @@ def _revision(customer: FrontMatter) -> str:
 
 _nodes: dict[Path, tuple[Any, DictConfig]] = {}
 """The node that `combine`, which only one thread calls, has made of each file of conf/, with the file's content."""
-_values: dict[Path, tuple[Any, Any]] = {}
-"""The checked value of each file, with the file's content, where it refers to no other file."""
 
 
 def combine(choices: dict[str, str]) -> SessionSpec:
@@ -190,12 +181,7 @@ def combine(choices: dict[str, str]) -> SessionSpec:
         if _nodes.get(file, (None, None))[0] is not contents[file]:  # the same text is parsed once
             _nodes[file] = contents[file], OmegaConf.create(contents[file])
         cfg[group] = _nodes[file][1]
-    known = {group: _values[file][1] for group, file in files.items() if _values.get(file, (0,))[0] is contents[file]}
-    spec = _spec(cfg, choices, (), known)
-    for group, file in files.items():
-        if group != "language" and "${" not in str(contents[file]):
-            _values[file] = contents[file], getattr(spec, group)
-    return spec
+    return _spec(cfg, choices, ())
 
 
 def _checked(shape: type[T], group: str, choices: dict[str, str], cfg: DictConfig, overridden: Sequence[str]) -> T:
