@@ -14,7 +14,7 @@ from runtime.config.persona_file import read_persona
 from runtime.offline.embedding import is_installed, vectors_of
 from runtime.rehearse.job import hold
 from runtime.rehearse.measures import Measures
-from runtime.spec.persona import FrontMatter
+from runtime.spec.persona import CommonCue, FrontMatter
 from tests.composed import compose
 from tests.conftest import ROOT
 from tests.rehearse.jobs import job
@@ -51,6 +51,13 @@ def wordings(front: FrontMatter) -> Iterator[tuple[str, Mapping[str, str]]]:
     yield from ((f"endings.{ending.name}", ending.means) for ending in front.endings)
     yield from ((f"objectives.{i}", objective.name) for i, objective in enumerate(front.objectives))
     yield from ((f"cues.{name}.means", cue.means) for name, cue in front.cues.items() if cue.means)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_has_the_cues_that_code_knows_by_name(language: str) -> None:
+    """One that lacks such a cue would only fall silent there."""
+    customer = compose([f"language={language}"]).language.customer
+    assert set(CommonCue) <= customer.cues.keys() | customer.named_cues.keys()
 
 
 @pytest.mark.parametrize("name", PERSONAS)

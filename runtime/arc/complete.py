@@ -24,6 +24,7 @@ from typing import Any
 
 from ..spec.persona import (
     Arc,
+    CommonCue,
     Cue,
     Emotion,
     Ending,
@@ -62,7 +63,7 @@ def make_arc(persona: Persona, customer: FrontMatter, language: str) -> Arc:
     """The arc of this persona in this language (a base tag), where any customer says what `customer` holds."""
     persona = replace(persona, sections=plain_sections(persona.prose))
     common = _named(customer, persona, language)
-    if not prose.is_native(persona, language) and not _speaks(persona.front, language):
+    if not prose.is_native(persona, language) and persona.front.opening.keys().isdisjoint((language, "")):
         if language == "en" or not common.cues:
             return _foreign(persona, common, language)
         return _arc(merged(persona.front, common), common, language)
@@ -142,10 +143,6 @@ def _taken_over(own: Cue, common: Cue | None) -> Cue:
 def _as_asked(own: Fact, common: Fact | None) -> Fact:
     """A persona's fact; one that says no way to ask for it is asked for as the common one of its name."""
     return replace(own, like=common.like, hear=common.hear) if common and not (own.like or own.hear) else own
-
-
-def _speaks(front: FrontMatter, base: str) -> bool:
-    return base in front.opening or "" in front.opening
 
 
 def _named(customer: FrontMatter, persona: Persona, base: str) -> FrontMatter:
@@ -282,10 +279,10 @@ def _with_lines(
         front = replace(front, opening={base: (first,)})
     if texts and not persona.front.phases:
         front = _phased(front, own, persona.front.mood, base)
-    elif loose and "problem" in front.cues and "problem" not in persona.front.cues and not persona.front.phases:
-        problem = front.cues["problem"]
+    elif loose and not persona.front.phases and CommonCue.PROBLEM in front.cues.keys() - persona.front.cues.keys():
+        problem = front.cues[CommonCue.PROBLEM]
         says = {**problem.say, base: (*loose, *said_in(problem.say, base))}
-        front = replace(front, cues={**front.cues, "problem": replace(problem, say=says)})
+        front = replace(front, cues={**front.cues, CommonCue.PROBLEM: replace(problem, say=says)})
         topics += [Topic(content_words(text), (text,)) for text in loose]
     return front, tuple(topics)
 

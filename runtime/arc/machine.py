@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from ..events import ClockFired, CueFound, CueTakenBack, EndingReached, Event, Found, MoodMoved, PhaseMoved
-from ..spec.persona import Arc, Cue, Emotion, Ending, FrontMatter, Phase, Timer, worded_in
+from ..spec.persona import Arc, CommonCue, Cue, Emotion, Ending, FrontMatter, Phase, Timer, worded_in
 from .listener import Finding, Utterance, deeds, listen
 from .meaning import Meaning
 
@@ -304,7 +304,7 @@ class ArcMachine:
     def hung_up(self, now: float) -> EndingReached | None:
         """What the trainee's hanging up brings about, as it says goodbye: a good ending that waits for nothing else."""
         self._pass(now)
-        met = MappingProxyType({**self.state.met, "goodbye": 1})
+        met = MappingProxyType({**self.state.met, CommonCue.GOODBYE: 1})
         good = shift(self.arc.front, replace(self.state, met=met), 0).ending
         if self.state.ending or not good or not good.passed:
             return None

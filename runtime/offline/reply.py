@@ -10,7 +10,7 @@ from ..arc.clauses import clauses
 from ..arc.machine import ArcState, fold, lack, start, step
 from ..arc.meaning import Meaning
 from ..arc.prose import content_words
-from ..spec.persona import Arc
+from ..spec.persona import Arc, CommonCue
 
 LAST_RESORT = ("…", "Hm?")
 """For a persona that has nothing to say at all."""
@@ -27,8 +27,8 @@ class Reply:
 def opening(arc: Arc, said: Sequence[str]) -> Reply:
     """The customer's first line; in a call that is on, one that asks whether anyone is there."""
     speaker = _Speaker(arc, start(arc.front), said)
-    first = [] if said else [arc.said(arc.front.opening), arc.lines("problem")]
-    return Reply(speaker.line_of(first or [arc.lines("silence")]))
+    first = [] if said else [arc.said(arc.front.opening), arc.lines(CommonCue.PROBLEM)]
+    return Reply(speaker.line_of(first or [arc.lines(CommonCue.SILENCE)]))
 
 
 def reply(arc: Arc, turns: Sequence[str], said: Sequence[str], meaning: Meaning | None = None) -> Reply:
@@ -55,7 +55,7 @@ class _Speaker:
     def answer(self, text: str) -> str:
         """The answer to a turn that ends nothing."""
         parts = [*self._reaction(), *self._facts()]
-        if not parts or (not self.state.last.asked and "pardon" in self.state.last.cues):
+        if not parts or (not self.state.last.asked and CommonCue.PARDON in self.state.last.cues):
             parts = self._small_talk(text)
         if not parts and (known := self._known(text)):
             parts = [known]
@@ -88,7 +88,7 @@ class _Speaker:
         )
         current = [self.state.phase] if self.state.phase else []
         yield from (self.arc.said(phase.say) for phase in (*current, *common[:1]))
-        yield self.arc.lines("still_here")
+        yield self.arc.lines(CommonCue.STILL_HERE)
         yield from (self.arc.said(phase.say) for phase in (*own[:2], *common[:2]))
 
     def _fresh(self, pool: Sequence[str]) -> str | None:
@@ -108,7 +108,7 @@ class _Speaker:
     def _angering(self) -> list[str]:
         cues = self.arc.front.cues
         names = [name for name in self.state.last.cues if cues[name].change < 0 and cues[name].on != "nothing"]
-        names = [name for name in names if name != "pardon"] or names
+        names = [name for name in names if name != CommonCue.PARDON] or names
         return sorted(names, key=lambda name: cues[name].change)
 
     def _calming(self) -> list[str]:
@@ -130,7 +130,7 @@ class _Speaker:
         asked = [self._answered(name) for name in last.asked[:most]]
         asked += [self._shortly(name) for name in last.again[:2]]
         if last.confirmed and not asked and not self._reaction():
-            asked = [self._fresh(self.arc.lines("confirmed")) or ""]
+            asked = [self._fresh(self.arc.lines(CommonCue.CONFIRMED)) or ""]
         return [line for line in asked if line]
 
     def _answered(self, name: str) -> str:
@@ -148,10 +148,10 @@ class _Speaker:
 
     def _small_talk(self, text: str) -> list[str]:
         lines = self._heard_lines(on_nothing=False, text=text)
-        if lines == self.arc.lines("problem"):
+        if lines == self.arc.lines(CommonCue.PROBLEM):
             lines = self._on_topic(text) or (self.arc.story if self._fresh(self.arc.story) else lines)
         line = self._fresh(lines)
-        if line and "pardon" in self.state.last.cues:
+        if line and CommonCue.PARDON in self.state.last.cues:
             return [line, self._once_more()]
         return [line] if line else []
 
@@ -167,14 +167,14 @@ class _Speaker:
     def _once_more(self) -> str:
         """What was said last, if it was short; else what it is all about."""
         last = self.said[-1] if self.said else ""
-        return last if 0 < len(last) <= 100 else self.line_of([self.arc.story, self.arc.lines("problem")])
+        return last if 0 < len(last) <= 100 else self.line_of([self.arc.story, self.arc.lines(CommonCue.PROBLEM)])
 
     def _heard_lines(self, on_nothing: bool, text: str = "") -> tuple[str, ...]:
         """Lines for the first of the cues just heard that has one left, but for those that calmed before."""
         for name in self.state.last.cues:
             cue = self.arc.front.cues[name]
             lines = self.arc.lines(name)
-            if name == "got_it" and self._in_passing(name, text):
+            if name == CommonCue.GOT_IT and self._in_passing(name, text):
                 continue
             if cue.change <= 0 and (cue.on == "nothing") == on_nothing and self._fresh(lines):
                 return lines
@@ -193,7 +193,7 @@ class _Speaker:
         about.sort(key=lambda topic: -len(words & topic.words))
         if fresh := [topic.say for topic in about if self._fresh(topic.say)]:
             return fresh[0]
-        again = self._fresh(self.arc.lines("as_said"))
+        again = self._fresh(self.arc.lines(CommonCue.AS_SAID))
         return tuple(f"{again} {line}" for topic in about[:1] for line in topic.say if again)
 
     def _ask(self) -> str | None:

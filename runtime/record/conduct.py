@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 
 from ..events import CueFound, Said
-from ..spec.persona import Emotion
+from ..spec.persona import CommonCue, Emotion
 from ..spec.settings import Prices
 from ..spec.writing_system import THAI_TEXT, thai_share
 from .call_log import CallLog, Line
@@ -16,7 +16,7 @@ from .call_log import CallLog, Line
 SILENCE_SECONDS = 3.0
 """A pause that is longer is a silence."""
 CALM = (Emotion.NEUTRAL, Emotion.SATISFIED, Emotion.HAPPY)
-APOLOGIES = ("apology", "ownership")
+APOLOGIES = (CommonCue.APOLOGY, CommonCue.OWNERSHIP)
 """The cues of any customer by which a trainee says sorry."""
 
 

@@ -89,6 +89,25 @@ class Cue:
         return bool(self.refused) and self.change < 0
 
 
+class CommonCue(StrEnum):
+    """The common cues of a language's customer that code knows by their names; any other is data alone."""
+
+    APOLOGY = "apology"  # promises nothing, so that it counts beside a refusal
+    OWNERSHIP = "ownership"  # as sorry as an apology
+    REFUSAL = "refusal"  # also found where what was just promised is denied
+    INSULT = "insult"  # by meaning only in a clause that is about somebody
+    GOODBYE = "goodbye"  # what hanging up counts as
+    # What the offline model has lines for: why she calls, a silent line, what she did not get, what was only taken in,
+    # a fact that was read back to her, something that she has said before, and when nothing else is left to say.
+    PROBLEM = "problem"
+    SILENCE = "silence"
+    PARDON = "pardon"
+    GOT_IT = "got_it"
+    CONFIRMED = "confirmed"
+    AS_SAID = "as_said"
+    STILL_HERE = "still_here"
+
+
 _Listed = Annotated[
     Cue, BeforeValidator(lambda value: {} if value is None else value, json_schema_input_type=Cue | None)
 ]
