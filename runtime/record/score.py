@@ -231,7 +231,7 @@ def _by_cues(objective: Objective, log: CallLog, persona: FrontMatter, language:
     if objective.met:
         told = _told_missing(objective, persona, language)
         return _judged(objective, Result.NOT_MET, [], log, persona, language, told)
-    if not objective.ruled_out:
+    if not objective.by_absence:
         return _judged(objective, Result.UNCLEAR, [], log, persona, language)
     return _judged(objective, Result.MET if log.turns else Result.NOT_MET, [], log, persona, language)
 
@@ -320,18 +320,28 @@ def meaning(persona: FrontMatter, cue: str, language: str) -> str:
 
 
 def _by_judge(objective: Objective, log: CallLog, verdict: Verdict | None, judge: str, language: str) -> Judged:
-    """An objective by a judge's verdict, which is void where a quote is not the trainee's own words."""
+    """An objective by a judge's verdict, which is void where a quote is not the trainee's own words, or where it
+    quotes nothing that only words can show."""
     name = worded_in(objective.name, language)
     unclear = Judged(name, objective.weight, objective.blocker, Result.UNCLEAR, by=judge)
     if verdict is None:
         return replace(unclear, reason=texts_in(language)["no_verdict"])
+    if not verdict.quotes and verdict.result is _to_be_proved(objective, log):
+        return replace(unclear, reason=texts_in(language)["unproved"])
     evidence = [verbatim(quote, log) for quote in verdict.quotes]
     quotes = tuple(_in_its_sentence(quote, log) for quote in evidence if quote)
-    if len(quotes) < len(evidence) or (verdict.result is Result.MET and not quotes):
+    if len(quotes) < len(evidence):
         return replace(unclear, reason=texts_in(language)["void"])
     own = said_in(objective.missed, language)
     told = (own[0] if own else verdict.reason or name) if verdict.result is Result.NOT_MET else ""
     return replace(unclear, result=verdict.result, evidence=quotes, reason=verdict.reason, told=told)
+
+
+def _to_be_proved(objective: Objective, log: CallLog) -> Result:
+    """The verdict that takes a quote: that an objective was met; of one that no cue can meet, that it was not, as long
+    as the trainee spoke and no cue was found that rules it out."""
+    innocent = objective.by_absence and log.turns and not any(c.name in objective.ruled_out for c in log.of(CueFound))
+    return Result.NOT_MET if innocent else Result.MET
 
 
 def _in_its_sentence(quote: Quote, log: CallLog) -> Quote:

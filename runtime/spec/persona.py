@@ -188,6 +188,11 @@ class Objective:
     blocker: bool = False
     missed: Lines = field(default_factory=dict)
 
+    @property
+    def by_absence(self) -> bool:
+        """Whether it is met as long as nothing rules it out, as no cue can meet it."""
+        return bool(self.ruled_out) and not self.met
+
 
 @strict
 class Difficulty:

@@ -230,6 +230,28 @@ def test_a_verdict_without_proof_is_unclear_and_never_left_out(verdicts: dict[st
 
 
 @pytest.mark.parametrize(
+    ("verdict", "cue", "result"),
+    [
+        (Verdict(Result.MET), "sorry", Result.MET),
+        (Verdict(Result.MET), "blame", Result.UNCLEAR),
+        (Verdict(Result.NOT_MET), "sorry", Result.UNCLEAR),
+        (Verdict(Result.NOT_MET, quotes=(Quote(1, "You broke it"),)), "sorry", Result.NOT_MET),
+    ],
+    ids=["nothing against it", "a cue against it", "accused without a word", "accused by the trainee's words"],
+)
+def test_that_a_trainee_did_nothing_wrong_needs_no_quote_and_that_they_did_needs_one(
+    verdict: Verdict, cue: str, result: Result
+) -> None:
+    """Of an objective that can only be ruled out there is nothing to quote where it was met: a judge that says so is
+    believed, and one that says the opposite has to show it."""
+    fair = Objective(name={"": "No blame"}, ruled_out=("blame",), blocker=True)
+    log = call("You broke it, sorry.", cues=[(cue, 1, "sorry")])
+    (judged,) = score(log, persona(fair), "en", {"No blame": verdict}, "gpt").objectives
+    assert judged.result is result
+    assert ("quotes nothing" in judged.reason) == (result is Result.UNCLEAR)
+
+
+@pytest.mark.parametrize(
     ("said", "quoted"),
     [
         ("คืนเงิน ๑๔๘ บาทภายในวันศุกร์ค่ะ", "148 บาทภายในวันศุกร์"),
