@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 
-from ..events import CueFound, Said
+from ..events import CueFound, Said, Speaker
 from ..spec.persona import CommonCue, Emotion
 from ..spec.settings import Prices
 from ..spec.writing_system import THAI_TEXT, thai_share
@@ -118,7 +118,8 @@ def silences(log: CallLog) -> list[Silence]:
     for before, after in zip(log.lines, log.lines[1:], strict=False):
         seconds = after.at - before.end
         if before.seconds is not None and after.event.start is not None and seconds > SILENCE_SECONDS:
-            found.append(Silence(round(before.end, 1), round(seconds, 1), after.speaker))
+            whose: Speaker = "operator" if before.speaker == "customer" else "customer"  # a clock of hers may break it
+            found.append(Silence(round(before.end, 1), round(seconds, 1), whose))
     return found
 
 

@@ -23,7 +23,8 @@ from typing import IO, Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import SpecError
-from ..events import CueFound, Event
+from ..events import CueFound, Event, Header, Said
+from ..events import from_json as event_from_json
 from ..redaction import clean
 from ..spec.persona import FrontMatter
 from ..spec.session_spec import SessionSpec
@@ -39,6 +40,7 @@ LOCAL = "local"
 """The user of a call that no room's name gives one."""
 NAME_BYTES = 60
 """Of a persona's or a user's name in a folder's name."""
+HEADER_LIMIT = 64 * 1024
 EVENTS_LIMIT = 64 << 20
 """Bytes of an event file: some days of talking. What is larger is not read."""
 DAYS_BEFORE, ATTEMPTS_BEFORE = 60, 3
@@ -117,8 +119,11 @@ def _folders_in(folder: str) -> list[os.DirEntry[str]]:
 
 
 def safe_name(name: str) -> str:
-    """What a folder may be called for anybody's name: letters and digits of any script, `_` and `-`."""
-    name = re.sub(r"[^\w-]+", "-", unicodedata.normalize("NFC", name)).strip("-")
+    """What a folder may be called for anybody's name: letters, marks and digits of any script, `_` and `-`."""
+    letters = (
+        c if c in "_-" or unicodedata.category(c)[0] in "LMN" else " " for c in unicodedata.normalize("NFC", name)
+    )
+    name = "-".join("".join(letters).split()).strip("-")
     return name.encode()[:NAME_BYTES].decode(errors="ignore") or "unnamed"
 
 
@@ -167,9 +172,14 @@ def write_private(file: Path, text: str | bytes) -> None:
     """Writes a file whole or not at all, readable by this user of the machine alone."""
     draft = file.with_name(f".{file.name}.new")
     data = text.encode(errors="replace") if isinstance(text, str) else text
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-        out.write(data)
-    draft.replace(file)
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            out.write(data)
+        draft.replace(file)
+    except OSError:
+        with suppress(OSError):  # what there is of it would keep a full disk full
+            draft.unlink()
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,15 +285,25 @@ def render(folder: Path, kept: RecordedCall | None = None, card: Scorecard | Non
     sound = AUDIO if audio.is_file() and audio.stat().st_size else ""
     earlier = [
         Attempt(f"{before.parent.name} {before.name[:2]}:{before.name[2:4]}", then.score, then.passed)
-        for before, then in _before(folder)
+        for before, then in _before(folder, kept.log.user or LOCAL)
     ]
     page = report(kept.log, card, kept.front, kept.language, kept.choices, audio=sound, earlier=earlier)
     write_private(folder / REPORT, page)
     return folder / REPORT
 
 
-def _before(folder: Path) -> list[tuple[Path, Scorecard]]:
-    """The same trainee's latest calls with the same persona before this one, by the folders that lie beside it."""
+def owner(folder: Path) -> str | None:
+    """Whose call it was, by its first line; None where that cannot be read."""
+    with suppress(OSError, ValueError, RecursionError), opened(folder / EVENTS) as lines:
+        header = event_from_json(lines.readline(HEADER_LIMIT).decode(errors="replace"))
+        if isinstance(header, Header):
+            return header.user or LOCAL
+    return None
+
+
+def _before(folder: Path, user: str) -> list[tuple[Path, Scorecard]]:
+    """This trainee's latest calls with the same persona before this one, by the folders that lie beside it: a name that
+    begins alike, or differs in signs alone, may be another's."""
     whose = re.sub(r"\.\d+$", "", folder.name[len("HHMMSS-") :])
     days = sorted(day for day in folder.absolute().parent.parent.glob("*-*-*") if day.name <= folder.parent.name)
     found: list[tuple[Path, Scorecard]] = []
@@ -291,6 +311,8 @@ def _before(folder: Path) -> list[tuple[Path, Scorecard]]:
         for before in sorted(day.glob(f"??????-{glob.escape(whose)}*"), reverse=True):
             same = re.sub(r"\.\d+$", "", before.name[len("HHMMSS-") :]) == whose
             if same and (day.name, before.name) < (folder.parent.name, folder.name) and len(found) < ATTEMPTS_BEFORE:
+                if owner(before) != user:
+                    continue
                 with suppress(OSError, ValueError):
                     found.append((before, read_card(before)))
     return found[::-1]
@@ -308,7 +330,8 @@ def transcript(kept: RecordedCall) -> str:
         emotion = f" ({emotion})" if emotion else ""
         cues = "".join(f" [{named(cue.name, kept.front, kept.language)} {cue.mood:+}]" for cue in line.cues if cue.mood)
         cues += "".join(f" [{how_found(denial, kept.front, kept.language)}]" for denial in line.taken_back)
-        lines += [f"**{clock(line.at)} {_plain(who)}**{emotion}: {_plain(line.event.text)}{cues}", ""]
+        cut = " —" if isinstance(line.event, Said) and line.event.interrupted else ""
+        lines += [f"**{clock(line.at)} {_plain(who)}**{emotion}: {_plain(line.event.text)}{cut}{cues}", ""]
     return "\n".join(lines)
 
 

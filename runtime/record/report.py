@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..events import (
     ClockFired,
@@ -48,12 +49,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment on the time line: `kind` is its shape, `what` tells it, `line` is the transcript's line to go to."""
+    """A moment on the time line: `kind` is its shape, `what` tells it, `line` is the transcript's line to go to, and
+    `plays` the second to play from: what words did is seen where they were over, and heard from where they began."""
 
     at: float
     kind: str
     what: str
     line: int
+    plays: float
     row: int = 0
 
 
@@ -208,10 +211,8 @@ class Page:
         moved = self.log.mood
         if not moved:
             return ""
-        path = [f"M0 {100 - moved[0][1].before}"]
-        for at, event in moved:
-            path.append(f"H{self.percent(at) * 10:g}V{100 - event.after}")
-        return "".join(path) + "H1000"
+        steps = (f"H{self.percent(at) * 10:g}V{100 - event.after}" for at, event in moved)
+        return f"M0 {100 - moved[0][1].before}{''.join(steps)}H1000"
 
     @property
     def speech(self) -> list[tuple[str, float, float, int]]:
@@ -224,33 +225,35 @@ class Page:
     @property
     def marks(self) -> list[Mark]:
         """All moments, in their order, spread over rows."""
-        marks = sorted(self._moments(), key=lambda mark: mark.at)
         near = NEAR if self.is_long else NEAR_ON_A_PHONE
         taken = [-near] * ROWS
         spread = []
-        for mark in marks:
+        for mark in sorted(self._moments(), key=lambda mark: mark.at):
             at = self.percent(mark.at)
             row = next((row for row in range(ROWS) if at - taken[row] >= near), taken.index(min(taken)))
             taken[row] = at
-            spread.append(Mark(mark.at, mark.kind, mark.what, mark.line, row))
+            spread.append(replace(mark, row=row))
         return spread
 
     def _moments(self) -> Iterable[Mark]:
         for number, line in enumerate(self.log.lines):
             for cue in filter(self._is_told, line.cues):
                 words = f": “{cue.words}”" if cue.words else ""
-                yield Mark(line.end, _shape(cue), f"{self._found(cue)} {cue.mood:+}{words}", number)
+                yield Mark(line.end, _shape(cue), f"{self._found(cue)} {cue.mood:+}{words}", number, line.at)
             for denial in line.taken_back:
-                yield Mark(line.end, "back", f"{self._found(denial)}: “{denial.words}”", number)
+                yield Mark(line.end, "back", f"{self._found(denial)}: “{denial.words}”", number, line.at)
             if isinstance(line.event, Said) and line.event.interrupted:
-                yield Mark(line.end, "cut", f"{self.say('interruption')}: {self.say('interrupted_her', n=1)}", number)
+                at = next((next_.at for next_ in self.log.lines[number + 1 :] if next_.at < line.end), line.end)
+                what = f"{self.say('interruption')}: {self.say('interrupted_her', n=1)}"
+                yield Mark(at, "cut", what, number, line.at)
         for silence in self.card.conduct.silences:
             whose = self.say(f"whose_{silence.whose}")
             what = f"{self.say('silence')}: {self.say('seconds', n=f'{silence.seconds:g}')} ({whose})"
-            yield Mark(silence.at, "silence", what, self._line_at(silence.at))
+            yield Mark(silence.at, "silence", what, self._line_at(silence.at), silence.at)
         for event in self.log.events:
             if told := self._told(event):
-                yield Mark(self.log.second(event), told[0], told[1], self._line_at(self.log.second(event)))
+                at = self.log.second(event)
+                yield Mark(at, *told, self._line_at(at), at)
 
     def _told(self, event: Event, *, in_full: bool = False) -> tuple[str, str] | None:
         """The shape and the text of what happened between lines; None for what is told elsewhere. What providers and
@@ -283,6 +286,10 @@ class Page:
         changed = "; ".join(f"{change.field}: {change.old} → {change.new}" for change in event.changes if change.old)
         reason = f" ({event.reason})" if event.reason else ""
         return said + reason + (f": {changed}" if changed else "")
+
+    def begun(self, at: float) -> float:
+        """When the line was begun that was the latest at this second."""
+        return self.log.lines[self._line_at(at)].at if self.log.lines else at
 
     def _line_at(self, at: float) -> int:
         """The last line that had begun by then."""
@@ -320,11 +327,7 @@ class Page:
     @property
     def revisions(self) -> list[tuple[str, int]]:
         """Each revision, and how many of her lines were said under it."""
-        counts: dict[str, int] = {}
-        for line in self.log.lines:
-            if isinstance(line.event, Said):
-                counts[line.event.revision] = counts.get(line.event.revision, 0) + 1
-        return list(counts.items())
+        return list(Counter(said.revision for said in self.log.of(Said)).items())
 
     @property
     def receipts(self) -> list[tuple[float, str]]:
@@ -345,13 +348,9 @@ class Page:
     @property
     def tools(self) -> list[tuple[float, str]]:
         """What the model called, and what it was told."""
-        return [
-            (
-                self.log.second(event),
-                f"{event.name}({', '.join(f'{k}={v}' for k, v in event.arguments.items())}): {event.result}",
-            )
-            for event in self.log.of(ToolCalled)
-        ]
+        called = self.log.of(ToolCalled)
+        given = [", ".join(f"{key}={value}" for key, value in event.arguments.items()) for event in called]
+        return [(self.log.second(e), f"{e.name}({g}): {e.result}") for e, g in zip(called, given, strict=True)]
 
     @property
     def usage(self) -> list[str]:

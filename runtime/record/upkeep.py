@@ -14,22 +14,20 @@ from pathlib import Path
 
 from livekit.agents.utils import http_context
 
-from .. import events
 from ..errors import SpecError, not_there, shown_path
-from ..events import Emit, Header, Notice
+from ..events import Emit, Notice
 from ..spec.persona import FrontMatter
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
 from .folder import (
     EVENTS,
-    LOCAL,
     REPORT,
     SCORECARD,
     SPEC,
     finish,
     folders,
     locked,
-    opened,
+    owner,
     read_card,
     read_folder,
     read_spec,
@@ -43,7 +41,6 @@ from .score import card_to_json, score
 
 logger = logging.getLogger(__name__)
 
-HEADER_LIMIT = 64 * 1024
 EVERY_SECONDS = 3600.0
 """How often a worker looks after the folders."""
 
@@ -78,7 +75,7 @@ def tidy(record: Record) -> list[str]:
     lines = []
     try:
         for folder in folders(record):
-            if not (folder / REPORT).exists() and (line := _finish_killed(folder)):
+            if line := _finish_killed(folder):
                 lines.append(line)
         if gone := delete_old(record):
             lines.append(
@@ -92,10 +89,14 @@ def tidy(record: Record) -> list[str]:
 def _finish_killed(folder: Path) -> str:
     """Finishes a folder that no call holds any more; nothing where one does, or there is nothing to finish from."""
     try:
+        if (folder / REPORT).exists():
+            return ""
         with locked(folder / EVENTS):
             finish(folder)
     except (BlockingIOError, FileNotFoundError):
         return ""  # its call is on, or has not begun to write
+    except PermissionError:
+        return ""  # another's of this machine
     except SpecError:
         return ""  # not one event was written
     except Exception as error:  # one folder must not keep the others from being finished
@@ -114,8 +115,11 @@ def delete_old(record: Record, today: date | None = None) -> int:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether it is a call's: what else lies in the record's folder is never deleted."""
-    return any((folder / name).is_file() for name in (EVENTS, SPEC)) or not any(folder.iterdir())
+    """Whether it is a call's, and lets us in: what else lies in the record's folder is never deleted."""
+    try:
+        return any((folder / name).is_file() for name in (EVENTS, SPEC)) or not any(folder.iterdir())
+    except PermissionError:
+        return False
 
 
 def forget(record: Record, user: str) -> tuple[list[Path], list[Path]]:
@@ -127,15 +131,16 @@ def forget(record: Record, user: str) -> tuple[list[Path], list[Path]]:
     """
     if not user.strip():
         raise SpecError("mode=forget needs user=NAME: whose session folders are to be deleted")
-    owners = {folder: _owner(folder) for folder in folders(record) if _is_ours(folder)}
-    theirs = [folder for folder, owner in owners.items() if _is_of(folder, owner, user)]
+    owners = {folder: owner(folder) for folder in folders(record) if _is_ours(folder)}
+    theirs = [folder for folder, whose in owners.items() if _is_of(folder, whose, user)]
     gone = [folder for folder in theirs if _delete(folder)]
-    return gone, [folder for folder in theirs if folder not in gone]
+    shut = [folder for folder in folders(record) if not os.access(folder, os.X_OK) and _is_of(folder, None, user)]
+    return gone, [folder for folder in theirs if folder not in gone] + shut
 
 
 def users(record: Record) -> set[str]:
     """Whose session folders there are."""
-    return {owner for owner in map(_owner, folders(record)) if owner is not None}
+    return {one for one in map(owner, folders(record)) if one is not None}
 
 
 async def score_again(folder: Path, persona: FrontMatter | None = None, spec: SessionSpec | None = None) -> list[str]:
@@ -151,6 +156,8 @@ async def score_again(folder: Path, persona: FrontMatter | None = None, spec: Se
         before = read_card(folder)
     except (OSError, ValueError):
         before = score(kept.log, kept.front, kept.language)
+    if persona is None and not read_spec(folder, kept.log):
+        raise SpecError("not there, or not to be read: nothing says what the call is scored by", file=folder / SPEC)
     if persona and persona != kept.front:
         kept = replace(kept, front=persona, log=listened(kept.log, persona, kept.language))
     async with http_context.open():  # what plugins connect by
@@ -160,15 +167,6 @@ async def score_again(folder: Path, persona: FrontMatter | None = None, spec: Se
     render(folder, kept, card)
     failed = [made.failed] if made and made.failed else []
     return failed + (changes(before, card) or ["nothing has changed"])
-
-
-def _owner(folder: Path) -> str | None:
-    """Whose call it was, by its first line; None where that cannot be read."""
-    with suppress(OSError, ValueError, RecursionError), opened(folder / EVENTS) as lines:
-        header = events.from_json(lines.readline(HEADER_LIMIT).decode(errors="replace"))
-        if isinstance(header, Header):
-            return header.user or LOCAL
-    return None
 
 
 def _is_of(folder: Path, owner: str | None, user: str) -> bool:

@@ -88,9 +88,9 @@ class SessionWriter:
         try:
             folder, began = self._make()
             with locked(folder / EVENTS, create=True) as events:
-                _write_spec(folder / SPEC, self._spec)
                 header = Header(at=began, user=self._user, packages=dict(_packages()), prices=self._record.prices)
-                put_line(events, header)
+                put_line(events, header)  # first of all: whose the folder is
+                _write_spec(folder / SPEC, self._spec)
                 self.path.set_result(folder)
                 self._write(folder, events)
                 card = finish(folder)

@@ -215,7 +215,7 @@ class Record:
     enabled: bool = True
     dir: Given = "sessions"
     audio: bool = True
-    retention_days: Annotated[int, Field(ge=1)] | None = None
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     prices: Prices = field(default_factory=dict)
 
 

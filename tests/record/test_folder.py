@@ -14,7 +14,7 @@ import threading
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
 import pytest
@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 from runtime.errors import SpecError
 from runtime.events import SCHEMA, Event, Header, Heard, Interim, Notice, Said, Scored, from_json, to_json
 from runtime.record import writer as module
-from runtime.record.folder import finish, folders, make_folder, read_folder, safe_name
+from runtime.record.folder import finish, folders, make_folder, read_card, read_folder, safe_name, write_private
 from runtime.record.recording import Recording
-from runtime.record.upkeep import delete_old, forget, look_after, score_again, tidy
+from runtime.record.upkeep import delete_old, forget, look_after, score_again, tidy, users
 from runtime.record.writer import SessionWriter, put_line
 from runtime.spec.session_spec import SessionSpec
 from runtime.spec.settings import Record
@@ -179,6 +179,31 @@ async def test_the_disk_is_full_and_the_call_goes_on(
     assert await folder.close() is None
     assert told.lines == ["this call is not recorded any further: No space left on device"]
     assert [event.kind for event in read_folder(path).log.events] == ["header"]
+
+
+def test_what_a_full_disk_took_of_a_file_does_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would keep the disk full for all that comes after."""
+
+    def full(file: Path, to: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_private(tmp_path / "spec.yaml", "x")
+    assert not list(tmp_path.iterdir())
+
+
+async def test_whose_a_folder_is_stands_in_it_before_anything_else(
+    record: Record, spec: SessionSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fills with the spec leaves a folder that its trainee's name forgets."""
+
+    def full(file: Path, spec: SessionSpec) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "_write_spec", full)
+    assert await SessionWriter(record, spec, "a/b", Told()).close() is None
+    assert users(record) == {"a/b"}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
@@ -372,6 +397,14 @@ def test_a_transcript_is_in_the_language_of_its_call(tmp_path: Path) -> None:
     assert lines[4].startswith("**0:09 ann**: ใจเย็น ๆ") and lines[4].endswith(" -15] [ยืนยันตัวตนก่อนพูดเรื่องบัญชี +5]")
 
 
+def test_a_transcript_says_where_a_line_was_cut_short(tmp_path: Path, spec: SessionSpec) -> None:
+    """As the terminal does."""
+    folder = write_call(tmp_path / "a", spec, poor())
+    finish(folder)
+    (cut,) = (line for line in (folder / "transcript.md").read_text().splitlines() if line.endswith(" —"))
+    assert "CUST-2847" in cut
+
+
 def test_finishing_twice_gives_the_same_bytes(tmp_path: Path, spec: SessionSpec) -> None:
     """A folder says all that its report and score are made from."""
     folder = write_call(tmp_path / "a", spec, good())
@@ -394,6 +427,34 @@ def test_a_report_tells_of_the_same_trainee_s_calls_before_it(record: Record, sp
     told = re.sub("<.*?>", "", told)
     assert "2026-01-03 10:15 · 100 · Passed; 2026-01-04 10:15 · 100 · Passed; 2026-01-05 10:14 · 0" in told
     assert "2026-01-02" not in told
+
+
+@pytest.mark.parametrize(("one", "other"), [("a/b", "a b"), ("ก" * 21 + "ข", "ก" * 21 + "ค"), ("Ann Lee", "Ann-Lee")])
+def test_a_report_tells_nothing_of_a_trainee_whose_folders_are_called_alike(
+    one: str, other: str, record: Record, spec: SessionSpec
+) -> None:
+    """Names of which only signs differ, or what is beyond a folder's name."""
+    assert safe_name(one) == safe_name(other)
+    root = Path(record.dir) / "2026-01-05"
+    finish(write_call(root / f"101400-sarah_thompson-{safe_name(other)}", spec, good(user=other)))
+    folder = write_call(root / f"101500-sarah_thompson-{safe_name(one)}", spec, poor(user=one))
+    finish(folder)
+    assert 'class="earlier"' not in (folder / "report.html").read_text()
+
+
+def test_thai_names_keep_their_tones() -> None:
+    """Three names that differ in a mark are three."""
+    assert [safe_name(name) for name in ("ก้อง", "ก๋อง", "ก่อง")] == ["ก้อง", "ก๋อง", "ก่อง"]
+
+
+async def test_a_folder_without_its_spec_is_not_scored_again(tmp_path: Path, spec: SessionSpec) -> None:
+    """Nothing says by what; the scorecard that is there stays."""
+    folder = write_call(tmp_path / "2026-01-01" / "101500-sarah_thompson-ann", spec, good())
+    before = finish(folder)
+    (folder / "spec.yaml").unlink()
+    with pytest.raises(SpecError, match=r"spec\.yaml: not there"):
+        await score_again(folder)
+    assert read_card(folder) == before
 
 
 async def test_a_folder_is_scored_again_with_the_persona_of_now(tmp_path: Path, spec: SessionSpec) -> None:
@@ -439,6 +500,29 @@ def test_folders_older_than_the_retention_are_deleted(record: Record, spec: Sess
     assert new.exists()
     assert (root / "notes").exists()
     assert dump.exists()
+
+
+def test_another_s_folder_keeps_no_other_from_being_finished_and_deleted(
+    record: Record, spec: SessionSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of another user of the machine, whom the system does not let in."""
+    root = Path(record.dir)
+    theirs, *ours = (root / f"2026-01-0{day}" / "100000-sarah_thompson-ann" for day in (1, 2, 3))
+    for folder in (theirs, *ours):
+        write_call(folder, spec, good())
+    real = os.stat
+
+    def closed(path: Any, **options: Any) -> os.stat_result:
+        if Path(path).parent == theirs:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, **options)
+
+    monkeypatch.setattr(os, "stat", closed)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != theirs)
+    assert [line.split(":")[0] for line in tidy(record)] == [str(folder) for folder in ours]
+    assert delete_old(replace(record, retention_days=1), today=date(2026, 2, 1)) == len(ours)
+    assert forget(record, "ann") == ([], [theirs])
+    assert theirs in root.glob("*/*")
 
 
 def test_a_trainee_is_forgotten_by_their_own_name_alone(record: Record, spec: SessionSpec) -> None:

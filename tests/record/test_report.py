@@ -205,6 +205,24 @@ def test_each_moment_of_the_call_is_a_mark_that_says_what_it_is() -> None:
     assert all(link["aria-label"] for link in read.all("a"))
 
 
+def test_a_click_on_what_words_did_plays_those_words() -> None:
+    """A cue stands where its turn was over and is heard from where it began, as are the first apology and the calm; an
+    interruption stands where the trainee began."""
+    log = CallLog(good())
+    sorry = log.turns[1]
+    page = Page(log, score(log, SARAH, "en"), SARAH, "en", {})
+    assert [(mark.at, mark.plays) for mark in page.marks if "ownership" in mark.what] == [(sorry.end, sorry.at)]
+    links = [link for link in Read(made(good())).all("a") if link.get("data-at") == f"{sorry.at:.1f}"]
+    assert len(links) == 5, (
+        "the objective's evidence, the mark, its line in the list, the transcript, the first apology"
+    )
+    cut = CallLog(poor())
+    hers, over = cut.lines[2], cut.lines[3]
+    assert hers.at < over.at < hers.end
+    page = Page(cut, score(cut, SARAH, "en"), SARAH, "en", {})
+    assert [(mark.at, mark.plays) for mark in page.marks if mark.kind == "cut"] == [(over.at, hers.at)]
+
+
 @pytest.mark.parametrize(
     "events", [[], good()[:2], good()[:5], poor()[:-3]], ids=["nothing", "started", "a line", "cut off"]
 )

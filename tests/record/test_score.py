@@ -25,6 +25,7 @@ from runtime.events import (
     Started,
 )
 from runtime.record.call_log import CallLog
+from runtime.record.conduct import conduct
 from runtime.record.report import report
 from runtime.record.rescore import changes, listened
 from runtime.record.score import Quote, Result, Verdict, card_to_json, how_found, score, scored, sentence_of, verbatim
@@ -326,6 +327,15 @@ def test_a_quote_is_accepted_only_where_its_text_stands(said: str, quoted: str) 
     if found:
         assert " ".join(found.text.split()) == found.text
         assert found.text.casefold()[:1] in "".join(said.split()).casefold() or not found.text.isascii()
+
+
+def test_a_silence_that_she_breaks_by_a_clock_was_the_trainee_s() -> None:
+    """She had spoken, and it was for the trainee to answer."""
+    asked = Said(at=ZERO + 5, text="And now?", revision="r", emotion="angry", start=ZERO + 4, seconds=1.0)
+    again = Said(at=ZERO + 17, text="Hello?", revision="r", emotion="angry", start=ZERO + 16, seconds=1.0)
+    began = Started(at=ZERO, persona="Sam", choices={}, language="English", revision="r")
+    (silence,) = conduct(CallLog([began, asked, again])).silences
+    assert (silence.seconds, silence.whose) == (11.0, "operator")
 
 
 def test_how_a_call_was_held_is_measured_from_its_lines() -> None:
