@@ -157,7 +157,8 @@ async def score_again(folder: Path, persona: FrontMatter | None = None, spec: Se
     except (OSError, ValueError):
         before = score(kept.log, kept.front, kept.language)
     if persona is None and not read_spec(folder, kept.log):
-        raise SpecError("not there, or not to be read: nothing says what the call is scored by", file=folder / SPEC)
+        render(folder, kept, before)
+        return [f"nothing has changed, as {SPEC} is not there, or cannot be read: it says what the call is scored by"]
     if persona and persona != kept.front:
         kept = replace(kept, front=persona, log=listened(kept.log, persona, kept.language))
     async with http_context.open():  # what plugins connect by
