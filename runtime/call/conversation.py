@@ -141,6 +141,8 @@ class Conversation:
                 for work in (self._open(), self._reloader.follow(), self._listener.run(), self._prepare()):
                     self._start(work)
                 reason = await self._call.closed
+                if reason == TRAINEE_LEFT:
+                    await self._listener.finished()
                 self._watchdog.close()
                 self._hearing.close()
                 for task in self._started:
@@ -287,8 +289,8 @@ class Conversation:
     def _end(self, ending: EndingReached) -> None:
         """The arc has come to an ending: the persona says her last words and hangs up."""
         if not self._call.over:
-            self._call.ending = ending.name
             self._start(self._say_last_words(ending.line))
+        self._call.ending = self._call.ending or ending.name
 
     async def _say_last_words(self, line: str) -> None:
         realtime = isinstance(self._live.parts.model, RealtimeModel)
@@ -341,11 +343,10 @@ class Conversation:
                 self._arc.told(briefing)
 
     def _listen(self) -> None:
-        session = self._session
-        session.on("agent_state_changed", self._on_agent_state)
-        session.on("user_state_changed", self._on_user_state)
-        session.on("error", self._on_error)
-        session.on("close", self._on_close)
+        self._session.on("agent_state_changed", self._on_agent_state)
+        self._session.on("user_state_changed", self._on_user_state)
+        self._session.on("error", self._on_error)
+        self._session.on("close", self._on_close)
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         self._emit(State(state=event.new_state))

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,6 +40,8 @@ ATTEMPTS = APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=10.0)
 """A turn that cannot be read within these is left to the phrases."""
 WAITING_LIMIT = 4
 """Turns that wait to be read while the model is at another one; of more the oldest is left to the phrases."""
+LAST_SECONDS = 2.0
+"""How long the end of a call waits for the turns that are not read yet: what the trainee said last counts too."""
 BEFORE_LIMIT = 500
 """Characters of the line that a turn answers."""
 
@@ -146,6 +149,8 @@ class ModelListener:
         self._emit = emit
         self._waiting: deque[Turn] = deque(maxlen=WAITING_LIMIT)
         self._came = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._failed: Failure | None = None
         self._times = 0
 
@@ -154,12 +159,20 @@ class ModelListener:
         if self._llm():
             self._waiting.append(Turn(self._arc.state.turns, text[:TEXT_LIMIT], before[-BEFORE_LIMIT:]))
             self._came.set()
+            self._idle.clear()
+
+    async def finished(self) -> None:
+        """Returns once every turn was read, or a little later where the model takes its time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                await self._idle.wait()
 
     async def run(self) -> None:
         """Reads turns as they come, until it is cancelled. Nothing that goes wrong with it ends the call."""
         while True:
             while self._waiting:
                 await self._read(self._waiting.popleft())
+            self._idle.set()
             self._came.clear()
             await self._came.wait()
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from livekit.agents import APIError
 
+from runtime.call import listener as module
 from runtime.call.build import check_secrets
 from runtime.call.listener import read_findings
 from runtime.errors import SpecError
@@ -166,8 +167,33 @@ async def test_a_cue_that_can_do_nothing_more_is_not_asked_for(monkeypatch: pyte
         assert [asked_for(chat) for chat in server.chats] == [["ownership", "blame"], ["blame"]]
 
 
-async def test_the_reply_and_the_end_of_the_call_wait_for_no_listener(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("needed", "reason", "satisfied"), [(90, "trainee_left", None), (60, "resolved", True)])
+async def test_what_the_trainee_said_last_counts_although_they_hung_up_before_it_was_read(
+    needed: int, reason: str, satisfied: bool | None, monkeypatch: pytest.MonkeyPatch, use_personas: Write
+) -> None:
+    """And what it brings about: who has given all that she called for, and hangs up, has satisfied her."""
+    monkeypatch.setattr(module, "LAST_SECONDS", 60)
+    use_personas("ann", ARC.replace("mood: 90", f"mood: {needed}"))
+    async with (
+        OpenAIHTTPServer(reply=listener([finding("ownership", "on us")])) as server,
+        held("offline", server, monkeypatch, *LISTENING, audio=False) as line,
+    ):
+        server.may_speak.clear()
+        await line.call.type("That one is on us.")
+        await server.until(lambda: len(server.chats) == 1)
+        line.call.hang_up()
+        server.may_speak.set()
+        ended = await line.ended()
+        assert [cue.name for cue in cues(line)] == ["ownership"]
+        assert (ended.reason, ended.satisfied) == (reason, satisfied)
+        assert len(line.of(Said)) == 2
+
+
+async def test_the_reply_waits_for_no_listener_and_the_end_of_the_call_not_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A model that never answers is asked beside the call, and is let go with it."""
+    monkeypatch.setattr(module, "LAST_SECONDS", 0)
     async with (
         OpenAIHTTPServer(on_chat=[Stall(None)]) as server,
         held("offline", server, monkeypatch, *LISTENING, audio=False) as line,
