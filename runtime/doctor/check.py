@@ -80,22 +80,26 @@ def print_results(rows: Sequence[CheckResult], neither: str) -> int:
     return 1 if marks["✗"] else 0
 
 
-def _row(what: str, examine: Callable[[], str]) -> CheckResult:
+def _row(what: str, examine: Callable[[], object]) -> CheckResult:
     try:
-        return "✓", what, examine()
+        return "✓", what, str(examine())
     except NotOffered as error:
         return "–", what, str(error)
     except SpecError as error:
         return "✗", what, str(error)
 
 
+def _mistake(what: str, examine: Callable[[], object]) -> Iterator[CheckResult]:
+    """The row where something is wrong; none where all is well."""
+    row = _row(what, examine)
+    if row[0] != "✓":
+        yield row
+
+
 def _files() -> Iterator[CheckResult]:
     """Each config file by itself: readable YAML."""
     for file in [CONF / "config.yaml", *sorted(CONF.glob("*/*.yaml"))]:
-        name = str(file.relative_to(CONF.parent))
-        row = _row(name, lambda file=file: f"{len(read_conf(file)[0])} keys")  # type: ignore[misc]
-        if row[0] != "✓":
-            yield row
+        yield from _mistake(str(file.relative_to(CONF.parent)), partial(read_conf, file))
 
 
 def _readable(group: str) -> dict[str, tuple[Any, Node]]:
@@ -326,16 +330,12 @@ def _trainees(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
         name = normalize("NFC", other.name.removesuffix(".trainees.yaml"))
         if name not in personas:
             yield "✗", other.name, f"no persona is called {name}{suggest(name, personas)}"
-        elif (row := _row(other.name, partial(_own_scripts, name)))[0] != "✓":
-            yield row
+        else:
+            yield from _mistake(other.name, partial(own_scripts, name))
 
 
 def _described(value: object, file: Path, node: Node) -> str:
     return validated(Trainee, value, file, node).description
-
-
-def _own_scripts(persona: str) -> str:
-    return f"{len(own_scripts(persona))} trainees"
 
 
 def _models(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
@@ -374,13 +374,8 @@ def _models(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
 def _workers() -> Iterator[CheckResult]:
     """Each worker's file that has a mistake."""
     for option, (value, node) in _readable("worker").items():
-        row = _row(f"worker={option}", partial(_valid, value, CONF / "worker" / f"{option}.yaml", node))
-        if row[0] != "✓":
-            yield row
-
-
-def _valid(value: object, file: Path, node: Node) -> str:
-    return str(validated(Worker, value, file, node))
+        file = CONF / "worker" / f"{option}.yaml"
+        yield from _mistake(f"worker={option}", partial(validated, Worker, value, file, node))
 
 
 def _unused_names() -> Iterator[CheckResult]:
