@@ -53,7 +53,7 @@ def disagreements(persona: Persona) -> list[str]:
         _Item(f"`{key}: {value}`", value, frozenset(plain(key).split()), content_words(key), _lacking(value, told))
         for key, value in islice(chain.from_iterable(map(items, persona.sections)), ITEM_LIMIT)
     ]
-    codes = tuple(other for other in _lacking(text, told) if _is_code(other))
+    codes = tuple(other for other in _lacking(text, told) if other[0].isalpha() and other[-1].isdecimal())
     found = (
         (name, _disagreement(name, fact, said, rows, written, codes))
         for (name, fact), said in zip(facts, says, strict=True)
@@ -112,10 +112,6 @@ def _by_form(tokens: tuple[str, ...]) -> dict[str, str]:
 def _form(token: str) -> str:
     """CUST-0 for any such code, $0.0 for any such amount; as many 0 as there are digits for a bare number."""
     return re.sub(r"\d" if token[0].isdecimal() else r"\d+", "0", token)
-
-
-def _is_code(token: str) -> bool:
-    return token[0].isalpha() and token[-1].isdecimal()
 
 
 def _words(text: str) -> frozenset[str]:

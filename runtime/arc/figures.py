@@ -64,11 +64,7 @@ def _read_back(fact: Fact, answers: Iterable[frozenset[str]], words: Set[str], s
 def _numbers(front: FrontMatter) -> tuple[tuple[str, tuple[frozenset[str], ...]], ...]:
     """The numbers in each answer to a fact; of the facts that have any."""
     found = (
-        (name, tuple(filter(None, (_numbers_in(line) for lines in fact.say.values() for line in lines))))
+        (name, tuple(filter(None, (numbers_in(plain(line)) for lines in fact.say.values() for line in lines))))
         for name, fact in front.facts.items()
     )
     return tuple((name, answers) for name, answers in found if answers)
-
-
-def _numbers_in(line: str) -> frozenset[str]:
-    return numbers_in(plain(line))

@@ -214,7 +214,9 @@ def read_folder(folder: Path) -> RecordedCall:
     front = FrontMatter()
     for source in (_mapping(spec.get("arc")), persona):
         with suppress(ValidationError):
-            front = adapter(FrontMatter).validate_python(_without_unknown(_mapping(source.get("front"))))
+            written = _mapping(source.get("front")).items()  # a later version may have keys that this one does not know
+            known = {key: value for key, value in written if key in FrontMatter.__dataclass_fields__}
+            front = adapter(FrontMatter).validate_python(known)
             break
     language = str(_mapping(spec.get("language")).get("base") or "en")
     name = str(persona.get("name") or (log.started.persona if log.started else ""))
@@ -244,11 +246,6 @@ def read_spec(folder: Path, log: CallLog | None = None) -> dict[str, Any]:
 
 def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _without_unknown(front: dict[str, Any]) -> dict[str, Any]:
-    """What a later version wrote and this one does not know."""
-    return {key: value for key, value in front.items() if key in FrontMatter.__dataclass_fields__}
 
 
 def finish(folder: Path, verdicts: Mapping[str, Verdict] | None = None, judge: str = "") -> Scorecard:

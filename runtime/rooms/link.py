@@ -3,8 +3,8 @@
 Jobs in processes of their own use a Unix socket in a private folder. A frame is four bytes of length (big-endian) and
 that much JSON in UTF-8. The death of either side closes the socket: the worker knows at once that a job was killed, and
 a job knows at once that its worker is gone. LiveKit ends such a job soon after; before that the job tells the trainee
-that the line went dead, and leaves the room. Jobs in threads use plain objects instead (`ThreadLink`), and end with
-their worker's process.
+that the line went dead, and leaves the room. Jobs in threads use plain objects instead (`ThreadLink`): calls of one
+persona share one spec then. They end with their worker's process.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class ThreadLink:
         try:
             yield connection
         finally:
-            connection.tell(None)
+            connection.emit(None)
 
     async def _open(self, job: str, connection: _ThreadConnection) -> None:
         connection.on_event = await self._on_job(job, connection)
@@ -132,10 +132,7 @@ class _ThreadConnection:
         while True:
             yield await self._edits.get()
 
-    def emit(self, event: Event) -> None:
-        self.tell(event)
-
-    def tell(self, event: Event | None) -> None:
+    def emit(self, event: Event | None) -> None:
         with suppress(RuntimeError):  # the worker is gone
             self._worker.call_soon_threadsafe(self.on_event, event)
 
