@@ -258,7 +258,7 @@ def _url(written: str) -> URL:
 
 class Progress(NamedTuple):
     """What became of a trainee with one persona. `scores` are the latest, the oldest first; `missed` are the objectives
-    that were not met in the latest session that has a score."""
+    that were not met in the latest session that has a score, or, where all were and it did not pass, its ending."""
 
     user: str
     persona: str
@@ -286,10 +286,14 @@ def progress(sessions: Iterable[PastSession]) -> list[Progress]:
                 passed=sum(session.passed is True for session in theirs),
                 best=max(scores, default=None),
                 scores=tuple(reversed(scores[:TREND])),
-                missed=tuple(scored[0].missed.splitlines()) if scored else (),
+                missed=_missed(scored[0]) if scored else (),
             )
         )
     return found
+
+
+def _missed(session: PastSession) -> tuple[str, ...]:
+    return tuple(session.missed.splitlines()) or (() if session.passed is not False else ("a good ending",))
 
 
 async def keep_up(settings: Settings, emit: Emit) -> None:

@@ -171,6 +171,15 @@ def test_progress_is_told_for_each_trainee_and_persona(index: Index, settings: S
     assert bill.missed == ("takes ownership", "gives a date")
 
 
+@pytest.mark.parametrize(("passed", "missed"), [(False, ("a good ending",)), (True, ()), (None, ())])
+def test_a_call_that_met_every_objective_and_failed_still_missed_its_ending(
+    passed: bool | None, missed: tuple[str, ...]
+) -> None:
+    """Nothing else says why it did not pass."""
+    session = PastSession("x", "ann", "sarah", AT, 60.0, 100, passed, "trainee_left", "")
+    assert [one.missed for one in progress([session])] == [missed]
+
+
 def test_an_index_that_was_deleted_is_made_again(tmp_path: Path) -> None:
     """There is nothing in it that is not in the folders."""
     settings = Settings(record=Record(dir=str(tmp_path)))

@@ -175,6 +175,15 @@ def test_without_the_ending_s_cues_no_score_passes() -> None:
     assert (card.score, card.passed, card.why) == (100, False, "ending")
 
 
+def test_who_asks_for_a_code_to_verify_has_not_verified_without_secrets() -> None:
+    """The very words that fail the call are no evidence for it."""
+    asked = "To verify you, read me the code."
+    log = call(asked, cues=[("verification", 1, "verify you"), ("secrets_asked", 1, "read me the code")])
+    card = score(log, compose(["persona=david_chen", "language=en"]).arc.front, "en")
+    results = {one.name: one.result for one in card.objectives}
+    assert results["Verification without secrets"] is results["Asks for no secret"] is Result.NOT_MET
+
+
 def test_a_call_that_was_cut_off_is_not_decided() -> None:
     """Nobody knows how it would have ended."""
     assert score(call("Hello.", ended=None), persona(Objective(name={"": "A"}, met=("a",))), "en").passed is None
