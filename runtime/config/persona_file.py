@@ -197,7 +197,7 @@ def _front_matter(
         {*map(name_of, map(str, value[key]))} if isinstance(value.get(key), dict) else {*getattr(front, key)}
         for key in ("cues", "facts")
     )
-    unknown = [*_unknown("fact", _fact_names(front), facts)]
+    unknown = [*_unknown("fact", _fact_names(front), facts), *_at_odds(front)]
     if common is not None:
         unknown += unknown_cues(front, cues | common)
     mistakes += (
@@ -254,6 +254,26 @@ def _unknown(kind: str, named: Iterator[tuple[_Path, str]], known: Collection[st
 def _fact_names(front: FrontMatter) -> Iterator[tuple[_Path, str]]:
     for name, cue in front.cues.items():
         yield from ((("cues", name, "told"), fact) for fact in cue.told or ())
+
+
+def _at_odds(front: FrontMatter) -> Iterator[tuple[_Path, str]]:
+    """The places that nobody could be scored by: two objectives of one name, one that the cue that meets it rules out,
+    and two endings of one name of which only one passes."""
+    names: set[tuple[str, str]] = set()
+    for i, objective in enumerate(front.objectives):
+        if both := {*objective.met} & {*objective.ruled_out}:
+            yield ("objectives", i, "ruled_out"), f"objectives.{i}: {min(both)} meets it and rules it out"
+        for worded in objective.name.items():
+            if worded in names:
+                yield ("objectives", i, "name"), f"objectives.{i}.name: {cited(worded[1])}: another one is called so"
+            names.add(worded)
+    passes: dict[str, bool | None] = {}
+    for i, ending in enumerate(front.endings):
+        if passes.setdefault(ending.name, ending.passed) != ending.passed:
+            yield (
+                ("endings", i, "name"),
+                f"endings.{i}.name: {cited(ending.name)}: another one so called counts otherwise",
+            )
 
 
 def unknown_cues(front: FrontMatter, known: Collection[str]) -> Iterator[tuple[_Path, str]]:

@@ -327,6 +327,21 @@ SCHEMA_MISTAKES = [
         5,
         "cues.old.told: no fact is called 'ages'; did you mean age?",
     ),
+    (
+        "objectives:\n  - {name: {en: Date, th: วัน}, met: [deadline]}\n  - {name: {en: Day, th: วัน}, met: [refund]}\n",
+        4,
+        "objectives.1.name: 'วัน': another one is called so",
+    ),
+    (
+        "objectives:\n  - {name: Date, met: [deadline],\n     ruled_out: [deadline]}\n",
+        4,
+        "objectives.0: deadline meets it and rules it out",
+    ),
+    (
+        "endings:\n  - {name: over, when: [refund], passed: true}\n  - {name: over, below: 5}\n",
+        4,
+        "endings.1.name: 'over': another one so called counts otherwise",
+    ),
     ("- a\n- b\n", 2, "`key: value` lines"),
     ("just words\n", 2, "`key: value` lines"),
 ]
