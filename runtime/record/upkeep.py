@@ -92,7 +92,7 @@ def _finish_killed(folder: Path) -> str:
         if (folder / REPORT).exists():
             return ""
         with locked(folder / EVENTS):
-            finish(folder)
+            cut_off = finish(folder).ending == "cut_off"
     except (BlockingIOError, FileNotFoundError):
         return ""  # its call is on, or has not begun to write
     except PermissionError:
@@ -102,7 +102,7 @@ def _finish_killed(folder: Path) -> str:
     except Exception as error:  # one folder must not keep the others from being finished
         logger.exception("a session folder could not be finished")
         return f"{shown_path(folder)}: could not be finished: {error}"
-    return f"{shown_path(folder)}: finished from its events, as its call was cut off"
+    return f"{shown_path(folder)}: finished from its events{', as its call was cut off' if cut_off else ''}"
 
 
 def delete_old(record: Record, today: date | None = None) -> int:

@@ -79,7 +79,7 @@ def test_whether_a_call_passed_is_said_by_the_score_alone() -> None:
 def test_a_score_is_told_in_the_language_of_its_call() -> None:
     """In Thai without a word of English."""
     (line, _) = shown(Scored(score=20, pass_mark=70, passed=False, folder="x", language="th")).splitlines()
-    assert line == "คะแนน: 20 จาก 100 (เกณฑ์ผ่าน 70) ไม่ผ่าน."
+    assert line == "คะแนน: 20 จาก 100 (เกณฑ์ผ่าน 70) ไม่ผ่าน"
 
 
 def test_a_thai_call_in_the_terminal_ends_in_thai() -> None:
