@@ -71,22 +71,11 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
     asked = settings.rehearse
     earlier = Answer(_earlier(asked.compare)) if asked.compare else None
     sweep = open_sweep(settings.record.dir, asked.dir, command_of(overrides), fixed_of(overrides), resume=asked.resume)
-    stopped, code, broken = "", 0, None
     console = Console(highlight=False)
     before = rows(sweep) if asked.resume else []
     watch = _Watch(console, sweep, total, before, SPOKEN if asked.audio else TYPED)
     with holding(sweep):
-        try:
-            with exits(), _watching(watch):
-                run(sweep)
-        except SystemExit as error:  # one line has told of a mistake, or the user has ended it
-            stopped, code = "stopped", error.code if isinstance(error.code, int) else 1
-            if watch.terminated:
-                code = 128 + signal.SIGTERM
-        except BrokenExecutor:
-            stopped, code = "a process of the sweep was killed", 1
-        except Exception as error:
-            stopped, broken = "stopped", error
+        stopped, code, broken = _held(watch, lambda: run(sweep))
     answer = Answer(rows(sweep))
     comparison = compare(earlier, answer, asked.limits) if earlier else None
     if answer.rows or not stopped:
@@ -113,6 +102,22 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
         return code
     worse = comparison and (comparison.worse or not comparison.both)
     return 1 if answer.failed or worse or not answer.done else 0
+
+
+def _held(watch: _Watch, run: Callable[[], None]) -> tuple[str, int, Exception | None]:
+    """Holds all the calls. Of what ended them before their time ("": nothing): what that was, the exit code, and the
+    error of which nobody was told yet."""
+    try:
+        with exits(), _watching(watch):
+            run()
+    except SystemExit as error:  # one line has told of a mistake, or the user has ended it
+        code = 128 + signal.SIGTERM if watch.terminated else error.code
+        return "stopped", code if isinstance(code, int) else 1, None
+    except BrokenExecutor:
+        return "a process of the sweep was killed", 1, None
+    except Exception as error:
+        return "stopped", 0, error
+    return "", 0, None
 
 
 def _resumed(overrides: Sequence[str], sweep: Path) -> str:
