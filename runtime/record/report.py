@@ -115,7 +115,7 @@ class Page:
         self.log, self.card, self.persona, self.choices = log, card, persona, choices
         self.words = texts_in(language)
         self.call_language = language
-        self.language = language if language in ("en", "th") else "en"
+        self.language = language if self.words is not texts_in("en") else "en"
         self.name = card.persona
         self.user = log.user or self.words["somebody"]
         self.date = time.strftime("%Y-%m-%d %H:%M", time.localtime(log.zero))

@@ -12,18 +12,19 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 
-_TAGS = {"en": "en", "th": "th", "Thai": "th"}
-"""The languages that there are texts in, by base tag and by their name in English."""
-
 
 def texts_in(language: str) -> Mapping[str, str]:
     """The texts of a language (its base tag, or its name in English); English where there are none."""
-    return _read(_TAGS.get(language, "en"))
+    return _texts().get(language, _texts()["en"])
 
 
 @cache
-def _read(tag: str) -> Mapping[str, str]:
-    return tomllib.loads(Path(__file__).with_name(f"texts.{tag}.toml").read_text(encoding="utf-8"))
+def _texts() -> Mapping[str, Mapping[str, str]]:
+    found: dict[str, Mapping[str, str]] = {}
+    for file in Path(__file__).parent.glob("texts.*.toml"):
+        texts = tomllib.loads(file.read_text(encoding="utf-8"))
+        found |= dict.fromkeys((file.suffixes[0].lstrip("."), texts["in_english"]), texts)
+    return found
 
 
 @cache
