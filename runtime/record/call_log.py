@@ -22,6 +22,7 @@ from ..events import (
     Said,
     Speaker,
     Started,
+    State,
     from_json,
 )
 
@@ -88,8 +89,17 @@ class CallLog:
             if isinstance(event, Heard | Said):
                 at = max(0.0, (event.start or event.at) - self.zero)
                 turn = event.turn if isinstance(event, Heard) else 0
-                lines.append(Line(event, at, event.seconds, tuple(cues.get(turn, ())), tuple(denials.get(turn, ()))))
+                seconds = self._until_cut(event)
+                lines.append(Line(event, at, seconds, tuple(cues.get(turn, ())), tuple(denials.get(turn, ()))))
         return sorted(lines, key=lambda line: line.at)
+
+    def _until_cut(self, event: Heard | Said) -> float | None:
+        """How long a line took; one of hers that was cut short until she fell silent for it: the line itself comes
+        when it is certain that she does not go on, two seconds later."""
+        if isinstance(event, Heard) or not (event.interrupted and event.start and event.seconds):
+            return event.seconds
+        silent = (state.at - event.start for state in self.of(State) if state.state != "speaking")
+        return max((seconds for seconds in silent if 0 < seconds < event.seconds), default=event.seconds)
 
     @cached_property
     def turns(self) -> dict[int, Line]:

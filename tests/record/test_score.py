@@ -23,6 +23,7 @@ from runtime.events import (
     MoodMoved,
     Said,
     Started,
+    State,
 )
 from runtime.record.call_log import CallLog
 from runtime.record.conduct import conduct
@@ -345,6 +346,19 @@ def test_a_silence_that_she_breaks_by_a_clock_was_the_trainee_s() -> None:
     began = Started(at=ZERO, persona="Sam", choices={}, language="English", revision="r")
     (silence,) = conduct(CallLog([began, asked, again])).silences
     assert (silence.seconds, silence.whose) == (11.0, "operator")
+
+
+def test_a_line_that_was_cut_short_is_over_when_she_falls_silent() -> None:
+    """Not when it is certain that she does not go on; where she went on once, the last time counts."""
+
+    def line(*silent: float) -> float:
+        cut = Said(at=ZERO + 9, text="I", revision="r", emotion="angry", start=ZERO + 1, seconds=7.5, interrupted=True)
+        states = [State(at=ZERO + at, state=state) for at in silent for state in ("listening", "speaking")]
+        began = Started(at=ZERO, persona="Sam", choices={}, language="English", revision="r")
+        (hers,) = CallLog([began, State(at=ZERO + 1, state="speaking"), *states, cut]).lines
+        return hers.end
+
+    assert [line(4), line(3, 5), line(), line(8.6)] == [4, 5, 8.5, 8.5]
 
 
 def test_how_a_call_was_held_is_measured_from_its_lines() -> None:
