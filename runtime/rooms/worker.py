@@ -12,14 +12,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
-from urllib.parse import urlsplit
 
 from livekit.agents import AgentServer, JobExecutorType
 
 from ..call import private
+from ..call.network import address
 from ..config.groups import options
 from ..errors import SpecError
 from ..events import Emit, Notice
@@ -32,7 +32,7 @@ from . import metrics
 from .dispatcher import READY_SECONDS, Dispatcher
 from .forkserver import private_folder
 from .job import run_job, warm_up
-from .link import Connect, ThreadLink, accept_jobs, connect
+from .link import Connect, OnJob, ThreadLink, accept_jobs, connect
 from .load import Load
 from .routing import check_claims, readable_personas
 
@@ -59,68 +59,69 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
         raise SpecError(problem)
     store.check(spec)
     store.put({"persona": spec.choices["persona"]}, spec)
-    threads = worker.executor is Executor.THREAD
-    unserved = asyncio.Event()
-    """Set when rooms may have people and no customer."""
+    registered, unserved = asyncio.Event(), asyncio.Event()
     load = Load(worker.load_threshold, emit, unserved.set)
-    async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
+    private.check_preloaded()
+    private.start_models_after(registered)
+    threads = worker.executor is Executor.THREAD
+    if threads:
+        private.keep_native_log()  # while there is one thread: in livekit 1.1 several would each make a client
+        private.make_threads_after(registered)
+    share_models(spec)
+    _clear_agent_name(emit)
+    async with asyncio.TaskGroup() as tasks:
         dispatcher = Dispatcher(store, spec.choices["persona"], owners, emit, tasks)
-        link: Connect = ThreadLink(dispatcher.on_job).connect
-        if not threads:
-            path = private_folder() / "link"
-            await stack.enter_async_context(accept_jobs(dispatcher.on_job, path))
-            link = partial(connect, path)
-        private.check_preloaded()
-        if threads:
-            private.keep_native_log()  # while there is one thread: in livekit 1.1 several would each make a client
-        await stack.enter_async_context(load.measured())
-        registered = asyncio.Event()
-        share_models(spec)
-        private.start_models_after(registered)
-        if threads:
-            private.make_threads_after(registered)
-        server = AgentServer(
-            job_executor_type=JobExecutorType(worker.executor.value),
-            num_idle_processes=worker.idle_processes,
-            load_fnc=load.reported,
-            load_threshold=math.inf,  # the server holds it: see Load
-            initialize_process_timeout=READY_SECONDS,
-            max_retry=sys.maxsize,
-            host=worker.host,
-            port=worker.health_port or 0,
-            prometheus_port=worker.prometheus_port,
-            setup_fnc=warm_up,
-        )
-        _clear_agent_name(emit)
-        server.rtc_session(partial(run_job, link=link), on_request=dispatcher.on_request, agent_name="")
-        where = urlsplit(os.environ["LIVEKIT_URL"])
-        address = f"{where.scheme}://{where.hostname}:{where.port or ''}".rstrip(":")
-        theirs = logging.getLogger("livekit.agents")
-        log = _ConnectionLog(emit, address)
+        async with _link(dispatcher.on_job, worker.executor) as link, load.measured():
+            server = _server(worker, load)
+            server.rtc_session(partial(run_job, link=link), on_request=dispatcher.on_request, agent_name="")
+            log = _ConnectionLog(emit, address(os.environ["LIVEKIT_URL"]))
 
-        def on_registered(*_: object) -> None:
-            log.back()
-            registered.set()
-            unserved.set()
+            def on_registered(*_: object) -> None:
+                log.back()
+                registered.set()
+                unserved.set()
 
-        server.on("worker_registered", on_registered)
-        theirs.addHandler(log)
-        theirs.setLevel(min(logging.INFO, theirs.getEffectiveLevel()))
-        beside = [
-            tasks.create_task(_watch_files(store, owners, emit)),
-            tasks.create_task(look_after(store.settings.record, emit)),
-            tasks.create_task(_keep_up_index(store.settings, emit)),
-            tasks.create_task(_serve_missed_rooms(unserved, dispatcher)),
-        ]
-        if threads:  # processes have it from the one that they are forked from
-            beside.append(tasks.create_task(_load_template(registered)))
-        try:
-            with stop_signals(END_SECONDS) as stops:
-                await _run(server, dispatcher, load, worker.drain_seconds, stops, emit)
-        finally:
-            for task in beside:
-                task.cancel()
-            theirs.removeHandler(log)
+            server.on("worker_registered", on_registered)
+            beside = [
+                tasks.create_task(_watch_files(store, owners, emit)),
+                tasks.create_task(look_after(store.settings.record, emit)),
+                tasks.create_task(_keep_up_index(store.settings, emit)),
+                tasks.create_task(_serve_missed_rooms(unserved, dispatcher)),
+            ]
+            if threads:  # processes have it from the one that they are forked from
+                beside.append(tasks.create_task(_load_template(registered)))
+            try:
+                with log.attached(), stop_signals(END_SECONDS) as stops:
+                    await _run(server, dispatcher, load, worker.drain_seconds, stops, emit)
+            finally:
+                for task in beside:
+                    task.cancel()
+
+
+@asynccontextmanager
+async def _link(on_job: OnJob, executor: Executor) -> AsyncIterator[Connect]:
+    """Lets jobs connect to this worker while it is entered, by what it gives."""
+    if executor is Executor.THREAD:
+        yield ThreadLink(on_job).connect
+        return
+    path = private_folder() / "link"
+    async with accept_jobs(on_job, path):
+        yield partial(connect, path)
+
+
+def _server(worker: Worker, load: Load) -> AgentServer:
+    return AgentServer(
+        job_executor_type=JobExecutorType(worker.executor.value),
+        num_idle_processes=worker.idle_processes,
+        load_fnc=load.reported,
+        load_threshold=math.inf,  # the server holds it: see Load
+        initialize_process_timeout=READY_SECONDS,
+        max_retry=sys.maxsize,
+        host=worker.host,
+        port=worker.health_port or 0,
+        prometheus_port=worker.prometheus_port,
+        setup_fnc=warm_up,
+    )
 
 
 def share_models(spec: SessionSpec) -> None:
@@ -170,7 +171,7 @@ async def _load_template(registered: asyncio.Event) -> None:
 
 
 async def _serve_missed_rooms(unserved: asyncio.Event, dispatcher: Dispatcher) -> None:
-    """Looks for rooms that have people and no customer, each time that there may be such."""
+    """Looks for rooms that have people and no customer, each time that there may be some (`unserved`)."""
     while True:
         await unserved.wait()
         unserved.clear()
@@ -270,6 +271,17 @@ class _ConnectionLog(logging.Handler):
         super().__init__(level=logging.INFO)
         self._emit, self._where = emit, where
         self._tries = 0
+
+    @contextmanager
+    def attached(self) -> Iterator[None]:
+        """Takes what LiveKit logs while it is entered."""
+        theirs = logging.getLogger("livekit.agents")
+        theirs.addHandler(self)
+        theirs.setLevel(min(logging.INFO, theirs.getEffectiveLevel()))
+        try:
+            yield
+        finally:
+            theirs.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage().startswith("failed to connect to livekit"):
