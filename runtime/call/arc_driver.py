@@ -14,7 +14,7 @@ from ..arc.machine import ArcMachine, ArcState, take
 from ..events import ClockFired, Emit, EndingReached, Event, Notice
 from ..spec.persona import Arc, said_in
 from ..spec.session_spec import SessionSpec
-from .hearing import Hearing
+from .understanding import Understanding
 
 LAST_WORDS = "The call is over for you. Say your last words now, in a sentence or two."
 """What a model is told whose ending has no line of its own."""
@@ -33,7 +33,7 @@ class ArcDriver:
             there.
         end: makes the persona say an ending's line and hang up.
         moved: told when the state is another one.
-        hearing: knows what a turn's clauses mean, as far as that is known when it is judged.
+        understanding: knows what a turn's clauses mean, as far as that is known when it is judged.
         audio: whether the call is spoken. In a typed one nobody is silent.
     """
 
@@ -44,12 +44,12 @@ class ArcDriver:
         say: Callable[[ClockFired], None],
         end: Callable[[EndingReached], None],
         moved: Callable[[], None],
-        hearing: Hearing,
+        understanding: Understanding,
         *,
         audio: bool,
     ) -> None:
         self._emit = emit
-        self._hearing = hearing
+        self._understanding = understanding
         self._say = say
         self._end = end
         self._moved = moved
@@ -90,7 +90,7 @@ class ArcDriver:
 
     def _listen(self, text: str) -> Utterance:
         """What is found in a turn; before its reply and when it is heard, it is the same."""
-        meaning = self._hearing.meaning()
+        meaning = self._understanding.meaning()
         known, key = self._listened, (self.state.told, text, meaning is None)
         if known and known[0] is self._arc and known[1] == key:
             return known[2]
@@ -127,7 +127,7 @@ class ArcDriver:
         """
         turns = (item for item in reversed(history.items) if item.type == "message" and item.role == "user")
         if latest := next(turns, None):
-            await self._hearing.understand(latest.text_content or "")
+            await self._understanding.understand(latest.text_content or "")
         state = self.state
         if latest and latest.id not in self._heard:
             state, _ = take(self._arc.front, state, self._listen(latest.text_content or ""))
@@ -171,7 +171,7 @@ class ArcDriver:
     def edit(self, spec: SessionSpec, *, begun: bool) -> None:
         """The spec was edited. Once the call has `begun` the state stays, and a clock that runs keeps its start."""
         self._adopt(spec)
-        self._hearing.adopt(spec.arc)
+        self._understanding.adopt(spec.arc)
         if begun:
             self.carry_out(self._machine.edit(self._arc, self._now()))
         else:

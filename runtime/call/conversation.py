@@ -27,7 +27,6 @@ from ..spec.settings import ReloadMode
 from .agent import LiveAgent, close
 from .arc_driver import LAST_WORDS, ArcDriver
 from .build import address_of, build, part_name
-from .hearing import Hearing
 from .idle import IdleMonitor
 from .listener import ModelListener
 from .network import explained
@@ -35,6 +34,7 @@ from .realtime import NotAccepted
 from .reload import Reloader
 from .transcript import Transcript
 from .turn import accept_typed
+from .understanding import Understanding
 from .watchdog import RECONNECT_SECONDS, Watchdog
 
 logger = logging.getLogger(__name__)
@@ -105,12 +105,12 @@ class Conversation:
         spec = first.seeded(seed)
         parts = build(spec, audio=audio)
         self._watchdog = Watchdog(answer_timeout, emit, self._ask_again, call.close, self._tell_quiet)
-        self._hearing = Hearing(spec.arc, emit, self._start)
-        self._arc = ArcDriver(spec, emit, self._say_for_clock, self._end, self._brief_soon, self._hearing, audio=audio)
+        self._understanding = understanding = Understanding(spec.arc, emit, self._start)
+        self._arc = ArcDriver(spec, emit, self._say_for_clock, self._end, self._brief_soon, understanding, audio=audio)
         self._listener = ModelListener(self._arc, lambda: self._live.parts.listener, emit)
         self._live = LiveAgent(spec, parts, self._end_call, self._arc.before_reply, emit)
         self._session = session = self._live.session
-        self._transcript = Transcript(session, spec, emit, self._watchdog, self._arc, self._listener, self._hearing)
+        self._transcript = Transcript(session, spec, emit, self._watchdog, self._arc, self._listener, understanding)
         self._listen()
         self._idle = IdleMonitor(self._session, lambda: self._watchdog.expecting)
         self._reloader = Reloader(
@@ -144,7 +144,7 @@ class Conversation:
                 if reason == TRAINEE_LEFT:
                     await self._listener.finished()
                 self._watchdog.close()
-                self._hearing.close()
+                self._understanding.close()
                 for task in self._started:
                     task.cancel()
         self._transcript.close()
@@ -209,7 +209,7 @@ class Conversation:
         """Gets ready to hear what is meant, once she speaks: it would hold up her first word, and half a second of CPU
         is done before her opening line is."""
         await self._transcript.spoke_or(self._call.opened)
-        await self._hearing.prepare()
+        await self._understanding.prepare()
 
     def _speak_first(self) -> SpeechHandle | None:
         """The opening line, to the letter where the model can be given a text to say."""
@@ -224,7 +224,8 @@ class Conversation:
         """A turn that nobody asked for: this text to the letter where the model can be given one, else by these
         instructions. Her `last` words cannot be interrupted. None once the call is over."""
         cut = False if last else NOT_GIVEN
-        if text and self._says_texts():
+        model = self._live.parts.model
+        if text and (not isinstance(model, RealtimeModel) or model.capabilities.supports_say):
             return self._start_turn(lambda: self._session.say(text, allow_interruptions=cut), last=last)
         return self._start_turn(
             lambda: self._session.generate_reply(instructions=instructions, allow_interruptions=cut), last=last
@@ -243,10 +244,6 @@ class Conversation:
     async def _cut_short(self, *, force: bool = False) -> None:
         with suppress(RuntimeError):  # LiveKit is closing the session, or these are her last words
             await self._session.interrupt(force=force)
-
-    def _says_texts(self) -> bool:
-        model = self._live.parts.model
-        return not isinstance(model, RealtimeModel) or model.capabilities.supports_say
 
     async def _finished(self, handle: SpeechHandle) -> None:
         """Waits for a turn of the persona; a failed one is an event, never an exception."""

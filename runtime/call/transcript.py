@@ -23,9 +23,9 @@ from ..events import Emit, Heard, Interim, Notice, Said
 from ..spec.persona import worded_in
 from ..spec.session_spec import Edit, SessionSpec
 from .arc_driver import ArcDriver
-from .hearing import Hearing
 from .listener import ModelListener
 from .turn import TurnLimit, mend
+from .understanding import Understanding
 from .voice import Words
 from .watchdog import Watchdog
 
@@ -69,7 +69,7 @@ class Transcript:
         watchdog: Watchdog,
         arc: ArcDriver,
         listener: ModelListener,
-        hearing: Hearing,
+        understanding: Understanding,
     ) -> None:
         self._session = session
         self._spec = spec
@@ -77,7 +77,7 @@ class Transcript:
         self._watchdog = watchdog
         self._arc = arc
         self._listener = listener
-        self._hearing = hearing
+        self._understanding = understanding
         self._unjudged: list[tuple[ChatMessage, str, str]] = []
         self._waiting: asyncio.Task[None] | None = None
         self._asked: float | None = None
@@ -183,7 +183,7 @@ class Transcript:
         as it is understood; `closing` waits for none."""
         while self._unjudged and (closing or self._waiting is None or self._waiting.done()):
             item, text, before = self._unjudged[0]
-            if not closing and self._waiting is None and (waiting := self._hearing.begin(text)):
+            if not closing and self._waiting is None and (waiting := self._understanding.begin(text)):
                 self._waiting = waiting
                 waiting.add_done_callback(lambda _: self._judge())
                 return
@@ -206,7 +206,7 @@ class Transcript:
         return began - self._asked if began and self._asked else None
 
     def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
-        self._hearing.overhear(event.transcript, whole=event.is_final)
+        self._understanding.overhear(event.transcript, whole=event.is_final)
         if event.is_final:
             return
         self._emit(Interim(speaker="operator", text=event.transcript))

@@ -15,7 +15,7 @@ from unittest.mock import patch
 from livekit.agents import Agent, AgentSession
 
 from runtime.arc.listener import listen
-from runtime.call import arc_driver, hearing
+from runtime.call import arc_driver, understanding
 from runtime.call.session import Call
 from runtime.call.sinks import fan_out
 from runtime.call.transcript import Transcript
@@ -92,7 +92,7 @@ async def turns(record: Callable[[Emit], Recording] | None = None, listening: st
         patch.object(Transcript, "_judge", timed(Transcript._judge)),  # of a turn whose meaning was waited for
         ExitStack() as patches,
     ):
-        for module in (arc_driver, hearing, embedding):  # a turn is listened to before its reply too
+        for module in (arc_driver, understanding, embedding):  # a turn is listened to before its reply too
             patches.enter_context(patch.object(module, "listen", timed(listen)))
         for call in range(CALLS):
             async with _typed_call(spec, record) as type_line:

@@ -27,7 +27,7 @@ Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 """Does something beside the call, and stops with it."""
 
 
-class Hearing:
+class Understanding:
     """Listens by meaning where the spec has an embedder; if anything goes wrong with that the phrases go on, and a line
     says so."""
 

