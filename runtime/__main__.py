@@ -27,15 +27,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from .config.command_line import (
-    check_counts,
-    complete,
-    first_of,
-    load_dotenv,
-    parts_of,
-    read_arguments,
-    sweep_overrides,
-)
+from .config.command_line import check_counts, complete, first_of, load_dotenv, parts_of, read_arguments, sweep_options
 from .config.compose import compose, compose_config, read_settings, resolve
 from .config.groups import CONF, options
 from .config.mistakes import check_named, readable_errors
@@ -320,7 +312,7 @@ def _sweep(arguments: Namespace) -> int | None:
         parts = parts_of(cfg.hydra.launcher, jobs, settings.rehearse.repeats) if known else 1
 
         def swept(folder: Path) -> None:
-            sys.argv += sweep_overrides(first, folder, parts)
+            sys.argv += sweep_options(first, folder, parts)
             with readable_errors(arguments.overrides):
                 start()
 

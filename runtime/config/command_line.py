@@ -190,7 +190,7 @@ def parts_of(launcher: DictConfig, combinations: int, repeats: int) -> int:
     return min(repeats, -(-wanted // combinations))
 
 
-def sweep_overrides(said: Sequence[str], folder: Path, parts: int) -> list[str]:
+def sweep_options(said: Sequence[str], folder: Path, parts: int) -> list[str]:
     """What Hydra is told of a sweep beside what was `said` on the command line: the sweep's folder, the `parts` among
     which repeats are divided, and optuna that the highest score is the best and where to write what it has found."""
     told = {"rehearse.dir": f"'{folder}'"}
