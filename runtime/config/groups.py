@@ -113,6 +113,19 @@ def read_conf(file: Path) -> tuple[Any, Node]:
     return value, node
 
 
+def config_values() -> dict[str, Any]:
+    """What `conf/config.yaml` holds; nothing where it is broken, which whoever composes tells."""
+    with suppress(SpecError):
+        return dict(read_conf(CONF / "config.yaml")[0])
+    return {}
+
+
+def usual_options() -> dict[str, str]:
+    """The option of each group that a call has where nobody chooses one, as far as `conf/config.yaml` says."""
+    pairs = (default for default in config_values().get("defaults") or () if isinstance(default, dict))
+    return {group: str(option) for pair in pairs for group, option in pair.items()}
+
+
 def prices() -> Prices:
     """What models cost, by `conf/prices.yaml`; nothing where there is no such file."""
     known = read_conf(PRICES)[0].get("models") if PRICES.exists() else None

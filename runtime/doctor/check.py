@@ -24,11 +24,13 @@ from ..config.groups import (
     PROGRAM_GROUPS,
     REHEARSAL_GROUPS,
     chosen,
+    config_values,
     file_of,
     misnamed,
     options,
     personas_folder,
     read_conf,
+    usual_options,
 )
 from ..config.persona_file import Reading, examine_persona
 from ..config.trainee_file import own_scripts
@@ -120,7 +122,7 @@ def check_personas(
     languages = _readable("language")
     tags = {str(languages[name][0].get("base")) if name in languages else name for name in options("language")}
     specs: dict[tuple[tuple[str, str], ...], tuple[str, str, str]] = {}
-    overridden = any(group in _config() for group in GROUPS)
+    overridden = any(group in config_values() for group in GROUPS)
     common = common_cues()
     for other, why in misnamed().items():
         yield "✗", str(SpecError(f"persona={Path(other).stem}")), str(SpecError(f"{other}: {why}"))
@@ -170,7 +172,7 @@ def _spec(name: str, choices: dict[str, str] | None) -> tuple[str, str, str]:
 
     def examine() -> str:
         nonlocal base
-        known = _usual() | (choices or {}) | {"persona": name}
+        known = usual_options() | (choices or {}) | {"persona": name}
         if not known.keys() >= set(GROUPS):
             return ""  # conf/config.yaml, which is told of, does not say what else a call has
         spec = compose([f"persona={name}"]) if choices is None else combine(known)
@@ -182,30 +184,19 @@ def _spec(name: str, choices: dict[str, str] | None) -> tuple[str, str, str]:
     return mark, how, base
 
 
-def _config() -> dict[str, Any]:
-    """What `conf/config.yaml` holds; nothing where it is broken, of which `_files` tells."""
-    with suppress(SpecError):
-        return dict(read_conf(CONF / "config.yaml")[0])
-    return {}
-
-
-def _usual() -> dict[str, str]:
-    """The option of each group that a call has where nobody chooses one, as far as `conf/config.yaml` says."""
-    pairs = (default for default in _config().get("defaults") or () if isinstance(default, dict))
-    return {group: str(option) for pair in pairs for group, option in pair.items()}
-
-
 def _defaults() -> Iterator[CheckResult]:
     """Groups for which `conf/config.yaml` chooses no option, or one that there is not. A persona of the folder that it
     names need not be in another one."""
-    usual, file = _usual(), CONF / "config.yaml"
-    other = personas_folder() != CONF.parent / _config().get("personas_dir", Settings().personas_dir)
+    usual, file = usual_options(), CONF / "config.yaml"
+    other = personas_folder() != CONF.parent / config_values().get("personas_dir", Settings().personas_dir)
     for group in (*GROUPS, *PROGRAM_GROUPS, *REHEARSAL_GROUPS) if usual else ():
         if group not in usual:
             yield "✗", shown_path(file), str(SpecError(f"defaults: no {group} is chosen", file=file))
         elif (option := usual[group]) not in options(group) and not (group == "persona" and other):
             what = f"defaults: {group}={option}: there is no such {group}{suggest(option, options(group))}"
-            place = next(i for i, pair in enumerate(_config()["defaults"]) if isinstance(pair, dict) and group in pair)
+            place = next(
+                i for i, pair in enumerate(config_values()["defaults"]) if isinstance(pair, dict) and group in pair
+            )
             line = line_of(read_conf(file)[1], ["defaults", place])
             yield "✗", shown_path(file), str(SpecError(what, file=file, line=line))
 
@@ -344,7 +335,7 @@ def _models(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:
     if persona is None:
         return
     known = {group: _readable(group) for group in GROUPS if group != "persona"}
-    said = _usual()
+    said = usual_options()
     usual = {group: said[group] if said.get(group) in able else next(iter(able), "") for group, able in known.items()}
     usual["persona"] = persona
     for model in _readable("model"):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..call import build
-from ..config.compose import compose_config, read_settings, reread, resolve
+from ..config.compose import combine_chosen, compose, compose_config, read_settings, reread
 from ..config.groups import CONF, GROUPS, PROGRAM_GROUPS, chosen, file_of, personas_folder
 from ..config.mistakes import readable_errors
 from ..config.persona_file import read_persona
@@ -25,8 +25,7 @@ Choices = frozenset[tuple[str, str]]
 
 
 class Composer:
-    """Makes specs. Personas that choose the same options are composed once: of the others only the file is read, which
-    takes 3 ms instead of 60.
+    """Makes specs. Personas that choose the same options are composed once: of the others only the file is read.
 
     Args:
         overrides: the command line's own; no edit overrides them.
@@ -70,9 +69,7 @@ class Composer:
                 if spec := reread(replace(other, choices=other.choices | {"persona": name or ""})):
                     return spec
             overrides = self._with(dict(asked))
-            with readable_errors(overrides):
-                cfg = compose_config(overrides)
-                spec = resolve(cfg, cfg.hydra)
+            spec = combine_chosen(overrides) or compose(overrides)
             self.check(spec)
         except SpecError:
             raise

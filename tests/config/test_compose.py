@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 import runtime.config.compose
 from runtime.arc.machine import fold
 from runtime.config import groups, mistakes
-from runtime.config.compose import combine, compose, read_settings
+from runtime.config.compose import combine, combine_chosen, compose, read_settings
 from runtime.config.validation import validated
 from runtime.errors import SpecError
 from runtime.spec.prompt import instructions
@@ -154,6 +154,31 @@ def test_combining_files_is_composing_them() -> None:
     """The fast way to a spec that has no overrides leads to the same spec."""
     composed = compose(["model=openai_pipeline", "language=th", "voice=warm_female"])
     assert combine(composed.choices) == composed
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["mode=serve", "model=offline"],
+        ["persona=grace_okafor", "voice=firm_male", "seed=3", "worker.executor=thread"],
+        ["persona=sarah_thompson", "language=th", "listening=phrases", "difficulty=hard"],
+    ],
+)
+def test_what_only_chooses_options_is_combined_as_it_is_composed(overrides: list[str]) -> None:
+    """The command line's choices before the persona's own, and those before `conf/config.yaml`'s."""
+    assert combine_chosen(overrides) == compose(overrides)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        *("model.llm.options.pace=3", "~language.customer", "+model.turn_seconds=7", "hydra/launcher=basic"),
+        *("persona=nobody", "language=de", "persona='sarah_thompson'", "voice@other=firm_male"),
+    ],
+)
+def test_what_does_more_than_choose_options_is_left_to_hydra(override: str) -> None:
+    """And so is what is wrong, which it tells."""
+    assert combine_chosen([override]) is None
 
 
 @pytest.mark.parametrize(

