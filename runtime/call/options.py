@@ -61,17 +61,21 @@ def hints_of(made: Callable[..., Any]) -> dict[str, Any]:
 def converted(where: str, value: object, hint: Any) -> object:
     """The value as the option's type annotation says, where it says so: a mapping becomes the plugin's own options
     object, text that is no number is refused for one that should be."""
-    if hint is None:
+    adapter = None if hint is None else _adapter(hint)
+    if adapter is None:
         return value
-    try:
-        adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
-    except (PydanticSchemaGenerationError, PydanticUserError):
-        try:
-            adapter = TypeAdapter(hint)
-        except (PydanticSchemaGenerationError, PydanticUserError, NameError):
-            return value
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         reasons = {mistake["msg"] for mistake in error.errors(include_url=False) if "NotGiven" not in mistake["msg"]}
         raise SpecError(f"{where}: {value!r}: {'; or '.join(sorted(reasons))}") from None
+
+
+@lru_cache(maxsize=512)
+def _adapter(hint: Any) -> TypeAdapter[Any] | None:
+    """What checks values of a type; None where pydantic does not know it."""
+    with suppress(PydanticSchemaGenerationError, PydanticUserError):
+        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+    with suppress(PydanticSchemaGenerationError, PydanticUserError, NameError):
+        return TypeAdapter(hint)
+    return None
