@@ -124,10 +124,11 @@ def score(
         verdicts: a judge's, by objective; without them cues decide. An objective that they leave out is unclear.
         judge: the judge's model.
     """
+    scorer = _Scorer(log, persona, language, texts_in(language))
     judged = tuple(
-        _by_cues(objective, log, persona, language)
+        scorer.by_cues(objective)
         if verdicts is None
-        else _by_judge(objective, log, verdicts.get(worded_in(objective.name, language)), judge, language)
+        else scorer.by_judge(objective, verdicts.get(worded_in(objective.name, language)), judge)
         for objective in persona.objectives
     )
     total = sum(judged.weight for judged in judged)
@@ -135,7 +136,7 @@ def score(
     unclear = sum(one.weight for one in judged if one.result is Result.UNCLEAR)
     points = round(100 * met / total) if total and not log.broken_off else None
     most = round(100 * (met + unclear) / total) if total else None
-    passed, why = _outcome(log, persona, judged, points, most)
+    passed, why = scorer.outcome(judged, points, most)
     started = log.started
     name = started.persona if started else persona.name or ""
     return Scorecard(
@@ -150,7 +151,7 @@ def score(
         conduct=conduct(log),
         judge=judge if verdicts is not None else "",
         language=language,
-        reason=_reason(why, name, log, persona, judged, language),
+        reason=scorer.reason(why, name, judged),
     )
 
 
@@ -168,97 +169,138 @@ def scored(card: Scorecard, folder: str) -> Scored:
     )
 
 
-def _reason(why: str, name: str, log: CallLog, persona: FrontMatter, judged: Sequence[Judged], language: str) -> str:
-    """The sentence that says why a call passed or not: which blockers failed, or what the nearest ending that passes
-    still waited for."""
-    words = texts_in(language)
-    blockers = "”, “".join(one.name for one in judged if one.blocker and one.result is Result.NOT_MET)
-    if why == "ending" and (waited := min((_waited(e, log, persona, language) for e in _passing(persona)), key=len)):
-        return words["waited"].format(name=name, missing="; ".join(waited))
-    return words[why].format(name=name, blocker=blockers)
+@dataclass(frozen=True, slots=True)
+class _Scorer:
+    """What a call is scored by; `words` are the texts of its language."""
 
+    log: CallLog
+    persona: FrontMatter
+    language: str
+    words: Mapping[str, str]
 
-def _passing(persona: FrontMatter) -> list[Ending]:
-    return [ending for ending in persona.endings if ending.passed]
+    def reason(self, why: str, name: str, judged: Sequence[Judged]) -> str:
+        """The sentence that says why a call passed or not: which blockers failed, or what the nearest ending that
+        passes still waited for."""
+        blockers = "”, “".join(one.name for one in judged if one.blocker and one.result is Result.NOT_MET)
+        if why == "ending" and (waited := min(map(self._waited, self._passing()), key=len)):
+            return self.words["waited"].format(name=name, missing="; ".join(waited))
+        return self.words[why].format(name=name, blocker=blockers)
 
+    def _passing(self) -> list[Ending]:
+        return [ending for ending in self.persona.endings if ending.passed]
 
-def _waited(ending: Ending, log: CallLog, persona: FrontMatter, language: str) -> list[str]:
-    """What an ending still waited for when the call was over: its cues in words, and the mood."""
-    found = {cue.name for cue in log.of(CueFound)} - log.taken_back.keys()
-    missing = [meaning(persona, name, language) for name in ending.lacking(found)]
-    moods = [moved.after for _, moved in log.mood] or [said.mood for said in log.of(Said) if said.mood is not None]
-    if moods and (mood := moods[-1]) < ending.mood:
-        missing.append(texts_in(language)["mood_waited"].format(mood=mood, needed=ending.mood))
-    return missing
+    def _waited(self, ending: Ending) -> list[str]:
+        """What an ending still waited for when the call was over: its cues in words, and the mood."""
+        log = self.log
+        found = {cue.name for cue in log.of(CueFound)} - log.taken_back.keys()
+        missing = list(map(self._meaning, ending.lacking(found)))
+        moods = [moved.after for _, moved in log.mood] or [said.mood for said in log.of(Said) if said.mood is not None]
+        if moods and (mood := moods[-1]) < ending.mood:
+            missing.append(self.words["mood_waited"].format(mood=mood, needed=ending.mood))
+        return missing
 
+    def outcome(self, judged: Sequence[Judged], points: int | None, most: int | None) -> tuple[bool | None, str]:
+        """Whether the call passed, and the text that says why."""
+        satisfied = self.log.ending[1]
+        if self.log.broken_off:
+            return None, self.log.broken_off
+        blockers = {one.result for one in judged if one.blocker}
+        if Result.NOT_MET in blockers:
+            return False, "blocker"
+        if self._passing() and not satisfied:
+            return False, "ending"
+        if points is None or most is None:
+            return (
+                (satisfied, "passed" if satisfied else "ending") if satisfied is not None else (None, "no_objectives")
+            )
+        if most < self.persona.pass_mark:
+            return False, "score"
+        if points < self.persona.pass_mark or Result.UNCLEAR in blockers:
+            return None, "unclear"
+        return True, "passed"
 
-def _outcome(
-    log: CallLog, persona: FrontMatter, judged: Sequence[Judged], points: int | None, most: int | None
-) -> tuple[bool | None, str]:
-    """Whether the call passed, and the text that says why."""
-    satisfied = log.ending[1]
-    if log.broken_off:
-        return None, log.broken_off
-    blockers = {one.result for one in judged if one.blocker}
-    if Result.NOT_MET in blockers:
-        return False, "blocker"
-    if _passing(persona) and not satisfied:
-        return False, "ending"
-    if points is None or most is None:
-        return (satisfied, "passed" if satisfied else "ending") if satisfied is not None else (None, "no_objectives")
-    if most < persona.pass_mark:
-        return False, "score"
-    if points < persona.pass_mark or Result.UNCLEAR in blockers:
-        return None, "unclear"
-    return True, "passed"
+    def by_cues(self, objective: Objective) -> Judged:
+        """An objective by what the listener found: ruled out by one cue, else met by one that was not taken back. One
+        that no cue can meet is met where nothing rules it out. What a call that was broken off does not show is
+        unclear."""
+        cues, taken_back = self.log.of(CueFound), self.log.taken_back
+        if against := [cue for cue in cues if cue.name in objective.ruled_out]:
+            return self._judged(objective, Result.NOT_MET, against, self._told_of("ruled_out", objective, against[0]))
+        if in_favour := [cue for cue in cues if cue.name in objective.met and cue.name not in taken_back]:
+            return self._judged(objective, Result.MET, in_favour)
+        if denials := [denial for name, denial in taken_back.items() if name in objective.met]:
+            return self._judged(objective, Result.NOT_MET, denials, self._told_of("took_back", objective, denials[0]))
+        if self.log.broken_off:
+            return self._judged(objective, Result.UNCLEAR)
+        if objective.met:
+            return self._judged(objective, Result.NOT_MET, told=self._told_missing(objective))
+        if not objective.by_absence:
+            return self._judged(objective, Result.UNCLEAR)
+        return self._judged(objective, Result.MET if self.log.turns else Result.NOT_MET)
 
+    def _judged(
+        self, objective: Objective, result: Result, cues: Sequence[CueFound | CueTakenBack] = (), told: str = ""
+    ) -> Judged:
+        evidence = []
+        for cue in cues:
+            if line := self.log.turns.get(cue.turn):
+                sentence = sentence_of(line.event.text, cue.words)
+                evidence.append(Quote(cue.turn, sentence, round(line.at, 1), cue.words))
+        return Judged(
+            name=worded_in(objective.name, self.language),
+            weight=objective.weight,
+            blocker=objective.blocker,
+            result=result,
+            evidence=tuple(evidence),
+            by="; ".join(dict.fromkeys(how_found(cue, self.persona, self.language) for cue in cues)),
+            told=told,
+        )
 
-def _by_cues(objective: Objective, log: CallLog, persona: FrontMatter, language: str) -> Judged:
-    """An objective by what the listener found: ruled out by one cue, else met by one that was not taken back. One that
-    no cue can meet is met where nothing rules it out. What a call that was broken off does not show is unclear."""
-    cues = log.of(CueFound)
-    against: Sequence[CueFound | CueTakenBack]
-    if against := [cue for cue in cues if cue.name in objective.ruled_out]:
-        told = _told_of("ruled_out", objective, against[0], log, persona, language)
-        return _judged(objective, Result.NOT_MET, against, log, persona, language, told)
-    if in_favour := [cue for cue in cues if cue.name in objective.met and cue.name not in log.taken_back]:
-        return _judged(objective, Result.MET, in_favour, log, persona, language)
-    if against := [denial for name, denial in log.taken_back.items() if name in objective.met]:
-        told = _told_of("took_back", objective, against[0], log, persona, language)
-        return _judged(objective, Result.NOT_MET, against, log, persona, language, told)
-    if log.broken_off:
-        return _judged(objective, Result.UNCLEAR, [], log, persona, language)
-    if objective.met:
-        told = _told_missing(objective, persona, language)
-        return _judged(objective, Result.NOT_MET, [], log, persona, language, told)
-    if not objective.by_absence:
-        return _judged(objective, Result.UNCLEAR, [], log, persona, language)
-    return _judged(objective, Result.MET if log.turns else Result.NOT_MET, [], log, persona, language)
+    def _told_of(self, how: str, objective: Objective, cue: CueFound | CueTakenBack) -> str:
+        """The sentence for an objective that something said has ruled out, or taken back."""
+        line = self.log.turns.get(cue.turn)
+        words = sentence_of(line.event.text, cue.words) if line else cue.words
+        at = clock(line.at if line else self.log.second(cue))
+        name, means = worded_in(objective.name, self.language), self._meaning(cue.name)
+        return self.words[how].format(at=at, words=done(words, self.language), objective=name, means=means)
 
+    def _told_missing(self, objective: Objective) -> str:
+        """The sentence for an objective that nothing met: the persona's own, else what was to be heard."""
+        if own := said_in(objective.missed, self.language):
+            return own[0]
+        means = " / ".join(map(self._meaning, objective.met))
+        return self.words["missing"].format(objective=worded_in(objective.name, self.language), means=means)
 
-def _judged(
-    objective: Objective,
-    result: Result,
-    cues: Sequence[CueFound | CueTakenBack],
-    log: CallLog,
-    persona: FrontMatter,
-    language: str,
-    told: str = "",
-) -> Judged:
-    evidence = []
-    for cue in cues:
-        if line := log.turns.get(cue.turn):
-            sentence = sentence_of(line.event.text, cue.words)
-            evidence.append(Quote(cue.turn, sentence, round(line.at, 1), cue.words))
-    return Judged(
-        name=worded_in(objective.name, language),
-        weight=objective.weight,
-        blocker=objective.blocker,
-        result=result,
-        evidence=tuple(evidence),
-        by="; ".join(dict.fromkeys(how_found(cue, persona, language) for cue in cues)),
-        told=told,
-    )
+    def _meaning(self, cue: str) -> str:
+        return meaning(self.persona, cue, self.language)
+
+    def by_judge(self, objective: Objective, verdict: Verdict | None, judge: str) -> Judged:
+        """An objective by a judge's verdict, which is void where a quote is not the trainee's own words, or where it
+        quotes nothing that only words can show."""
+        name = worded_in(objective.name, self.language)
+        unclear = Judged(name, objective.weight, objective.blocker, Result.UNCLEAR, by=judge)
+        if verdict is None:
+            return replace(unclear, reason=self.words["no_verdict"])
+        if not verdict.quotes and verdict.result is self._to_be_proved(objective):
+            return replace(unclear, reason=self.words["unproved"])
+        evidence = [verbatim(quote, self.log) for quote in verdict.quotes]
+        quotes = tuple(self._in_its_sentence(quote) for quote in evidence if quote)
+        if len(quotes) < len(evidence):
+            return replace(unclear, reason=self.words["void"])
+        own = said_in(objective.missed, self.language)
+        told = (own[0] if own else verdict.reason or name) if verdict.result is Result.NOT_MET else ""
+        return replace(unclear, result=verdict.result, evidence=quotes, reason=verdict.reason, told=told)
+
+    def _to_be_proved(self, objective: Objective) -> Result:
+        """The verdict that takes a quote: that an objective was met; of one that no cue can meet, that it was not, as
+        long as the trainee spoke and no cue was found that rules it out."""
+        ruled_out = any(cue.name in objective.ruled_out for cue in self.log.of(CueFound))
+        return Result.NOT_MET if objective.by_absence and self.log.turns and not ruled_out else Result.MET
+
+    def _in_its_sentence(self, quote: Quote) -> Quote:
+        """A quote as the trainee's whole sentence, where it stands in one to the letter."""
+        text = self.log.turns[quote.turn].event.text
+        return replace(quote, text=sentence_of(text, quote.text), words=quote.text) if quote.text in text else quote
 
 
 def sentence_of(text: str, words: str) -> str:
@@ -289,65 +331,15 @@ def _few(word: str) -> str:
     return "/".join(either if len(either) <= 3 else [*either[:2], "…"])
 
 
-def _told_of(
-    how: str, objective: Objective, cue: CueFound | CueTakenBack, log: CallLog, persona: FrontMatter, language: str
-) -> str:
-    """The sentence for an objective that something said has ruled out, or taken back."""
-    line, texts = log.turns.get(cue.turn), texts_in(language)
-    words = sentence_of(line.event.text, cue.words) if line else cue.words
-    at = clock(line.at if line else log.second(cue))
-    name, means = worded_in(objective.name, language), meaning(persona, cue.name, language)
-    return texts[how].format(at=at, words=done(words, language), objective=name, means=means)
-
-
 def done(words: str, language: str) -> str:
     """What the trainee said, in quotation marks, or, without words, that it was their silence."""
     return f"“{words}”" if words else texts_in(language)["your_silence"]
-
-
-def _told_missing(objective: Objective, persona: FrontMatter, language: str) -> str:
-    """The sentence for an objective that nothing met: the persona's own, else what was to be heard."""
-    if own := said_in(objective.missed, language):
-        return own[0]
-    means = " / ".join(meaning(persona, name, language) for name in objective.met)
-    return texts_in(language)["missing"].format(objective=worded_in(objective.name, language), means=means)
 
 
 def meaning(persona: FrontMatter, cue: str, language: str) -> str:
     """What a cue stands for, in the words of the persona's file; its name where the file says nothing."""
     known = persona.cues.get(cue)
     return (worded_in(known.means, language) if known else "") or cue.replace("_", " ")
-
-
-def _by_judge(objective: Objective, log: CallLog, verdict: Verdict | None, judge: str, language: str) -> Judged:
-    """An objective by a judge's verdict, which is void where a quote is not the trainee's own words, or where it
-    quotes nothing that only words can show."""
-    name = worded_in(objective.name, language)
-    unclear = Judged(name, objective.weight, objective.blocker, Result.UNCLEAR, by=judge)
-    if verdict is None:
-        return replace(unclear, reason=texts_in(language)["no_verdict"])
-    if not verdict.quotes and verdict.result is _to_be_proved(objective, log):
-        return replace(unclear, reason=texts_in(language)["unproved"])
-    evidence = [verbatim(quote, log) for quote in verdict.quotes]
-    quotes = tuple(_in_its_sentence(quote, log) for quote in evidence if quote)
-    if len(quotes) < len(evidence):
-        return replace(unclear, reason=texts_in(language)["void"])
-    own = said_in(objective.missed, language)
-    told = (own[0] if own else verdict.reason or name) if verdict.result is Result.NOT_MET else ""
-    return replace(unclear, result=verdict.result, evidence=quotes, reason=verdict.reason, told=told)
-
-
-def _to_be_proved(objective: Objective, log: CallLog) -> Result:
-    """The verdict that takes a quote: that an objective was met; of one that no cue can meet, that it was not, as long
-    as the trainee spoke and no cue was found that rules it out."""
-    innocent = objective.by_absence and log.turns and not any(c.name in objective.ruled_out for c in log.of(CueFound))
-    return Result.NOT_MET if innocent else Result.MET
-
-
-def _in_its_sentence(quote: Quote, log: CallLog) -> Quote:
-    """A quote as the trainee's whole sentence, where it stands in one to the letter."""
-    text = log.turns[quote.turn].event.text
-    return replace(quote, text=sentence_of(text, quote.text), words=quote.text) if quote.text in text else quote
 
 
 def verbatim(quote: Quote, log: CallLog) -> Quote | None:
