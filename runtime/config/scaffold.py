@@ -14,15 +14,12 @@ from .groups import file_of, personas_folder
 SCHEMA = ".persona.schema.json"
 """Beside the personas, where the first line of a new one points editors to."""
 _SCAFFOLD = Path(__file__).with_name("scaffold.md")
-_OF_LANGUAGES = ("named_cues", "neutral")
-"""Keys that only a language's customer has any use for."""
 
 
 def schema() -> str:
     """The JSON schema of a persona's front matter."""
     made = TypeAdapter(FrontMatter).json_schema()
-    for key in _OF_LANGUAGES:
-        made["properties"].pop(key, None)
+    del made["properties"]["named_cues"]  # only a language's customer has any use for them
     made |= {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Front matter of a persona"}
     return json.dumps(made, indent=2, ensure_ascii=False)
 

@@ -75,7 +75,7 @@ Phrases = Annotated[
     BeforeValidator(_lines, json_schema_input_type=_Written),
 ]
 """Phrases to listen for, by language as in `Lines`. An empty list turns off those of the language's common cue."""
-Wording = Annotated[dict[str, Text], BeforeValidator(_wording)]
+Wording = Annotated[dict[str, Text], BeforeValidator(_wording, json_schema_input_type=str | dict[str, str] | None)]
 """One text by base language tag; "" is the one that serves every language."""
 Id = Annotated[Text, AfterValidator(name_of)]
 """A name by which something is referred to; in NFC, so that equal names are equal texts."""

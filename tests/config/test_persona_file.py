@@ -1,5 +1,6 @@
 """A persona file: what its prose and its front matter become, and what is said about one that cannot be used."""
 
+import json
 import os
 import re
 import socket
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 
 from runtime.config.groups import ROOT, read_conf
 from runtime.config.persona_file import HEADING_LIMIT, MISTAKES, examine_persona, parse_persona, read_persona
-from runtime.config.yaml_file import SIZE_LIMIT
+from runtime.config.scaffold import schema
+from runtime.config.yaml_file import SIZE_LIMIT, load_yaml
 from runtime.errors import SpecError
 from runtime.spec.persona import Emotion, said_in, worded_in
 from runtime.spec.sections import SECTION_KINDS, find_sections
@@ -602,3 +604,48 @@ def test_a_character_that_nobody_sees_is_told_with_its_line(text: str, character
         parse_persona(text.format(character).encode(), Path("ann.md"))
     for fine in "\t", "\r\n", "\x0b", "\x0c", "\x85", "\u2028", "\u200b", "\u202e":
         assert parse_persona(f"You are Ann.{fine}You wait.".encode(), Path("ann.md")).prose
+
+
+# ---------------------------------------------------------------- the schema that editors check it by
+
+
+@pytest.mark.parametrize("file", [*sorted((ROOT / "personas").glob("*.md")), ROOT / "runtime/config/scaffold.md"])
+def test_the_schema_takes_every_shipped_persona_and_the_scaffold(file: Path) -> None:
+    errors = validate(file.read_text().split("---\n")[1])
+    assert errors == []
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "cues: {praise: {means: says something nice, on: nothing, told: gift, mood: +3}}",
+        "cues: {praise: {means: {en: is nice}}, refund: }\nneutral: {en: [How do you do?]}",
+        "objectives: [{name: Solves it, met: refund}, {name: {en: Empathy, th: ความเข้าใจ}, missed: no kind word}]",
+        "phases: [{name: Angry, mood: 0-40, say: No.}]\ntimers: [{silence: 10s}, {after: 2}]",
+    ],
+)
+def test_the_schema_takes_what_the_runtime_takes(front: str) -> None:
+    parse_persona(f"---\n{front}\nfacts: {{gift: {{say: It is.}}}}\n---\nprose\n".encode(), FILE)
+    assert validate(front) == []
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "moood: 3",
+        "mood: 300",
+        "cues: {a: {mod: 3}}",
+        "cues: {a: {means: [a]}}",
+        "objectives: [{name: 3}]",
+        "calls: maybe",
+    ],
+)
+def test_the_schema_refuses_what_the_runtime_refuses(front: str) -> None:
+    refusal(f"{front}\n")
+    assert validate(front)
+
+
+def validate(front: str) -> list[str]:
+    """What an editor would mark in this front matter."""
+    validator = pytest.importorskip("jsonschema_rs").validator_for(json.loads(schema()))
+    return [error.message for error in validator.iter_errors(load_yaml(front, FILE)[0])]
