@@ -184,11 +184,11 @@ class Clock:
 
     @property
     def seconds(self) -> float:
-        """When it fires; one that measures nothing never does."""
-        return self.timer.after or self.timer.silence or float("inf")
+        """When it fires."""
+        return self.timer.after or self.timer.silence or 0.0
 
     @property
-    def key(self) -> tuple[str, float, str | None]:
+    def key(self) -> tuple[str, float, tuple[str, ...]]:
         """What makes it the same clock after an edit of its words."""
         return self.kind, self.seconds, self.timer.unless
 
@@ -267,7 +267,7 @@ class ArcMachine:
             return {}
         awaited = {name for ending in front.endings for name in ending.awaited}
         awaited |= {name for objective in front.objectives for name in (*objective.met, *objective.ruled_out)}
-        awaited |= {timer.unless for timer in front.timers if timer.unless}
+        awaited |= {name for timer in front.timers for name in timer.unless}
         return {
             name: means
             for name, cue in front.cues.items()
@@ -358,7 +358,7 @@ class ArcMachine:
         return None if clock in self._fired_in_silence and clock is not longest else self._silent_since + clock.seconds
 
     def _is_off(self, clock: Clock) -> bool:
-        return clock.seconds == float("inf") or bool(self.state.met.get(clock.timer.unless or ""))
+        return any(map(self.state.met.get, clock.timer.unless))
 
     def _fire(self, clock: Clock) -> tuple[Event, ...]:
         mood = clock.timer.mood

@@ -37,6 +37,8 @@ def _wording(value: object) -> object:
 def _seconds(value: object) -> object:
     """10, "10s" or "2m" → seconds."""
     found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|m)?", value.strip()) if isinstance(value, str) else None
+    if isinstance(value, str) and not found:
+        raise ValueError(f"{value[:60]!r}: should be a time: 10 (seconds), 10s or 2m")
     return float(found[1]) * (60 if found[2] == "m" else 1) if found else value
 
 

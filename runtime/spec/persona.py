@@ -129,13 +129,18 @@ class Fact:
 
 @strict
 class Timer:
-    """A line said `after` so many seconds of the call, or after so many of `silence`, `unless` a cue came first."""
+    """A line said `after` so many seconds of the call, or after so many of `silence`, `unless` one of some cues came
+    first."""
 
     after: Seconds | None = None
     silence: Seconds | None = None
-    unless: Id | None = None
+    unless: Names = ()
     mood: MoodChange = 0
     say: Lines = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.after is None and self.silence is None:
+            raise ValueError("no time is said: `after` so much of the call, or of `silence`")
 
 
 @strict
@@ -253,8 +258,7 @@ class FrontMatter:
         for name, cue in self.cues.items():
             yield from ((("cues", name, "unless"), other) for other in cue.unless or ())
         for i, timer in enumerate(self.timers):
-            if timer.unless is not None:
-                yield ("timers", i, "unless"), timer.unless
+            yield from ((("timers", i, "unless"), name) for name in timer.unless)
         for i, ending in enumerate(self.endings):
             yield from ((("endings", i, "when"), name) for name in ending.awaited)
         for i, objective in enumerate(self.objectives):

@@ -30,7 +30,7 @@ FRONT = FrontMatter(
         "quiet": Cue(on="silence", mood=-1),
     },
     timers=(
-        Timer(after=20, unless="ownership", mood=-8, say={"": ("Not even an apology.",)}),
+        Timer(after=20, unless=("ownership",), mood=-8, say={"": ("Not even an apology.",)}),
         Timer(silence=5, say={"": ("Hello?",)}),
         Timer(silence=10, mood=-3, say={"": ("Are you there?", "Say something!")}),
         Timer(after=60, mood=-1),

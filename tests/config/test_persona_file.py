@@ -318,7 +318,8 @@ SCHEMA_MISTAKES = [
     ("objectives:\n  - name: ''\n", 3, "objectives.0.name: "),
     ("cues:\n  a:\n    means: 5\n", 4, "cues.a.means: 5: should be a text, or"),
     ("phases:\n  - mood: 0-9\n", 3, "phases.0.name: this key is missing"),
-    ("timers:\n  - after: soon\n", 3, "timers.0.after: 'soon'"),
+    ("timers:\n  - after: soon\n", 3, "timers.0.after: 'soon': should be a time: 10 (seconds), 10s or 2m"),
+    ("timers:\n  - say: Hm\n", 3, "timers.0: no time is said"),
     ("timers:\n  - after: 0s\n", 3, "timers.0.after"),
     ("scenarios: one\n", 2, "scenarios"),
     ("name: ''\n", 2, "name: ''"),
@@ -621,7 +622,7 @@ def test_the_schema_takes_every_shipped_persona_and_the_scaffold(file: Path) -> 
         "cues: {praise: {means: says something nice, on: nothing, told: gift, mood: +3}}",
         "cues: {praise: {means: {en: is nice}}, refund: }\nneutral: {en: [How do you do?]}",
         "objectives: [{name: Solves it, met: refund}, {name: {en: Empathy, th: ความเข้าใจ}, missed: no kind word}]",
-        "phases: [{name: Angry, mood: 0-40, say: No.}]\ntimers: [{silence: 10s}, {after: 2}]",
+        "phases: [{name: Angry, mood: 0-40, say: No.}]\ntimers: [{silence: 10s}, {after: 2, unless: [refund, hold]}]",
     ],
 )
 def test_the_schema_takes_what_the_runtime_takes(front: str) -> None:
