@@ -210,9 +210,7 @@ class _Scorer:
         if self._passing() and not satisfied:
             return False, "ending"
         if points is None or most is None:
-            return (
-                (satisfied, "passed" if satisfied else "ending") if satisfied is not None else (None, "no_objectives")
-            )
+            return satisfied, "no_objectives" if satisfied is None else "passed" if satisfied else "ending"
         if most < self.persona.pass_mark:
             return False, "score"
         if points < self.persona.pass_mark or Result.UNCLEAR in blockers:
