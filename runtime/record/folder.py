@@ -298,18 +298,21 @@ def owner(folder: Path) -> str | None:
     return None
 
 
+def persona_and_user(folder: Path) -> str:
+    """`PERSONA-USER` of a session folder's name, without the number of a second one of the same second."""
+    return re.sub(r"\.\d+$", "", folder.name)[len("HHMMSS-") :]
+
+
 def _before(folder: Path, user: str) -> list[tuple[Path, Scorecard]]:
     """This trainee's latest calls with the same persona before this one, by the folders that lie beside it: a name that
     begins alike, or differs in signs alone, may be another's."""
-    whose = re.sub(r"\.\d+$", "", folder.name[len("HHMMSS-") :])
+    whose = persona_and_user(folder)
     days = sorted(day for day in folder.absolute().parent.parent.glob("*-*-*") if day.name <= folder.parent.name)
     found: list[tuple[Path, Scorecard]] = []
     for day in reversed(days[-DAYS_BEFORE:]):
         for before in sorted(day.glob(f"??????-{glob.escape(whose)}*"), reverse=True):
-            same = re.sub(r"\.\d+$", "", before.name[len("HHMMSS-") :]) == whose
-            if same and (day.name, before.name) < (folder.parent.name, folder.name) and len(found) < ATTEMPTS_BEFORE:
-                if owner(before) != user:
-                    continue
+            earlier = (day.name, before.name) < (folder.parent.name, folder.name) and len(found) < ATTEMPTS_BEFORE
+            if earlier and persona_and_user(before) == whose and owner(before) == user:
                 with suppress(OSError, ValueError):
                     found.append((before, read_card(before)))
     return found[::-1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import shutil
 from contextlib import suppress
 from dataclasses import replace
@@ -28,6 +27,7 @@ from .folder import (
     folders,
     locked,
     owner,
+    persona_and_user,
     read_card,
     read_folder,
     read_spec,
@@ -174,7 +174,7 @@ def _is_of(folder: Path, owner: str | None, user: str) -> bool:
     """Whether a folder is this user's; where its owner is not known, by its name."""
     if owner is not None:
         return owner == user
-    whose = re.sub(r"\.\d+$", "", folder.name)[len("HHMMSS-") :]
+    whose = persona_and_user(folder)
     if persona := read_spec(folder).get("choices", {}).get("persona"):
         return whose == f"{safe_name(str(persona))}-{safe_name(user)}"
     return whose.endswith(f"-{safe_name(user)}")
