@@ -114,7 +114,7 @@ def is_ours(path: Path) -> bool:
     return path == CONF / "config.yaml" or is_persona(path)
 
 
-def is_programs(path: Path) -> bool:
+def is_settings_file(path: Path) -> bool:
     """Whether a file tells the program itself something."""
     return path == CONF / "config.yaml" or path.parent.name in PROGRAM_GROUPS
 

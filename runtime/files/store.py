@@ -18,7 +18,7 @@ from ..errors import SpecError, shown_path
 from ..events import Change, How
 from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import Settings
-from .composer import Choices, Composer, is_ours, is_persona, is_programs, one_line, problem_of
+from .composer import Choices, Composer, is_ours, is_persona, is_settings_file, one_line, problem_of
 from .snapshot import SavedFiles
 from .watch import RETRY, saves
 
@@ -224,7 +224,7 @@ class SpecStore:
         touched = saved.changed | saved.same  # a file may have been read halfway, though it ended as it was
         program: tuple[Change, ...] = ()
         faulty = ""
-        if any(is_programs(path) for path in touched):
+        if any(is_settings_file(path) for path in touched):
             try:
                 new = await asyncio.to_thread(self._composer.read_settings)
                 program, self.settings = tuple(_changes(self.settings, new)), new

