@@ -263,7 +263,7 @@ def _serve(settings: Settings, spec: SessionSpec) -> int:
         store = SpecStore(_overrides(), settings, audio=True, since=STARTED)
         check_audio(spec)
         fetch(spec, lambda line: shown.show(Notice(text=line)))
-        asyncio.run(serve(store, settings.worker, spec, shown.show))
+        asyncio.run(serve(store, settings.worker, spec, shown.show, live=shown.live))
     return 0
 
 

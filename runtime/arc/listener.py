@@ -363,9 +363,9 @@ def _may_ask(clause: Clause) -> bool:
 def _facts_asked(facts: PhraseIndex, clause: Clause) -> tuple[str, ...]:
     """The fact that a clause asks for: of those with a phrase in it the one whose phrase says most, closest; and others
     that it names beside it ("your name and the number of your account")."""
-    if not _may_ask(clause):
-        return ()
     able = facts.able(clause.said).items()
+    if not able or not _may_ask(clause):
+        return ()
     closest = {name: match for name, phrases in able if (match := _closest(phrases, clause))}
     if not clause.asks and not _WANTED.search(clause.said) and not _is_named(clause):
         closest = {name: match for name, match in closest.items() if _is_most(match, clause)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from types import MappingProxyType
 from typing import Any, Literal
@@ -73,16 +73,9 @@ def take(front: FrontMatter, state: ArcState, heard: Utterance) -> tuple[ArcStat
         met = {name: 0 if name in denied else times for name, times in state.met.items()}
         state = replace(state, met=MappingProxyType(met))
     findings = tuple(finding for finding, _ in counted)
-    state = meet(
-        front,
-        state,
-        counted,
-        told=state.told | told,
-        asked_again=state.asked_again + len(heard.again),
-        last=heard if findings == heard.findings else replace(heard, findings=findings),
-        turns=state.turns + 1,
-    )
-    return state, counted
+    last = heard if findings == heard.findings else replace(heard, findings=findings)
+    again, turns = state.asked_again + len(heard.again), state.turns + 1
+    return meet(front, state, counted, told=state.told | told, asked_again=again, last=last, turns=turns), counted
 
 
 def weigh(front: FrontMatter, state: ArcState, heard: Utterance) -> tuple[list[tuple[Finding, int]], set[str]]:
@@ -374,7 +367,13 @@ class ArcMachine:
         return (ClockFired(at=self._now, clock=clock.kind, seconds=clock.seconds, line=line, mood=mood), *decided)
 
     def _cues(self, counted: Iterable[tuple[Finding, int]], turn: int) -> list[Event]:
-        return [CueFound(at=self._now, turn=turn, mood=mood, **asdict(finding)) for finding, mood in counted]
+        at = self._now
+        return [
+            CueFound(
+                at=at, turn=turn, mood=mood, name=f.name, found=f.found, words=f.words, by=f.by, nearness=f.nearness
+            )
+            for f, mood in counted
+        ]
 
     def _become(self, state: ArcState, why: tuple[str, ...] = (), turn: int | None = None) -> list[Event]:
         """Takes a new state; what is to be told of it. `turn` is what brought it about, if not the latest."""

@@ -107,6 +107,8 @@ def mend(history: Iterable[ChatItem]) -> None:
     """Mends what was said before, wherever it came from: a transcript, a tool call, a file."""
     for item in history:
         if item.type == "message":
-            item.content = [without_surrogates(part) if isinstance(part, str) else part for part in item.content]
+            content = [without_surrogates(part) if isinstance(part, str) else part for part in item.content]
+            if content != item.content:
+                item.content = content
         elif isinstance(item, FunctionCall):
             item.arguments = without_surrogates(item.arguments)

@@ -56,13 +56,21 @@ class Dispatcher:
     """Answers LiveKit's requests for jobs, gives each job its spec, and passes on what its call tells."""
 
     def __init__(
-        self, store: SpecStore, default: str, owners: Mapping[str, str], emit: Emit, tasks: asyncio.TaskGroup
+        self,
+        store: SpecStore,
+        default: str,
+        owners: Mapping[str, str],
+        emit: Emit,
+        tasks: asyncio.TaskGroup,
+        *,
+        live: bool = True,
     ) -> None:
-        """`owners` is who answers each scenario id, `default` who answers the others."""
+        """`owners` is who answers each scenario id, `default` who answers the others; `live` as of `JobSettings`."""
         self._store = store
         self._tasks = tasks
         self._default, self._owners = default, owners
         self._emit = emit
+        self._live = live
         self._asked: set[str] = set()
         """The rooms that LiveKit waits for an answer for."""
         self._lost: set[str] = set()
@@ -133,8 +141,8 @@ class Dispatcher:
         self._accepted.pop(job, None)  # not sooner: `finish` waits for what is in either
         metrics.CALLS.inc()
         metrics.active(spec)
-        settings = self._store.settings
-        connection.open(JobSettings(accepted.name.user, accepted.reload, rooms, settings.record, settings.seed))
+        kept, seed = self._store.settings.record, self._store.settings.seed
+        connection.open(JobSettings(accepted.name.user, accepted.reload, rooms, kept, seed, self._live))
         unsubscribe = self._store.subscribe(accepted.choices, connection.send)
         emit = fan_out(metrics.count, self._emit, room=accepted.room, user=accepted.name.user)
         over = False

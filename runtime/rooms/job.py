@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 
 from livekit.agents import Agent, AgentSession, JobContext, JobProcess
 
 from ..call import private
 from ..call.session import Call
-from ..call.sinks import fan_out
+from ..call.sinks import fan_out, locate
 from ..errors import SpecError
 from ..events import ROOM_TAKEN, TRAINEE_LEFT, Ended, Event, Failure, Heard, Notice, Scored
 from ..record.recording import Recording
@@ -132,7 +131,8 @@ class RoomCall:
         if isinstance(event, Heard):
             self._settle_user()
         if not (isinstance(event, Scored) and self.ended.reason == ROOM_TAKEN):  # the room's call goes on
-            self._tell(replace(event, room=self._context.job.room.name, user=self._user))
+            locate(event, self._context.job.room.name, self._user)
+            self._tell(event)
 
     def _settle_user(self) -> None:
         """Whoever is the trainee now is the call's user, where the room's name tells none."""

@@ -39,13 +39,15 @@ _BROKEN = (asyncio.IncompleteReadError, OSError, ValueError, RecursionError)
 @dataclass(frozen=True, slots=True)
 class JobSettings:
     """What a job gets before its first spec: the trainee's user id (from the room's name), whether edits reach the
-    call, how rooms are served, what is kept of the call, and what chooses among lines that mean the same."""
+    call, how rooms are served, what is kept of the call, what chooses among lines that mean the same, and whether the
+    worker shows what moves within a line."""
 
     user: str
     reload: ReloadMode
     rooms: Rooms
     record: Record
     seed: int | None = None
+    live: bool = True
 
 
 class JobConnection(Protocol):
@@ -68,7 +70,7 @@ class WorkerConnection(Protocol):
         """What the worker sends, until the link closes."""
 
     def emit(self, event: Event) -> None:
-        """Sends an event; never waits, never raises."""
+        """Sends an event; never waits, never raises. What moves within a line is left out where nobody sees it."""
 
 
 OnEvent = Callable[[Event | None], None]
@@ -133,6 +135,8 @@ class _ThreadConnection:
             yield await self._edits.get()
 
     def emit(self, event: Event | None) -> None:
+        if isinstance(event, Interim | State) and not self.settings.live:
+            return
         with suppress(RuntimeError):  # the worker is gone
             self._worker.call_soon_threadsafe(self.on_event, event)
 
@@ -211,9 +215,11 @@ class _SocketWorkerConnection:
             yield edit
 
     def emit(self, event: Event) -> None:
-        waiting = self._writer.transport.get_write_buffer_size()
-        if waiting < BACKLOG_LIMIT or not isinstance(event, Interim | State):
-            _write(self._writer, to_json(event).encode(errors="replace"))
+        if isinstance(event, Interim | State):
+            waiting = self._writer.transport.get_write_buffer_size()
+            if waiting >= BACKLOG_LIMIT or not self.settings.live:
+                return
+        _write(self._writer, to_json(event).encode(errors="replace"))
 
 
 @asynccontextmanager

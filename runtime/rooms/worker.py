@@ -47,8 +47,9 @@ TRIES_TOLD = 30
 """Failed tries to reach LiveKit from one line about it to the next: some five minutes."""
 
 
-async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit) -> None:
-    """Serves rooms until SIGTERM or Ctrl-C: the first lets the calls that are on finish, the second ends them.
+async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit, *, live: bool) -> None:
+    """Serves rooms until SIGTERM or Ctrl-C: the first lets the calls that are on finish, the second ends them. `live`
+    says whether what moves within a line is shown where the events go.
 
     Raises:
         SpecError: the personas' claims contradict each other, or something that the spec needs is missing.
@@ -70,7 +71,7 @@ async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit)
     share_models(spec)
     _clear_agent_name(emit)
     async with asyncio.TaskGroup() as tasks:
-        dispatcher = Dispatcher(store, spec.choices["persona"], owners, emit, tasks)
+        dispatcher = Dispatcher(store, spec.choices["persona"], owners, emit, tasks, live=live)
         async with _link(dispatcher.on_job, worker.executor) as link, load.measured():
             server = _server(worker, load)
             server.rtc_session(partial(run_job, link=link), on_request=dispatcher.on_request, agent_name="")

@@ -2,15 +2,25 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from runtime.call.sinks import CUT, TEXT_LIMIT, fan_out
-from runtime.events import Ended, Event, Heard, How, Interim, Reload, Said, ToolCalled
-from runtime.rooms.link import FRAME_LIMIT, JobConnection, JobSettings, WorkerConnection, accept_jobs, connect
+from runtime.events import Ended, Event, Heard, How, Interim, Reload, Said, State, ToolCalled
+from runtime.rooms.link import (
+    FRAME_LIMIT,
+    Connect,
+    JobConnection,
+    JobSettings,
+    ThreadLink,
+    WorkerConnection,
+    accept_jobs,
+    connect,
+)
 from runtime.spec.session_spec import Edit, FaultyEdit
 from runtime.spec.settings import Record, ReloadMode, Rooms
 from tests.composed import compose
@@ -19,7 +29,8 @@ from tests.composed import compose
 class Worker:
     """The worker's end: what one job has told, and the connection to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, live: bool = True) -> None:
+        self._live = live
         self.events: list[Event] = []
         self.over = asyncio.Event()
         self.job: JobConnection
@@ -28,7 +39,7 @@ class Worker:
         if job != "job":
             raise KeyError(job)
         self.job = connection
-        connection.open(JobSettings("ann", ReloadMode.LIVE, Rooms(), Record()))
+        connection.open(JobSettings("ann", ReloadMode.LIVE, Rooms(), Record(), live=self._live))
         return self.on_event
 
     def on_event(self, event: Event | None) -> None:
@@ -71,6 +82,25 @@ async def test_a_worker_that_does_not_read_misses_only_what_moves(tmp_path: Path
     kinds = [event.kind for event in worker.events]
     assert kinds.count("said") == kinds.count("reload") == 100
     assert 0 < kinds.count("interim") < 100
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("thread", [True, False])
+async def test_what_moves_is_not_sent_to_a_worker_that_does_not_show_it(
+    tmp_path: Path, thread: bool, live: bool
+) -> None:
+    """On a pipe, where a service's output goes, nobody reads how far a line is."""
+    worker = Worker(live)
+    async with AsyncExitStack() as stack:
+        link: Connect = ThreadLink(worker.on_job).connect
+        if not thread:
+            await stack.enter_async_context(accept_jobs(worker.on_job, tmp_path / "link"))
+            link = partial(connect, tmp_path / "link")
+        async with link("job") as job:
+            for event in (State(state="speaking"), Interim(speaker="customer", text="x"), Ended(reason="hung_up")):
+                job.emit(event)
+        await worker.over.wait()
+    assert [event.kind for event in worker.events] == (["state", "interim", "ended"] if live else ["ended"])
 
 
 async def test_json_nested_without_end_is_left_out(tmp_path: Path) -> None:
