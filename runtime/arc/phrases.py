@@ -77,7 +77,8 @@ def plain(text: str) -> str:
     """
     text = unicodedata.normalize("NFKC", text[:TEXT_LIMIT])[:TEXT_LIMIT].casefold()
     text = _SEPARATOR.sub(" ", _UNSEEN.sub("", text))
-    return " ".join(_SEAM.sub(" ", text.translate(_PLAIN)).split())
+    text = text.translate(_PLAIN)
+    return " ".join((text if text.isascii() else _SEAM.sub(" ", text)).split())
 
 
 _UNSEEN = re.compile(r"['’‘ʼ`´\u200b-\u200d\u2060\ufeff]")
@@ -258,9 +259,11 @@ def numbers_in(said: str) -> frozenset[str]:
     eight four seven") as such a word."""
     if "#" not in _words(said):
         return frozenset()
-    run, digit = _compiled(_SPELLED), _compiled(_DIGIT)
-    codes = ["".join(_DIGITS.get(one, one) for one in digit.findall(code)) for code in run.findall(said)]
-    words = (run.sub(" ", said) if codes else said).split()
+    words, codes = said.split(), []
+    if not said.isascii() or sum(len(word) == 1 or word in _DIGITS for word in words) > 3:
+        run, digit = _compiled(_SPELLED), _compiled(_DIGIT)
+        codes = ["".join(_DIGITS.get(one, one) for one in digit.findall(code)) for code in run.findall(said)]
+        words = run.sub(" ", said).split()
     return frozenset([*codes, *(word for word in words if any(map(str.isdecimal, word)))])
 
 

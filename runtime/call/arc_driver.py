@@ -166,6 +166,8 @@ class ArcDriver:
         if quiet != self._quiet:
             self._quiet = quiet
             (self._machine.said if quiet else self._machine.speaking)(self._now())
+        elif not quiet:
+            return  # while somebody speaks no clock is due, whether an answer is or not
         self._schedule()
 
     def edit(self, spec: SessionSpec, *, begun: bool) -> None:
