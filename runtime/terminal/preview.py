@@ -101,15 +101,7 @@ def show_replay(settings: Settings, persona: str, *, named: bool) -> int:
     saved = compose([f"persona={name}"])
     whose = _whose(saved.persona, _with_draft(saved, draft, []).persona)
     found, passed_over = _sessions_of(settings, name)
-    calls: dict[tuple[str, ...], list[RecordedCall]] = {}
-    for _, kept in found:
-        calls.setdefault(_choices_of(kept), []).append(kept)
-    specs: dict[tuple[str, ...], tuple[SessionSpec, SessionSpec]] = {}
-    for choices, alike in calls.items():
-        spec = compose([f"persona={name}", *choices])
-        specs[choices] = spec, _with_draft(spec, draft, choices)
-        for spec in specs[choices]:
-            asyncio.run(understand((kept.log for kept in alike), spec))
+    specs = _specs_of(name, draft, [kept for _, kept in found])
     flipped: dict[Path, list[str]] = {}
     for folder, kept in found:
         try:
@@ -132,6 +124,23 @@ def show_replay(settings: Settings, persona: str, *, named: bool) -> int:
         sessions = f"{len(flipped)} recorded session{'s' if len(flipped) != 1 else ''}"
         print(f"{sum(map(bool, flipped.values()))} of {sessions} would have gone otherwise")
     return 0
+
+
+def _specs_of(
+    name: str, draft: Path, calls: Sequence[RecordedCall]
+) -> dict[tuple[str, ...], tuple[SessionSpec, SessionSpec]]:
+    """The specs that these calls are played against, by the options that they were made from: with the persona as she
+    is, and with the draft. What listening to the calls by meaning takes is there."""
+    alike: dict[tuple[str, ...], list[RecordedCall]] = {}
+    for kept in calls:
+        alike.setdefault(_choices_of(kept), []).append(kept)
+    specs = {}
+    for choices, theirs in alike.items():
+        spec = compose([f"persona={name}", *choices])
+        specs[choices] = spec, _with_draft(spec, draft, choices)
+        for spec in specs[choices]:
+            asyncio.run(understand((kept.log for kept in theirs), spec))
+    return specs
 
 
 def _whose(saved: Persona, drafted: Persona) -> str:
