@@ -231,6 +231,7 @@ def _import_own() -> dict[str, str]:
         if module.name != "runtime.__main__":
             import_module(module.name)
     from hydra.core.global_hydra import GlobalHydra
+    from livekit.agents.utils import http_context
 
     from runtime.config.compose import compose
     from runtime.doctor.check import check_all
@@ -240,10 +241,45 @@ def _import_own() -> dict[str, str]:
     arc = compose([]).arc
     if arc.embedder and is_installed(arc.embedder):
         asyncio.run(vectors_of(arc.embedder).ready(arc))
+        _understand_trainees()
+    with contextlib.suppress(AttributeError):
+        http_context._create_ssl_context()  # which reads all certificates that this machine trusts
     with contextlib.redirect_stdout(io.StringIO()):
         check_all(Routing())
     GlobalHydra.instance().clear()
     return {name: value for name, value in os.environ.items() if name not in before}
+
+
+def _understand_trainees() -> None:
+    """Gets the vectors of what the trainees say whom a rehearsal has unless it is told otherwise. A fork gets them, as
+    the model that makes them has threads."""
+    import asyncio
+    import pickle
+
+    from runtime.config.compose import compose
+    from runtime.config.groups import CONF, read_conf
+    from runtime.config.trainee_file import script_for
+    from runtime.config.validation import validated
+    from runtime.offline.embedding import vectors_of
+    from runtime.spec.trainee import Trainee
+
+    read, write = os.pipe()
+    specs = compose([]), compose(["language=th"])
+    vectors = vectors_of(specs[0].arc.embedder or "")
+    if not os.fork():
+        for trainee in ("good", "poor"):
+            known = validated(Trainee, read_conf(CONF / "trainee" / f"{trainee}.yaml")[0])
+            for spec in specs:
+                own = script_for(known, trainee, spec.choices["persona"], spec.language.base)
+                lines = [line.say for line in (*own, *known.scripts[spec.language.base])]
+                asyncio.run(vectors.understand(spec.arc, *lines))
+        with open(write, "wb") as pipe:
+            pickle.dump(vectors._kept, pipe)
+        os._exit(0)
+    os.close(write)
+    with open(read, "rb") as pipe:
+        vectors._kept.update(pickle.load(pipe))
+    os.wait()
 
 
 def _tell(caller: socket.socket, answer: int | str) -> None:
