@@ -188,6 +188,14 @@ class Hibari:
         return samples
 
 
+class HibariOnDemand(Hibari):
+    """The same, loaded when somebody first speaks with one: a worker whose own persona has another voice may never need
+    these 250 MB."""
+
+    def initialize(self) -> None:
+        """Nothing is loaded yet."""
+
+
 def _load_hibari(voice: str) -> Any:
     path = import_module("hibari.voices").voice_path(voice, download_missing=False)
     speaker = import_module("hibari").Hibari(voice, model=path)

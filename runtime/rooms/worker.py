@@ -133,13 +133,14 @@ def share_models(spec: SessionSpec) -> None:
 
         if is_installed(embedder):
             private.register_runner(MODELS[embedder])
-    parts = [spec.parts[place] for place in ("stt", "tts")]
-    if any(part and part.plugin == "offline" for part in parts):
+    stt, tts = (spec.parts[place] for place in ("stt", "tts"))
+    if any(part and part.plugin == "offline" for part in (stt, tts)):
         from ..offline.stt import Whisper
-        from ..offline.tts import Hibari
+        from ..offline.tts import Hibari, HibariOnDemand
 
         private.register_runner(Whisper)
-        private.register_runner(Hibari)
+        human = tts and spec.language.base == "en" and "+" in str(tts.options.get("voice"))
+        private.register_runner(Hibari if human else HibariOnDemand)
 
 
 async def _watch_files(store: SpecStore, owners: dict[str, str], emit: Emit) -> None:

@@ -16,8 +16,9 @@ from tests.worker import LONG, Worker, serving
 
 @pytest.fixture(scope="session", autouse=True)
 def cheap_workers(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Workers are forks, and their Sarah says little first and last: a sentence that is spoken takes its time, and the
-    CPU of all who hear it. In rooms of the scenario `LONG` she says all of it."""
+    """Workers are forks, and their Sarah says little first and last, in espeak's voice: a sentence that is spoken takes
+    its time, and the CPU of all who hear it, and a human voice a second to load. In rooms of the scenario `LONG` she
+    says all of it, in her own."""
     tests.worker.program = command
     folder = tests.worker.personas = tmp_path_factory.mktemp("personas") / "personas"
     shutil.copytree(ROOT / "personas", folder)
@@ -30,7 +31,8 @@ def cheap_workers(command: list[str], tmp_path_factory: pytest.TempPathFactory) 
         before, found, after = text.partition(first)
         assert found and last in after
         text = before + first + after[after.index(last) :]
-    file.write_text(text)
+    assert "\nvoice: bright_female\n" in text
+    file.write_text(text.replace("\nvoice: bright_female\n", "\nvoice: firm_male\n"))
 
 
 @pytest.fixture(scope="session", autouse=True)

