@@ -20,12 +20,21 @@ _SUBJECT = (
     r"that's|this|let|let's|please|can|could|may|would|will|do|did|does|have|has|is|are|was|were|what|how|"
     r"when|who|where|why|which|your|our|my|somebody|someone|nobody|nothing|the|since when"
 )
+_THAI_SUBJECT = (
+    "แล้ว(?!แต่|กัน|เสร็จ)|เดี๋ยว(?!นี้)|งั้น|ส่วน|อันนี้|ตอนนี้|ดิฉัน|ผม|หนู|ทางเรา|เรา(?!เตอร์)|พี่|น้อง|คุณ(?:ไม่|จะ|ได้|ต้อง)|เขา|มัน|ระบบ|"
+    "ขอ(?:โทษ|อภัย|บคุณ|บพระ|ชื่อ|ทราบ|เลข)|เงิน(?!สด)|ภายใน|เลข(?:เรื่อง|เคส|ที่|อ้าง)|หมายเลข|อย่า|ถ้า|รบกวน|ช่วย|สรุป|"
+    "ยินดี|ไม่(?:ต้อง|ใช่|มีใคร)|เป็น(?:ผม|ดิฉัน|พี่|หนู|ใคร)|แบบนี้|เรื่องนี้|เพราะ|จะได้|ต่อไป"
+)
+"""What a clause begins with after a space, which alone ends most Thai clauses."""
 _BREAK = re.compile(
     r"(?=[\s,แ])(?:"  # where any of them can begin
     r"(?<=[.!?;:…])\s+|\s*\n\s*|"  # sentences
     rf"(?:,|\s[-–—])\s+(?=(?:(?:and|so|then|or|only|except(?:\s+that)?)\s+)?(?:{_SUBJECT})\b)|,?\s+(?=(?:but|however|although|though)\b)|"
     rf",?\s+(?=(?:and|or|then)\s+(?:then\s+)?(?:{_SUBJECT}|tell|give|take|have|go|look|call|ring|ask|say|see)\b)|"
-    r"(?:(?<=ค่ะ)|(?<=คะ)|(?<=ครับ))\s+(?!ว่า(?!ง))|(?<!ตั้ง)(?<!แม้)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้)))",
+    r"(?:(?<=ค่ะ)|(?<=คะ)|(?<=ครับ)|(?<!ลค่า)(?<=ค่า)(?!\s+\d)|(?<!เจ้า)(?<=จ้า)|(?<=จ้ะ)|(?<=จ๊ะ)|(?<!หน้า)(?<=น้า)|(?<=เนอะ)|"
+    r"(?<![ชา]นะ)(?<=นะ))\s+(?!ว่า(?!ง))|"
+    rf"(?<=[ก-๙]{{8}})(?<!ว่า)(?<!คือ)(?<!ที่)(?<!และ)(?<!กับ)(?<!หรือ)(?<!ถ้า)(?<!เพราะ)\s+(?=(?:{_THAI_SUBJECT})[ก-๙]{{4}})|"
+    r"(?<!ตั้ง)(?<!แม้)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้)))",
     re.IGNORECASE,
 )
 _MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
@@ -44,7 +53,7 @@ _UNBROKEN = [
     )
 ]
 """What stands before and after a place where a date, an amount or a name goes on: no clause ends there."""
-_SENTENCE_END = re.compile(r"[.!?…]\W*$|(?:ค่ะ|คะ|ครับ)\W*$")
+_SENTENCE_END = re.compile(r"[.!?…]\W*$|(?:ค่ะ|คะ|ครับ|ค่า|จ้า|จ้ะ|จ๊ะ)\W*$")
 _FILLER = re.compile(
     r"^(?:(?:and|so|but|or|well(?= ,)|okay|ok|alright|all right|right|yes|no|now|then|oh|hello|hi|sorry|thanks|"
     r"thank you|sure|great|please|maam|madam|sir|just to check|first|also)\b[\s,]*)+"
@@ -99,6 +108,9 @@ _REPORTS = Alternatives(
     rf"\b{_OTHERS} (?:(?:on|in|at|from|before) (?:\w+ ){{1,2}})?"
     rf"(?:(?:was it )?that |have |has |had |just |simply |only |then |even |actually )*(?:{_DID})\b|"
     r"\byou (?:spoke|talked) (?:to|with)\b|"
+    r"\b(?:i|we) (?:(?:did|do|had|have|just|only|know) )*(?:said|say|told you|thought|promised|mentioned)(?: \w+){0,3} "
+    r"(?:id|wed|(?:i|we) (?:would|could|might|was going to|were going to))\b|"
+    "^(?:ที่|เมื่อกี้|เมื่อครู่|ตอนแรก|ก่อนหน้านี้|เมื่อตะกี้| )+(?:ดิฉัน|ผม|หนู|เรา|พี่)?(?:บอก|พูด|แจ้ง|รับปาก|นึก|ว่า)\\S{0,24}จะ|"
     rf"\b(?:you(?:ve been| were| got| have been| had been)|(?:were|have|had) you(?: ever)?(?: been)?) (?:\w+ )?"
     rf"(?:{_DID})\b|"
     r"^(?:(?:well|and|but)[ ,]+)*(?:ive|i have) (?:(?!you)\w+ ){1,8}(?:years|since (?:19|20)\d\d)\b(?!.*\byou)|"
@@ -138,6 +150,7 @@ _HARMLESS = Alternatives(
     r"(?: (?!i\b|me\b)\w+){0,3} (?:call|say|tell|accus)(?:s|ed|ing|es)? (?:that )?(?:you|to you|it was your)\b|"
     rf"(?:ใคร|คน(?:อื่น|ก่อน)|เขา|พนักงาน|เจ้าหน้าที่|เพื่อนร่วมงาน)\S{{0,20}}(?:เรียก|ว่า|ด่า|พูด)\S{{0,12}}(?:{_HER})|"
     rf"คำว่า ?{_RUDE}|(?:ช่าง|พนักงาน|เจ้าหน้าที่|ผู้หญิง|คน)\S{{0,12}}ใจเย็น|(?<!ฟัง)เพลงรอสาย|hold music|"
+    r"\b(?:i can|ill|im happy to|i dont mind) (?:just |always )?wait(?:ing)?\b|"
     r"(?:ดิฉัน|ผม|หนู)(?:จะ|ยัง|ก็)?(?:ถือสาย|รออยู่|รอคุณ|รอได้)|"
     r"^(?:ถ้า|ต่อให้)?เป็น(?:พี่|ดิฉัน|ผม|เรา|หนู|ฉัน|ใคร|แม่)\S{0,8}ก็|"
     r"\b(?:if|when(?:ever)?|should|in case) (?:any(?:one|body)|some(?:one|body)|they|he|she|people|an? \w+|another \w+)"

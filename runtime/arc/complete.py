@@ -57,6 +57,9 @@ ITEMS, LINES, SENTENCES, PHASES = 200, 400, 400, 50
 """How many of each are taken from one persona's prose. Far more than any has: what is beyond could only be made to be
 slow, as each is compared with what is known already."""
 
+_POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b|\b\d{5}(?:-\d{4})?\b(?!.*\b\d{5})")
+"""The postcode in an address, a British one or five digits: who asks for that alone has not asked before."""
+
 
 @lru_cache(maxsize=64)
 def make_arc(persona: Persona, customer: FrontMatter, language: str) -> Arc:
@@ -188,7 +191,8 @@ def _with_profile(front: FrontMatter, persona: Persona, base: str, foreign: bool
     for key, value in islice(items, ITEMS):
         if _CONDITION.search(key) or len(key.split()) > 5 or not identity.is_of_hers(key, value):
             continue
-        known = next((name for name, fact in facts.items() if _is_about(key, name, fact)), None)
+        about = (name for name, fact in facts.items() if _is_about(key, name, fact))
+        known = plain(key) if plain(key) in facts else next(about, None)  # an address is no email address
         if known in persona.front.facts or plain(key) in ("customer", "caller", "client", *plain(persona.name).split()):
             continue
         hear = facts[known].hear if known else {}
@@ -196,6 +200,8 @@ def _with_profile(front: FrontMatter, persona: Persona, base: str, foreign: bool
         if words or known:
             say: dict[str, tuple[str, ...]] = {base: (first_person.spoken(value, base, man),)}
             facts[known or key] = Fact(hear={**hear, "": (*hear.get("", ()), *words)}, say=say)
+            if known == "address" and "postcode" in facts and (code := _POSTCODE.search(value)):
+                facts["postcode"] = replace(facts["postcode"], say={base: (code[0],)})
     return replace(front, facts=facts)
 
 

@@ -87,7 +87,7 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
     confirmed = confirmed_in(front, said)
     lexicon = _lexicon(front)
     heard = [_by_meaning(lexicon, _by_phrases(lexicon, clause), meaning) for clause in parts]
-    heard = [_refusing(lexicon, one, heard[:place]) for place, one in enumerate(heard)]
+    heard = [_refusing(lexicon, one, heard[:place], meaning) for place, one in enumerate(heard)]
     wanted = list(dict.fromkeys(name for one in heard for name in one.facts if name not in confirmed))
     again = tuple(name for name in wanted if name in told)
     asked = tuple(name for name in wanted if name not in told)[:ANSWERS]
@@ -179,23 +179,24 @@ def _by_phrases(lexicon: _Lexicon, clause: Clause) -> _Heard:
     return _Heard(clause, _facts_asked(lexicon.facts, clause), findings, said, denials, denies_anger)
 
 
-def _refusing(lexicon: _Lexicon, heard: _Heard, before: list[_Heard]) -> _Heard:
+def _refusing(lexicon: _Lexicon, heard: _Heard, before: list[_Heard], meaning: Meaning | None) -> _Heard:
     """The same, where it is but a denial ("but I won't") of what was promised before it and is waited for."""
     front = lexicon.front
     if not heard.clause.refuses or "refusal" not in front.cues:
         return heard
-    promises = (one.clause for one in before if one.clause.unkept and heard.clause.sentence - one.clause.sentence < 2)
-    denied = {
-        name: match
+    promises = [one.clause for one in before if one.clause.unkept and heard.clause.sentence - one.clause.sentence < 2]
+    said = {
+        name: match.phrase
         for clause in promises
         for name, phrases in lexicon.cues.able(clause.said).items()
-        if front.cues[name].change > 0
-        and name in lexicon.awaited
-        and (match := next(matches(phrases, clause.said), None))
+        if (match := next(matches(phrases, clause.said), None))
     }
+    meant = [near for clause in promises if meaning and (near := meaning.of(clause, False))]
+    said = {near.name: near.example for near in meant} | said
+    denied = {n: by for n, by in said.items() if front.cues[n].change > 0 and n in lexicon.awaited}
     if not denied:
         return heard
-    found = Finding("refusal", Found.PHRASE, heard.clause.text, next(iter(denied.values())).phrase)
+    found = Finding("refusal", Found.PHRASE, heard.clause.text, next(iter(denied.values())))
     return replace(
         heard, findings=(found,), denied=tuple(Finding(name, Found.PHRASE, heard.clause.text) for name in denied)
     )
@@ -206,12 +207,17 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
     if meaning is None:
         return heard
     front, clause, said = lexicon.front, heard.clause, heard.said
-    moving = [said[finding.name] for finding in heard.findings if front.cues[finding.name].change]
-    said_most = any(_is_most(match, clause) for match in moving)
+    said_most = any(_is_most(said[one.name], clause) for one in heard.findings if front.cues[one.name].change)
     # What others did is no cue, but one may ask for it; and who asks in a fact's own words asks for no other.
     if said_most or (clause.reports and not clause.asks):
         return heard
-    if (near := meaning.of(clause, _may_ask(clause))) is None:
+    near = meaning.of(clause, _may_ask(clause))
+    # "Mind how you go on those stairs" is no goodbye; numbers and times stand beside whatever else a clause means.
+    vague = said.keys() - lexicon.numbers - lexicon.times
+    unmeant = {one.name for one in heard.findings if one.name in vague and meaning.unlikely(clause, one.name)}
+    heard = replace(heard, findings=tuple(one for one in heard.findings if one.name not in unmeant))
+    moving = [said[one.name] for one in heard.findings if front.cues[one.name].change]
+    if near is None:
         return heard
     if near.fact:
         angers = any(front.cues[finding.name].change < 0 for finding in heard.findings)

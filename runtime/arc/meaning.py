@@ -33,18 +33,22 @@ RIDGE = 0.05
 """How far a cue's examples may be overruled by those around them."""
 LIKELY = 0.2
 """How much a clause must be like a cue: 1 is as much as the cue's own examples."""
-MARGIN, NARROW = 0.18, 0.05
+MARGIN, NARROW = 0.12, 0.04
 """How much more than like what else this persona listens for, or what is none; the second where a cue has too few
 examples to be much like anything, or where both calm. Than a cue that the persona has not listed it must only be
 likelier."""
 FEW = 30
 """So many are too few."""
-SURER = 0.07
+SURER = 0.09
 """How much clearer still a cue must be that angers: a kind trainee who is taken to have blamed her loses more than one
 who blames gets away with, once."""
 ASKED = 0.15
 """How much a question must be like a fact's, of which there are two or three, and no less than like anything else: an
 answer too many does little harm. What is no question must be like it as a cue is."""
+SAME = 0.99
+"""How near a clause must come to an example to be that, whatever others say: who adds one is heard by it."""
+UNLIKELY = 0.1
+"""A cue that a clause is less like than this is not what it means, though some of its words are one of the phrases."""
 DENIES = 0.6
 """What is left of the likeness where one of two denies and the other does not."""
 ASKS = 0.7
@@ -179,13 +183,20 @@ def _change(front: FrontMatter, example: Example) -> int:
     return cue.change if cue else 0
 
 
+def _scores(bank: Bank, clause: Clause, vector: Vector) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How near a clause is to each of the examples, and how much it is like each of the meanings."""
+    cosines = bank.rows @ vector
+    likeness = _likeness(cosines.copy(), bank.denies != clause.negated, bank.asks != clause.asks)
+    return cosines, likeness @ bank.weights
+
+
 def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> Nearest | None:
     """The cue, or with `facts` the fact, that a clause means, with its nearest example; None where it is like none, or
     like what is none."""
-    import numpy as np
-
-    cosines = bank.rows @ vector
-    scores = _likeness(cosines.copy(), bank.denies != clause.negated, bank.asks != clause.asks) @ bank.weights
+    cosines, scores = _scores(bank, clause, vector)
+    same = int(cosines.argmax())
+    if cosines[same] >= SAME:
+        scores[bank.meaning[same]] += 1
     if not facts:
         scores[bank.facts] = 0
     for first in scores.argsort()[::-1]:
@@ -193,6 +204,8 @@ def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> N
         if not (clause.undone and bank.done[best]) and not (clause.harmless and bank.changes[first] < 0):
             break
         scores[first] = 0
+    import numpy as np
+
     meaning = bank.meanings[first]
     kin = (bank.changes > 0) & (bank.changes[first] > 0)
     rivals = ~bank.idle
@@ -228,6 +241,14 @@ class Meaning:
             judged.clear()
         judged[key] = found = nearest(self._bank, clause, vector, facts)
         return found
+
+    def unlikely(self, clause: Clause, name: str) -> bool:
+        """Whether a clause is not at all like a cue that has examples enough to say so."""
+        meant = [i for i, one in enumerate(self._bank.meanings) if one.name == name and not one.fact]
+        if (vector := self._vectors(clause.text)) is None or not meant:
+            return False
+        learned = int((self._bank.meaning == meant[0]).sum()) >= FEW
+        return learned and float(_scores(self._bank, clause, vector)[1][meant[0]]) < UNLIKELY
 
     def nearly(self, clause: Clause, found: Set[str]) -> Nearest | None:
         """The cue or fact that a clause comes nearest to of those that were not found, however far that is."""

@@ -223,7 +223,7 @@ def _loaded(head: str, file: Path) -> tuple[object, Node | None, list[SpecError]
     nodes: dict[int | str, Node] = {}
     mistakes: list[SpecError] = []
     starts = [start.start() for start in islice(_ENTRY.finditer(head), _ENTRIES + 1)]
-    if not 1 < len(starts) <= _ENTRIES or len(head) > SIZE_LIMIT // 4:
+    if not 1 < len(starts) <= _ENTRIES or len(head) > SIZE_LIMIT // 8:
         return None, None, [whole]
     line = 2 + head.count("\n", 0, starts[0])
     for start, end in pairwise([*starts, len(head)]):

@@ -37,11 +37,17 @@ def heard(text: str) -> set[str]:
         ("ขอโทษด้วยนะคะ เดี๋ยวคืนเงินให้ค่ะ ภายในสามวัน", 3),
         ("อยู่กับเราตั้งแต่ปีแรก แต่ตอนนี้ไม่แล้ว", 2),
         ("แม้แต่กับดิฉันเองก็ตกใจ", 1),
+        ("ได้เลยจ้า กำลังหาให้นะ ยังไม่ต้องวางสายน้า", 3),
+        ("เมื่อเช้าลงบันทึกไว้แล้ว เดี๋ยวส่งสำเนาตามไปให้ค่ะ", 2),
+        ("พิมพ์ใบเสร็จเสร็จแล้ว ผมวางไว้ที่เคาน์เตอร์นะครับ", 2),
+        ("มีมูลค่า 50 บาท ในหน้า ผมแล้ว", 1),
+        ("แจ้งไว้ว่า ดิฉันไม่อยู่บ้าน", 1),
         ("…!? ", 0),
     ],
 )
 def test_a_turn_falls_into_clauses(text: str, parts: int) -> None:
-    """At the end of a sentence, before a new subject and at but; in Thai after the particles; never within a number."""
+    """At the end of a sentence, before a new subject and at but; in Thai after the particles, and at a space before a
+    new subject; never within a number."""
     assert len(clauses(text)) == parts
     assert all(clause.text in text for clause in clauses(text))
 
@@ -192,6 +198,9 @@ def test_phrases_do_not_lie(text: str, cues: set[str]) -> None:
         ("It was our mistake, it wasn't yours.", {"ownership"}),
         ("As soon as you give me your account number, I'll refund you by Friday.", {"refund", "deadline"}),
         ("You'll have to call billing, I can't.", {"transfer"}),
+        ("I did promise I'd refund you by Friday, but sadly it's not letting me.", {"refusal"}),
+        ("As I promised, I'll refund you by Friday.", {"refund", "deadline"}),
+        ("ตอนแรกผมรับปากว่าจะคืนเงินให้ ตอนนี้ทำไม่ได้แล้วครับ", {"refusal"}),
     ],
 )
 def test_what_is_taken_back_at_once_is_not_promised(text: str, cues: set[str]) -> None:
@@ -379,7 +388,7 @@ def test_between_two_cues_that_calm_a_little_decides() -> None:
     words are not for the persona."""
     places = {"our fault": (1, 0.3, 0.3), "between us": (0.3, 1, 0.3), "you bore me": (0.3, 0.3, 1)}
     known = {text + "!" * i: vector(*place) for text, place in places.items() for i in range(FEW)}
-    spoken = {"x": vector(1, 0.9, 0.3), "y": vector(1, 0.3, 0.9), "เป็นเราก็เบื่อ": vector(0.9, 0.3, 1)}
+    spoken = {"x": vector(1, 0.9, 0.3), "y": vector(1, 0.3, 0.95), "เป็นเราก็เบื่อ": vector(0.9, 0.3, 1)}
     likes = [tuple(text for text in known if text.startswith(start)) for start in places]
     cues = zip(("owns", "keeps", "insult"), likes, (5, 5, -5), strict=True)
     front = FrontMatter(cues={name: Cue(like={"": like}, mood=mood) for name, like, mood in cues})

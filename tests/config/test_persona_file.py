@@ -506,7 +506,7 @@ def test_what_is_no_regular_file_is_named_and_never_waited_for(tmp_path: Path) -
         file.symlink_to("nothing")
         assert said(reader) == "cannot read this file: it is a link to a file that is not there"
         file.write_bytes(b"x" * (SIZE_LIMIT + 1))
-        assert said(reader) == "this file is too large: it can have 256 KiB at most"
+        assert said(reader) == "this file is too large: it can have 512 KiB at most"
     real = tmp_path / "real.md"
     real.write_text("You are Bill.")
     file.symlink_to(real)
@@ -537,7 +537,7 @@ def test_text_that_is_not_utf8_is_named_with_its_line() -> None:
 def test_a_file_far_larger_than_any_prompt_is_refused_and_one_just_below_the_limit_is_not() -> None:
     """The size limit counts bytes."""
     assert parse_persona(b"x" * SIZE_LIMIT, FILE).prose == "x" * SIZE_LIMIT
-    with pytest.raises(SpecError, match="256 KiB at most"):
+    with pytest.raises(SpecError, match="512 KiB at most"):
         parse_persona(b"x" * (SIZE_LIMIT + 1), FILE)
 
 

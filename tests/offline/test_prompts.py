@@ -448,6 +448,17 @@ def test_a_key_is_known_in_any_spelling(key: str) -> None:
     assert played(prompt)[-1] == "QX-1."
 
 
+def test_an_address_is_no_email_address_and_its_postcode_can_be_asked_for_by_itself() -> None:
+    """Who has told the street and is asked for the postcode is not asked again."""
+    prompt = Prompt(
+        "You are Ann Lee, and you are not happy.\nAddress: 9 Canal Row, Leeds LS2 7QP",
+        "en",
+        ("Could you give me your address?", "And your postcode, please?", "What's your email address?"),
+    )
+    street, postcode, email = played(prompt)[-3:]
+    assert "Canal Row" in street and postcode == "LS2 7QP" and "Canal" not in email
+
+
 def test_the_name_of_a_file_is_nobodys_name() -> None:
     """Who is nowhere named does not say the name of her file."""
     who = parse_persona(b"You are angry with the bank, and you want your money.", Path("angry_caller_v2.md"))
