@@ -154,7 +154,7 @@ _HARMLESS = Alternatives(
     r"(?:ดิฉัน|ผม|หนู)(?:จะ|ยัง|ก็)?(?:ถือสาย|รออยู่|รอคุณ|รอได้)|"
     r"^(?:ถ้า|ต่อให้)?เป็น(?:พี่|ดิฉัน|ผม|เรา|หนู|ฉัน|ใคร|แม่)\S{0,8}ก็|"
     r"\b(?:if|when(?:ever)?|should|in case) (?:any(?:one|body)|some(?:one|body)|they|he|she|people|an? \w+|another \w+)"
-    r"(?: \w+){0,4} (?:asks?|rings?|calls?|texts?|phones?|claims?|says?|wants?|tells?|demands?|pretends?)\b|"
+    r"(?: \w+){0,4} (?:asks?|rings?|knows?|calls?|texts?|phones?|claims?|says?|wants?|tells?|demands?|pretends?)\b|"
     r"(?:ถ้า|หาก|เวลา|เผื่อ|ไม่ว่า)(?:มี)?(?:ใคร|คน|เขา|มัน|เบอร์)\S{0,40} ?(?:ขอ(?!ง|โทษ|อภัย)|ถาม|โทร|อ้าง|ทัก|บอก)|"
     r"โทรกลับ(?:ไป|หา|ที่)*(?:เบอร์|ธนาคาร|แบงก์|สายด่วน)|"
     rf"\b{_FAULT}(?:ly)? (?:loyal|patient|kind|good|nice|lovely|polite|calm|busy|brave|understanding|generous|fair|"
@@ -398,15 +398,3 @@ def is_at_her(said: str) -> bool:
     """Whether a text that went through `plain` is about somebody, as an insult is: she is named, told to do
     something, or called a name. Thai may leave that out."""
     return bool(_AT_HER.search(said))
-
-
-_NAME = Alternatives(
-    r"\b(?:refunds?|billing|returns?|payments?|cancellations?|complaints?) "
-    r"(?:team|department|desk|office|people|policy|policies|rules?|form)\b|"
-    "(?:แผนก|ฝ่าย|ทีม|ขั้นตอน|นโยบาย|เงื่อนไข|แบบฟอร์ม|ปุ่ม|คำขอ)(?:การ|ขอ)?(?:คืนเงิน|เงินคืน|ชดเชย)"
-)
-
-
-def is_name(said: str, start: int, end: int) -> bool:
-    """Whether what stands between these places is but a team's or a rule's name: "the refund team will", แผนกคืนเงิน."""
-    return any(name.start() < end and start < name.end() for name in _NAME.finditer(said))

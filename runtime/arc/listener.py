@@ -5,14 +5,14 @@ Phrases come first; where none is found, and there are examples with vectors, a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..events import Found
 from ..spec.persona import FrontMatter
 from .alternatives import Alternatives
-from .clauses import Clause, asks, clauses, is_at_her, is_denied_after, is_name
+from .clauses import Clause, asks, clauses, is_at_her, is_denied_after
 from .figures import confirmed_in, examples_of, figures, is_hers, lacks_figures
 from .meaning import Meaning
 from .phrases import (
@@ -21,6 +21,7 @@ from .phrases import (
     PhraseIndex,
     find_all,
     has_number,
+    is_name,
     matches,
     plain,
     words_at,
@@ -204,27 +205,21 @@ def _refusing(lexicon: _Lexicon, heard: _Heard, before: list[_Heard], meaning: M
 
 def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _Heard:
     """The same with what the clause means, where its phrases leave that open."""
-    if meaning is None:
-        return heard
     front, clause, said = lexicon.front, heard.clause, heard.said
     said_most = any(_is_most(said[one.name], clause) for one in heard.findings if front.cues[one.name].change)
     # What others did is no cue, but one may ask for it; and who asks in a fact's own words asks for no other.
-    if said_most or (clause.reports and not clause.asks):
+    if meaning is None or said_most or (clause.reports and not clause.asks):
         return heard
-    near = meaning.of(clause, _may_ask(clause))
-    # "Mind how you go on those stairs" is no goodbye; numbers and times stand beside whatever else a clause means.
-    vague = said.keys() - lexicon.numbers - lexicon.times
+    vague = said.keys() - lexicon.numbers - lexicon.times  # those stand beside whatever else a clause means
     unmeant = {one.name for one in heard.findings if one.name in vague and meaning.unlikely(clause, one.name)}
     heard = replace(heard, findings=tuple(one for one in heard.findings if one.name not in unmeant))
-    moving = [said[one.name] for one in heard.findings if front.cues[one.name].change]
-    if near is None:
+    if (near := meaning.of(clause, _may_ask(clause))) is None:
         return heard
     if near.fact:
         angers = any(front.cues[finding.name].change < 0 for finding in heard.findings)
         doubtful = heard.facts or angers or len(clause.said) < SHORT
-        if near.name in heard.facts or (doubtful and near.nearness < SURE):
-            return heard
-        return replace(heard, facts=(near.name,))
+        known = near.name in heard.facts or (doubtful and near.nearness < SURE)
+        return heard if known else replace(heard, facts=(near.name,))
     if heard.facts or clause.reports:
         return heard
     cue = front.cues[near.name]
@@ -235,9 +230,10 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
         and not (near.name == "insult" and not is_at_her(clause.said))
         and not (cue.change < 0 and heard.spares)
     ):
-        angering = [said[finding.name] for finding in heard.findings if front.cues[finding.name].change < 0]
+        changes = {one.name: front.cues[one.name].change for one in heard.findings}
+        angering = (said[name] for name, change in changes.items() if change < 0)
         angered = any(3 * (match.end - match.start) > len(clause.said) for match in angering)
-        if not moving or (cue.change > 0 and not angered):
+        if not any(changes.values()) or (cue.change > 0 and not angered):
             found = Finding(near.name, Found.MEANING, clause.text, near.example, near.nearness)
             return replace(heard, findings=(*heard.findings, found))
     return heard
@@ -295,10 +291,9 @@ def _by_phrase(name: str, match: Match, text: str) -> Finding:
     return Finding(name, Found.PHRASE, words_at(text, match.start, match.end), match.phrase)
 
 
-def _agreed(front: FrontMatter, heard: Iterable[_Heard]) -> Iterator[Finding]:
+def _agreed(front: FrontMatter, heard: Sequence[_Heard]) -> Iterator[Finding]:
     """The findings of a turn, without what is promised (who says sorry promises nothing) in the same sentence as
     something that the persona refuses, or is refused later."""
-    heard = list(heard)
     refused = {one.clause.sentence for one in heard for finding in one.findings if front.cues[finding.name].is_refused}
     for place, one in enumerate(heard):
         later = {denial.name for other in heard[place + 1 :] for denial in other.taken_back(front)}
@@ -334,8 +329,7 @@ def _stood_in(
 
 
 def _on_nothing(front: FrontMatter, name: str, said: str, text: str) -> Finding | None:
-    hear = front.cues[name].hear
-    if not hear:
+    if not (hear := front.cues[name].hear):
         return Finding(name, Found.DEED)
     match = next(find_all(hear, said), None)
     return _by_phrase(name, match, text) if match else None
@@ -362,8 +356,10 @@ def _is_named(clause: Clause) -> bool:
 
 
 def _may_ask(clause: Clause) -> bool:
-    """Whether a clause can ask for something: it is no plain statement."""
-    return not _STATED.match(clause.said) or clause.asks or bool(_WANTED.search(clause.said))
+    """Whether a clause can ask for something: it is no plain statement, nor about what others may ask for."""
+    return clause.asks or (
+        (not _STATED.match(clause.said) or bool(_WANTED.search(clause.said))) and not clause.harmless
+    )
 
 
 def _facts_asked(facts: PhraseIndex, clause: Clause) -> tuple[str, ...]:

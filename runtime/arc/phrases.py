@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from .alternatives import Alternatives
+
 TEXT_LIMIT = 2000
 """Characters of one turn that are listened to. More than two minutes of speech in one go is noise or an attack."""
 
@@ -379,3 +381,15 @@ def _able(index: Mapping[str, list[tuple[int, Phrase]]], said: str) -> dict[int,
     words = _words(said)
     able = {place: phrase for word in words & index.keys() for place, phrase in index[word]}
     return {place: able[place] for place in sorted(able) if not any(map(words.isdisjoint, able[place].needs))}
+
+
+_NAME = Alternatives(
+    r"\b(?:refunds?|billing|returns?|payments?|cancellations?|complaints?) "
+    r"(?:team|department|desk|office|people|policy|policies|rules?|form)\b|"
+    "(?:แผนก|ฝ่าย|ทีม|ขั้นตอน|นโยบาย|เงื่อนไข|แบบฟอร์ม|ปุ่ม|คำขอ)(?:การ|ขอ)?(?:คืนเงิน|เงินคืน|ชดเชย)"
+)
+
+
+def is_name(said: str, start: int, end: int) -> bool:
+    """Whether what stands between these places is but a team's or a rule's name: "the refund team will", แผนกคืนเงิน."""
+    return any(name.start() < end and start < name.end() for name in _NAME.finditer(said))

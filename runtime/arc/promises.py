@@ -12,7 +12,7 @@ _HEDGED = Alternatives(
     r"\b(?:in general|generally|as a rule|no idea|might be able)\b|โดย(?:ทั่วไป|ปกติ)|"
     r"\bin (?:your dreams|(?:a|another) (?:hundred|thousand|million|lifetime|life))\b|"
     r"\b(?:over my dead body|dream on|keep dreaming|good luck (?:with|getting|finding)|yeah right|of never|some ?day|"
-    r"one of these days|hopefully|fingers crossed|with (?:any|a bit of) luck|(?:i|we) might|if (?:i|we) (?:feel|felt) like)\b|"
+    r"one of these days|hopefully|fingers crossed|(?:i|we) might|if (?:i|we) (?:feel|felt) like)\b|"
     r"\bsaid (?:nobody|no ?one)\b|, (?:or (?:maybe )?)?not[ ,]*$|"
     r"\bif (?:i|we) cared\b|\bsupposedly\b|\bnot that (?:i|we|any(?:one|body)) (?:cares?|will|would|do|can|could)\b|"
     r"\b(?:responsibility|ownership|blame) (?:for|of) (?:\w+ )?(?:nothing|nobody|none)\b|"

@@ -253,6 +253,34 @@ def test_hard_words_that_are_not_for_her_do_not_anger(text: str, cues: set[str])
     assert heard(text) - {"empathy"} == cues
 
 
+def test_words_of_a_phrase_are_not_heard_where_a_clause_does_not_mean_them() -> None:
+    """Once the meaning is learned: by phrases alone they are; a phrase that is most of a clause counts in any case."""
+    goodbyes = ["So long" + "!" * i for i in range(FEW)]
+    known: dict[str, Vector] = dict.fromkeys(goodbyes, vector(1, 0)) | {"Watch the ice.": vector(0, 1)}
+    spoken = {"Mind how you go down to the cellar": vector(0.1, 1), "Mind how you go": vector(0, 1)}
+    hear: dict[str, tuple[str, ...]] = {"": ("mind how you go",)}
+    front = FrontMatter(
+        cues={"goodbye": Cue(like={"": tuple(goodbyes)}, hear=hear, mood=-5)}, neutral={"": ("Watch the ice.",)}
+    )
+    vectors = (known | spoken).get
+    bank = make_bank(front, "en", vectors)
+    assert bank
+    heard = {text: listen(front, set(), text, Meaning(bank, vectors)).cues for text in spoken}
+    assert heard == {"Mind how you go down to the cellar": (), "Mind how you go": ("goodbye",)}
+    assert all(listen(front, set(), text).cues == ("goodbye",) for text in spoken)
+
+
+def test_an_example_is_heard_whatever_others_say() -> None:
+    """Though it stands alone among those of another cue."""
+    others = {"We pay you back" + "!" * i: vector(1, 0.1 + i / 1000) for i in range(FEW)}
+    known = others | {"We pay you back in kind.": vector(1, 0.3)}
+    cues = {"refund": Cue(like={"": tuple(others)}, mood=5), "threat": Cue(like={"": tuple(known)[-1:]}, mood=-5)}
+    front = FrontMatter(cues=cues)
+    bank = make_bank(front, "en", known.get)
+    assert bank
+    assert listen(front, set(), "We pay you back in kind.", Meaning(bank, known.get)).cues == ("threat",)
+
+
 @pytest.mark.parametrize(
     "text", ["I won't put you on hold.", "You're not lying.", "You are not crazy.", "We are the idiots here."]
 )
