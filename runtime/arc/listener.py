@@ -31,7 +31,7 @@ from .promises import is_hedged
 SURE = 0.97
 """How near a question must come to an example of a fact to ask for it, whatever phrases it holds."""
 SHORT = 16
-"""Characters of a clause that says too little ("would you?") to ask for a fact by its meaning."""
+"""Characters of a clause that says too little ("would you?", "that's you") to ask for a fact, or to anger, by that."""
 ANSWERS = 3
 """Facts that a person answers in one breath; those asked beyond are neither answered nor counted as told."""
 
@@ -228,7 +228,7 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
         and _counts(lexicon, near.name, clause, is_hedged(plain(near.example)))
         and not lacks_figures(front, near.name, clause)
         and not (near.name == "insult" and not is_at_her(clause.said))
-        and not (cue.change < 0 and heard.spares)
+        and not (cue.change < 0 and (heard.spares or (len(clause.said) < SHORT and near.nearness < SURE)))
     ):
         changes = {one.name: front.cues[one.name].change for one in heard.findings}
         angering = (said[name] for name, change in changes.items() if change < 0)

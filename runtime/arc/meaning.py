@@ -211,7 +211,8 @@ def nearest(bank: Bank, clause: Clause, vector: Vector, facts: bool = True) -> N
     rivals = ~bank.idle
     rivals[first] = False
     second = scores.max(where=rivals, initial=0.0)
-    clear = (scores + np.where(kin, NARROW, bank.margins[first])).max(where=rivals, initial=LIKELY)
+    likely = LIKELY + SURER * (bank.changes[first] < 0)
+    clear = (scores + np.where(kin, NARROW, bank.margins[first])).max(where=rivals, initial=likely)
     least = max(ASKED, second) if meaning.fact and clause.asks else clear
     if not meaning.name or meaning.idle or scores[first] < least:
         return None
