@@ -21,7 +21,7 @@ _HEDGED = Alternatives(
     "(?:ใคร|คน(?:ที่)?(?:ทำ)?ผิด|เขา|ธนาคาร)\\S{0,12}(?:ควร|ต้อง|น่าจะ)\\S{0,8}รับผิดชอบ|"
     r"\b(?:its|it is|thats) not that\b|"
     r"\b(?:doesnt|does not) mean\b|\bnot (?:as if|to say)\b|ไม่ใช่ว่า|ไม่ได้(?:หมายความ|แปล|บอก|พูด)ว่า|"
-    "สักวัน|เดี๋ยวก็คง|อาจ(?:จะ)?(?:ได้|คืน|มี|เปลี่ยน|ส่ง|ให้)|หวังว่า(?:จะ|คง)|ชาติ(?:นี้|หน้า|ไหน)|ฝันไป|เมื่อ(?:ไหร่|ไร)(?:ก็)?ไม่(?:รู้|ทราบ|แน่)|"
+    "สักวัน|เดี๋ยวก็คง|ชาติ(?:นี้|หน้า|ไหน)|ฝันไป|เมื่อ(?:ไหร่|ไร)(?:ก็)?ไม่(?:รู้|ทราบ|แน่)|"
     r"\btry(?:ing)? to (?:refund|credit|return|reverse|get (?:you|your|it|that|the))\b|"
     r"\bno need (?:for you )?to (?:be )?(?:ring|call|phone|hold|wait|transfer|speak|talk|contact|pass|put|kept|left)|"
     r"^(?:(?:and|but|so|then|well|or|hopefully)[ ,]+)*(?:maybe|perhaps|possibly)\b"
