@@ -78,7 +78,7 @@ def make_arc(persona: Persona, customer: FrontMatter, language: str) -> Arc:
     profile = (Topic(content_words(name), said_in(fact.say, language)) for name, fact in own)
     topics += tuple(Topic(content_words(line), (line,)) for line in told)
     plot = [line for line in told if not first_person.states_a_number(line)]
-    story = (" ".join(plot[:2]), *plot[2:4]) if plot and "problem" not in persona.front.cues else ()
+    story = (" ".join(plot[:2]), *plot[2:4]) if plot and CommonCue.PROBLEM not in persona.front.cues else ()
     return _arc(front, common, language, (*topics, *profile), story)
 
 

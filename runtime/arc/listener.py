@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..events import Found
-from ..spec.persona import FrontMatter
+from ..spec.persona import CommonCue, FrontMatter
 from .alternatives import Alternatives
 from .clauses import Clause, asks, clauses, is_at_her, is_denied_after
 from .figures import confirmed_in, examples_of, figures, is_hers, lacks_figures
@@ -183,7 +183,7 @@ def _by_phrases(lexicon: _Lexicon, clause: Clause) -> _Heard:
 def _refusing(lexicon: _Lexicon, heard: _Heard, before: list[_Heard], meaning: Meaning | None) -> _Heard:
     """The same, where it is but a denial ("but I won't") of what was promised before it and is waited for."""
     front = lexicon.front
-    if not heard.clause.refuses or "refusal" not in front.cues:
+    if not heard.clause.refuses or CommonCue.REFUSAL not in front.cues:
         return heard
     promises = [one.clause for one in before if one.clause.unkept and heard.clause.sentence - one.clause.sentence < 2]
     said = {
@@ -197,7 +197,7 @@ def _refusing(lexicon: _Lexicon, heard: _Heard, before: list[_Heard], meaning: M
     denied = {n: by for n, by in said.items() if front.cues[n].change > 0 and n in lexicon.awaited}
     if not denied:
         return heard
-    found = Finding("refusal", Found.PHRASE, heard.clause.text, next(iter(denied.values())))
+    found = Finding(CommonCue.REFUSAL, Found.PHRASE, heard.clause.text, next(iter(denied.values())))
     return replace(
         heard, findings=(found,), denied=tuple(Finding(name, Found.PHRASE, heard.clause.text) for name in denied)
     )
@@ -227,7 +227,7 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
         near.name not in said
         and _counts(lexicon, near.name, clause, is_hedged(plain(near.example)))
         and not lacks_figures(front, near.name, clause)
-        and not (near.name == "insult" and not is_at_her(clause.said))
+        and not (near.name == CommonCue.INSULT and not is_at_her(clause.said))
         and not (cue.change < 0 and (heard.spares or (len(clause.said) < SHORT and near.nearness < SURE)))
     ):
         changes = {one.name: front.cues[one.name].change for one in heard.findings}
@@ -300,7 +300,7 @@ def _agreed(front: FrontMatter, heard: Sequence[_Heard]) -> Iterator[Finding]:
         for finding in one.findings:
             if (
                 front.cues[finding.name].change <= 0
-                or finding.name == "apology"
+                or finding.name == CommonCue.APOLOGY
                 or (one.clause.sentence not in refused and finding.name not in later)
             ):
                 yield finding
