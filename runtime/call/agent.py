@@ -38,6 +38,8 @@ AFTER_CUT, AFTER_CUT_SECONDS = 1000, 5.0
 follow."""
 ENTER_SECONDS = 10.0
 """How long an agent may take to take over."""
+NOTE = "state-of-the-call"
+"""The id of the message that tells a pipeline's model of the persona's state, in one turn and no other."""
 FIELDS = {"realtime": "model", "llm": "model", "stt": "stt", "tts": "tts", "detector": "vad", "listener": "listener"}
 """Where `Parts` holds the part of each place."""
 
@@ -88,13 +90,14 @@ class PersonaAgent(Agent):
         """A pipeline's reply, cut where the turn is too long or repeats itself (`TurnLimit`). What comes after the cut
         is dropped but for a tool call, which is waited for (`AFTER_CUT`)."""
         mend(chat_ctx.items)
+        chat_ctx.items[:] = [item for item in chat_ctx.items if item.id != NOTE]  # of this turn's step before a tool
         note = await self._before_reply(chat_ctx)
         if note is None:
             return
         if note:
             turns = [i for i, item in enumerate(chat_ctx.items) if item.type == "message" and item.role == "user"]
             latest = turns[-1] if turns else len(chat_ctx.items)
-            chat_ctx.items.insert(latest, ChatMessage(role="system", content=[note]))
+            chat_ctx.items.insert(latest, ChatMessage(id=NOTE, role="system", content=[note]))
         limit, pieces, clock = TurnLimit(self.turn_seconds), SurrogateJoiner(), asyncio.get_running_loop().time
         dropped, until = 0, inf
         async with aclosing(Agent.default.llm_node(self, chat_ctx, tools, model_settings)) as chunks:

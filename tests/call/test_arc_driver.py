@@ -99,6 +99,8 @@ async def test_a_model_that_gives_in_at_once_hangs_up_nothing(monkeypatch: pytes
         called = line.of(ToolCalled)
         assert len(called) == 3 and all("promises the refund" in call.result for call in called)
         assert not line.of(EndingReached) and not line.of(Ended)
+        told = [chat.instruction.count("Where the call stands") for chat in server.chats]
+        assert told == [1] * 6, "after the tool it is told of the state once, not once more"
 
 
 async def test_the_arc_ends_the_call_with_its_own_line(monkeypatch: pytest.MonkeyPatch, ann: str) -> None:
