@@ -59,10 +59,10 @@ def fold(front: FrontMatter, turns: Iterable[str], meaning: Meaning | None = Non
 
 def step(front: FrontMatter, state: ArcState, text: str, meaning: Meaning | None = None) -> ArcState:
     """The state after one more turn of the trainee; without `meaning` as phrases alone find it."""
-    return take(front, state, listen(front, state.told, text, meaning))[0]
+    return after_turn(front, state, listen(front, state.told, text, meaning))[0]
 
 
-def take(front: FrontMatter, state: ArcState, heard: Utterance) -> tuple[ArcState, list[tuple[Finding, int]]]:
+def after_turn(front: FrontMatter, state: ArcState, heard: Utterance) -> tuple[ArcState, list[tuple[Finding, int]]]:
     """The state after a turn that held this, and the findings that counted, each with what it added to the mood. Once
     an ending is reached, nothing changes it."""
     if state.ending:
@@ -106,11 +106,11 @@ def count(
     for name, finding in found.items():
         cue = front.cues[name]
         if not (found.keys() | before).intersection(cue.unless or ()):
-            counted.append((finding, cue.change if works(state, name, cue) else 0))
+            counted.append((finding, cue.change if has_effect(state, name, cue) else 0))
     return counted
 
 
-def works(state: ArcState, name: str, cue: Cue) -> bool:
+def has_effect(state: ArcState, name: str, cue: Cue) -> bool:
     """Whether a cue, if it is found now, does something to the persona."""
     return name not in state.met or (cue.change < 0 if cue.repeats is None else cue.repeats)
 
@@ -230,7 +230,7 @@ class ArcMachine:
         if self._silent_since is not None:
             self._silent_since = self._now
         before = self.state
-        state, counted = take(self.arc.front, before, utterance)
+        state, counted = after_turn(self.arc.front, before, utterance)
         self._found[state.turns] = {finding.name for finding, _ in counted}
         denials = () if before.ending else utterance.taken_back
         self._denied |= {denial.name: state.turns for denial in denials}
@@ -268,7 +268,7 @@ class ArcMachine:
             and not cue.on
             and (cue.change or name in awaited)
             and name not in before
-            and (works(self.state, name, cue) or not self.state.met[name])
+            and (has_effect(self.state, name, cue) or not self.state.met[name])
         }
 
     def tick(self, now: float) -> tuple[Event, ...]:

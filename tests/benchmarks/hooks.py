@@ -18,7 +18,7 @@ from livekit.agents import Agent, AgentSession
 
 from runtime.arc.briefing import briefing
 from runtime.arc.listener import listen
-from runtime.arc.machine import take
+from runtime.arc.machine import after_turn
 from runtime.call import arc_driver, understanding
 from runtime.call.arc_driver import ArcDriver
 from runtime.call.session import Call
@@ -115,7 +115,7 @@ async def turns(
     with ExitStack() as patches:
         for module in (arc_driver, understanding, embedding):  # a turn is listened to before its reply too
             patches.enter_context(patch.object(module, "listen", spent.timed(listen)))
-        for work in (take, briefing):
+        for work in (after_turn, briefing):
             patches.enter_context(patch.object(arc_driver, work.__name__, spent.timed(work)))
         if arc_alone:
             for owner, name in (
