@@ -9,8 +9,8 @@ What wins, where several say something of the same:
 
 Of a cue or a fact that two of them name, the later fills in what the earlier leaves open. Opening, timers, phases,
 endings and objectives are taken whole from the first that has any. A line in quotes under a condition (`When asked for
-the account: "…"`) is what she says then, whoever else has words for it: it replaces a fact's lines, and comes first
-among a cue's. Prose in a language that nothing here speaks gives its quoted lines and its profile alone.
+the account: "…"`) is what she says then, and nothing that any customer would say. Prose in a language that
+nothing here speaks gives its quoted lines and its profile alone.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def _arc(
     front: FrontMatter, common: FrontMatter, language: str, topics: Iterable[Topic] = (), story: tuple[str, ...] = ()
 ) -> Arc:
     over = (said_in(ending.say, language) for ending in (*front.endings, *common.endings) if ending.name == "over")
-    return Arc(front, language, tuple(topics), story, common.phases, next(over, ()))
+    evasive = frozenset(name for name, fact in front.facts.items() if common.facts.get(name) == fact)
+    return Arc(front, language, tuple(topics), story, common.phases, next(over, ()), evasive)
 
 
 def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
@@ -244,12 +245,12 @@ def _with_lines(
     has nothing else to say, at any time)."""
     topics: list[Topic] = []
     cues, facts = dict(front.cues), dict(front.facts)
+    own_lines = {name: said_in(cue.say, base) for name, cue in persona.front.cues.items()}
     phases: list[tuple[str, list[str]]] = []
     solved: list[str] = []
     unsolved: list[str] = []
     loose: list[str] = []
-    closing = False
-    left = LINES
+    closing, left = False, LINES
     for section in persona.sections:
         closing = section.kind == "closing" or (closing and section.level > 1)
         if section.kind == "phase":
@@ -261,8 +262,11 @@ def _with_lines(
                 (unsolved if ended_badly or _UNSOLVED.search(f"{line.before} ") else solved).append(line.text)
             elif line.asked:
                 topics.append(Topic(content_words(line.asked), (line.text,)))
+                turn = plain(line.asked)
+                asked = (name for name in facts.keys() - persona.front.facts if heard_any(facts[name].hear, turn))
+                facts |= {name: replace(facts[name], say={base: (line.text,)}) for name in asked}
             elif line.trigger or line.in_table or _CONDITION.search(line.before):
-                _on_condition(cues, facts, topics, line, base)
+                topics += _on_condition(cues, facts, own_lines, line, base)
             elif section.kind in ("objectives", "constraints", "profile"):
                 continue
             elif phases:
@@ -294,9 +298,10 @@ def _with_lines(
 
 
 def _on_condition(
-    cues: dict[str, Cue], facts: dict[str, Fact], topics: list[Topic], line: prose.QuotedLine, base: str
-) -> None:
-    """A line for when something happens: the common fact or cue for it says it first; else it is a topic or a cue."""
+    cues: dict[str, Cue], facts: dict[str, Fact], own: dict[str, tuple[str, ...]], line: prose.QuotedLine, base: str
+) -> tuple[Topic, ...]:
+    """A line for when something happens: the common fact or cue for it says that (or those of the prose, by cue in
+    `own`) and nothing else; else it is a topic or a cue."""
     condition = line.trigger or line.before
     about = content_words(condition)
     if re.search(r"\bask|ถาม|ขอ", condition):
@@ -304,17 +309,15 @@ def _on_condition(
         for name, fact in facts.items():
             if any(content_words(phrase.replace("|", " ")) & asked for phrase in fact.hear.get(base, ())):
                 facts[name] = replace(fact, say={**fact.say, base: (line.text,)})
-                return
+                return ()
     for name, cue in cues.items():
         if _stems(content_words(worded_in(cue.means, base))) & _stems(about) or heard_any(cue.hear, plain(condition)):
-            lines = said_in(cue.say, base)
-            if line.text not in lines:
-                cues[name] = replace(cue, say={**cue.say, base: (line.text, *lines)})
-            return
+            own[name] = tuple(dict.fromkeys((*own.get(name, ()), line.text)))
+            cues[name] = replace(cue, say={**cue.say, base: own[name]})
+            return ()
     if line.trigger:
         cues[line.trigger] = Cue(hear={"": (line.trigger,)}, say={base: (line.text,)})
-    elif about:
-        topics.append(Topic(about, (line.text,)))
+    return (Topic(about, (line.text,)),) if about and not line.trigger else ()
 
 
 def _stems(words: Iterable[str]) -> set[str]:

@@ -75,15 +75,19 @@ def is_named(persona: Persona) -> bool:
 
 _NAMES = ("name", "full name", "customer name", "customers name", "persona name", "nombre", "nombre completo")
 _NAME_KEYS = frozenset((*_NAMES, "ชื่อ", "ชื่อ นามสกุล", "氏名", "名前", "お名前"))
+_TITLE = r"(?:(?:Mr|Mrs|Ms|Dr)\b\.? )?"
 _YOU_ARE = re.compile(
     r"\b(?:[Yy]our name is|[Yy]ou are(?: (?:now|playing|called|named))?|[Pp]lay(?:ing)?|[Aa]ct as|[Nn]ame is|[Rr]ole:|"
-    r"[Ee]res|[Tt]e llamas)\s((?:[^\W\d_a-z][\w'’-]{1,30})(?: [^\W\d_a-z][\w'’-]{1,30}){1,2})|"
+    r"(?:[Cc]ustomer|[Cc]aller) is(?: (?:called|named))?|[Ee]res|[Tt]e llamas)\s[\"“]?"
+    rf"{_TITLE}"
+    r"((?:[^\W\d_a-z][\w'’-]{1,30})(?: [^\W\d_a-z][\w'’-]{1,30}){1,2})|"
     r"คุณ(?:คือ|ชื่อ)\s?(?:คุณ|นางสาว|นาง|นาย)?((?!ลูกค้า|ผู้|คน|พนักงาน|ตัว)[\u0e01-\u0e4e]{2,20} "
     r"(?!ลูกค้า|ผู้|คน|พนักงาน|ชาย|หญิง|อายุ|วัย|เป็น|ที่|ซึ่ง|โทร|และ)[\u0e01-\u0e4e]{2,30})(?= )|"
     r"あなたは([々一-龠]{2,6})(?<![客役者人])(?=、|です)"
 )
 _HEADED = re.compile(
     r"(?i:customer|caller|client|persona|character|cliente|personaje|personnage)\b[\w ]{0,20}[:：–—-] ?"
+    rf"{_TITLE}(?!.*\b(?i:customer|caller|client|user)\b)"
     r"([^\W\d_a-z][\w'’-]{1,30}(?: [^\W\d_a-z][\w'’-]{1,30}){1,2}) ?(?:[(,|–—-].*)?$"
 )
 NAME_WITHIN = 16_384
@@ -97,7 +101,8 @@ def name_in(sections: tuple[Section, ...]) -> str | None:
         for key, value in items(section):
             if plain(key) in _NAME_KEYS and len(value) <= NAME_LIMIT:
                 return value
-    if headed := next(filter(None, (_HEADED.match(section.title) for section in sections)), None):
+    titled = (text for section in sections for text in (section.title, *map(": ".join, items(section))))
+    if headed := next(filter(None, map(_HEADED.match, titled)), None):
         return headed[1]
     for section in sections:
         if found := _YOU_ARE.search("\n".join(map(bare, (section.title, *section.text.splitlines())))):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from ..spec.sections import Section, find_sections
@@ -42,6 +42,34 @@ _BY_AGENT = re.compile(rf"^{_BEFORE_SPEAKER}(?:the )?(?:{_AGENT}){_AFTER_SPEAKER
 _BY_ANYONE = re.compile(rf"^{_BEFORE_SPEAKER}[^:：「\n]{{1,40}}(?:[:：]|(?=「))(?:\*\*|__)?[ \t]*(\S.*)$")
 ANSWER = "»"
 """What a row begins with that holds a line of the operator's and the customer's answer to it."""
+_NOT_HERS = re.compile(
+    rf"(?:what )?(?:(?:the|an?|your|our|example|sample) )*(?!system|user|assistant)(?:{_AGENT})s?(?:['’]s)?"
+    r"(?: (?:should|must|may|can|will|would|might|has to))?(?: (?:says?|asks?|uses?|lines?|phrases?|scripts?|quotes?|"
+    r"questions?|utterances?|greetings?|openings?|dialogues?|turns?|messages?|responses?|answers?|replies))*$|"
+    r"(?:.{0,40}\b)?(?:never|forbidden|prohibited|banned|disallowed|avoid(?:ed)?|do not|don['’]?t|must not|not to|"
+    r"nunca|no digas|prohibid[oa]s?)\b(?: (?:says?|use|using|utter|mention|\w*phrases?|\w*lines?|words?|\w*responses?)"
+    r"\b.{0,40})?$|ห้าม|อย่า|(?:พนักงาน|เจ้าหน้าที่)(?:พูด|ถาม|ควรพูด)?(?:ว่า)?$|禁止|言ってはいけない|言わない",
+    re.I,
+)
+"""What a heading, or a row before a list, says of lines that are the operator's or that nobody is to say."""
+CAMEL = re.compile("(?<=[a-z])(?=[A-Z][a-z])")
+"""Where a word begins inFrontOf which no space is."""
+_HEADING = re.compile(r"\s*(#{1,6})\s?(?=\S)")
+_LISTED = re.compile(r"\s*(?:[-*+•・]\s|\d{1,3}[.)]\s|[\"“«「]|$)")
+_SEPARATOR = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*$")
+_OF_SPEECH = re.compile(
+    r"\b(?:says?|said|repl(?:y|ies)|responses?|responds?|answers?|lines?|dice|responde|respuesta)\b|ตอบ|พูด|返答|セリフ",
+    re.I,
+)
+_OF_FIELDS = re.compile(
+    r"(?:fields?|keys?|items?|attributes?|propert(?:y|ies)|values?|details?|info(?:rmation)?|data|campo|valor|dato|"
+    r"หัวข้อ|ข้อมูล|รายละเอียด|項目|内容)$",
+    re.I,
+)
+_CHAT = re.compile(
+    r"<\|(?:im_start|start_header_id)\|>\s{0,9}(\w{1,20})\s{0,9}(?:<\|end_header_id\|>)?([^<]{0,9000})(?:<\|\w{1,20}\|>)?"
+)
+"""A message of a chat template: who it is by, and its text."""
 _BY_CUSTOMER = re.compile(rf"^{_BEFORE_SPEAKER}(?:the )?(?:{_CUSTOMER}){_AFTER_SPEAKER}(\S.*)$", re.I)
 
 
@@ -54,20 +82,71 @@ def plain_sections(prose: str) -> tuple[Section, ...]:
 
 def _rows(prose: str) -> Iterator[str]:
     text = _FENCED.sub(_unfenced, _without_comments(prose.replace("\r\n", "\n")))
+    text = _CHAT.sub(lambda message: f"\n{_message(message[1], message[2])}\n", text)
     rows = [row for line in (_of_json(text) or text).splitlines() for row in _without_tags(line)]
+    rows = list(_with_answers(list(_of_hers(rows))))
     is_dialogue = any(map(_BY_AGENT.match, rows))
     asked, begun = "", False
     for row in rows:
         if by_agent := _BY_AGENT.match(row):
             asked = re.sub('["“”«»「」|]', "", row[by_agent.end() :]).strip()
         elif said := (_BY_ANYONE if asked else _BY_CUSTOMER).match(row) if is_dialogue else None:
-            line = said[1].strip()
-            line = line if re.search('["“«「]', line) else f'"{line}"'
-            yield f"{ANSWER} {asked}: {line}" if asked and begun else line
+            line = _in_quotes(said[1].strip())
+            # Her first line opens the call, but for a number alone, which only answers.
+            yield f"{ANSWER} {asked}: {line}" if asked and (begun or re.match(r"\W*\w*\d\S*$", line)) else line
             asked, begun = "", True
         else:
             yield row
             asked = asked if not row.strip() else ""
+
+
+def _in_quotes(line: str) -> str:
+    return line if re.search('["“«「]', line) else f'"{line}"'
+
+
+def _message(role: str, text: str) -> str:
+    """A message to a model that plays the persona: of a user it is the operator's line, of an assistant hers."""
+    by = {"user": "agent", "human": "agent", "assistant": "customer", "model": "customer"}.get(role.casefold())
+    return f"{by}: {' '.join(text.split())}" if by else text
+
+
+def _of_hers(rows: Iterable[str]) -> Iterator[str]:
+    """The rows without those under a heading, or in a list, of what the operator says or of what nobody is to say."""
+    under, listed = 0, False
+    for row in rows:
+        heading = _HEADING.match(row[:80])
+        lead = row[heading.end() if heading else 0 :].strip(" \t*_:>#-")
+        lead = CAMEL.sub(" ", lead).replace("_", " ")
+        leads = heading or row.rstrip(" \t*_")[-1:] in (":", "：") or row.strip()[:2] == "**" == row.strip()[-2:]
+        not_hers = bool(leads and len(lead) <= 80 and _NOT_HERS.match(lead))
+        if heading:
+            level = len(heading[1])
+            under = (under if 0 < under < level else 0) or (level if not_hers else 0)
+        listed = not heading and (not_hers or (listed and bool(_LISTED.match(row))))
+        if not under and not listed:
+            yield row
+
+
+def _with_answers(rows: list[str]) -> Iterator[str]:
+    """The rows with the lines of hers in tables in quotes, as the head of their column says, and without the
+    operator's; a head that only names columns is left out, and so is a table of what to do and not to do."""
+    hers, width, dropped, inside = -1, 0, False, False
+    for row, after in zip(rows, [*rows[1:], ""], strict=True):
+        cells = [cell.strip() for cell in row.strip().strip("|").split("|")]
+        if "|" in row and not inside and "-" in after and "|" in after and _SEPARATOR.match(after):
+            heads = [cell.strip(" *_") for cell in cells]
+            by_agent = [bool(re.match(rf"(?:the )?(?:{_AGENT})\b", head, re.I)) for head in heads]
+            speech = [i for i, head in enumerate(heads) if i and _OF_SPEECH.search(head) and not by_agent[i]]
+            hers, width, inside = (speech[0] if speech else -1), len(cells), True
+            dropped = any(_NOT_HERS.match(head) for head in heads[1:])
+            if not speech and not dropped and not all(map(_OF_FIELDS.match, heads)):
+                yield row
+            continue
+        inside = inside and "|" in row
+        if not inside or _SEPARATOR.match(row) or (hers < 0 and not dropped):
+            yield row
+        elif not dropped and len(cells) == width and cells[hers]:
+            yield f"| {cells[0]} | {_in_quotes(cells[hers])} |"
 
 
 def _unfenced(block: re.Match[str]) -> str:
@@ -97,22 +176,25 @@ def _of_json(text: str) -> str:
         return "\n".join(row for row in rows if not _JSON_MARKS.match(row))
 
 
-def _values(key: str, value: object) -> Iterator[str]:
-    """Plain values before those that hold others, as each of these begins a section."""
-    if isinstance(value, dict):
-        yield from [f"# {key}"] if key else []
+def _values(key: str, value: object, depth: int = 0) -> Iterator[str]:
+    """Plain values before those that hold others, as each of these begins a section, below the one that holds it."""
+    heading = [f"{'#' * min(depth, 6)} {key}"] if key else []
+    if isinstance(value, dict) and isinstance(said := value.get("content"), str) and "role" in value:
+        yield from _message(str(value["role"]), said).splitlines()
+    elif isinstance(value, dict):
+        yield from heading
         nested = {k: v for k, v in value.items() if isinstance(v, dict | list) or "\n" in str(v)}
-        yield from (row for k, v in value.items() if k not in nested for row in _values(k, v))
-        yield from (row for k, v in nested.items() for row in _values(k, v))
+        yield from (row for k, v in value.items() if k not in nested for row in _values(k, v, depth + 1))
+        yield from (row for k, v in nested.items() for row in _values(k, v, depth + 1))
     elif isinstance(value, list):
-        yield from [f"# {key}"] if key else []
+        yield from heading
         for item in value:
             if isinstance(item, str) and _LINES_OF_HERS.search(key):
                 yield f'"{item}"'
             else:
-                yield from [f"- {item}"] if isinstance(item, str) else _values("", item)
+                yield from [f"- {item}"] if isinstance(item, str) else _values("", item, depth + 1)
     elif "\n" in (text := str(value)):
-        yield from (f"# {key}", text)
+        yield from (*heading, text)
     else:
         yield f"{key}: {text}" if key else text
 
@@ -124,7 +206,7 @@ def _without_tags(row: str) -> list[str]:
     if "<" not in row:
         return [row]
     row = _TAG.sub(lambda tag: "" if tag[2].casefold() in _STYLING else tag[0], row)
-    if not _PAIR.sub("", row).strip():
+    if _PAIR.search(row) and not _TAG.sub("", _PAIR.sub("", row)).strip():
         return [f"{pair[1]}: {pair[2].strip()}" for pair in _PAIR.finditer(row)]
-    row = _PAIR.sub("", row)
+    row = _PAIR.sub(lambda pair: pair[2] if row[: pair.start()].rstrip()[-1:].isalpha() else "", row)
     return _TAG.sub(lambda tag: "\n# …\n" if tag[1] else f"\n# {tag[2].replace('_', ' ')}\n", row).splitlines()

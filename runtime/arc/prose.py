@@ -15,7 +15,7 @@ from functools import lru_cache
 from ..spec.persona import Persona
 from ..spec.sections import Section
 from ..spec.writing_system import THAI, THAI_TEXT, thai_share
-from .markup import ANSWER
+from .markup import ANSWER, CAMEL
 from .phrases import plain
 
 _QUOTED = re.compile(
@@ -159,11 +159,10 @@ _WRAPPED = re.compile(r"^[^:：]{60,}[^.!?:;|]$")
 
 def _key(written: str) -> str:
     """A key in words: `account_number` and `accountNumber` are an account number."""
-    text = _CAMEL.sub(" ", written.replace("_", " ").strip(" |\"'"))
+    text = CAMEL.sub(" ", written.replace("_", " ").strip(" |\"'"))
     return _NUMBER_OF.sub("number", _ACCOUNT.sub("account", text).strip())
 
 
-_CAMEL = re.compile("(?<=[a-z])(?=[A-Z][a-z])")
 _ACCOUNT = re.compile(r"\bacct\b\.?", re.I)
 _NUMBER_OF = re.compile(r"(?:\b(?:no|nr|num)\.?|#)$", re.I)
 

@@ -54,7 +54,7 @@ class _Speaker:
 
     def answer(self, text: str) -> str:
         """The answer to a turn that ends nothing."""
-        parts = [*self._reaction(), *self._facts()]
+        parts = [*self._reaction(), *self._facts(text)]
         if not parts or (not self.state.last.asked and CommonCue.PARDON in self.state.last.cues):
             parts = self._small_talk(text)
         if not parts and (known := self._known(text)):
@@ -123,11 +123,12 @@ class _Speaker:
         fresh = (self._fresh(self.arc.lines(name)) for name in self._calming())
         return [line for line in fresh if line][:1]
 
-    def _facts(self) -> list[str]:
-        """Answers to what was asked; to someone who angers at the same time, one at most."""
+    def _facts(self, text: str) -> list[str]:
+        """Answers to what was asked; to someone who angers at the same time, or leaves the choice, one at most."""
         last = self.state.last
-        most = 1 if self._angering() else None
-        asked = [self._answered(name) for name in last.asked[:most]]
+        names = sorted(last.asked, key=self.arc.evasive.__contains__) if _CHOICE.search(text) else list(last.asked)
+        most = 1 if self._angering() or _CHOICE.search(text) else None
+        asked = [self._answered(name) for name in names[:most]]
         asked += [self._shortly(name) for name in last.again[:2]]
         if last.confirmed and not asked and not self._reaction():
             asked = [self._fresh(self.arc.lines(CommonCue.CONFIRMED)) or ""]
@@ -214,6 +215,7 @@ class _Speaker:
         return None
 
 
+_CHOICE = re.compile(r"\bor\b|หรือ(?!เปล่า|ยัง|ไม่)", re.I)
 _CONSENT = re.compile(
     r"(?:and|so|but|ok|okay|well|,| )*(?:(?:may|can|could|shall|should) (?:i|we)|(?:would|could|can|will|wont) you|"
     r"do you (?:mind|agree|understand|accept|want|see)|(?:is|are|does|do|would|will) (?:that|this|it|you|these) "

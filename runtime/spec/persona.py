@@ -286,9 +286,9 @@ class Arc:
 
     `front` is the persona's front matter, completed by her prose and by what any customer says in `language` (a base
     tag). The rest is for a scripted customer: from the prose `topics` and the `story`, line after line, and of any
-    customer `phases` (lines for each mood, once her own are used up) and `afterwards` (lines for a trainee who goes on
-    after the end). `seed` says in which order lines are said that mean the same: 0 as they are written, any other
-    number in an order of its own.
+    customer `phases` (lines for each mood, once her own are used up), `afterwards` (lines for a trainee who goes on
+    after the end) and `evasive` (the facts that are not known of this one). `seed` says in which order lines are said
+    that mean the same: 0 as they are written, any other number in an order of its own.
     `embedder` makes the vectors by which clauses are heard by their meaning; None where phrases alone are.
     """
 
@@ -298,6 +298,7 @@ class Arc:
     story: tuple[str, ...] = ()
     phases: tuple[Phase, ...] = ()
     afterwards: tuple[str, ...] = ()
+    evasive: Annotated[frozenset[str], PlainSerializer(sorted)] = frozenset()
     seed: int = 0
     embedder: str | None = None
 

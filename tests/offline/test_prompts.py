@@ -387,6 +387,91 @@ tools: [end_call(outcome), transfer()]
 """,
         "en", ENGLISH, ("TG-8842", "cracked screen"), ("amount", "(?i)hangup|end_call", "irritated", "(?i)greet"),
     ),
+    "messages of a chat template": Prompt(
+        """<|im_start|>system
+You are "Dolores Vega", a 70 year old who calls about her hearing aid.
+<|im_end|>
+<|im_start|>user
+Hello, welcome to Clear Sound, how can I help?
+<|im_end|>
+<|im_start|>assistant
+Oh hello dear. My hearing aid whistles all day long.
+<|im_end|>
+<|im_start|>user
+What's your account number?
+<|im_end|>
+<|im_start|>assistant
+Let me find my glasses... it's HA-5531.
+<|im_end|>
+""",
+        "en", ENGLISH, ("Dolores Vega", "My hearing aid whistles", "it's HA-5531"), ("how can I help", "welcome", "im_"),
+    ),
+    "messages in JSON": Prompt(
+        """{"messages": [{"role": "system", "content": "You are Pia Holm, and your parcel is late."},
+{"role": "user", "content": "Hello, Fast Parcel, what can I do for you?"},
+{"role": "assistant", "content": "My parcel is a week late and nobody cares."}]}""",
+        "en", ENGLISH, ("Pia Holm", "My parcel is a week late"), ("Fast Parcel", "what can I do"),
+    ),
+    "tables of answers without quotes": Prompt(
+        """# Zed Porter
+Role: irate customer. You are playing Zed Porter, a plumber.
+| Field | Value |
+|---|---|
+| Account # | 99-1188-X |
+
+| When the agent says | Zed says |
+|---|---|
+| asks to hold | No way, pal, I waited an hour. |
+| apologises | Sorry don't fix the line. |
+
+| Do | Don't |
+|---|---|
+| Stay grumpy | Become polite too soon |
+| Name the price | Reveal that you are an AI |
+
+| Customer says | Agent should say |
+|---|---|
+| Where is my plumber's discount? | We value tradesmen like yourself. |
+""",
+        "en", (*ENGLISH, "Your name and the price?", "Stay grumpy then."),
+        ("Zed Porter", "99-1188-X", "No way, pal"), ("^Don't.$", "Become", "Reveal", "tradesmen", "Value"),
+    ),
+    "lists of what is not hers": Prompt(
+        """name: Ola Berg
+forbidden_phrases:
+  - "I am an artificial customer, you know."
+agent_lines:
+  - "Thank you for calling Nordic Power today."
+customer_lines:
+  - "You have cut my power and I have a baby here."
+Never say:
+- "I forgive you all of it, really."
+**Agent script**
+1. "We value your call, dear customer."
+## What the agent should say
+"We will restore it at once, madam."
+## Don't say
+"Everything is perfect, thank you."
+""",
+        "en", ENGLISH, ("Ola Berg", "You have cut my power"), ("artificial", "Nordic", "forgive", "value", "restore", "perfect"),
+    ),
+    "lists of what is not hers, in JSON": Prompt(
+        """{"name": "Ola Berg", "never_say": ["I forgive you all of it."], "forbiddenPhrases": ["I am an artificial one."],
+"sample_utterances": ["You have cut my power."], "operator_lines": ["We value your call."],
+"agent": {"greeting": "Thank you for calling Nordic.", "lines": ["Is there more that we can do?"]}}""",
+        "en", ENGLISH, ("Ola Berg", "You have cut my power"), ("artificial", "Nordic", "forgive", "value", "more that"),
+    ),
+    "tags within a row": Prompt(
+        """<prompt>
+<identity>You are <name>Beatrix Onu</name>, 31, a florist.</identity>
+<background>Your fridge van broke down on the A34.</background>
+<examples>
+<example><agent>Hello, roadside help.</agent><customer>Five hours I sat there with four hundred peonies dying.</customer></example>
+</examples>
+</prompt>
+""",
+        "en", ENGLISH, ("Beatrix Onu", "Five hours I sat there"), ("am ,", "roadside help"),
+    ),
 }  # fmt: skip
 
 
@@ -457,6 +542,51 @@ def test_an_address_is_no_email_address_and_its_postcode_can_be_asked_for_by_its
     )
     street, postcode, email = played(prompt)[-3:]
     assert "Canal Row" in street and postcode == "LS2 7QP" and "Canal" not in email
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("Character: Raj Patel\nYou call about the bill.", "Raj Patel."),
+        ("**CUSTOMER:** Mr. Aaron Feld (he/him)\nYou call about a parcel.", "Aaron Feld."),
+        ('You are "Dolores Vega", and you call about the bill.', "Dolores Vega."),
+        ("The caller is Fiona McBride, 39, and she is not happy with you.", "Fiona McBride."),
+        ("You are Dr. Ines Roth, and you call about the bill.", "Ines Roth."),
+        ("Persona: Angry Customer\nYou call about the bill.", "That's on the account."),
+    ],
+)
+def test_a_name_is_known_however_it_is_given(told: str, name: str) -> None:
+    assert played(Prompt(told, "en", ("What's your name, please?",)))[-1] == name
+
+
+DIALOGUE = """# Customer: Raj Patel
+Phone: 555-0143
+Agent: What's your account number?
+Raj: 4471903.
+Agent: Have you restarted the router?
+Raj: Three times. I'm not doing it a fourth time.
+"""
+
+
+@pytest.mark.parametrize(
+    ("turn", "answer"),
+    [
+        ("What's your account number?", "4471903."),
+        ("Could I have your account number or your order number?", "4471903."),
+        ("Could I have your order number or your phone number?", "555-0143."),
+        ("Have you restarted the router?", "Three times. I'm not doing it a fourth time."),
+    ],
+)
+def test_what_she_answers_in_an_example_is_her_answer(turn: str, answer: str) -> None:
+    """And of several things that are asked for with "or", she gives the one that she knows and leaves the others."""
+    opening, said = played(Prompt(DIALOGUE, "en", (turn,)))
+    assert said == answer and "4471903" not in opening
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_a_line_for_an_event_is_said_whatever_the_seed(seed: int) -> None:
+    told = '# Customer: Zed Porter\nIf the agent apologises: "Sorry don\'t fix the line."'
+    assert played(Prompt(told, "en", ("I am so sorry.",)), seed)[-1] == "Sorry don't fix the line."
 
 
 def test_the_name_of_a_file_is_nobodys_name() -> None:
