@@ -51,11 +51,17 @@ T = TypeVar("T")
 
 
 def compose(overrides: Sequence[str]) -> SessionSpec:
-    """The spec for these overrides, as they would stand on the command line.
+    """The spec for these overrides, as they would stand on the command line. Where they only choose options the files
+    alone make it, in a thirtieth of the time that Hydra takes.
 
     Raises:
         SpecError: for whatever is wrong with them or with a file that they name.
     """
+    return combine_chosen(overrides) or compose_by_hydra(overrides)
+
+
+def compose_by_hydra(overrides: Sequence[str]) -> SessionSpec:
+    """As `compose`, and whatever the overrides do."""
     with readable_errors(overrides):
         cfg = compose_config(overrides)
         return resolve(cfg, cfg.hydra)
@@ -172,8 +178,8 @@ _nodes: dict[Path, tuple[Any, DictConfig]] = {}
 
 
 def combine_chosen(overrides: Sequence[str]) -> SessionSpec | None:
-    """The spec for these overrides, in a thirtieth of what `compose` takes; None where they or a file of conf/ do more
-    than choose options, or where something is wrong, which `compose` tells."""
+    """The spec for these overrides; None where they or a file of conf/ do more than choose options, or where something
+    is wrong, which Hydra tells."""
     said: dict[str, str] = {}
     for override in overrides:
         key, _, value = override.partition("=")
@@ -194,7 +200,7 @@ def combine_chosen(overrides: Sequence[str]) -> SessionSpec | None:
 
 
 def combine(choices: dict[str, str]) -> SessionSpec:
-    """The spec for one option of each group, straight from the files: `compose` without overrides, much faster.
+    """The spec for one option of each group, straight from the files.
 
     Raises:
         SpecError: as `compose` does.

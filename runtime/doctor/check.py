@@ -17,7 +17,7 @@ from rich.console import Console
 
 from ..arc.agreement import disagreements
 from ..call import build
-from ..config.compose import combine, common_cues, compose, unusable_keys
+from ..config.compose import combine, common_cues, compose_by_hydra, unusable_keys
 from ..config.groups import (
     CONF,
     GROUPS,
@@ -175,7 +175,7 @@ def _spec(name: str, choices: dict[str, str] | None) -> tuple[str, str, str]:
         known = usual_options() | (choices or {}) | {"persona": name}
         if not known.keys() >= set(GROUPS):
             return ""  # conf/config.yaml, which is told of, does not say what else a call has
-        spec = compose([f"persona={name}"]) if choices is None else combine(known)
+        spec = compose_by_hydra([f"persona={name}"]) if choices is None else combine(known)
         base = spec.language.base
         build.check(spec, audio=False)  # what speech needs is checked once for each model
         return ""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..call import build
-from ..config.compose import combine_chosen, compose, compose_config, read_settings, reread
+from ..config.compose import compose, compose_config, read_settings, reread
 from ..config.groups import CONF, GROUPS, PROGRAM_GROUPS, chosen, file_of, personas_folder
 from ..config.mistakes import readable_errors
 from ..config.persona_file import read_persona
@@ -69,7 +69,7 @@ class Composer:
                 if spec := reread(replace(other, choices=other.choices | {"persona": name or ""})):
                     return spec
             overrides = self._with(dict(asked))
-            spec = combine_chosen(overrides) or compose(overrides)
+            spec = compose(overrides)
             self.check(spec)
         except SpecError:
             raise

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 import runtime.config.compose
 from runtime.arc.machine import fold
 from runtime.config import groups, mistakes
-from runtime.config.compose import combine, combine_chosen, compose, read_settings
+from runtime.config.compose import combine, combine_chosen, compose, compose_by_hydra, read_settings
 from runtime.config.validation import validated
 from runtime.errors import SpecError
 from runtime.spec.prompt import instructions
@@ -152,7 +152,7 @@ def test_a_language_names_what_any_customer_says_in_it() -> None:
 
 def test_combining_files_is_composing_them() -> None:
     """The fast way to a spec that has no overrides leads to the same spec."""
-    composed = compose(["model=openai_pipeline", "language=th", "voice=warm_female"])
+    composed = compose_by_hydra(["model=openai_pipeline", "language=th", "voice=warm_female"])
     assert combine(composed.choices) == composed
 
 
@@ -166,7 +166,7 @@ def test_combining_files_is_composing_them() -> None:
 )
 def test_what_only_chooses_options_is_combined_as_it_is_composed(overrides: list[str]) -> None:
     """The command line's choices before the persona's own, and those before `conf/config.yaml`'s."""
-    assert combine_chosen(overrides) == compose(overrides)
+    assert combine_chosen(overrides) == compose_by_hydra(overrides)
 
 
 @pytest.mark.parametrize(

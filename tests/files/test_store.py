@@ -160,16 +160,16 @@ async def test_a_room_never_gets_text_from_before_a_save_that_its_composing_met(
 ) -> None:
     """A save that is noticed while a room's spec is composed makes that be composed once more."""
     read, saved = asyncio.Event(), threading.Event()
-    loop, real = asyncio.get_running_loop(), composing.combine_chosen
+    loop, real = asyncio.get_running_loop(), composing.compose
 
-    def combine(overrides: list[str]) -> SessionSpec | None:
+    def compose(overrides: list[str]) -> SessionSpec:
         spec = real(overrides)
-        if spec and spec.persona.name == "Ann":
+        if spec.persona.name == "Ann":
             loop.call_soon_threadsafe(read.set)
             saved.wait(60)
         return spec
 
-    monkeypatch.setattr(composer, "combine_chosen", combine)
+    monkeypatch.setattr(composer, "compose", compose)
     file = use_personas("ann", PLAIN.format("Ann"))
     async with watched() as on:
         finding = asyncio.ensure_future(on.next_call("ann"))
