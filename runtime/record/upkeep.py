@@ -87,9 +87,10 @@ def tidy(record: Record) -> list[str]:
 
 
 def _finish_killed(folder: Path) -> str:
-    """Finishes a folder that no call holds any more; nothing where one does, or there is nothing to finish from."""
+    """Finishes a folder that no call holds any more and that lacks its report, or, where `mode=report` has made that
+    alone, its scorecard; nothing where a call holds it, or there is nothing to finish from."""
     try:
-        if (folder / REPORT).exists():
+        if all((folder / name).exists() for name in (REPORT, SCORECARD)):
             return ""
         with locked(folder / EVENTS):
             cut_off = finish(folder).ending == "cut_off"

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from runtime.errors import SpecError
 from runtime.events import SCHEMA, Event, Header, Heard, Interim, Notice, Said, Scored, from_json, to_json
 from runtime.record import writer as module
-from runtime.record.folder import finish, folders, make_folder, read_card, read_folder, safe_name, write_private
+from runtime.record.folder import finish, folders, make_folder, read_card, read_folder, render, safe_name, write_private
 from runtime.record.recording import Recording
 from runtime.record.upkeep import delete_old, forget, look_after, score_again, tidy, users
 from runtime.record.writer import SessionWriter, put_line
@@ -500,6 +500,15 @@ def test_folders_older_than_the_retention_are_deleted(record: Record, spec: Sess
     assert new.exists()
     assert (root / "notes").exists()
     assert dump.exists()
+
+
+def test_a_killed_call_whose_report_was_looked_at_is_finished_all_the_same(record: Record, spec: SessionSpec) -> None:
+    """`mode=report` makes its report before the next start does the rest."""
+    folder = write_call(Path(record.dir) / "2026-01-01" / "100000-sarah_thompson-ann", spec, good())
+    render(folder)
+    assert len(tidy(record)) == 1
+    assert (folder / "scorecard.json").is_file() and (folder / "transcript.md").is_file()
+    assert tidy(record) == []
 
 
 def test_another_s_folder_keeps_no_other_from_being_finished_and_deleted(
