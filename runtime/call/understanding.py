@@ -38,6 +38,8 @@ class Understanding:
         self._off = False
         self._told = False
         self._getting: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._understood: tuple[Arc, str] | None = None
+        """The latest turn that has been waited for: it is not looked at again before it is judged."""
         self._overheard: set[str] = set()
         """Clauses of what the trainee is saying."""
         self._ordering: asyncio.Task[None] | None = None
@@ -66,6 +68,8 @@ class Understanding:
         if self._ordering and not self._ordering.done():
             return True
         if self._is_off:
+            return False
+        if self._understood and self._understood[0] is self._arc and self._understood[1] == text:
             return False
         meaning = self.meaning()
         if meaning:
@@ -123,6 +127,7 @@ class Understanding:
                 await vectors.ready(arc)
             async with asyncio.timeout(TURN_SECONDS):
                 await vectors.understand(arc, text)
+            self._understood = arc, text
         except Exception as error:  # an embedder and what lies between have many; the call goes on in any case
             logger.info("a turn was heard by its phrases alone", exc_info=True)
             reason = str(error) or "no answer"

@@ -192,16 +192,20 @@ class SentenceVectors:
         """Gets what listening to these turns needs; of many at once, as many are worked on as the embedder can. Raises
         what `load` does."""
         await self.ready(arc)
+        lacking = self._lacking(arc, turns)
         for _ in range(ROUNDS):  # what phrases settle is only looked at where the turn as a whole decides
-            meaning = self.meaning(arc)
-            for turn in turns:
-                listen(arc.front, frozenset(), turn, meaning)
-            if meaning is None or not meaning.lacking:
+            if not lacking:
                 return
-            await self.load(meaning.lacking)
-            for turn in turns:
-                # Compares them with all examples, which takes longer than all else: off the event loop, and once.
-                await asyncio.to_thread(listen, arc.front, frozenset(), turn, self.meaning(arc))
+            await self.load(lacking)
+            # Compares them with all examples, which takes longer than all else: off the event loop, and once.
+            lacking = await asyncio.to_thread(self._lacking, arc, turns)
+
+    def _lacking(self, arc: Arc, turns: Iterable[str]) -> list[str]:
+        """The texts whose vectors listening to these turns would need, as far as is known yet."""
+        meaning = self.meaning(arc)
+        for turn in turns:
+            listen(arc.front, frozenset(), turn, meaning)
+        return meaning.lacking if meaning else []
 
 
 @cache
