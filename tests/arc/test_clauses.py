@@ -651,6 +651,7 @@ def test_a_cue_that_gives_a_number_needs_a_new_one() -> None:
         ("I could refund you by Thursday.", set()),
         ("Let's pretend that I refund you.", set()),
         ("I hope that you get your refund by Thursday.", set()),
+        ("It may take up to three business days.", {"deadline"}),
         ("Somebody should refund you.", set()),
         ("Your refund should have been there by Thursday.", set()),
         ("I refuse to refund you.", set()),
