@@ -22,6 +22,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.config.validation import validated
 from runtime.errors import SpecError
 from runtime.events import SCHEMA, Event, Header, Heard, Interim, Notice, Said, Scored, from_json, to_json
 from runtime.record import writer as module
@@ -500,6 +501,14 @@ def test_folders_older_than_the_retention_are_deleted(record: Record, spec: Sess
     assert new.exists()
     assert (root / "notes").exists()
     assert dump.exists()
+
+
+@pytest.mark.parametrize("days", [0, 36_501, 10**9])
+def test_a_retention_that_no_calendar_has_is_a_mistake(days: int) -> None:
+    """It is told before a call is on: to reckon with it would end that."""
+    with pytest.raises(SpecError, match=r"retention_days: "):
+        validated(Record, {"retention_days": days})
+    assert delete_old(validated(Record, {"retention_days": 36_500})) == 0
 
 
 def test_a_killed_call_whose_report_was_looked_at_is_finished_all_the_same(record: Record, spec: SessionSpec) -> None:
