@@ -270,6 +270,24 @@ def test_words_of_a_phrase_are_not_heard_where_a_clause_does_not_mean_them() -> 
     assert all(listen(front, set(), text).cues == ("goodbye",) for text in spoken)
 
 
+def test_a_thai_hello_greets_and_asks_only_with_more_whether_one_is_heard() -> None:
+    """Whoever picks up says it first."""
+    heard = [fold(SARAH["th"], [text]).last.cues for text in ("ฮัลโหลค่ะ โต๊ะดูแลสมาชิกค่ะ", "ฮัลโหล ยังอยู่หรือเปล่าคะ")]
+    assert ["hear_me" in cues for cues in heard] == [False, True] and "greeting" in heard[0]
+
+
+def test_too_few_words_do_not_anger_by_their_meaning() -> None:
+    """They are near to many things: "that's you" ends a check as well as it blames."""
+    like = ("That was you who did it.", "You're the one at fault.")
+    known = dict.fromkeys(like, vector(1, 0, 0.1)) | {"Kindly hold your horses.": vector(0, 0, 1)}
+    spoken = {"and that's you.": vector(1, 0.3, 0.1), "and that was you alone.": vector(1, 0.3, 0.1)}
+    front = FrontMatter(cues={"blame": Cue(like={"": like}, mood=-5)}, neutral={"": ("Kindly hold your horses.",)})
+    vectors = (known | spoken).get
+    bank = make_bank(front, "en", vectors)
+    assert bank
+    assert [listen(front, set(), text, Meaning(bank, vectors)).cues for text in spoken] == [(), ("blame",)]
+
+
 def test_an_example_is_heard_whatever_others_say() -> None:
     """Though it stands alone among those of another cue."""
     others = {"We pay you back" + "!" * i: vector(1, 0.1 + i / 1000) for i in range(FEW)}
@@ -362,6 +380,7 @@ def test_nobody_and_nothing_are_no_question_in_thai() -> None:
         ("I have your account number here.", ()),
         ("Your account number is on the bill.", ()),
         ("And your account number, please", ("account",)),
+        ("If anybody wants your account number, put the phone down.", ()),
         ("I need your account number", ("account",)),
         ("ขออีเมลด้วยครับ", ("email",)),
         ("อีเมลอะไรคะ", ("email",)),
