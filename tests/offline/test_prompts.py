@@ -589,6 +589,17 @@ def test_a_line_for_an_event_is_said_whatever_the_seed(seed: int) -> None:
     assert played(Prompt(told, "en", ("I am so sorry.",)), seed)[-1] == "Sorry don't fix the line."
 
 
+def test_a_thing_that_is_asked_for_by_its_whole_key_is_told_whatever_is_owed() -> None:
+    """A word in common with some other line is worth less than what she still waits for; her own key is not."""
+    prompt = Prompt("You are Ann Lee, and you want your money.\nRoom: 318", "en", ("I'm so sorry.", "And the room?"))
+    assert played(prompt)[-1] == "318."
+
+
+def test_a_figure_at_the_end_stands_apart_from_the_particle() -> None:
+    prompt = Prompt("# ตัวละคร: นิด\nนิดโดนเก็บเงินซ้ำ\nที่อยู่: 99 ถนนพระราม 2", "th", ("ขอที่อยู่ด้วยค่ะ",))
+    assert played(prompt)[-1] == "99 ถนนพระราม 2 ค่ะ"
+
+
 def test_the_name_of_a_file_is_nobodys_name() -> None:
     """Who is nowhere named does not say the name of her file."""
     who = parse_persona(b"You are angry with the bank, and you want your money.", Path("angry_caller_v2.md"))

@@ -442,6 +442,8 @@ def test_a_model_that_is_not_here_is_fetched_or_said_to_be_missing(monkeypatch: 
     monkeypatch.undo()
     with pytest.raises(ValueError, match="model 'smal' is neither a folder nor one of Whisper's"):
         STT(model="smal")
+    with pytest.raises(ValueError, match="holds no model of Whisper's"):
+        STT(model=str(Path(__file__).parent))
 
 
 def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

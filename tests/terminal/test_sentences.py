@@ -51,6 +51,12 @@ def test_sentences_end_with_the_word_that_ends_a_call(run: Run) -> None:
     assert result.code == 0 and [json.loads(line)["text"] for line in result.out.splitlines()] == ["Hello."]
 
 
+def test_bytes_that_are_no_text_are_read_all_the_same(run: Run) -> None:
+    """As in a call: what cannot be read is shown as such, and the sentences after it are tried."""
+    result = run("mode=try", stdin=b"caf\xe9 \xff\nThat was our mistake.\n")
+    assert result.code == 0 and "ownership +20" in result.out, result.err
+
+
 def test_who_types_sentences_is_told_how_they_are_taken_and_what_ends_them(
     command: list[str], environment: dict[str, str], here: Path
 ) -> None:
