@@ -60,6 +60,12 @@ _ORDERS = re.compile(
 """What a sentence begins with that tells whoever plays the persona what to do."""
 
 
+_OF_SUBJECT = frozenset(
+    "were are have had bought paid ordered booked rented signed received returned wanted want need chose own".split()
+)
+"""What follows a "you" who does something: "the machine you bought"."""
+
+
 def in_first_person(sentence: str, name: str) -> str | None:
     """An English sentence about the persona as she says it herself, or None where it cannot be turned safely."""
     names = _names(name, 1)
@@ -78,8 +84,7 @@ def in_first_person(sentence: str, name: str) -> str | None:
         low = word.casefold()
         after = next((w.casefold() for w in words[i + 1 :] if not w.isspace()), "")
         if low in ("she", "he") or (
-            low == "you"
-            and (not previous or previous in _OPENERS or not previous[0].isalpha() or after in ("were", "are", "have"))
+            low == "you" and (not previous or previous in _OPENERS or not previous[0].isalpha() or after in _OF_SUBJECT)
         ):
             out.append("I")
             subject = True

@@ -48,7 +48,11 @@ _NOT_HERS = re.compile(
     r"questions?|utterances?|greetings?|openings?|dialogues?|turns?|messages?|responses?|answers?|replies))*$|"
     r"(?:.{0,40}\b)?(?:never|forbidden|prohibited|banned|disallowed|avoid(?:ed)?|do not|don['’]?t|must not|not to|"
     r"nunca|no digas|prohibid[oa]s?)\b(?: (?:says?|use|using|utter|mention|\w*phrases?|\w*lines?|words?|\w*responses?)"
-    r"\b.{0,40})?$|ห้าม|อย่า|(?:พนักงาน|เจ้าหน้าที่)(?:พูด|ถาม|ควรพูด)?(?:ว่า)?$|禁止|言ってはいけない|言わない",
+    r"\b.{0,40})?$|.{0,20}(?:ห้าม|อย่าพูด|อย่าใช้)|อย่า|(?:พนักงาน|เจ้าหน้าที่)(?:พูด|ถาม|ควรพูด)?(?:ว่า)?$|"
+    r"(?:frases?|l[ií]neas?|falas?|sätze|zeilen|phrases|répliques|battute|ประโยค|คำพูด) ?"
+    rf"(?:del?|d[aeou]|de l['’]|des|der|ของ)? ?(?:{_AGENT})s?$|(?:{_AGENT})の(?:セリフ|台詞|発言)$|"
+    r".{0,30}\b(?:verboten|interdit|vietat|proibid)\w{0,3}\b.{0,20}$|"
+    r".{0,20}(?:禁止|禁句|言ってはいけない|言わない)",
     re.I,
 )
 """What a heading, or a row before a list, says of lines that are the operator's or that nobody is to say."""
@@ -115,7 +119,7 @@ def _of_hers(rows: Iterable[str]) -> Iterator[str]:
     under, listed = 0, False
     for row in rows:
         heading = _HEADING.match(row[:80])
-        lead = row[heading.end() if heading else 0 :].strip(" \t*_:>#-")
+        lead = row[heading.end() if heading else 0 :].strip(" \t*_:：>#-")
         lead = CAMEL.sub(" ", lead).replace("_", " ")
         leads = heading or row.rstrip(" \t*_")[-1:] in (":", "：") or row.strip()[:2] == "**" == row.strip()[-2:]
         not_hers = bool(leads and len(lead) <= 80 and _NOT_HERS.match(lead))

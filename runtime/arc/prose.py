@@ -46,7 +46,14 @@ _SAID_BY_TRAINEE = re.compile(
     r"\b(?:words?|phrases?|terms?|told|like|such as|hears?|being told)\s*[:(]?\s*$",
     re.I,
 )
-_NEVER = re.compile(r"\b(?:never|do not|don't|avoid|must not|won't|no)\b", re.I)
+_NEVER = re.compile(
+    r"\b(?:never|do not|don't|avoid|must not|won't|no|nunca|jamás|jamais|niemals|nie|sag nicht|ne dis pas|não diga|mai|"
+    r"никогда|không bao giờ|đừng nói)\b",
+    re.I,
+)
+_NEVER_AFTER = re.compile(
+    r"\W{0,2}(?:など)?(?:と|라고|이라고)(?:は)?\s?(?:絶対に|決して|절대)?\s?(?:言わ|言っては|話さ|口にし|말하지)"
+)
 _NEVER_THAI = re.compile("ห้าม|อย่า|ไม่(?:พูด|ใช้)")
 NEAR = 160
 """Characters before a line in quotes that can say whose it is."""
@@ -94,7 +101,7 @@ def _quoted(section: Section) -> Iterator[QuotedLine]:
             between, end = bare(row[end : found.start()]), found.end()
             if _SAID_BY_TRAINEE.search(between[-NEAR:]):
                 trigger = text
-            elif text and _is_speech(text) and not _is_forbidden(between) and not _is_part(text, row[end:]):
+            elif text and _is_speech(text) and not _is_forbidden(between, row[end:]) and not _is_part(text, row[end:]):
                 yield QuotedLine(text, bare(row[max(0, found.start() - BEFORE) : found.start()]), trigger)
 
 
@@ -114,10 +121,12 @@ def _emphasis(starred: re.Match[str]) -> str:
     return starred[1] if len(words) <= 2 and (stressed or not told) else " "
 
 
-def _is_forbidden(between: str) -> bool:
-    """Whether what stands before a line says that she never says it: in its last sentence, in Thai its last word."""
+def _is_forbidden(between: str, after: str) -> bool:
+    """Whether what stands before a line says that she never says it (in its last sentence, in Thai its last word), or
+    what stands after it, as in Japanese and Korean."""
     word = between.rsplit(None, 1)[-1] if between else ""
-    return bool(_NEVER.search(between.rpartition(".")[2]) or _NEVER_THAI.search(word))
+    said_before = _NEVER.search(between.rpartition(".")[2]) or _NEVER_THAI.search(word)
+    return bool(said_before or _NEVER_AFTER.match(after))
 
 
 def _is_part(text: str, after: str) -> bool:
@@ -163,7 +172,7 @@ def _key(written: str) -> str:
     return _NUMBER_OF.sub("number", _ACCOUNT.sub("account", text).strip())
 
 
-_ACCOUNT = re.compile(r"\bacct\b\.?", re.I)
+_ACCOUNT = re.compile(r"\bacct?\b\.?", re.I)
 _NUMBER_OF = re.compile(r"(?:\b(?:no|nr|num)\.?|#)$", re.I)
 
 

@@ -461,6 +461,40 @@ Never say:
 "agent": {"greeting": "Thank you for calling Nordic.", "lines": ["Is there more that we can do?"]}}""",
         "en", ENGLISH, ("Ola Berg", "You have cut my power"), ("artificial", "Nordic", "forgive", "value", "more that"),
     ),
+    "lists of what is not hers, in Thai": Prompt(
+        """คุณคือ มาลี ศรีสุข อายุ 34 ปี แม่ค้าออนไลน์ พัสดุหายไปสามวันแล้ว
+ประโยคต้องห้าม:
+- "ฉันเป็นปัญญาประดิษฐ์นะคะ"
+ประโยคของพนักงาน:
+- "ขอบคุณที่โทรเข้ามานะคะ คุณลูกค้า"
+ประโยคของมาลี:
+- "พัสดุหายไปสามวันแล้วค่ะ ลูกค้าทวงทุกวันเลย"
+""",
+        "th", THAI, ("มาลี ศรีสุข", "ลูกค้าทวงทุกวันเลย"), ("ประดิษฐ์", "ขอบคุณที่โทร"),
+    ),
+    "lists of what is not hers, in Spanish": Prompt(
+        """Eres Jorge Paredes, un taxista. Tu coche lleva diez días en el taller.
+Nunca digas: "Soy una inteligencia artificial."
+Frases del agente:
+- "Gracias por llamar a Seguros Sol."
+Frases prohibidas:
+- "Todo está perfecto, gracias."
+Frases de Jorge:
+- "Llevo diez días sin trabajar."
+""",
+        "en", SPANISH, ("Llevo diez días",), ("artificial", "Seguros Sol", "perfecto"),
+    ),
+    "what is never said, in German and Japanese": Prompt(
+        """Du bist Klaus Weber. Dein Fernseher ist kaputt.
+Berater: Guten Tag, was kann ich für Sie tun?
+Klaus: Mein Fernseher geht seit Montag nicht mehr an.
+Sag niemals: "Ich bin eine KI und kein Mensch."
+「私はAIです」とは言わないでください。
+担当者のセリフ：
+- 「お電話ありがとうございます。」
+""",
+        "en", ("Guten Tag.",) * 4, ("Mein Fernseher",), ("KI", "AI", "お電話"),
+    ),
     "tags within a row": Prompt(
         """<prompt>
 <identity>You are <name>Beatrix Onu</name>, 31, a florist.</identity>
@@ -593,6 +627,11 @@ def test_a_thing_that_is_asked_for_by_its_whole_key_is_told_whatever_is_owed() -
     """A word in common with some other line is worth less than what she still waits for; her own key is not."""
     prompt = Prompt("You are Ann Lee, and you want your money.\nRoom: 318", "en", ("I'm so sorry.", "And the room?"))
     assert played(prompt)[-1] == "318."
+
+
+def test_who_did_something_is_told_as_i_within_a_sentence_too() -> None:
+    prompt = Prompt("You are Mei Tanaka.\nThe coffee machine you bought in June leaks.", "en", ("How can I help?",))
+    assert played(prompt)[-1].endswith("The coffee machine I bought in June leaks.")
 
 
 def test_a_figure_at_the_end_stands_apart_from_the_particle() -> None:
