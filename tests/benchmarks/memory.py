@@ -11,8 +11,8 @@ from .measure import RUNTIME, Row, alternate, on_terminal, print_table, pss, rat
 from .startup import LINE
 
 BARE = [sys.executable, "-m", "tests.benchmarks.bare"]
-SETTLED = 1.0
-"""Seconds after the opening line."""
+SETTLED = 3.0
+"""Seconds after the opening line: by then what a call learns from its examples is made."""
 
 
 def rows() -> list[Row]:
