@@ -33,7 +33,7 @@ RIDGE = 0.05
 """How far a cue's examples may be overruled by those around them."""
 LIKELY = 0.2
 """How much a clause must be like a cue: 1 is as much as the cue's own examples."""
-MARGIN, NARROW = 0.08, 0.04
+MARGIN, NARROW = 0.12, 0.04
 """How much more than like what else this persona listens for, or what is none; the second where a cue has too few
 examples to be much like anything, or where both calm. Than a cue that the persona has not listed it must only be
 likelier."""
