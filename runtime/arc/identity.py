@@ -11,7 +11,7 @@ from .phrases import plain
 from .prose import STORY, TRAINEE, bare, items, quoted, undirected
 
 _PLAY = re.compile(
-    r"\b(?:instruct|guideline|constraint|evaluat|rubric|personalit|temperament|emotion|attitude|behavi|objective|"
+    r"^do(?:n['’]?t)?['’]?s?$|\b(?:instruct|guideline|constraint|evaluat|rubric|personalit|temperament|emotion|attitude|behavi|objective|"
     r"motivation|instrucci|(?:rules?|output|format|scor(?:e|ing)|grading|success|tone|style|voice|mood|goals?|tools?|"
     r"difficulty|triggers?|responses?|secrets?|hidden|notes?|todo|end call|system prompt|opening|greeting|"
     r"first (?:message|line)|opens? with|reglas?|formato|tono|estilo|personalidad|objetivos?|notas?|actitud|ánimo)\b)|"

@@ -23,6 +23,7 @@ _NAME = r"[^\W\d][\w.-]{0,60}"
 _PAIR = re.compile(rf"<({_NAME})(?:\s[^<>\n]{{0,200}})?>([^<>\n]{{0,400}})</\1\s?>")
 _TAG = re.compile(rf"<(/?)({_NAME})(?:\s[^<>\n]{{0,200}})?/?>")
 _STYLING = frozenset("a b i u em strong small big span font mark code sub sup s del ins p br hr div li ul ol".split())
+_TAG_OF_LINES = re.compile(r"(?:^|[_.-])(?:quote|line|phrase|utterance|speech|say)s?$", re.I)
 _JSON_ROW = re.compile(r'\s*"([^"\n]{1,60})"\s*:\s*"([^"\n]*)"\s*,?\s*$')
 _JSON_MARKS = re.compile(r"[\s{}\[\],]*$")
 _LINES_OF_HERS = re.compile(r"quote|line|phrase|utterance|say|คำพูด|ประโยค|frase|セリフ|台詞", re.I)
@@ -43,7 +44,7 @@ _BY_ANYONE = re.compile(rf"^{_BEFORE_SPEAKER}[^:：「\n]{{1,40}}(?:[:：]|(?=�
 ANSWER = "»"
 """What a row begins with that holds a line of the operator's and the customer's answer to it."""
 _NOT_HERS = re.compile(
-    rf"(?:what )?(?:(?:the|an?|your|our|example|sample) )*(?!system|user|assistant)(?:{_AGENT})s?(?:['’]s)?"
+    rf"(?:what )?(?:(?:the|an?|your|our|example|sample|good|bad) )*(?!system|user|assistant)(?:{_AGENT})s?(?:['’]s)?"
     r"(?: (?:should|must|may|can|will|would|might|has to))?(?: (?:says?|asks?|uses?|lines?|phrases?|scripts?|quotes?|"
     r"questions?|utterances?|greetings?|openings?|dialogues?|turns?|messages?|responses?|answers?|replies))*$|"
     r"(?:.{0,40}\b)?(?:never|forbidden|prohibited|banned|disallowed|avoid(?:ed)?|do not|don['’]?t|must not|not to|"
@@ -114,20 +115,25 @@ def _message(role: str, text: str) -> str:
     return f"{by}: {' '.join(text.split())}" if by else text
 
 
+def _is_not_hers(name: str) -> bool:
+    """Whether a heading, a key or a tag names what the operator says, or what nobody is to say."""
+    words = CAMEL.sub(" ", name.strip(" \t*_>#-")).replace("_", " ")
+    return len(words) <= 80 and bool(_NOT_HERS.match(words))
+
+
 def _of_hers(rows: Iterable[str]) -> Iterator[str]:
     """The rows without those under a heading, or in a list, of what the operator says or of what nobody is to say."""
     under, listed = 0, False
     for row in rows:
         heading = _HEADING.match(row[:80])
-        lead = row[heading.end() if heading else 0 :].strip(" \t*_:：>#-")
-        lead = CAMEL.sub(" ", lead).replace("_", " ")
-        leads = heading or row.rstrip(" \t*_")[-1:] in (":", "：") or row.strip()[:2] == "**" == row.strip()[-2:]
-        not_hers = bool(leads and len(lead) <= 80 and _NOT_HERS.match(lead))
+        lead, colon, rest = row[heading.end() if heading else 0 :].replace("：", ":").partition(":")
+        leads = bool(heading or colon or row.strip()[:2] == "**" == row.strip()[-2:])
+        not_hers = leads and _is_not_hers(lead) and not _BY_AGENT.match(row)
         if heading:
             level = len(heading[1])
             under = (under if 0 < under < level else 0) or (level if not_hers else 0)
-        listed = not heading and (not_hers or (listed and bool(_LISTED.match(row))))
-        if not under and not listed:
+        listed = not heading and ((not_hers and not rest.strip(" *_")) or (listed and bool(_LISTED.match(row))))
+        if not under and not listed and not not_hers:
             yield row
 
 
@@ -203,6 +209,14 @@ def _values(key: str, value: object, depth: int = 0) -> Iterator[str]:
         yield f"{key}: {text}" if key else text
 
 
+def _of_pair(whole: str, tag: str, value: str) -> str:
+    """What stands in a pair of tags as a row: a line of hers in quotes, after the event it is for, else an item."""
+    if not _TAG_OF_LINES.search(tag) or _is_not_hers(tag):
+        return f"{tag}: {value}"
+    event = re.search(r"""\s(?:trigger|when|on|event|if)=["']([^"'<>]{1,60})["']""", whole)
+    return f"When {event[1]}: {_in_quotes(value)}" if event else _in_quotes(value)
+
+
 def _without_tags(row: str) -> list[str]:
     """The row without tags: what stands in a pair of them alone becomes `tag: value`, a block a section."""
     if row.lstrip().startswith("//"):
@@ -211,6 +225,6 @@ def _without_tags(row: str) -> list[str]:
         return [row]
     row = _TAG.sub(lambda tag: "" if tag[2].casefold() in _STYLING else tag[0], row)
     if _PAIR.search(row) and not _TAG.sub("", _PAIR.sub("", row)).strip():
-        return [f"{pair[1]}: {pair[2].strip()}" for pair in _PAIR.finditer(row)]
+        return [_of_pair(pair[0], pair[1], pair[2].strip()) for pair in _PAIR.finditer(row)]
     row = _PAIR.sub(lambda pair: pair[2] if row[: pair.start()].rstrip()[-1:].isalpha() else "", row)
     return _TAG.sub(lambda tag: "\n# …\n" if tag[1] else f"\n# {tag[2].replace('_', ' ')}\n", row).splitlines()

@@ -461,6 +461,27 @@ Never say:
 "agent": {"greeting": "Thank you for calling Nordic.", "lines": ["Is there more that we can do?"]}}""",
         "en", ENGLISH, ("Ola Berg", "You have cut my power"), ("artificial", "Nordic", "forgive", "value", "more that"),
     ),
+    "lines in a row after whose they are": Prompt(
+        """### SCENARIO: Hotel overbooked
+You are Laura Finch.
+GOOD AGENT LINES: "I'm so sorry, Ms Finch." / "I'll find you a room now."
+BAD AGENT LINES: "It's not my problem."
+LAURA MIGHT SAY: "I have two kids asleep on your sofa."
+Do: push for a taxi
+Don't: "accept the first offer"
+""",
+        "en", ENGLISH, ("Laura Finch", "two kids asleep"), ("Ms Finch", "find you a room", "not my problem", "taxi", "first offer"),
+    ),
+    "tags with what they are for": Prompt(
+        """<persona>
+<name>Otto Brandt</name>
+<line trigger="hold">Not again with the music!</line>
+<forbidden_line>I am a simulation, you know.</forbidden_line>
+<agent_line>How may I help?</agent_line>
+</persona>
+""",
+        "en", ENGLISH, ("Otto Brandt", "Not again with the music!"), ("simulation", "How may I"),
+    ),
     "lists of what is not hers, in Thai": Prompt(
         """คุณคือ มาลี ศรีสุข อายุ 34 ปี แม่ค้าออนไลน์ พัสดุหายไปสามวันแล้ว
 ประโยคต้องห้าม:
