@@ -345,8 +345,8 @@ _ASIDE = Alternatives(
 )
 _WANTED = Alternatives(
     r"\b(?:need|needs|like|ask|give|confirm|know|tell|verify|provide|please|may|can|could|state|spell|"
-    r"looking for|what|which|who|how|when|where)\b|ขอ(?!โทษ|อภัย)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยากทราบ|"
-    r"บอก\S{0,24} ?(?:หน่อย|ได้ไหม)"
+    r"looking for|what|which|who|how|when|where)\b|ขอ(?!โทษ|อภัย)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยาก(?:ทราบ|รู้)|"
+    r"บอก\S{0,24} ?(?:หน่อย|ได้ไหม)|พอจะ(?:บอก|เล่า)"
 )
 
 

@@ -384,6 +384,7 @@ def test_nobody_and_nothing_are_no_question_in_thai() -> None:
         ("I need your account number", ("account",)),
         ("ขออีเมลด้วยครับ", ("email",)),
         ("อีเมลอะไรคะ", ("email",)),
+        ("พอจะบอกได้ไหมคะว่าใช้แพ็กเกจอะไรอยู่ ไม่ตอบตอนนี้ก็ได้นะคะ", ("plan",)),
         ("เดี๋ยวผมส่งอีเมลให้ครับ", ()),
     ],
 )
