@@ -54,6 +54,8 @@ DENIES = 0.6
 ASKS = 0.7
 """The same for questions."""
 
+BLOCK = 256
+"""Rows of a kernel that are solved at a time."""
 JUDGED = 1000
 """Clauses of which a bank remembers what they mean."""
 
@@ -160,8 +162,29 @@ def make_bank(front: FrontMatter, language: str, vectors: Vectors) -> Bank | Non
         changes,
         np.where(np.bincount(meaning) >= FEW, MARGIN, NARROW) + SURER * (changes < 0),
         meaning,
-        np.linalg.solve(kernel, each).astype(np.float32),
+        solve(kernel, each),
     )
+
+
+def solve(kernel: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The weights by which a kernel (symmetric, positive definite) gives what is wanted: by blocked Cholesky, in the
+    place of both. `numpy.linalg.solve` takes three times as long and four times the memory, in double precision."""
+    import numpy as np
+
+    size = len(kernel)
+    blocks = [slice(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK)]
+    inverses = []
+    for at in blocks:
+        inverses.append(np.linalg.inv(np.linalg.cholesky(kernel[at, at])))
+        kernel[at.stop :, at] = kernel[at.stop :, at] @ inverses[-1].T
+        for column in blocks[len(inverses) :]:
+            kernel[column.start :, column] -= kernel[column.start :, at] @ kernel[column, at].T
+    for at, inverse in zip(blocks, inverses, strict=True):
+        wanted[at] = inverse @ wanted[at]
+        wanted[at.stop :] -= kernel[at.stop :, at] @ wanted[at]
+    for at, inverse in reversed([*zip(blocks, inverses, strict=True)]):
+        wanted[at] = inverse.T @ (wanted[at] - kernel[at.stop :, at].T @ wanted[at.stop :])
+    return wanted
 
 
 def _likeness(cosines: NDArray[np.float32], denies: NDArray[np.bool_], asks: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -173,8 +196,8 @@ def _likeness(cosines: NDArray[np.float32], denies: NDArray[np.bool_], asks: NDA
     cosines -= 1
     cosines *= SHARPNESS
     np.exp(cosines, out=cosines)
-    cosines[denies] *= DENIES
-    cosines[asks] *= ASKS
+    np.multiply(cosines, DENIES, out=cosines, where=denies)
+    np.multiply(cosines, ASKS, out=cosines, where=asks)
     return cosines
 
 

