@@ -240,8 +240,8 @@ def _import_own() -> dict[str, str]:
 
     arc = compose([]).arc
     if arc.embedder and is_installed(arc.embedder):
-        asyncio.run(vectors_of(arc.embedder).ready(arc))
         _understand_trainees()
+        asyncio.run(vectors_of(arc.embedder).ready(arc))
     with contextlib.suppress(AttributeError):
         http_context._create_ssl_context()  # which reads all certificates that this machine trusts
     with contextlib.redirect_stdout(io.StringIO()):
@@ -251,8 +251,8 @@ def _import_own() -> dict[str, str]:
 
 
 def _understand_trainees() -> None:
-    """Gets the vectors of what the trainees say whom a rehearsal has unless it is told otherwise. A fork gets them, as
-    the model that makes them has threads."""
+    """Gets the vectors of examples, and of what the trainees say whom a rehearsal has unless it is told otherwise. A
+    fork gets them, as the model that makes them has threads, which forks of this process would lack."""
     import asyncio
     import pickle
 

@@ -210,9 +210,6 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
     # What others did is no cue, but one may ask for it; and who asks in a fact's own words asks for no other.
     if meaning is None or said_most or (clause.reports and not clause.asks):
         return heard
-    vague = said.keys() - lexicon.numbers - lexicon.times  # those stand beside whatever else a clause means
-    unmeant = {one.name for one in heard.findings if one.name in vague and meaning.unlikely(clause, one.name)}
-    heard = replace(heard, findings=tuple(one for one in heard.findings if one.name not in unmeant))
     if (near := meaning.of(clause, _may_ask(clause))) is None:
         return heard
     if near.fact:

@@ -47,8 +47,6 @@ ASKED = 0.15
 answer too many does little harm. What is no question must be like it as a cue is."""
 SAME = 0.99
 """How near a clause must come to an example to be that, whatever others say: who adds one is heard by it."""
-UNLIKELY = 0.1
-"""A cue that a clause is less like than this is not what it means, though some of its words are one of the phrases."""
 DENIES = 0.6
 """What is left of the likeness where one of two denies and the other does not."""
 ASKS = 0.7
@@ -265,14 +263,6 @@ class Meaning:
             judged.clear()
         judged[key] = found = nearest(self._bank, clause, vector, facts)
         return found
-
-    def unlikely(self, clause: Clause, name: str) -> bool:
-        """Whether a clause is not at all like a cue that has examples enough to say so."""
-        meant = [i for i, one in enumerate(self._bank.meanings) if one.name == name and not one.fact]
-        if (vector := self._vectors(clause.text)) is None or not meant:
-            return False
-        learned = int((self._bank.meaning == meant[0]).sum()) >= FEW
-        return learned and float(_scores(self._bank, clause, vector)[1][meant[0]]) < UNLIKELY
 
     def nearly(self, clause: Clause, found: Set[str]) -> Nearest | None:
         """The cue or fact that a clause comes nearest to of those that were not found, however far that is."""

@@ -253,23 +253,6 @@ def test_hard_words_that_are_not_for_her_do_not_anger(text: str, cues: set[str])
     assert heard(text) - {"empathy"} == cues
 
 
-def test_words_of_a_phrase_are_not_heard_where_a_clause_does_not_mean_them() -> None:
-    """Once the meaning is learned: by phrases alone they are; a phrase that is most of a clause counts in any case."""
-    goodbyes = ["So long" + "!" * i for i in range(FEW)]
-    known: dict[str, Vector] = dict.fromkeys(goodbyes, vector(1, 0)) | {"Watch the ice.": vector(0, 1)}
-    spoken = {"Mind how you go down to the cellar": vector(0.1, 1), "Mind how you go": vector(0, 1)}
-    hear: dict[str, tuple[str, ...]] = {"": ("mind how you go",)}
-    front = FrontMatter(
-        cues={"goodbye": Cue(like={"": tuple(goodbyes)}, hear=hear, mood=-5)}, neutral={"": ("Watch the ice.",)}
-    )
-    vectors = (known | spoken).get
-    bank = make_bank(front, "en", vectors)
-    assert bank
-    heard = {text: listen(front, set(), text, Meaning(bank, vectors)).cues for text in spoken}
-    assert heard == {"Mind how you go down to the cellar": (), "Mind how you go": ("goodbye",)}
-    assert all(listen(front, set(), text).cues == ("goodbye",) for text in spoken)
-
-
 def test_a_thai_hello_greets_and_asks_only_with_more_whether_one_is_heard() -> None:
     """Whoever picks up says it first."""
     heard = [fold(SARAH["th"], [text]).last.cues for text in ("ฮัลโหลค่ะ โต๊ะดูแลสมาชิกค่ะ", "ฮัลโหล ยังอยู่หรือเปล่าคะ")]

@@ -93,6 +93,11 @@ class Line(Watched):
     def receipts(self) -> list[Reload]:
         return [event for event in self.events if isinstance(event, Reload)]
 
+    @property
+    def said(self) -> list[Said]:
+        """Her lines; one waits until what it answers is understood."""
+        return [event for event in self.events if isinstance(event, Said)]
+
 
 @asynccontextmanager
 async def joined(session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
@@ -146,7 +151,7 @@ async def test_whatever_is_saved_each_edit_has_its_receipt_and_the_last_good_one
                     timeout=60,
                 )
                 await line.call.type("Hello?")
-                assert [event.revision for event in line.events if isinstance(event, Said)][-1] == revision
+                await line.until(lambda line=line, revision=revision: line.said[-1].revision == revision)  # type: ignore[misc]
                 assert not [event for event in line.events if isinstance(event, Ended)]
                 assert len(line.receipts) > 20
             keeping.cancel()
