@@ -162,7 +162,7 @@ def _items(section: Section) -> Iterator[tuple[str, str]]:
                     yield key, value
 
 
-_WRAPPED = re.compile(r"^[^:：]{60,}[^.!?:;|]$")
+_WRAPPED = re.compile(r"^(?:[^:：]{60,}|.{90,})[^.!?:;|]$")
 """A row of running text, whose sentence goes on in the next."""
 
 

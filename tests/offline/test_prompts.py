@@ -579,6 +579,14 @@ def test_a_man_speaks_as_a_man(front: str, prose: str, particle: str) -> None:
     assert particle in arc.lines("greeting")[0] and other not in arc.lines("greeting")[0]
 
 
+def test_a_sentence_that_is_wrapped_after_a_colon_is_no_item() -> None:
+    """What stands before a colon in a row of running text is no key, though another was in the row before it."""
+    wrapped = """You set two traps, calmly. You ask who the other customer is: the only answer is that they may not say. You ask what the law
+requires of the company: they do not know and will have it confirmed."""
+    prompt = Prompt(f"You are Ann Lee.\n{wrapped}", "en", ("What does the law require of the company?",))
+    assert not any("confirmed" in line for line in played(prompt))
+
+
 @pytest.mark.parametrize(
     "key", ["Account number", "account_number", "accountNumber", "ACCOUNT_NUMBER", "Account No.", "Acct #"]
 )
