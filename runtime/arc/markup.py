@@ -58,7 +58,7 @@ _NOT_HERS = re.compile(
 )
 """What a heading, or a row before a list, says of lines that are the operator's or that nobody is to say."""
 CAMEL = re.compile("(?<=[a-z])(?=[A-Z][a-z])")
-"""Where a word begins inFrontOf which no space is."""
+"""Where the next word of `camelCase` begins."""
 _HEADING = re.compile(r"\s*(#{1,6})\s?(?=\S)")
 _LISTED = re.compile(r"\s*(?:[-*+•・]\s|\d{1,3}[.)]\s|[\"“«「]|$)")
 _SEPARATOR = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*$")
