@@ -14,6 +14,8 @@ import functools
 import inspect
 import logging
 import os
+from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -71,14 +73,7 @@ def start_models_after(registered: asyncio.Event) -> None:
 
     The worker registers only then otherwise: with threads after 12 s instead of 6 on a busy machine.
     """
-    try:
-        from livekit.agents.ipc import inference_proc_executor as module
-
-        if not hasattr(module.InferenceProcExecutor, "_begin"):
-            module.InferenceProcExecutor = _models_later(module.InferenceProcExecutor)  # type: ignore[misc]
-        module.InferenceProcExecutor.registered = registered  # type: ignore[attr-defined]
-    except (ImportError, AttributeError):
-        _warn("livekit.agents.ipc.inference_proc_executor.InferenceProcExecutor", "a worker registers later")
+    _replace("livekit.agents.ipc.inference_proc_executor", "InferenceProcExecutor", _models_later, registered)
 
 
 def make_threads_after(registered: asyncio.Event) -> None:
@@ -87,14 +82,19 @@ def make_threads_after(registered: asyncio.Event) -> None:
 
     The worker registers only then otherwise, 0.15 of 1.9 s later: the first thread imports what calls need.
     """
-    try:
-        from livekit.agents.ipc import proc_pool as module
+    _replace("livekit.agents.ipc.proc_pool", "ProcPool", _threads_later, registered)
 
-        if not hasattr(module.ProcPool, "_begin"):
-            module.ProcPool = _threads_later(module.ProcPool)  # type: ignore[misc]
-        module.ProcPool.registered = registered  # type: ignore[attr-defined]
+
+def _replace(module_name: str, name: str, later: Callable[[Any], Any], registered: asyncio.Event) -> None:
+    """Puts in the place of a part of LiveKit's worker, once, what `later` makes of it."""
+    try:
+        module = import_module(module_name)
+        if not hasattr(part := getattr(module, name), "_begin"):
+            part = later(part)
+            setattr(module, name, part)
+        part.registered = registered
     except (ImportError, AttributeError):
-        _warn("livekit.agents.ipc.proc_pool.ProcPool", "a worker registers later")
+        _warn(f"{module_name}.{name}", "a worker registers later")
 
 
 def _later(part: Any, *used: str) -> Any:

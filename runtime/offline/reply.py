@@ -126,8 +126,9 @@ class _Speaker:
     def _facts(self, text: str) -> list[str]:
         """Answers to what was asked; to someone who angers at the same time, or leaves the choice, one at most."""
         last = self.state.last
-        names = sorted(last.asked, key=self.arc.evasive.__contains__) if _CHOICE.search(text) else list(last.asked)
-        most = 1 if self._angering() or _CHOICE.search(text) else None
+        either = bool(_CHOICE.search(text))
+        names = sorted(last.asked, key=self.arc.evasive.__contains__) if either else list(last.asked)
+        most = 1 if either or self._angering() else None
         asked = [self._answered(name) for name in names[:most]]
         asked += [self._shortly(name) for name in last.again[:2]]
         if last.confirmed and not asked and not self._reaction():

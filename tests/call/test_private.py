@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -209,17 +210,28 @@ async def test_a_worker_does_not_wait_for_the_threads_of_its_calls(
     assert order == ["made", "closed"] and not warned
 
 
-def test_without_its_name_a_worker_waits_for_the_threads_of_its_calls(
-    monkeypatch: pytest.MonkeyPatch, warned: list[str]
+@pytest.mark.parametrize(
+    ("module", "name", "start_after"),
+    [
+        (proc_pool, "ProcPool", private.make_threads_after),
+        (inference_proc_executor, "InferenceProcExecutor", private.start_models_after),
+    ],
+)
+def test_without_its_name_a_worker_waits_for_what_its_calls_need(
+    module: ModuleType,
+    name: str,
+    start_after: Callable[[asyncio.Event], None],
+    monkeypatch: pytest.MonkeyPatch,
+    warned: list[str],
 ) -> None:
-    """As LiveKit has it."""
-    own = proc_pool.ProcPool
-    monkeypatch.setattr(proc_pool, "ProcPool", own)  # as it is again afterwards
+    """As LiveKit has it: the threads that are kept ready, and the models."""
+    own = getattr(module, name)
+    monkeypatch.setattr(module, name, own)  # as it is again afterwards
     for _ in range(2):
-        private.make_threads_after(asyncio.Event())
-    assert proc_pool.ProcPool.__mro__.count(own) == 1 and not warned
-    monkeypatch.delattr(proc_pool, "ProcPool")
-    private.make_threads_after(asyncio.Event())
+        start_after(asyncio.Event())
+    assert getattr(module, name).__mro__.count(own) == 1 and not warned
+    monkeypatch.delattr(module, name)
+    start_after(asyncio.Event())
     assert "registers later" in warned[0]
 
 
@@ -246,18 +258,6 @@ async def test_models_that_do_not_start_are_told(warned: list[str]) -> None:
         await beside.do_inference("a model", b"something")
     assert not beside.is_alive()
     assert "no more processes" in warned[0]
-
-
-def test_without_its_name_a_worker_waits_for_its_models(monkeypatch: pytest.MonkeyPatch, warned: list[str]) -> None:
-    """As LiveKit has it."""
-    own = inference_proc_executor.InferenceProcExecutor
-    monkeypatch.setattr(inference_proc_executor, "InferenceProcExecutor", own)  # as it is again afterwards
-    for _ in range(2):
-        private.start_models_after(asyncio.Event())
-    assert inference_proc_executor.InferenceProcExecutor.__mro__.count(own) == 1 and not warned
-    monkeypatch.delattr(inference_proc_executor, "InferenceProcExecutor")
-    private.start_models_after(asyncio.Event())
-    assert "registers later" in warned[0]
 
 
 def test_a_preloaded_module_that_is_gone_is_said(monkeypatch: pytest.MonkeyPatch, warned: list[str]) -> None:
