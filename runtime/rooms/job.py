@@ -86,8 +86,11 @@ class RoomCall:
                     self._emit(Notice(text=what))
                 watching.cancel()
         finally:
-            with suppress(asyncio.CancelledError):  # its own task may have been cancelled before this one
-                await room.disconnect()
+            # LiveKit cancels all tasks of a job whose worker is gone, this one and the room's own: who is cut short
+            # has not left, and the trainee sees a customer for another twenty seconds.
+            for _ in range(2):
+                with suppress(asyncio.CancelledError):
+                    await room.disconnect()
         if over:
             await self._context.delete_room()
 
