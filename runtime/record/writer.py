@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ..errors import shown_path
 from ..events import Event, Header, Notice, to_json
@@ -31,6 +31,12 @@ WAITING_LIMIT = 20_000
 CLOSE_SECONDS = 10.0
 """How long the end of a call waits for its folder. What is not finished then is finished at the next start."""
 _PACKAGES = ("livekit-agents", "livekit", "livekit-plugins-google", "livekit-plugins-openai")
+_LEFT_OUT: dict[str, Any] = {
+    "language": {"customer"},  # of which the arc has all that this persona took over
+    "persona": {"sections"},  # which are cut from the prose
+    "arc": {"front": {"named_cues", "neutral"}},  # what clauses were only told apart from, by their meaning
+}
+"""Of a spec what no folder needs to be scored again: half of it."""
 
 
 class SessionWriter:
@@ -144,7 +150,7 @@ def _why(error: OSError) -> str:
 
 def _write_spec(file: Path, spec: SessionSpec) -> None:
     # JSON, which is YAML too: what runs a call has no YAML library.
-    write_private(file, redacted(adapter(SessionSpec).dump_json(spec, indent=1).decode()) + "\n")
+    write_private(file, redacted(adapter(SessionSpec).dump_json(spec, indent=1, exclude=_LEFT_OUT).decode()) + "\n")
 
 
 @cache

@@ -379,6 +379,15 @@ def write_call(folder: Path, spec: SessionSpec, events: list[Event]) -> Path:
     return folder
 
 
+def test_the_spec_in_a_folder_holds_what_the_call_is_scored_by_and_not_the_whole_language(
+    tmp_path: Path, spec: SessionSpec
+) -> None:
+    """It was half a megabyte a call, most of it what the language's file says."""
+    folder = write_call(tmp_path / "a", spec, poor())
+    assert read_folder(folder).front == replace(spec.arc.front, named_cues={}, neutral={})
+    assert (folder / "spec.yaml").stat().st_size < 300_000
+
+
 def test_a_line_that_was_cut_in_the_writing_is_skipped(tmp_path: Path, spec: SessionSpec) -> None:
     """The rest of the call is read."""
     folder = write_call(tmp_path / "a", spec, poor())
