@@ -78,11 +78,8 @@ def _take_interrupts() -> None:
 
 
 def _mode(mode: Mode, swept: bool) -> Mode:
-    """The mode that runs: the one that was chosen, or what `auto` stands for here (with -m, `rehearse`).
-
-    Raises:
-        SpecError: -m was given, and the mode cannot be swept.
-    """
+    """The mode that runs: the one that was chosen, or what `auto` stands for here (with -m, `rehearse`). Raises
+    SpecError where -m was given and the mode cannot be swept."""
     if mode is Mode.AUTO:
         mode = Mode.REHEARSE if swept else Mode.CONSOLE if missing_variables(os.environ) else Mode.SERVE
     if swept and not MODES[mode].sweeps:

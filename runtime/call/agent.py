@@ -245,8 +245,7 @@ class LiveAgent:
         turn of the model's, is ignored from 3.1 on, and one of the system's always (livekit/agents #5049, #5496). It
         reads where the call stands when it is answered that it cannot hang up yet.
 
-        Raises:
-            NotAccepted: the provider refused it.
+        Raises NotAccepted where the provider refused it.
         """
         if kind_of(self.spec) is not ModelKind.OPENAI:
             return False
@@ -261,11 +260,8 @@ class LiveAgent:
         self, spec: SessionSpec, parts: Parts, tools: list[Tool | Toolset], history: ChatContext
     ) -> None:
         """Another agent takes over, with this spec and these parts; it hears what is said meanwhile. `tools` are those
-        that its session was opened with: Google's plugin connects anew for others that are the same.
-
-        Raises:
-            NotAccepted: its session did not start. The agent that was there has the call back then.
-        """
+        that its session was opened with: Google's plugin connects anew for others that are the same. Raises NotAccepted
+        where its session did not start: the agent that was there has the call back then."""
         agent = PersonaAgent(spec, parts, tools, self._before_reply, self._emit, history)
         async with self.input.paused() if self.input else nullcontext():
             await self.session.interrupt(force=True)  # a session that has failed may be at a reply still

@@ -59,11 +59,7 @@ def build(
     spec: SessionSpec, *, audio: bool, env: Mapping[str, str] = os.environ, kept: Mapping[str, Any] | None = None
 ) -> Parts:
     """Parts for one call: new ones, but for those that are `kept`, by place. Without `audio` (a typed call) nothing
-    that hears or speaks is built.
-
-    Raises:
-        SpecError: a plugin, option or secret is missing or wrong.
-    """
+    that hears or speaks is built. Raises SpecError where a plugin, option or secret is missing or wrong."""
     check_secrets(spec, env)
     kept = kept or {}
 
@@ -93,11 +89,8 @@ def _thinks(spec: SessionSpec) -> str:
 
 def check(spec: SessionSpec, *, audio: bool) -> None:
     """Checks every part that the spec names, without secrets and without building any. Without `audio` (a typed call)
-    what hears or speaks may be missing on this machine.
-
-    Raises:
-        SpecError: plugins are not installed, or an option is none of its class's.
-    """
+    what hears or speaks may be missing on this machine. Raises SpecError where plugins are not installed, or an option
+    is none of its class's."""
     lacking: dict[str, str] = {}
     for place, part in spec.parts.items():
         try:
@@ -188,11 +181,7 @@ def check_extras(spec: SessionSpec, *places: str) -> None:
 
 def fetch(spec: SessionSpec, tell: Callable[[str], None]) -> None:
     """Fetches what a spoken call needs and this machine lacks: a model that hears. Blocks; `tell` is given a line
-    before.
-
-    Raises:
-        SpecError: it cannot be had.
-    """
+    before. Raises SpecError where it cannot be had."""
     part = spec.model.stt
     if part and (ahead := getattr(_class(spec, "stt", part), "fetch", None)):
         try:
@@ -202,11 +191,8 @@ def fetch(spec: SessionSpec, tell: Callable[[str], None]) -> None:
 
 
 def make(spec: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> Any:
-    """A new part for this place; None where the spec has none.
-
-    Raises:
-        SpecError: its plugin, an option or a secret is missing or wrong.
-    """
+    """A new part for this place; None where the spec has none. Raises SpecError where its plugin, an option or a secret
+    is missing or wrong."""
     part = spec.parts[place]
     if part is None:
         return None

@@ -75,14 +75,11 @@ class CallState:
 
 
 class Conversation:
-    """The persona and the trainee on the line.
+    """The persona and the trainee on the line. Raises SpecError where the spec cannot be built.
 
     Args:
         first: the spec that the call begins with.
         call: ends the conversation, and is told how it has ended.
-
-    Raises:
-        SpecError: the spec cannot be built.
     """
 
     def __init__(

@@ -110,10 +110,7 @@ class CueDecisionModel(DecisionModel):
 
 def read_findings(submitted: object, cues: Any) -> dict[str, ProbabilityResult]:
     """The findings in what a model has submitted, by cue; what is none of these cues, or no finding, is left out.
-
-    Raises:
-        APIError: there is not even a list of them.
-    """
+    Raises APIError where there is not even a list of them."""
     match submitted:
         case {"findings": list(findings)}:
             found: dict[str, ProbabilityResult] = {}
@@ -206,11 +203,7 @@ class ModelListener:
 
 async def find(llm: LLM[Any], cues: Mapping[str, str], turn: Turn) -> list[Finding]:
     """The cues (each with what it means) that a model finds in a turn, with the trainee's own words; a finding whose
-    words do not stand in the turn is void.
-
-    Raises:
-        Exception: whatever a plugin raises that gets no answer.
-    """
+    words do not stand in the turn is void. Raises whatever a plugin raises that gets no answer."""
     decisions = {name: Probability(means) for name, means in cues.items()}
     said = f"CUSTOMER: {' '.join(turn.before.split())}\nTRAINEE: {turn.text}"
     response = await CueDecisionModel(llm).evaluate(input=said, decisions=decisions, conn_options=ATTEMPTS)

@@ -16,11 +16,8 @@ from ..spec.settings import check_key
 
 
 def secret(where: str, value: str, env: Mapping[str, str]) -> str:
-    """The value of `env:NAME`, or of `env:NAME:-default` as shells write it.
-
-    Raises:
-        SpecError: NAME is not set and there is no default, or what it holds is no key.
-    """
+    """The value of `env:NAME`, or of `env:NAME:-default` as shells write it. Raises SpecError where NAME is not set and
+    there is no default, or what it holds is no key."""
     name, has_default, default = value.removeprefix("env:").partition(":-")
     if found := env.get(name):
         check_key(name, found)
@@ -33,10 +30,7 @@ def secret(where: str, value: str, env: Mapping[str, str]) -> str:
 
 def resolved(where: str, value: object, env: Mapping[str, str] | None) -> Any:
     """The value with what NAME holds for every `env:NAME` in it, however deep; without `env`, with nothing for it.
-
-    Raises:
-        SpecError: a NAME is not set and there is no default.
-    """
+    Raises SpecError where a NAME is not set and there is no default."""
     match value:
         case str() if value.startswith("env:"):
             return secret(where, value, env) if env is not None else ""

@@ -31,12 +31,8 @@ def register_in_this_loop() -> None:
 
 
 def import_plugin(name: str) -> ModuleType:
-    """The module of this name.
-
-    Raises:
-        ImportError: it, or what it needs, is not installed.
-        RuntimeError: there is no event loop in the main thread that could register it.
-    """
+    """The module of this name. Raises ImportError where it, or what it needs, is not installed, and RuntimeError where
+    there is no event loop in the main thread that could register it."""
     try:
         return importlib.import_module(name)
     except RuntimeError:

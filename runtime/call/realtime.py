@@ -73,10 +73,7 @@ class PreparedModel(RealtimeModel):
         self, instructions: str, history: ChatContext, tools: Sequence[Tool | Toolset], parts: Parts
     ) -> None:
         """Opens the session for a call with these parts; returns once the provider has accepted it with all of this.
-
-        Raises:
-            NotAccepted: it refused, or did not answer in time. The session is closed then.
-        """
+        Raises NotAccepted where it refused, or did not answer in time; the session is closed then."""
         disabled = detects_turns_itself(self._inner, parts)
         session = self._ready = self._inner.session(turn_detection_disabled=disabled)
         accepted = self._acknowledged = Acknowledgement(session, instructions, history=True)
@@ -101,11 +98,8 @@ class PreparedModel(RealtimeModel):
         return self._acknowledged.up
 
     async def proven(self) -> None:
-        """Returns once the session that has just taken over has lasted for a while.
-
-        Raises:
-            NotAccepted: it did not.
-        """
+        """Returns once the session that has just taken over has lasted for a while. Raises NotAccepted where it did
+        not."""
         assert self._acknowledged
         self._acknowledged.begin_again()
         try:
@@ -183,11 +177,8 @@ class Acknowledgement:
         self._listeners = {}
 
     async def wait(self, seconds: float = 0) -> None:
-        """Returns once the session is up, and has been for so many seconds.
-
-        Raises:
-            NotAccepted: it was refused, or was not so in time.
-        """
+        """Returns once the session is up, and has been for so many seconds. Raises NotAccepted where it was refused, or
+        was not so in time."""
         try:
             async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
                 while (left := self._left(seconds)) is None or left > 0:

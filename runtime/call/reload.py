@@ -368,10 +368,6 @@ class Successor:
         return self._model is None or await self._model.catch_up(self._live.history())
 
     async def proven(self) -> None:
-        """Returns once the session that has taken over has shown that it lasts.
-
-        Raises:
-            NotAccepted: it does not.
-        """
+        """Returns once the session that took over has shown that it lasts. Raises NotAccepted where it does not."""
         if self._model:
             await self._model.proven()

@@ -51,11 +51,8 @@ class Call:
         self._joined: asyncio.Future[Conversation] = asyncio.get_running_loop().create_future()
 
     async def run(self, join: Join) -> Ended:
-        """Holds the whole call: join, open, talk and follow edits until somebody hangs up, close.
-
-        Raises:
-            SpecError: the first spec cannot be built. Nothing was joined or said then.
-        """
+        """Holds the whole call: join, open, talk and follow edits until somebody hangs up, close. Raises SpecError
+        where the first spec cannot be built: nothing was joined or said then."""
         register_in_this_loop()
         first = await anext(self._specs)
         if isinstance(first, FaultyEdit):

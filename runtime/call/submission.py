@@ -13,12 +13,8 @@ async def submitted(
     llm: LLM[Any], instructions: str, material: str, schema: dict[str, Any], options: APIConnectOptions
 ) -> object:
     """What the model submits on this material: the arguments of its first call of the tool that `schema` (a function's
-    raw schema) describes. They are as the model made them, and may be anything.
-
-    Raises:
-        ValueError: it did not call the tool, or with something that is not JSON.
-        Exception: whatever a plugin raises that gets no answer.
-    """
+    raw schema) describes. They are as the model made them, and may be anything. Raises ValueError where it did not call
+    the tool, or with something that is not JSON, and whatever a plugin raises that gets no answer."""
 
     async def submit(raw_arguments: dict[str, object]) -> None: ...
 

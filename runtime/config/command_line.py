@@ -34,10 +34,7 @@ ELSEWHERE = ("config_path", "config_name", "config_dir", "experimental_rerun")
 
 def read_arguments(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
     """Flags and overrides as Hydra reads them, and all arguments in its spelling; chooses the folder of personas.
-
-    Raises:
-        SpecError: an unknown flag, an override that is not understood, or a folder that cannot be read.
-    """
+    Raises SpecError for an unknown flag, an override that is not understood, or a folder that cannot be read."""
     try:
         from hydra._internal.utils import get_args_parser  # what Hydra itself reads sys.argv with
     except ImportError:
@@ -132,11 +129,7 @@ def _in_quotes(part: str) -> str:
 
 
 def parsed(text: str) -> Override:
-    """An override as Hydra reads it.
-
-    Raises:
-        SpecError: it is none.
-    """
+    """An override as Hydra reads it. Raises SpecError where it is none."""
     try:
         return OverridesParser.create().parse_override(text)
     except HydraException:
@@ -249,12 +242,9 @@ def _resolved(value: object) -> str:
 
 
 def load_dotenv(file: Path) -> None:
-    """Sets what the file says in the environment, where it is not set yet; of two lines the last one wins, and `$` is
-    a character like any other. No file is no mistake.
-
-    Raises:
-        SpecError: the file cannot be read, or a line is not understood; its content is not repeated.
-    """
+    """Sets what the file says in the environment, where it is not set yet; of two lines the last one wins, and `$` is a
+    character like any other. No file is no mistake. Raises SpecError, which repeats nothing of it, where the file
+    cannot be read or a line is not understood."""
     if not os.path.lexists(file):
         return
     text = decoded(read_bytes(file), file)

@@ -52,11 +52,8 @@ T = TypeVar("T")
 
 def compose(overrides: Sequence[str]) -> SessionSpec:
     """The spec for these overrides, as they would stand on the command line. Where they only choose options the files
-    alone make it, in a thirtieth of the time that Hydra takes.
-
-    Raises:
-        SpecError: for whatever is wrong with them or with a file that they name.
-    """
+    alone make it, in a thirtieth of the time that Hydra takes. Raises SpecError for whatever is wrong with them or with
+    a file that they name."""
     return combine_chosen(overrides) or compose_by_hydra(overrides)
 
 
@@ -76,10 +73,7 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
 
 def resolve(cfg: DictConfig, hydra_node: DictConfig | None = None) -> SessionSpec:
     """The spec for a composed config. `hydra_node` is its `hydra` node; inside `@hydra.main` Hydra itself knows it.
-
-    Raises:
-        SpecError: for a value that the schema does not allow; names the file and the line.
-    """
+    Raises SpecError, with file and line, for a value that the schema does not allow."""
     node = hydra_node if hydra_node is not None else HydraConfig.get()
     for override in node.overrides.task:
         if override.lstrip("+~").startswith("persona."):
@@ -98,11 +92,7 @@ def resolve(cfg: DictConfig, hydra_node: DictConfig | None = None) -> SessionSpe
 
 def reread(spec: SessionSpec) -> SessionSpec | None:
     """The spec with its persona as its file is now, without composing; None where the persona chooses other options
-    than before, so that it must be composed.
-
-    Raises:
-        SpecError: for whatever is wrong with the file.
-    """
+    than before, so that it must be composed. Raises SpecError for whatever is wrong with the file."""
     persona, revision = read_persona(file_of(spec.choices["persona"]))
     if chosen(persona) != chosen(spec.persona):
         return None
@@ -200,11 +190,7 @@ def combine_chosen(overrides: Sequence[str]) -> SessionSpec | None:
 
 
 def combine(choices: dict[str, str]) -> SessionSpec:
-    """The spec for one option of each group, straight from the files.
-
-    Raises:
-        SpecError: as `compose` does.
-    """
+    """The spec for one option of each group, straight from the files. Raises SpecError as `compose` does."""
     with _combining:
         return _combined(choices)
 
@@ -269,11 +255,7 @@ def _unresolved(error: OmegaConfBaseException, file: Path, choices: dict[str, st
 
 
 def read_settings(cfg: DictConfig) -> Settings:
-    """The part of the config that no group holds.
-
-    Raises:
-        SpecError: an unknown key or a wrong value.
-    """
+    """The part of the config that no group holds. Raises SpecError for an unknown key or a wrong value."""
     try:
         own = {key: cfg[key] for key in cfg if key not in (*GROUPS, "hydra")}
         values = {

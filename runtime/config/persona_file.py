@@ -30,11 +30,8 @@ MISTAKES = 20
 
 
 def read_persona(file: Path) -> tuple[Persona, str]:
-    """The persona in a file, and its revision (a hash of the file's bytes).
-
-    Raises:
-        SpecError: the file cannot be read or used; names the file, and the line where one is to blame.
-    """
+    """The persona in a file, and its revision (a hash of the file's bytes). Raises SpecError, with the line where one
+    is to blame, where the file cannot be read or used."""
     data = read_bytes(file)
     return _parsed(data, file), revision_of(data)
 
@@ -50,11 +47,8 @@ def revision_of(data: bytes) -> str:
 
 
 def parse_persona(data: bytes, file: Path) -> Persona:
-    """The persona that these bytes of a file hold.
-
-    Raises:
-        SpecError: for whatever is wrong with the bytes, and nothing else is ever raised.
-    """
+    """The persona that these bytes of a file hold. Raises SpecError for whatever is wrong with the bytes, and nothing
+    else."""
     reading = examine_persona(data, file)
     if reading.persona is None:
         raise reading.mistakes[0].with_traceback(None)

@@ -25,11 +25,8 @@ def schema() -> str:
 
 
 def write_persona(name: str | None) -> Path:
-    """Writes a persona file with a comment for each key, and the schema beside it.
-
-    Raises:
-        SpecError: there is no name or it is none, a persona of this name is there, or the folder cannot be written to.
-    """
+    """Writes a persona file with a comment for each key, and the schema beside it. Raises SpecError where there is no
+    name or it is none, a persona of this name is there, or the folder cannot be written to."""
     if name is None:
         raise SpecError("mode=new: persona=NAME is missing, the name of the new persona")
     if not is_name(name):

@@ -18,11 +18,8 @@ def own_scripts_file(persona: str) -> Path:
 
 
 def own_scripts(persona: str) -> OwnScripts:
-    """A persona's own scripts; nothing where it has none.
-
-    Raises:
-        SpecError: the file cannot be used, or names a trainee or a language that there is not.
-    """
+    """A persona's own scripts; nothing where it has none. Raises SpecError where the file cannot be used, or names a
+    trainee or a language that there is not."""
     file = own_scripts_file(persona)
     if not file.exists():
         return {}
@@ -40,12 +37,8 @@ def own_scripts(persona: str) -> OwnScripts:
 
 
 def script_for(trainee: Trainee, name: str, persona: str, language: str) -> Script:
-    """What the trainee of this name says to a persona in a language (its base tag).
-
-    Raises:
-        SpecError: a file cannot be used.
-        NotOffered: there is no script in this language.
-    """
+    """What the trainee of this name says to a persona in a language (its base tag). Raises SpecError where a file
+    cannot be used, and NotOffered where there is no script in this language."""
     own = own_scripts(persona).get(name, {})
     if script := own.get(language) or trainee.scripts.get(language):
         return script

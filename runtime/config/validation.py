@@ -30,8 +30,7 @@ def validated(
     `file` and `node` say where the value was written; `at` is put before the key, for a value that
     is part of a larger one.
 
-    Raises:
-        SpecError: says key and value of the first mistake, and what would have been right.
+    Raises SpecError with key and value of the first mistake, and what would have been right.
     """
     result, mistakes = examined(shape, value, file, node, at)
     if result is None:

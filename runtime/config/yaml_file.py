@@ -32,11 +32,8 @@ _KINDS: dict[Callable[[int], bool], str] = {
 
 
 def read_bytes(file: Path) -> bytes:
-    """What a file holds; of one larger than `SIZE_LIMIT`, one byte more than that. It never waits for a writer.
-
-    Raises:
-        SpecError: it is not there, cannot be read, or is no regular file but a folder, pipe, socket or device.
-    """
+    """What a file holds; of one larger than `SIZE_LIMIT`, one byte more than that. It never waits for a writer. Raises
+    SpecError where it is not there, cannot be read, or is no regular file but a folder, pipe, socket or device."""
     try:
         mode = os.stat(file).st_mode  # before it is opened: opening a device can already do something
         if stat.S_ISREG(mode):
@@ -58,11 +55,8 @@ def _open_at_once(name: str, flags: int) -> int:
 
 
 def decoded(data: bytes, file: Path) -> str:
-    """The text that a file's bytes are, without a byte order mark.
-
-    Raises:
-        SpecError: there are more than `SIZE_LIMIT`, or they are not UTF-8.
-    """
+    """The text that a file's bytes are, without a byte order mark. Raises SpecError where there are more than
+    `SIZE_LIMIT`, or they are not UTF-8."""
     if len(data) > SIZE_LIMIT:
         raise SpecError(f"this file is too large: it can have {SIZE_LIMIT // 1024} KiB at most", file=file)
     try:
@@ -101,8 +95,7 @@ def load_yaml(text: str, file: Path, first_line: int = 1) -> tuple[Any, Node | N
 
     There are no aliases (a few lines of them can stand for gigabytes), no tags and no repeated keys.
 
-    Raises:
-        SpecError: names the file and the line.
+    Raises SpecError with the file and the line.
     """
     try:
         return _Builder(yaml.parse(text, Loader=_LOADER), first_line).document()

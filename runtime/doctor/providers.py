@@ -39,11 +39,8 @@ class Provider:
 
 
 def providers(spec: SessionSpec, env: Mapping[str, str] = os.environ) -> list[Provider]:
-    """The services of a spec that can be asked, each once, however many parts it plays.
-
-    Raises:
-        SpecError: a part takes its key from a variable that is not set.
-    """
+    """The services of a spec that can be asked, each once, however many parts it plays. Raises SpecError where a part
+    takes its key from a variable that is not set."""
     found: dict[tuple[str, ...], Provider] = {}
     for place, part in spec.parts.items():
         if part is None or part.plugin not in _CLIENTS or not _speaks_with_a_key(place, part, env):
@@ -69,12 +66,9 @@ def _speaks_with_a_key(place: str, part: Part, env: Mapping[str, str]) -> bool:
 
 
 async def ask(provider: Provider) -> str:
-    """Asks for the models, with the library that the plugin itself asks with.
-
-    Raises:
-        SpecError: the key is refused, a model is not there, or the provider cannot be reached; says what to do.
-        NotOffered: it is a server that lists no models.
-    """
+    """Asks for the models, with the library that the plugin itself asks with. Raises SpecError, with what to do, where
+    the key is refused, a model is not there, or the provider cannot be reached, and NotOffered where it is a server
+    that lists no models."""
     where = address(provider.at)
     if not where.startswith(("http://", "https://")):
         raise SpecError(f"base_url is not an address: it is http://… or https://…, as {_USUAL[provider.plugin][0]}")

@@ -52,12 +52,8 @@ class Server:
 
     @classmethod
     def named_by(cls, env: Mapping[str, str]) -> Server:
-        """The server that LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET name.
-
-        Raises:
-            NotOffered: none of them is set.
-            SpecError: some are missing, or the URL is none.
-        """
+        """The server that LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET name. Raises NotOffered where none of
+        them is set, and SpecError where some are missing, or the URL is none."""
         missing = missing_variables(env)
         if len(missing) == len(LIVEKIT_VARIABLES):
             raise NotOffered(
@@ -127,10 +123,7 @@ class Server:
 
     async def carries_sound(self) -> str:
         """Whether a tone that one participant publishes is heard by another, in a room of their own, and how fast.
-
-        Raises:
-            SpecError: they cannot join, or nothing is heard.
-        """
+        Raises SpecError where they cannot join, or nothing is heard."""
         name = f"{ROOM_PREFIX}{secrets.token_hex(8)}"
         speaker, listener = rtc.Room(), rtc.Room()
         try:

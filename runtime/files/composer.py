@@ -54,10 +54,7 @@ class Composer:
 
     def compose(self, asked: Choices, last: SessionSpec | None = None) -> SessionSpec:
         """The spec for these options as the files are now; may run in any thread. `last` is the last good one for them.
-
-        Raises:
-            SpecError: for whatever is wrong, and nothing else is ever raised.
-        """
+        Raises SpecError for whatever is wrong, and nothing else."""
         composed, tried = self._composed, self._tried
         try:
             if last and not file_of(last.choices["persona"]).exists():
@@ -91,11 +88,7 @@ class Composer:
         return [*kept, *(f"{group}={option}" for group, option in choices.items())]
 
     def read_settings(self) -> Settings:
-        """What the files tell the program itself.
-
-        Raises:
-            SpecError: an unknown key or a wrong value.
-        """
+        """What the files tell the program itself. Raises SpecError for an unknown key or a wrong value."""
         with readable_errors(self._overrides):
             return read_settings(compose_config(self._overrides))
 

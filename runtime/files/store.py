@@ -92,11 +92,7 @@ class SpecStore:
 
     async def find(self, choices: Mapping[str, str]) -> SessionSpec:
         """The spec for these options by group, in the command line's place, as the files are now; the last good one
-        where they are faulty.
-
-        Raises:
-            SpecError: there is none, and never was a good one.
-        """
+        where they are faulty. Raises SpecError where there never was a good one."""
         asked = frozenset(choices.items())
         while (entry := self._entries.get(asked)) is None or not self._is_fresh(entry):
             composing = self._composing.get(asked) or self._compose_in_thread(asked)

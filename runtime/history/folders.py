@@ -130,11 +130,8 @@ def _head(folder: str, name: str, limit: int) -> bytes:
 
 
 def identity(record: Record) -> str:
-    """The name of this folder of sessions, which it carries with it; made where it has none yet.
-
-    Raises:
-        OSError: it cannot be read, or not be made.
-    """
+    """The name of this folder of sessions, which it carries with it; made where it has none yet. Raises OSError where
+    it cannot be read, or not be made."""
     file = Path(record.dir) / ID
     name = _head(record.dir, ID, 100).decode(errors="replace").strip()
     if not name:

@@ -83,8 +83,7 @@ class Index:
     Any number of programs may use one at once: what each writes is what is in the folders, and what they write at the
     same time about the same folder is put right the next time, as its stamp tells.
 
-    Raises:
-        SpecError: the database cannot be used, by any method. The text names no password and nobody's name.
+    All methods raise SpecError where the database cannot be used; the text names no password and nobody.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -133,11 +132,8 @@ class Index:
                 _delete(connection, gone)
 
     def sessions(self, user: str | None = None, persona: str | None = None) -> list[PastSession]:
-        """The sessions of this trainee and with this persona, or all; the latest first.
-
-        Raises:
-            SpecError: also where a user or a persona is named who has none.
-        """
+        """The sessions of this trainee and with this persona, or all; the latest first. Raises SpecError also for a
+        user or a persona who has none."""
         wanted = select(*(_COLUMNS[name] for name in PastSession._fields))
         if user is not None:
             wanted = wanted.where(_COLUMNS.user == displayable(user))
@@ -235,11 +231,8 @@ def _engine(url: URL) -> Engine:
 
 
 def _url(written: str) -> URL:
-    """The database that `history.url` names, itself or by `env:NAME`.
-
-    Raises:
-        SpecError: NAME is not set, or it is no database that can be used.
-    """
+    """The database that `history.url` names, itself or by `env:NAME`. Raises SpecError where NAME is not set, or it is
+    no database that can be used."""
     if written.startswith("env:"):
         name = written.removeprefix("env:")
         if not (written := os.environ.get(name, "")):

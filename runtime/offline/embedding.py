@@ -151,11 +151,7 @@ class SentenceVectors:
 
     async def load(self, texts: Iterable[str], seconds: float | None = None) -> None:
         """Gets the vectors of those texts that have none yet, within so many seconds for each request (see `infer`).
-
-        Raises:
-            RuntimeError: the embedder fails.
-            TimeoutError: it does not answer.
-        """
+        Raises RuntimeError where the embedder fails, and TimeoutError where it does not answer."""
         lacking = [text for text in dict.fromkeys(texts) if text not in self._kept]
         for start in range(0, len(lacking), AT_ONCE):
             some = lacking[start : start + AT_ONCE]

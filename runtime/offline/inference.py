@@ -37,12 +37,8 @@ class SharedModel(Protocol):
 
 async def infer(model: type[SharedModel], data: bytes, seconds: float | None = None) -> bytes:
     """What the one copy of a model makes of this: the worker's, in a job; elsewhere one that this process holds, on a
-    thread. The event loop is never held up.
-
-    Raises:
-        RuntimeError: the model failed, or the worker was started without it.
-        TimeoutError: it took longer than so many `seconds` (without: `SECONDS`).
-    """
+    thread. The event loop is never held up. Raises RuntimeError where the model failed, or the worker was started
+    without it, and TimeoutError where it took longer than so many `seconds` (without: `SECONDS`)."""
     job = get_job_context(required=False)
     async with asyncio.timeout(seconds or SECONDS):
         if job is None:

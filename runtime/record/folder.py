@@ -57,22 +57,15 @@ def adapter(shape: type[Any]) -> TypeAdapter[Any]:
 
 def make_folder(record: Record, persona: str, user: str, now: float | None = None) -> Path:
     """A new folder `DATE/TIME-PERSONA-USER` that only this user of the machine can read; a second one of the same
-    second gets a number.
-
-    Raises:
-        OSError: it cannot be made.
-    """
+    second gets a number. Raises OSError where it cannot be made."""
     when = time.localtime(now)
     name = f"{time.strftime('%H%M%S', when)}-{safe_name(persona)}-{safe_name(user or LOCAL)}"
     return new_folder(Path(record.dir) / time.strftime("%Y-%m-%d", when), name)
 
 
 def new_folder(parent: Path, name: str) -> Path:
-    """A new private folder; where there is one of this name, its name gets a number.
-
-    Raises:
-        OSError: it cannot be made.
-    """
+    """A new private folder; where there is one of this name, its name gets a number. Raises OSError where it cannot be
+    made."""
     make_private(parent)
     number = 1
     while True:
@@ -86,11 +79,8 @@ def new_folder(parent: Path, name: str) -> Path:
 
 
 def make_private(folder: Path) -> None:
-    """Makes a folder, and what is missing above it, that only this user of the machine can read.
-
-    Raises:
-        OSError: it cannot be made.
-    """
+    """Makes a folder, and what is missing above it, that only this user of the machine can read. Raises OSError where
+    it cannot be made."""
     for one in (*reversed(folder.parents), folder):
         if not one.exists():
             one.mkdir(mode=0o700, exist_ok=True)
@@ -130,11 +120,8 @@ def safe_name(name: str) -> str:
 @contextmanager
 def locked(file: Path, *, create: bool = False) -> Iterator[IO[bytes]]:
     """The event file, open to be appended to, and nobody else's as long: how a folder in use is known from one whose
-    call was killed. The system lets go of the lock with the process.
-
-    Raises:
-        BlockingIOError: it is somebody else's.
-    """
+    call was killed. The system lets go of the lock with the process. Raises BlockingIOError where it is somebody
+    else's."""
     flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
     handle = os.open(file, flags | (os.O_CREAT if create else 0), 0o600)
     with os.fdopen(handle, "ab", buffering=0) as opened:
@@ -143,11 +130,8 @@ def locked(file: Path, *, create: bool = False) -> Iterator[IO[bytes]]:
 
 
 def opened(file: str | Path) -> IO[bytes]:
-    """A file of a session folder, to be read: what lies there may be anybody's.
-
-    Raises:
-        OSError: it cannot be read, leads elsewhere, or is no plain file.
-    """
+    """A file of a session folder, to be read: what lies there may be anybody's. Raises OSError where it cannot be read,
+    leads elsewhere, or is no plain file."""
     if os.path.islink(file):
         raise OSError(errno.ELOOP, "a link, which is not followed", str(file))
     handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -158,12 +142,8 @@ def opened(file: str | Path) -> IO[bytes]:
 
 
 def read_card(folder: Path) -> Scorecard:
-    """The scorecard in a session folder.
-
-    Raises:
-        OSError: there is none, or it cannot be read.
-        ValueError: it is none.
-    """
+    """The scorecard in a session folder. Raises OSError where there is none, or it cannot be read, and ValueError where
+    it is none."""
     with opened(folder / SCORECARD) as file:
         return card_from_json(file.read())
 
@@ -194,11 +174,7 @@ class RecordedCall:
 
 
 def read_folder(folder: Path) -> RecordedCall:
-    """Reads a session folder, of this version or an earlier one.
-
-    Raises:
-        SpecError: it is none.
-    """
+    """Reads a session folder, of this version or an earlier one. Raises SpecError where it is none."""
     try:
         with TextIOWrapper(opened(folder / EVENTS), encoding="utf-8", errors="replace") as file:
             if os.fstat(file.fileno()).st_size > EVENTS_LIMIT:
@@ -249,12 +225,8 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def finish(folder: Path, verdicts: Mapping[str, Verdict] | None = None, judge: str = "") -> Scorecard:
-    """Makes transcript, scorecard and report from the events and the spec in a folder.
-
-    Raises:
-        SpecError: it is no session folder.
-        OSError: they cannot be written.
-    """
+    """Makes transcript, scorecard and report from the events and the spec in a folder. Raises SpecError where it is no
+    session folder, and OSError where they cannot be written."""
     kept = read_folder(folder)
     card = score(kept.log, kept.front, kept.language, verdicts, judge)
     write_private(folder / TRANSCRIPT, transcript(kept))
@@ -264,12 +236,8 @@ def finish(folder: Path, verdicts: Mapping[str, Verdict] | None = None, judge: s
 
 
 def render(folder: Path, kept: RecordedCall | None = None, card: Scorecard | None = None) -> Path:
-    """Makes the report of a folder, from the scorecard that is there.
-
-    Raises:
-        SpecError: it is no session folder.
-        OSError: the report cannot be written.
-    """
+    """Makes the report of a folder, from the scorecard that is there. Raises SpecError where it is no session folder,
+    and OSError where the report cannot be written."""
     from .report import Attempt, report  # its library is loaded when the first call is over
 
     kept = kept or read_folder(folder)

@@ -137,11 +137,7 @@ def _described(objective: Objective, persona: FrontMatter, language: str) -> str
 
 
 def read_verdict(arguments: object) -> Verdict:
-    """The verdict in what a model has submitted.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """The verdict in what a model has submitted. Raises ValueError where it is none."""
     match arguments:
         case {"verdict": "met" | "not_met" | "unclear" as verdict, "quotes": list(quotes), **others}:
             read = []

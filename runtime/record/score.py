@@ -102,11 +102,7 @@ def card_to_json(card: Scorecard) -> bytes:
 
 
 def card_from_json(text: bytes) -> Scorecard:
-    """The scorecard that `card_to_json` wrote.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """The scorecard that `card_to_json` wrote. Raises ValueError where it is none."""
     return _SCORECARD.validate_json(text)
 
 

@@ -46,11 +46,7 @@ EVERY_SECONDS = 3600.0
 
 
 def folders_below(folder: str | None) -> list[Path]:
-    """The session folders that a user named: this one, or all below it, in order.
-
-    Raises:
-        SpecError: there is none.
-    """
+    """The session folders that were named: this one or all below it, in order. Raises SpecError where there is none."""
     if folder is None:
         raise SpecError("folder is not given: folder=DIR names a session folder, or one that holds some")
     if not os.path.lexists(folder):
@@ -125,11 +121,7 @@ def _is_ours(folder: Path) -> bool:
 
 def forget(record: Record, user: str) -> tuple[list[Path], list[Path]]:
     """Deletes every folder of this trainee: what was deleted, and what could not be, as a call in it is on or the
-    system does not allow it.
-
-    Raises:
-        SpecError: no user was named.
-    """
+    system does not allow it. Raises SpecError where no user was named."""
     if not user.strip():
         raise SpecError("mode=forget needs user=NAME: whose session folders are to be deleted")
     owners = {folder: owner(folder) for folder in folders(record) if _is_ours(folder)}
@@ -146,12 +138,8 @@ def users(record: Record) -> set[str]:
 
 async def score_again(folder: Path, persona: FrontMatter | None = None, spec: SessionSpec | None = None) -> list[str]:
     """Scores a call again: with this persona in place of the one that called, by the judge of a spec or else by cues.
-    Writes the scorecard and the report; what has changed and why, a line each.
-
-    Raises:
-        SpecError: it is no session folder.
-        OSError: it cannot be written.
-    """
+    Writes the scorecard and the report; what has changed and why, a line each. Raises SpecError where it is no session
+    folder, and OSError where it cannot be written."""
     kept = read_folder(folder)
     try:
         before = read_card(folder)

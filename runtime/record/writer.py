@@ -134,10 +134,7 @@ class SessionWriter:
 
 def put_line(file: IO[bytes], event: Event) -> None:
     """Adds an event to an unbuffered file: with the system when this returns, so that a killed process loses none.
-
-    Raises:
-        OSError: there is no room for it.
-    """
+    Raises OSError where there is no room for it."""
     line = to_json(event).encode(errors="replace") + b"\n"
     while line:  # a disk that is about full takes a part
         line = line[file.write(line) :]

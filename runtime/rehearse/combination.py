@@ -87,12 +87,8 @@ def check_combination(settings: Settings, choices: Mapping[str, str], spec: Sess
 
 
 def script_of(settings: Settings, choices: Mapping[str, str], spec: SessionSpec) -> Script:
-    """What the trainee says in calls of this combination; nothing where a language model plays them.
-
-    Raises:
-        SpecError: a file cannot be used.
-        NotOffered: there can be no such call.
-    """
+    """What the trainee says in calls of this combination; nothing where a language model plays them. Raises SpecError
+    where a file cannot be used, and NotOffered where there can be no such call."""
     trainee, named = settings.trainee, choices["trainee"]
     if settings.rehearse.audio:
         check_spoken(trainee, spec, named)
@@ -110,14 +106,12 @@ def rehearse(
     tell: Callable[[str], None],
 ) -> float:
     """Holds the calls of this combination that are asked for, and returns their score (0-100, in the middle), for
-    sweepers that look for the best. What fails, or cannot be, is in the rows.
+    sweepers that look for the best. What fails, or cannot be, is in the rows. Raises SpecError where the sweep's folder
+    cannot be written into.
 
     Args:
         resolve: makes the spec; raises a SpecError.
         tell: takes a line about what is being waited for.
-
-    Raises:
-        SpecError: the sweep's folder cannot be written into.
     """
     swept = _swept(overrides, sweep)
     combination = combination_of(choices, overrides, swept)

@@ -127,11 +127,8 @@ def open_sweep(
     record_dir: str, given: str | None, command: Sequence[str], fixed: Sequence[str] = (), *, resume: bool
 ) -> Path:
     """The folder of a sweep: the one that is `given`, else a new one; to `resume`, the latest of the same command. In
-    it stand the command and the keys that this gives one value (`fixed`), for jobs in any process.
-
-    Raises:
-        SpecError: there is none to resume, the given one is another command's, or it cannot be written.
-    """
+    it stand the command and the keys that this gives one value (`fixed`), for jobs in any process. Raises SpecError
+    where there is none to resume, the given one is another command's, or it cannot be written."""
     sweeps = Path(record_dir) / SWEEPS
     if given:
         folder = Path(given)
@@ -165,11 +162,7 @@ def open_sweep(
 @contextmanager
 def holding(folder: Path) -> Iterator[None]:
     """Keeps every other process from going on with this sweep meanwhile. The system lets go of it with this process,
-    whatever becomes of its forks.
-
-    Raises:
-        SpecError: another process holds it, or it cannot be written into.
-    """
+    whatever becomes of its forks. Raises SpecError where another process holds it, or it cannot be written into."""
     with ExitStack() as held:
         with writing(folder):
             try:
@@ -243,11 +236,7 @@ def _cell(value: object) -> str:
 
 
 def from_csv(file: Path) -> list[Row]:
-    """The rows that `to_csv` wrote.
-
-    Raises:
-        SpecError: the file cannot be read, or is none.
-    """
+    """The rows that `to_csv` wrote. Raises SpecError where the file cannot be read, or is none."""
     names = [field.name for field in fields(Measures)]
     try:
         with open(file, encoding="utf-8-sig", newline="") as lines:

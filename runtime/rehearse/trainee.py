@@ -98,11 +98,8 @@ def check_parts(trainee: Trainee, spec: SessionSpec, name: str) -> None:
 
 
 def part_of(trainee: Trainee, spec: SessionSpec, name: str, place: str) -> Any:
-    """The language model that plays the trainee (`llm`), or their voice (`tts`).
-
-    Raises:
-        SpecError: its plugin, an option or a secret is missing or wrong.
-    """
+    """The language model that plays the trainee (`llm`), or their voice (`tts`). Raises SpecError where its plugin, an
+    option or a secret is missing or wrong."""
     with _named(name):
         own = _parts(trainee, spec, name)
         check_secrets(own, os.environ)

@@ -124,11 +124,8 @@ class Dispatcher:
         return AcceptedJob(room, name, routed.choices, routed.reload or settings.reload, spec)
 
     async def on_job(self, job: str, connection: JobConnection) -> OnEvent:
-        """Gives a job that has started its spec and the edits of it; returns what takes the events of its call.
-
-        Raises:
-            KeyError: no job of this id was accepted.
-        """
+        """Gives a job that has started its spec and the edits of it; returns what takes the events of its call. Raises
+        KeyError where no such job was accepted."""
         accepted = self._accepted[job]
         try:
             spec = await self._store.find(accepted.choices)
@@ -259,10 +256,7 @@ async def remove_customer(room: str, identity: str, line: bytes | None) -> None:
 
 async def rooms_without_customer() -> dict[str, bool]:
     """The rooms on the server that somebody is in, and no customer; each with whether it was ever given to a worker.
-
-    Raises:
-        Exception: as LiveKit and aiohttp have them.
-    """
+    Raises what LiveKit and aiohttp raise."""
     found = {}
     async with api.LiveKitAPI() as server:
         for room in (await server.room.list_rooms(api.ListRoomsRequest())).rooms:
@@ -276,10 +270,7 @@ async def rooms_without_customer() -> dict[str, bool]:
 
 
 async def offer_again(room: str) -> None:
-    """Has the server offer a room to its workers, as it does by itself when a room is made.
-
-    Raises:
-        Exception: as LiveKit and aiohttp have them.
-    """
+    """Has the server offer a room to its workers, as it does by itself when a room is made. Raises what LiveKit and
+    aiohttp raise."""
     async with api.LiveKitAPI() as server:
         await server.agent_dispatch.create_dispatch(api.CreateAgentDispatchRequest(room=room))

@@ -69,8 +69,7 @@ def private_folder() -> Path:
     It is removed at the worker's end, and also when the worker was killed: by the process that jobs are forked from,
     which outlives the worker and all jobs. (Where jobs are not forked, a killed worker leaves it behind.)
 
-    Raises:
-        SpecError: it cannot be made.
+    Raises SpecError where it cannot be made.
     """
     where = tempfile.gettempdir()
     if len(os.fsencode(where)) > LONGEST:

@@ -225,10 +225,7 @@ class _SocketWorkerConnection:
 @asynccontextmanager
 async def connect(path: Path, job: str) -> AsyncIterator[WorkerConnection]:
     """The job's side of a socket. Events that were emitted are sent before this returns, if the worker still reads.
-
-    Raises:
-        OSError: there is no worker at that path, or it does not expect this job.
-    """
+    Raises OSError where there is no worker at that path, or it does not expect this job."""
     reader, writer = await asyncio.open_unix_connection(path)
     _write(writer, json.dumps({"job": job}).encode())
     try:

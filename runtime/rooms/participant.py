@@ -110,12 +110,8 @@ class LinkedParticipant:
         self._connected.set()
 
     async def wait_for_trainee(self) -> None:
-        """Waits for somebody to come to the room.
-
-        Raises:
-            RoomTaken: another customer was there first.
-            NobodyCame: nobody came within `empty_timeout`.
-        """
+        """Waits for somebody to come to the room. Raises RoomTaken where another customer was there first, and
+        NobodyCame where nobody comes within `empty_timeout`."""
         await self._connected.wait()
         self._give_way()
         await self._wait_for_somebody()
@@ -167,12 +163,8 @@ class LinkedParticipant:
 
     @asynccontextmanager
     async def joined(self, session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
-        """The session in the room, once the trainee is there, hears and is heard.
-
-        Raises:
-            RoomTaken: another customer was there first.
-            NobodyCame: no trainee within `empty_timeout`.
-        """
+        """The session in the room, once the trainee is there, hears and is heard. Raises RoomTaken where another
+        customer was there first, and NobodyCame where no trainee comes within `empty_timeout`."""
         await self.wait_for_trainee()
         words = session.output.transcription
         streams = self._rooms.transcripts is not Transcripts.DATA

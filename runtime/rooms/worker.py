@@ -49,11 +49,8 @@ TRIES_TOLD = 30
 
 async def serve(store: SpecStore, worker: Worker, spec: SessionSpec, emit: Emit, *, live: bool) -> None:
     """Serves rooms until SIGTERM or Ctrl-C: the first lets the calls that are on finish, the second ends them. `live`
-    says whether what moves within a line is shown where the events go.
-
-    Raises:
-        SpecError: the personas' claims contradict each other, or something that the spec needs is missing.
-    """
+    says whether what moves within a line is shown where the events go. Raises SpecError where the personas' claims
+    contradict each other, or something that the spec needs is missing."""
     owners: dict[str, str] = {}
     """Who answers each scenario id."""
     for problem in await asyncio.to_thread(_routing_problems, store.settings, owners):

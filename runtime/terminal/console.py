@@ -92,11 +92,7 @@ async def _joined(
 @asynccontextmanager
 async def _devices(session: AgentSession[None]) -> AsyncIterator[None]:
     """Attaches this machine's microphone and speakers to a session that has not started, with echo cancelled, by
-    LiveKit's `MediaDevices` (PortAudio).
-
-    Raises:
-        SpecError: PortAudio is missing, or there is no microphone or no speaker.
-    """
+    LiveKit's `MediaDevices` (PortAudio). Raises SpecError where PortAudio, a microphone or a speaker is missing."""
     try:
         media = rtc.MediaDevices(input_sample_rate=SAMPLE_RATE, output_sample_rate=SAMPLE_RATE)
         microphone = media.open_input()

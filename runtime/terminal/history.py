@@ -26,11 +26,8 @@ FOLDER_WIDTH = 120
 
 def show_history(settings: Settings, persona: str | None) -> None:
     """Prints the sessions of `user` and with this persona, or all, after the index has been brought up to date. Where
-    that cannot be done, what it holds is shown, and a line on stderr says so.
-
-    Raises:
-        SpecError: it cannot be read, or nobody of this name is in it.
-    """
+    that cannot be done, what it holds is shown, and a line on stderr says so. Raises SpecError where it cannot be read,
+    or has nobody of this name."""
     root = os.path.join(clean(settings.record.dir), "")
     if settings.history.url is None and not Path(settings.record.dir).is_dir():
         if persona:

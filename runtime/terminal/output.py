@@ -91,11 +91,8 @@ class Output(io.TextIOWrapper):
 
 @contextmanager
 def standard_output() -> Iterator[Output]:
-    """Makes `sys.stdout` an `Output` for as long as the program runs. Exit code 1 if some of it was lost.
-
-    Raises:
-        SpecError: standard output is closed.
-    """
+    """Makes `sys.stdout` an `Output` for as long as the program runs. Exit code 1 if some of it was lost. Raises
+    SpecError where standard output is closed."""
     if not isinstance(sys.stdout, io.TextIOWrapper):  # None
         raise SpecError("standard output is closed: nothing could be shown. Send it to /dev/null if that is meant")
     before = sys.stdout

@@ -38,11 +38,8 @@ WHEN = {
 
 
 def show_plan(spec: SessionSpec, settings: Settings, overrides: Sequence[str]) -> None:
-    """Prints the table for the spec's model, and the draft's changes where there is one.
-
-    Raises:
-        SpecError: the draft cannot be read or used.
-    """
+    """Prints the table for the spec's model, and the draft's changes where there is one. Raises SpecError where the
+    draft cannot be read or used."""
     new = _with_draft(spec, Path(settings.draft), overrides) if settings.draft else spec
     console = Console(highlight=False)
     kind = kind_of(spec)
@@ -84,14 +81,12 @@ def _with_draft(spec: SessionSpec, draft: Path, overrides: Sequence[str]) -> Ses
 
 def show_replay(settings: Settings, persona: str, *, named: bool) -> int:
     """Plays a persona's latest recorded sessions against the draft, and prints what flips; returns the exit code, which
-    is 0 whatever does. What was not played is a line on stderr.
+    is 0 whatever does. What was not played is a line on stderr. Raises SpecError where the draft cannot be read or
+    used, or there is nothing to play.
 
     Args:
         persona: by `named` the one that was chosen; else the one of which there are sessions where the draft's name is
             no persona's.
-
-    Raises:
-        SpecError: the draft cannot be read or used, or there is nothing to play.
     """
     if settings.draft is None:
         raise SpecError("mode=replay needs draft=FILE: the persona's file as it would be saved")
@@ -173,11 +168,7 @@ def _choices_of(kept: RecordedCall) -> tuple[str, ...]:
 
 def _sessions_of(settings: Settings, name: str) -> tuple[list[tuple[Path, RecordedCall]], list[str]]:
     """The persona's latest recorded sessions, of this `user` where one is named, in order; and those that cannot be
-    played, each with why.
-
-    Raises:
-        SpecError: there is none.
-    """
+    played, each with why. Raises SpecError where there is none."""
     found: list[tuple[Path, RecordedCall]] = []
     passed_over: list[str] = []
     users: set[str] = set()
