@@ -363,7 +363,6 @@ def _named() -> str | None:
 
 
 def main() -> None:
-    """The program."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with a traceback
     with exits(), standard_output():
         if not CONF.is_dir():

@@ -193,7 +193,6 @@ class LiveAgent:
             raise
 
     def part(self, place: str) -> Any:
-        """The part in this place that the call runs on."""
         return getattr(self.parts, FIELDS[place])
 
     async def change(self, spec: SessionSpec, steps: Plan) -> None:
@@ -304,7 +303,6 @@ class LiveAgent:
             await close(part, self._emit)
 
     async def aclose(self) -> None:
-        """Closes all parts."""
         self._replaced += replaced(self.parts)
         await self.close_replaced()
 

@@ -90,7 +90,6 @@ class SpeechDetector:
             self._stream.push_frame(frame)
 
     def hear(self, frame: rtc.AudioFrame) -> None:
-        """Takes a frame in."""
         self._frame_at = self._loop.time()
         self._stream.push_frame(frame)
 

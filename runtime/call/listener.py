@@ -85,12 +85,10 @@ class CueDecisionModel(DecisionModel):
 
     @property
     def model(self) -> str:
-        """The LLM's own name."""
         return self._llm.model
 
     @property
     def provider(self) -> str:
-        """The LLM's provider."""
         return self._llm.provider
 
     async def _evaluate_impl(

@@ -216,7 +216,6 @@ class Reloader:
             return await self._change(edit, steps, spec)
 
     async def _change(self, edit: Edit, steps: Plan, spec: SessionSpec) -> Applied:
-        """Changes the agent that is there."""
         await self._live.change(spec, steps)
         self._adopt(spec, edit)
         told = steps.prompt or steps.tools or any(place not in build.BESIDE for place in steps.parts)

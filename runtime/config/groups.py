@@ -68,7 +68,6 @@ def use_folder(folder: Path) -> None:
 
 
 def personas_folder() -> Path:
-    """The folder that personas are read from."""
     return _folder
 
 

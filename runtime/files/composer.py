@@ -94,7 +94,6 @@ class Composer:
 
 
 def is_persona(path: Path) -> bool:
-    """Whether a file is a persona's."""
     return path.parent == personas_folder() and path.suffix == ".md" and is_name(path.stem)
 
 

@@ -165,7 +165,6 @@ class Snapshot:
         return {path for path in known.values() if path}
 
     def _ours(self, name: str) -> Path | None:
-        """The path if it is one of ours."""
         if name in self._known:
             return self._known[name]
         path = Path(name)

@@ -187,7 +187,6 @@ def _why_polled(folders: Sequence[Path], failed: str) -> dict[Path, str | None]:
 
 
 def _any_links(folders: Iterable[Path]) -> bool:
-    """Whether a folder is a link, or below one."""
     return any(os.path.realpath(folder) != os.path.abspath(folder) for folder in folders)
 
 

@@ -146,7 +146,6 @@ class SentenceVectors:
         self._making = Lock()
 
     def get(self, text: str) -> Vector | None:
-        """The vector of a text; None where it was not loaded."""
         return self._kept.get(text)
 
     async def load(self, texts: Iterable[str], seconds: float | None = None) -> None:

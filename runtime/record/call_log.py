@@ -45,7 +45,6 @@ class Line:
 
     @property
     def speaker(self) -> Speaker:
-        """Who said it."""
         return "operator" if isinstance(self.event, Heard) else "customer"
 
     @property
@@ -69,11 +68,9 @@ class CallLog:
         self.zero = audio.at if audio else self.started.at if self.started else first
 
     def of(self, kind: type[E]) -> list[E]:
-        """The events of one kind, in their order."""
         return [event for event in self.events if isinstance(event, kind)]
 
     def first(self, kind: type[E]) -> E | None:
-        """The first event of a kind."""
         return next((event for event in self.events if isinstance(event, kind)), None)
 
     def second(self, event: Event) -> float:

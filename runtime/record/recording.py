@@ -155,6 +155,5 @@ class Recording:
         return score(call.log, call.front, call.language, verdicts, judge)
 
     def _call(self) -> RecordedCall:
-        """The call from memory."""
         assert self._spoken_spec
         return from_memory(self._events, self._spoken_spec)

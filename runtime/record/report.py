@@ -354,7 +354,6 @@ class Page:
 
     @property
     def usage(self) -> list[str]:
-        """What each model used."""
         lines = []
         for used in self.log.ended.usage if self.log.ended else ():
             name = " ".join(str(used[key]) for key in ("provider", "model") if used.get(key))

@@ -97,7 +97,6 @@ class Combination:
 
     @property
     def failed(self) -> int:
-        """How many of the calls failed."""
         return len(self.of(Outcome.FAILED))
 
     @property
@@ -169,7 +168,6 @@ class Answer:
         return [column for column in COLUMNS if found[column] and column not in free]
 
     def best(self, column: Column) -> Combination | None:
-        """The combination that is surely best in a column."""
         return surely_best([(one, spread) for one in self.combinations if (spread := one.spread(column))], column)
 
     def options(self, key: str, column: Column) -> dict[str, Spread]:
@@ -200,7 +198,6 @@ class Answer:
 
     @property
     def failed(self) -> list[Row]:
-        """The jobs that failed."""
         return [row for row in self.rows if row.outcome is Outcome.FAILED]
 
     @property
@@ -221,7 +218,6 @@ class Answer:
 
     @property
     def done(self) -> int:
-        """How many calls were held."""
         return sum(row.outcome is Outcome.DONE for row in self.rows)
 
 

@@ -64,7 +64,6 @@ class Job:
 
     @property
     def named(self) -> str:
-        """The trainee's name."""
         return self.row.combination["trainee"]
 
     @property

@@ -81,7 +81,6 @@ def _when(sweep: str) -> str:
 
 
 def sweep_report(sweep: Path, answer: Answer, comparison: Comparison | None = None) -> str:
-    """The report as HTML."""
     style = "\n".join(file.read_text(encoding="utf-8") for file in (CALL_REPORT / "report.css", HERE / "report.css"))
     policy = f"default-src 'none'; style-src {csp_hash(style)}; base-uri 'none'; form-action 'none'"
     best = found_by_sweeper(sweep)

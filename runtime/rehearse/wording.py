@@ -51,7 +51,6 @@ def _digits(value: float, column: Column) -> str:
 
 
 def heading(column: Column) -> str:
-    """A column's name, with its unit."""
     return f"{column.title} {column.unit}".strip()
 
 

@@ -43,7 +43,6 @@ class Forks(ParallelBackendBase):  # type: ignore[misc]
         return future
 
     def retrieve_result_callback(self, out: Future[Any]) -> Any:
-        """What the batch came to."""
         return out.result()
 
     def terminate(self) -> None:

@@ -80,7 +80,6 @@ class Cue:
 
     @property
     def change(self) -> int:
-        """How it changes the mood."""
         return self.mood or 0
 
     @property
@@ -250,7 +249,6 @@ class FrontMatter:
 
     @property
     def start_mood(self) -> int:
-        """The mood that the call starts in."""
         return 20 if self.mood is None else self.mood
 
     def cue_names(self) -> Iterator[tuple[tuple[str | int, ...], str]]:

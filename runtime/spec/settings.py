@@ -27,7 +27,7 @@ def missing_variables(env: Mapping[str, str]) -> list[str]:
 
 
 def livekit_url(env: Mapping[str, str]) -> SplitResult:
-    """LIVEKIT_URL in its parts. Raises SpecError where it is no address of a LiveKit server, or key or secret are none."""
+    """LIVEKIT_URL in its parts. Raises SpecError where it is no address of a server, or key or secret are none."""
     for name in LIVEKIT_VARIABLES[1:]:
         check_key(name, env.get(name, ""))
     url = env["LIVEKIT_URL"]
