@@ -23,7 +23,7 @@ NEGATORS = frozenset(
     "shouldnt neednt mustnt oughtnt mightnt aint neither without unable nothing nobody nobodys none nicht kein keine "
     "nunca jamais pas".split()
 )
-_NEAR_NEGATORS = frozenset("never no nor neither without unable nothing none".split())
+_NEAR_NEGATORS = frozenset("never no nor neither without unable".split())
 """What denies what follows up to three words later; others up to six ("won't be sending you off to …")."""
 _HARMLESS = {
     "no": frozenset(

@@ -486,6 +486,8 @@ def test_what_stands_in_for_a_cue_is_found_by_the_vectors_of_its_clauses() -> No
     ("text", "cues"),
     [
         ("Nobody's saying it's your fault.", set()),
+        ("None of this is your fault.", set()),
+        ("Nothing about any of that was your fault.", set()),
         ("Who was it that told you it was your mistake?", set()),
         ("Which department did they put you through to?", set()),
         ("They told me it would be refunded by Friday.", set()),
