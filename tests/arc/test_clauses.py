@@ -552,6 +552,8 @@ def test_what_others_said_and_what_is_past_is_told_not_done(text: str, cues: set
         ("grace_okafor", "I'll confirm that to your mother in writing.", "", "hurdle"),
         ("grace_okafor", "I'm waiving the notice and the cancellation fee.", "", "hurdle"),
         ("grace_okafor", "We deeply regret what he did.", "", "argues"),
+        ("grace_okafor", "I apologise to your mother for that.", "", "remedy"),
+        ("grace_okafor", "ผมขอโทษคุณแม่กับคุณเกรซด้วยครับ", "", "remedy"),
         ("grace_okafor", "จะให้ช่างผู้หญิงใจเย็น ๆ ไปหาคุณแม่ค่ะ", "", "calm_down"),
         ("grace_okafor", "ขอถามหน่อยค่ะ ว่าเกิดอะไรขึ้นที่บ้านคุณแม่ ไม่ตอบก็ได้นะคะ", "technician", "stalling"),
         ("sarah_thompson", "เพลงรอสายที่นี่มีเพลงเดียวค่ะ", "", "hold"),
