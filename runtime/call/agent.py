@@ -16,8 +16,8 @@ from livekit.agents.types import NOT_GIVEN, FlushSentinel
 from livekit.agents.voice import ModelSettings
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
+from ..arc.briefing import instructions
 from ..events import Emit, Failure, Notice
-from ..spec.prompt import instructions
 from ..spec.session_spec import SessionSpec
 from . import build, private
 from .audio_input import AGAIN_SECONDS, UNPROVEN_SECONDS, TraineeAudio

@@ -10,9 +10,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from ..arc.briefing import instructions
 from ..events import Change, How
 from ..spec.persona import worded_in
-from ..spec.prompt import instructions
 from ..spec.session_spec import SessionSpec
 from .build import PLACES, SPOKEN, differing_inputs
 

@@ -17,9 +17,9 @@ from typing import Any
 from livekit.agents.llm import RealtimeModel, RealtimeModelError
 
 from ..arc.agreement import disagreements
+from ..arc.briefing import instructions
 from ..events import Change, Emit, Failure, How, Reload
 from ..spec.persona import Persona
-from ..spec.prompt import instructions
 from ..spec.session_spec import AnyEdit, Edit, FaultyEdit, SessionSpec
 from ..spec.settings import ReloadMode
 from . import build

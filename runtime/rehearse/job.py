@@ -30,10 +30,9 @@ from ..redaction import redacted
 from ..spec.session_spec import AnyEdit, Edit, SessionSpec
 from ..spec.settings import LineQuality, Record
 from ..spec.trainee import Script, Trainee
-from .audio import Telephone
-from .line import RATE
 from .measures import measures
 from .sweep import Outcome, Row, write_row
+from .telephone import RATE, Telephone
 from .trainee import Caller, ScriptedCaller, SimulatedCaller, part_of
 from .virtual_time import START, Retimed, VirtualLoop
 

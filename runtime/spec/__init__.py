@@ -1,1 +1,1 @@
-"""What a call is made from: the types of every group, the persona and the settings, and what the model is told."""
+"""What a call is made from: the types of every group, the persona and the settings."""

@@ -24,7 +24,6 @@ from ..record.recording import Recording
 from ..record.upkeep import look_after
 from ..spec.session_spec import AnyEdit, Edit, SessionSpec
 from . import keyboard
-from .line_editor import LineEditor
 from .view import JsonLines, View
 
 LINE_LIMIT = 4 << 20
@@ -153,7 +152,7 @@ async def _trainee(call: Call, shown: View | JsonLines) -> None:
 
 async def _typed_lines(shown: View | JsonLines) -> AsyncIterator[str]:
     """Lines from the keyboard, edited on the screen's last line."""
-    editor = LineEditor(sys.stdin.encoding)
+    editor = keyboard.LineEditor(sys.stdin.encoding)
     shown.show_typing("", 0)
     while not editor.ended and (keys := await keyboard.read()):
         lines = editor.feed(keys)

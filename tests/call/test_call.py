@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from livekit.agents import Agent, AgentSession
 
+from runtime.arc.briefing import instructions
 from runtime.arc.machine import fold
 from runtime.call.session import Call
 from runtime.call.turn import TYPED_LIMIT
@@ -41,7 +42,6 @@ from runtime.events import (
 )
 from runtime.offline.embedding import meaning_of
 from runtime.redaction import Formatter
-from runtime.spec.prompt import instructions
 from runtime.spec.session_spec import Edit, SessionSpec
 from tests.composed import compose
 from tests.conftest import ROOT

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from runtime.arc.briefing import instructions
 from runtime.call import build
 from runtime.call.realtime import Acknowledgement
 from runtime.events import Ended, Failure, Heard, How, Reload, Said
-from runtime.spec.prompt import instructions
 from runtime.spec.session_spec import SessionSpec
 from runtime.spec.settings import ReloadMode
 from tests.caller import RATE as SPEECH_RATE

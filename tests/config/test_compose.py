@@ -7,12 +7,12 @@ import pytest
 from omegaconf import OmegaConf
 
 import runtime.config.compose
+from runtime.arc.briefing import instructions
 from runtime.arc.machine import fold
 from runtime.config import groups, mistakes
 from runtime.config.compose import combine, combine_chosen, compose, compose_by_hydra, read_settings
 from runtime.config.validation import validated
 from runtime.errors import SpecError
-from runtime.spec.prompt import instructions
 from runtime.spec.session_spec import Part
 
 PROSE = "# Persona: Ann\nPays $149.99 ${HOME} ${oc.env:GOOGLE_API_KEY} ???\n---\n${model}\r\n🙂 ค่ะ"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from runtime.rehearse.line import LEVEL, PACKET, RATE, Channel, Samples, loudness, utterance
+from runtime.rehearse.telephone import LEVEL, PACKET, RATE, Channel, Samples, loudness, utterance
 from runtime.spec.settings import Band, LineQuality
 
 SECONDS = 10

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.spec.prompt import instructions
+from runtime.arc.briefing import instructions
 from runtime.spec.sections import without
 from tests.composed import compose
 

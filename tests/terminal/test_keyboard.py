@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.terminal.line_editor import LineEditor
+from runtime.terminal.keyboard import LineEditor
 
 
 def typed(*chunks: bytes | str) -> tuple[LineEditor, list[str]]:
