@@ -29,7 +29,7 @@ from ..spec.settings import Prices, Settings
 from ..spec.writing_system import thai_share
 from .persona_file import read_persona
 from .validation import shape_at
-from .yaml_file import Node, decoded, load_yaml, read_bytes
+from .yaml_file import Node, cited, decoded, load_yaml, read_bytes
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
@@ -242,15 +242,18 @@ def chosen(persona: Persona) -> dict[str, str]:
 
 def check_choices(persona: Persona) -> None:
     """Raises a SpecError for an option that a persona chooses and that there is not."""
-    for group, option in chosen(persona).items():
-        if option not in options(group):
-            raise SpecError(
-                f"{group}: there is no {group} {option!r}{suggest(option, options(group))}", file=persona.file
-            )
-    levels = options("difficulty")
-    for level in persona.front.levels:
-        if level not in levels:
-            raise SpecError(f"levels: there is no difficulty {level!r}{suggest(level, levels)}", file=persona.file)
+    for _, what in unknown_choices(persona):
+        raise SpecError(what, file=persona.file)
+
+
+def unknown_choices(persona: Persona) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The keys of a front matter that choose an option which there is not, each with what is wrong."""
+    named: list[tuple[tuple[str, ...], str, str]] = [((group,), group, one) for group, one in chosen(persona).items()]
+    named += [(("levels", level), "difficulty", level) for level in persona.front.levels]
+    known = {group: options(group) for group in {group for _, group, _ in named}}
+    for path, group, option in named:
+        if option not in known[group]:
+            yield path, f"{path[0]}: there is no {group} {cited(option)}{suggest(option, known[group])}"
 
 
 def _language_of(prose: str) -> str | None:

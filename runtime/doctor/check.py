@@ -30,6 +30,7 @@ from ..config.groups import (
     options,
     personas_folder,
     read_conf,
+    unknown_choices,
     usual_options,
 )
 from ..config.persona_file import Reading, examine_persona
@@ -38,7 +39,7 @@ from ..config.validation import validated
 from ..config.yaml_file import Node, cited, line_of, read_bytes
 from ..errors import NotOffered, SpecError, shown_path, suggest
 from ..rooms.routing import check_claims
-from ..spec.persona import Persona, Phase, is_name, worded_in
+from ..spec.persona import Persona, is_name, worded_in
 from ..spec.settings import Routing, Settings, Worker
 from ..spec.trainee import Trainee
 from ..spec.writing_system import foreign_script
@@ -141,10 +142,9 @@ def check_personas(
             continue
         found[name] = persona
         choices = tuple(sorted(chosen(persona).items()))
-        nothing = [*_unknown_sections(persona), *unusable_keys(persona)]
-        empty = (_at(reading, persona, path, line) for path, line in nothing)
-        unknown = [*_unknown_choices(choices, persona, reading), *empty]
-        wrong = [*unknown, *_foreign_keys(persona, reading, tags), *_uneven(persona.front.phases, reading, file)]
+        nothing = [*unknown_choices(persona), *_unknown_sections(persona), *unusable_keys(persona)]
+        unknown = [_at(reading, persona, path, line) for path, line in nothing]
+        wrong = [*unknown, *_foreign_keys(persona, reading, tags), *_uneven(persona, reading)]
         if unknown:
             yield from (("✗", what, line) for line in wrong)
             continue
@@ -213,15 +213,6 @@ def _at(reading: Reading, persona: Persona, path: Sequence[int | str], what: str
     return str(SpecError(what, file=persona.file, line=line))
 
 
-def _unknown_choices(choices: tuple[tuple[str, str], ...], persona: Persona, reading: Reading) -> Iterator[str]:
-    named: list[tuple[tuple[str, ...], str, str]] = [((group,), group, option) for group, option in choices]
-    named += [(("levels", level), "difficulty", level) for level in persona.front.levels]
-    for path, group, option in named:
-        if option not in (known := options(group)):
-            what = f"{path[0]}: there is no {group} {cited(option)}{suggest(option, known)}"
-            yield _at(reading, persona, path, what)
-
-
 def _unknown_sections(persona: Persona) -> Iterator[tuple[tuple[int | str, ...], str]]:
     """Headings of `not_for_model` that the prose does not have: what lies below the one that is meant reaches the
     model."""
@@ -260,12 +251,12 @@ def _texts(value: object, path: tuple[int | str, ...] = ()) -> Iterator[tuple[in
             yield from _texts(item, (*path, i))
 
 
-def _uneven(phases: Sequence[Phase], reading: Reading, file: Path) -> Iterator[str]:
+def _uneven(persona: Persona, reading: Reading) -> Iterator[str]:
     """Stretches of mood that no phase is for, or two, and phases that run backwards."""
+    phases = persona.front.phases
 
     def at(i: int, what: str) -> str:
-        line = line_of(reading.node, ("phases", i, "mood")) if reading.node else None
-        return str(SpecError(f"phases: {what}", file=file, line=line))
+        return _at(reading, persona, ("phases", i, "mood"), f"phases: {what}")
 
     for i, phase in enumerate(phases):
         if phase.mood[0] > phase.mood[1]:
