@@ -22,15 +22,11 @@ def is_verbatim(quote: str, text: str) -> bool:
     figures = [figure.span() for figure in FIGURE.finditer(said)] if found >= 0 else []
     while found >= 0:
         end = found + len(wanted)
-        if not (_cuts(said, found) or _cuts(said, end) or any(_cuts_figure(one, found, end) for one in figures)):
+        cuts_figure = any(first < found < last or first < end < last for first, last in figures)
+        if not (cuts_figure or _cuts(said, found) or _cuts(said, end)):
             return True
         found = said.find(wanted, found + 1)
     return False
-
-
-def _cuts_figure(figure: tuple[int, int], start: int, end: int) -> bool:
-    first, last = figure
-    return first < start < last or first < end < last
 
 
 def _cuts(text: str, at: int) -> bool:

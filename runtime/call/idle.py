@@ -27,7 +27,7 @@ class IdleMonitor:
         self._detector: SpeechDetector | None = None
         session.on("agent_state_changed", self._on_agent_state)
         for name in ("user_state_changed", "conversation_item_added", "speech_created"):
-            session.on(name, self._on_event)
+            session.on(name, lambda _: self.changed())
 
     def begin(self) -> None:
         """The persona is about to say the opening line: the call is not idle until it is `opened`."""
@@ -60,9 +60,6 @@ class IdleMonitor:
     def replying(self) -> bool:
         """Whether a reply of the persona is being made or spoken."""
         return self._session.current_speech is not None or self._session.agent_state in ("thinking", "speaking")
-
-    def _on_event(self, _: object) -> None:
-        self.changed()
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         if self._detector and event.new_state == "speaking":

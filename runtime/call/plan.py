@@ -228,7 +228,8 @@ def _changes(old: SessionSpec, new: SessionSpec, kind: ModelKind, rows: set[str]
                 row = "unused"
             if row == "model" and "kind" in rows:
                 row = "kind"
-            yield Change(name, *_shown(before.get(name), after.get(name)), TABLE[row].ways[kind].how)
+            shown = _around_difference(_text(before.get(name)), _text(after.get(name)))
+            yield Change(name, *shown, TABLE[row].ways[kind].how)
 
 
 def _differing(old: SessionSpec, new: SessionSpec) -> Iterator[tuple[str, Any, Any]]:
@@ -273,11 +274,6 @@ def _name(value: Any) -> str:
     """What an entry of a list is called, where it has a name."""
     name = getattr(value, "name", "")
     return worded_in(name, "en") if isinstance(name, dict) else name
-
-
-def _shown(old: Any, new: Any) -> tuple[str, str]:
-    """Two values as a receipt shows them."""
-    return _around_difference(_text(old), _text(new))
 
 
 def _text(value: Any) -> str:

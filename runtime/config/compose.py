@@ -192,19 +192,15 @@ def combine_chosen(overrides: Sequence[str]) -> SessionSpec | None:
 def combine(choices: dict[str, str]) -> SessionSpec:
     """The spec for one option of each group, straight from the files. Raises SpecError as `compose` does."""
     with _combining:
-        return _combined(choices)
-
-
-def _combined(choices: dict[str, str]) -> SessionSpec:
-    files = {group: CONF / group / f"{choices[group]}.yaml" for group in GROUPS if group != "persona"}
-    contents = {file: read_conf(file)[0] for file in files.values()}
-    # A file's node is made once, and moves from one config to the next: to make it is most of the work.
-    cfg = OmegaConf.create(flags={"no_deepcopy_set_nodes": True})
-    for group, file in files.items():
-        if _nodes.get(file, (None, None))[0] is not contents[file]:  # the same text is parsed once
-            _nodes[file] = contents[file], OmegaConf.create(contents[file])
-        cfg[group] = _nodes[file][1]
-    return _spec(cfg, choices, ())
+        files = {group: CONF / group / f"{choices[group]}.yaml" for group in GROUPS if group != "persona"}
+        contents = {file: read_conf(file)[0] for file in files.values()}
+        # A file's node is made once, and moves from one config to the next: to make it is most of the work.
+        cfg = OmegaConf.create(flags={"no_deepcopy_set_nodes": True})
+        for group, file in files.items():
+            if _nodes.get(file, (None, None))[0] is not contents[file]:  # the same text is parsed once
+                _nodes[file] = contents[file], OmegaConf.create(contents[file])
+            cfg[group] = _nodes[file][1]
+        return _spec(cfg, choices, ())
 
 
 def _checked(shape: type[T], group: str, choices: dict[str, str], cfg: DictConfig, overridden: Sequence[str]) -> T:

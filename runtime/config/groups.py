@@ -233,9 +233,11 @@ class PersonaSource(ConfigSource):
 
 
 def chosen(persona: Persona) -> dict[str, str]:
-    """The options that a persona chooses for itself, by group."""
+    """The options that a persona chooses for itself, by group; Thai also by its script."""
     front = persona.front
-    language = front.language or _language_of(persona.prose)
+    language = front.language
+    if not language and thai_share(persona.prose) > 0.5 and "th" in options("language"):
+        language = "th"
     wishes = {"language": language, "voice": front.voice, "model": front.model, "difficulty": front.difficulty}
     return {group: option for group, option in wishes.items() if option}
 
@@ -254,11 +256,6 @@ def unknown_choices(persona: Persona) -> Iterator[tuple[tuple[str, ...], str]]:
     for path, group, option in named:
         if option not in known[group]:
             yield path, f"{path[0]}: there is no {group} {cited(option)}{suggest(option, known[group])}"
-
-
-def _language_of(prose: str) -> str | None:
-    """The language of a persona whose front matter names none: Thai by its script; None for any other."""
-    return "th" if thai_share(prose) > 0.5 and "th" in options("language") else None
 
 
 def _name_in(config_path: str) -> str:

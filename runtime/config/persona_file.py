@@ -191,7 +191,8 @@ def _front_matter(
         {*map(name_of, map(str, value[key]))} if isinstance(value.get(key), dict) else {*getattr(front, key)}
         for key in ("cues", "facts")
     )
-    unknown = [*_unknown("fact", _fact_names(front), facts), *_at_odds(front)]
+    told = ((("cues", name, "told"), fact) for name, cue in front.cues.items() for fact in cue.told or ())
+    unknown = [*_unknown("fact", told, facts), *_at_odds(front)]
     if common is not None:
         unknown += unknown_cues(front, cues | common)
     mistakes += (
@@ -243,11 +244,6 @@ def _unknown(kind: str, named: Iterator[tuple[_Path, str]], known: Collection[st
     for path, name in named:
         if name not in known:
             yield path, f"{'.'.join(map(str, path))}: no {kind} is called {cited(name)}{suggest(name, known)}"
-
-
-def _fact_names(front: FrontMatter) -> Iterator[tuple[_Path, str]]:
-    for name, cue in front.cues.items():
-        yield from ((("cues", name, "told"), fact) for fact in cue.told or ())
 
 
 def _at_odds(front: FrontMatter) -> Iterator[tuple[_Path, str]]:

@@ -37,7 +37,8 @@ def read_bytes(file: Path) -> bytes:
     try:
         mode = os.stat(file).st_mode  # before it is opened: opening a device can already do something
         if stat.S_ISREG(mode):
-            with open(file, "rb", opener=_open_at_once) as stream:
+            # O_NONBLOCK: a pipe that took the file's place just now would wait for somebody to write into it.
+            with open(file, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
                 mode = os.fstat(stream.fileno()).st_mode
                 if stat.S_ISREG(mode):
                     return stream.read(SIZE_LIMIT + 1)
@@ -47,11 +48,6 @@ def read_bytes(file: Path) -> bytes:
         raise SpecError(f"cannot read this file: {reason}", file=file) from None
     what = next((what for is_kind, what in _KINDS.items() if is_kind(mode)), "a device")
     raise SpecError(f"this is {what}, not a file", file=file)
-
-
-def _open_at_once(name: str, flags: int) -> int:
-    """Opens a pipe that took the file's place just now without waiting for somebody to write into it."""
-    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def decoded(data: bytes, file: Path) -> str:

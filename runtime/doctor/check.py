@@ -54,7 +54,9 @@ def check_all(routing: Routing, known: Sequence[SpecError] = ()) -> int:
     files = [*_files(), *(("✗", str(error.file), str(error)) for error in known)]
     personas: dict[str, Persona] = {}
     fine: dict[str, Persona] = {}
-    rows = [*files, *check_personas(personas, fine, {how for _, _, how in files}), *_claims(personas, routing)]
+    rows = [*files, *check_personas(personas, fine, {how for _, _, how in files})]
+    # With these a worker refuses to start.
+    rows += [("✗", "scenarios", problem) for problem in islice(check_claims(personas, routing, {}), 100)]
     rows += [*_defaults(), *_trainees(personas), *_models(fine or personas), *_workers(), *_unused_names()]
     return print_results(list(_once(rows)), "not installed")
 
@@ -296,12 +298,6 @@ def _foreign_prompt(persona: Persona, base: str, reading: Reading) -> Iterator[s
 def _otherwise(persona: Persona, reading: Reading) -> Iterator[str]:
     for line in islice(disagreements(persona), 10):
         yield _at(reading, persona, line.partition(":")[0].split("."), line)
-
-
-def _claims(personas: Mapping[str, Persona], routing: Routing) -> Iterator[CheckResult]:
-    """Scenarios that would not find their persona: a worker refuses to start with them."""
-    for problem in islice(check_claims(personas, routing, {}), 100):
-        yield "✗", "scenarios", problem
 
 
 def _trainees(personas: Mapping[str, Persona]) -> Iterator[CheckResult]:

@@ -104,7 +104,9 @@ class RecordedOutput(AudioOutput):
         self._paused = False
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
-        segment = self._open()
+        if not self._segments or self._segments[-1].closed:
+            self._segments.append(_Segment())
+        segment = self._segments[-1]
         if segment.anchor is not None and not self._paused and self._played(segment) >= len(segment.pcm):
             self._advance()
             segment.anchor = time.time()  # it had run dry
@@ -113,11 +115,6 @@ class RecordedOutput(AudioOutput):
         assert self.next_in_chain is not None
         await self.next_in_chain.capture_frame(frame)
         await super().capture_frame(frame)
-
-    def _open(self) -> _Segment:
-        if not self._segments or self._segments[-1].closed:
-            self._segments.append(_Segment())
-        return self._segments[-1]
 
     def flush(self) -> None:
         super().flush()

@@ -101,7 +101,8 @@ class SessionWriter:
                 self._write(folder, events)
                 card = finish(folder)
         except OSError as error:
-            self._give_up(f"this call is not recorded any further: {_why(error)}")
+            where = f": {shown_path(error.filename)}" if error.filename else ""
+            self._give_up(f"this call is not recorded any further: {error.strerror or error}{where}")
             if not self.path.done():
                 self.path.set_exception(error)
         except Exception as error:  # a report that cannot be made must not end the program
@@ -138,11 +139,6 @@ def put_line(file: IO[bytes], event: Event) -> None:
     line = to_json(event).encode(errors="replace") + b"\n"
     while line:  # a disk that is about full takes a part
         line = line[file.write(line) :]
-
-
-def _why(error: OSError) -> str:
-    where = f": {shown_path(error.filename)}" if error.filename else ""
-    return f"{error.strerror or error}{where}"
 
 
 def _write_spec(file: Path, spec: SessionSpec) -> None:

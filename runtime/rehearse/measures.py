@@ -83,6 +83,7 @@ class Measures:
 def measures(log: CallLog, card: Scorecard, arc: Arc, spoken: Sequence[str] = ()) -> Measures:
     """What this call shows; `spoken` is what the trainee said, to the letter."""
     p50, p95 = latency(log, digits=4)
+    first = log.ended.first_word if log.ended else None
     usage = log.ended.usage if log.ended else ()
     paces = {who: pace(line for line in log.lines if line.speaker == who) for who in ("operator", "customer")}
     return Measures(
@@ -91,7 +92,7 @@ def measures(log: CallLog, card: Scorecard, arc: Arc, spoken: Sequence[str] = ()
         ending=card.ending,
         seconds=round(log.ended.seconds if log.ended else log.length, 3),
         turns=len(log.of(Heard)),
-        first_audio=_rounded(log.ended.first_word if log.ended else None),
+        first_audio=None if first is None else round(first, 4),
         latency=p50,
         latency_high=p95,
         phases=phases(log),
@@ -105,10 +106,6 @@ def measures(log: CallLog, card: Scorecard, arc: Arc, spoken: Sequence[str] = ()
         pace_in=paces["customer"][1] if spoken else None,
         heard_right=heard_right(spoken, [heard.text for heard in log.of(Heard)]) if spoken else None,
     )
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 4)
 
 
 def _sum(usage: Sequence[Mapping[str, object]], key: str) -> int | None:

@@ -72,10 +72,10 @@ class LinkedParticipant:
         self._call = call
         self._rooms = rooms
         self._emit = emit
-        self._who = ""
-        """The trainee's identity in the room; empty while nobody is there."""
-        self._speaks = False
-        """The trainee has published a microphone."""
+        self.identity = ""
+        """Who the trainee is, by what their page calls them in the room; empty while nobody is there."""
+        self.speaks = False
+        """The trainee has published a microphone: another may still take the place of one who has none."""
         self._heard = False
         """The trainee's microphone has come here."""
         self._lost = False
@@ -137,29 +137,19 @@ class LinkedParticipant:
         self._choose()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._rooms.empty_timeout):
-                await self._wait_until(lambda: bool(self._who) or self._cut_off or self._taken)
+                await self._wait_until(lambda: bool(self.identity) or self._cut_off or self._taken)
         if self._taken:
             raise RoomTaken
-        if not self._who:
+        if not self.identity:
             raise NobodyCame
 
     async def wait_until_alone(self) -> None:
         """Waits until nobody who could be a trainee is in the room."""
         await self._wait_until(lambda: self._cut_off or not self._people())
 
-    @property
-    def identity(self) -> str:
-        """Who the trainee is, by what their page calls them in the room; empty while nobody is there."""
-        return self._who
-
-    @property
-    def speaks(self) -> bool:
-        """Whether that one has a microphone: another may still take the place of one who has none."""
-        return self._speaks
-
     def others(self) -> list[str]:
         """The identities of those in the room who could be a trainee, but for the one who is."""
-        return [person.identity for person in self._people() if person.identity != self._who]
+        return [person.identity for person in self._people() if person.identity != self.identity]
 
     @asynccontextmanager
     async def joined(self, session: AgentSession[None], agent: Agent) -> AsyncIterator[None]:
@@ -172,7 +162,7 @@ class LinkedParticipant:
             audio_input=self._audio_input(agent),
             audio_output=AudioOutputOptions(track_publish_options=publish_options()),
             text_output=TextOutputOptions(next_in_chain=words) if streams else False,
-            participant_identity=self._who,
+            participant_identity=self.identity,
             close_on_disconnect=False,  # whether a trainee who is gone may return is for us to say
         )
         self._room_io = room_io = RoomIO(session, self._room, options=options)
@@ -220,7 +210,7 @@ class LinkedParticipant:
                         await asyncio.shield(room_io.subscribed_fut)
                     await self._wait_until(lambda: self._heard or self._taken)
             except TimeoutError:
-                if not self._who:  # whoever was there has left again
+                if not self.identity:  # whoever was there has left again
                     await self._wait_for_somebody()
                     continue
                 self._emit(Notice(text="the trainee's microphone has not come; speaking anyway"))
@@ -244,51 +234,51 @@ class LinkedParticipant:
 
     def _take(self, participant: rtc.RemoteParticipant) -> None:
         """This one is the trainee from now on, or is again after a lost connection."""
-        self._speaks = _has_microphone(participant)
+        self.speaks = _has_microphone(participant)
         self._heard = any(publication.track for publication in participant.track_publications.values())
         self._lost = False
-        if participant.identity != self._who:
-            self._who = participant.identity
+        if participant.identity != self.identity:
+            self.identity = participant.identity
             if self._room_io:
-                self._room_io.set_participant(self._who)
+                self._room_io.set_participant(self.identity)
         self._changed.set()
 
     def _on_connected(self, participant: rtc.RemoteParticipant) -> None:
         if self._connected.is_set():
             self._give_way()
-        if not self._who:
+        if not self.identity:
             self._choose()
-        elif participant.identity == self._who:
+        elif participant.identity == self.identity:
             self._take(participant)
 
     def _on_published(self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant) -> None:
         if participant.kind not in DEFAULT_PARTICIPANT_KINDS or not _has_microphone(participant):
             return
-        if participant.identity == self._who:
-            self._speaks = True
-        elif self._who and (self._lost or not self._speaks):
+        if participant.identity == self.identity:
+            self.speaks = True
+        elif self.identity and (self._lost or not self.speaks):
             self._take(participant)
 
     def _on_track(
         self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
     ) -> None:
-        if participant.identity == self._who:
+        if participant.identity == self.identity:
             self._heard = True
             self._changed.set()
 
     def _on_gone(self, participant: rtc.RemoteParticipant) -> None:
         self._changed.set()
-        if participant.identity != self._who:
+        if participant.identity != self.identity:
             return
-        if not self._speaks:  # it was not certain that this is the trainee: is it somebody else, or still to come?
-            self._who = ""
+        if not self.speaks:  # it was not certain that this is the trainee: is it somebody else, or still to come?
+            self.identity = ""
             self._choose()
-            if self._who or not self._opened:
+            if self.identity or not self._opened:
                 return
         if participant.disconnect_reason in LEFT:
             self._call.hang_up()
             return
-        self._who = participant.identity
+        self.identity = participant.identity
         self._lost = True
         self._emit(Notice(text=f"the trainee's connection is lost; waiting {self._rooms.grace:g} s"))
         self._waiting = asyncio.ensure_future(self._wait_for_return())
