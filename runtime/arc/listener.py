@@ -244,8 +244,9 @@ def _is_most(match: Match, clause: Clause) -> bool:
 def _said(lexicon: _Lexicon, name: str, phrases: Iterable[Phrase], clause: Clause) -> Match | None:
     """That of these phrases of a cue which a clause holds, and does not take back."""
     cue = lexicon.front.cues[name]
+    past = (cue.change > 0 or name in lexicon.times) and clause.past
     for match in matches(phrases, clause.said):
-        if not match.negated and (is_denied_after(clause.said, match.end) or (cue.change > 0 and clause.past)):
+        if not match.negated and (is_denied_after(clause.said, match.end) or past):
             continue
         if cue.change > 0 and is_name(clause.said, match.start, match.end):
             continue
@@ -335,15 +336,16 @@ def _on_nothing(front: FrontMatter, name: str, said: str, text: str) -> Finding 
 _STATED = Alternatives(
     r"(?:i|im|ill|ive|we|were|well|weve|it|its|that|thats|this|there|they|he|she|thanks|thank)\b|"
     r"(?:your|the|our)(?: \w+){1,4} (?:is|are|was|were|has|have|had|will|shows|looks|says|ends|begins)\b|"
-    "(?:ดิฉัน|ผม|ทางเรา|เรา|เดี๋ยว|จะ|กำลัง|ถ้า|หาก|อย่า)"
+    "(?:ดิฉัน|ผม|ทางเรา|เรา|เดี๋ยว|จะ|กำลัง|ถ้า|หาก|อย่า)|"
+    r"(?!.*ขอ(?!บ|ง)).*(?:ถูกต้อง|ตรงกัน|ตรง(?=แล้ว)|เจอ(?=แล้ว)|ครบ(?=แล้ว)|เรียบร้อย)(?:แล้ว|หมด|นะ|ค่ะ|ครับ|[ ,])*$"
 )
 _ASIDE = Alternatives(
     r"(?:and |so |but )?(?:before|after|during|for|about|in|on|at|until|by|with|without|from)\b|ก่อน|หลัง|ตอน|เรื่อง"
 )
 _WANTED = Alternatives(
     r"\b(?:need|needs|like|ask|give|confirm|know|tell|verify|provide|please|may|can|could|state|spell|"
-    r"looking for|what|which|who|how|when|where)\b|ขอ(?!โทษ|อภัย)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยาก(?:ทราบ|รู้)|"
-    r"บอก\S{0,24} ?(?:หน่อย|ได้ไหม)|พอจะ(?:บอก|เล่า)"
+    r"looking for|what|which|who|how|when|where)\b|ขอ(?!โทษ|อภัย|ง|บคุณ|บพระ|บใจ)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยาก(?:ทราบ|รู้)|"
+    r"บอก\S{0,24} ?(?:หน่อย|ได้ไหม)|พอจะ(?:บอก|เล่า)|(?<!ต้อง)(?<!อย่า)บอก(?:พี่|ผม|หนู|ป้า|ดิฉัน|เรา|มา|แค่|ชื่อ|เลข)"
 )
 
 

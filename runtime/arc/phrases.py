@@ -386,7 +386,7 @@ def _able(index: Mapping[str, list[tuple[int, Phrase]]], said: str) -> dict[int,
 _NAME = Alternatives(
     r"\b(?:refunds?|billing|returns?|payments?|cancellations?|complaints?) "
     r"(?:team|department|desk|office|people|policy|policies|rules?|form)\b|"
-    "(?:แผนก|ฝ่าย|ทีม|ขั้นตอน|นโยบาย|เงื่อนไข|แบบฟอร์ม|ปุ่ม|คำขอ)(?:การ|ขอ)?(?:คืนเงิน|เงินคืน|ชดเชย)"
+    "(?:แผนก|ฝ่าย|ทีม|ขั้นตอน|นโยบาย|เงื่อนไข|แบบฟอร์ม|ปุ่ม|ช่อง|เมนู|หน้า|คำขอ)(?:การ|ขอ)?(?:คืนเงิน|เงินคืน|ชดเชย)"
 )
 
 

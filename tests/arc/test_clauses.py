@@ -42,6 +42,10 @@ def heard(text: str) -> set[str]:
         ("พิมพ์ใบเสร็จเสร็จแล้ว ผมวางไว้ที่เคาน์เตอร์นะครับ", 2),
         ("มีมูลค่า 50 บาท ในหน้า ผมแล้ว", 1),
         ("แจ้งไว้ว่า ดิฉันไม่อยู่บ้าน", 1),
+        ("กล่องยังอยู่ไหม ตอบตามจริงได้เลย", 2),
+        ("ได้ของไปนานหรือยังลูก กล่องล่ะ", 2),
+        ("สวัสดีเจ้า บัวคำรับสายเจ้า", 2),
+        ("ไปอยู่ที่ใครหรือเปล่า ตอนนี้ผมก็ยังไม่ทราบเหมือนกัน", 1),
         ("…!? ", 0),
     ],
 )
@@ -234,6 +238,7 @@ def test_what_is_taken_back_is_owed_again() -> None:
         ("Don't be stupid.", {"insult"}),
         ("คุณไม่ได้โง่เลยค่ะ ระบบเราเองที่โง่", set()),
         ("ผมนี่โง่จริงครับ", set()),
+        ("ผมนี่โง่เรื่องเครื่องเสียงเลยครับพี่ ต้องให้พี่สอน", set()),
         ("ผมว่าคุณโง่ครับ", {"insult"}),
         ("Hold on, I can see the two charges right here.", set()),
         ("Hold on, please.", {"hold"}),
@@ -369,6 +374,11 @@ def test_nobody_and_nothing_are_no_question_in_thai() -> None:
         ("อีเมลอะไรคะ", ("email",)),
         ("พอจะบอกได้ไหมคะว่าใช้แพ็กเกจอะไรอยู่ ไม่ตอบตอนนี้ก็ได้นะคะ", ("plan",)),
         ("เดี๋ยวผมส่งอีเมลให้ครับ", ()),
+        ("ขอเลขบัญชีกับชื่อเต็มของท่านสักนิดครับ", ("account", "name")),
+        ("บอกพี่แค่ชื่อกับเลขบัญชีพอ รหัสอะไรไม่ต้องบอก", ("name", "account")),
+        ("แล้วเลขท้ายบัตรสี่ตัวล่ะ กับเดือนนี้โดนไปเท่าไหร่", ("card", "amount")),
+        ("โดนไปเท่าไหร่เจ้า", ("amount",)),
+        ("ชื่อกับเลขบัญชีตรงกันแล้วค่ะ", ()),
     ],
 )
 def test_a_fact_is_told_when_it_is_asked_for(text: str, asked: tuple[str, ...]) -> None:
@@ -567,6 +577,14 @@ def test_what_others_said_and_what_is_past_is_told_not_done(text: str, cues: set
         ("ploy_srisuk", "Let me finish the form for you.", "", "cuts_off"),
         ("ploy_srisuk", "แล้วกล่องล่ะคะ", "box", "stalling"),
         ("ploy_srisuk", "ไม่เป็นไรนะ ค่อย ๆ เล่าก็ได้", "", "stalling"),
+        ("charles_whitmore", "คุณผู้หญิงจะไม่ได้ยินเรื่องนี้จากเราเลยครับ", "", "pardon"),
+        ("sarah_thompson", "หน้านี้เปิดแล้วค่ะ ช่องคืนเงินยังว่างอยู่", "", "refund"),
+        ("sarah_thompson", "งั้นแค่นี้นะคะ สวัสดีค่ะ", "", "greeting"),
+        ("david_chen", "ตอบมาเถอะ ก่อนเงินหายมีใครโทรมาหาน้องไหม พวกนี้เขาหลอกเก่ง", "code", "stalling"),
+        ("walter_briggs", "วันนั้นที่บ้านทำอะไรบ้าง ยายผมก็เคยถูบ้านแล้วลืมเสียบปลั๊ก", "hoover", "reconnect"),
+        ("walter_briggs", "ลองนึกย้อนไปวันอังคารให้ผมหน่อยครับ", "", "deadline"),
+        ("grace_okafor", "เหนื่อยมากเลยสินะเจ้า เพิ่งออกเวรมาหรือเปล่าเจ้า", "work", "stalling"),
+        ("niran_wongsawat", "ร้านเงียบช่วงไหน วันอังคารผมโทรไปได้ไหม", "quiet_hour", "stalling"),
     ],
 )
 def test_what_a_kind_trainee_says_is_not_taken_amiss(name: str, text: str, asked: str, cue: str) -> None:
@@ -584,7 +602,12 @@ def test_an_offer_that_ends_in_is_that_all_right_is_no_question() -> None:
 
 def test_knowing_how_bad_it_is_is_no_question() -> None:
     """In Thai both hold the same words; whoever it is who feels so is no question either."""
-    for text in ("เข้าใจเลยครับว่าเหนื่อยแค่ไหน", "ใครเจอแบบนี้ก็หงุดหงิดครับ", "วันพุธรู้ผลว่าได้เงินคืนไหม"):
+    for text in (
+        "ลูกค้าท่านนั้นเป็นใคร ผมบอกไม่ได้ครับ",
+        "เข้าใจเลยครับว่าเหนื่อยแค่ไหน",
+        "ใครเจอแบบนี้ก็หงุดหงิดครับ",
+        "วันพุธรู้ผลว่าได้เงินคืนไหม",
+    ):
         assert not any(clause.asks for clause in clauses(text))
     for text in ("ไม่ทราบว่าต้องรอนานแค่ไหน", "ใครโทรมาครับ", "ทราบไหมคะว่าเป็นอย่างไร"):
         assert any(clause.asks for clause in clauses(text))
