@@ -55,11 +55,7 @@ character; a cue whose words differ in anything is void. No cue at all is a good
 
 
 def _schema(cues: list[str]) -> dict[str, Any]:
-    finding = {
-        "cue": {"type": "string", "enum": cues},
-        "words": {"type": "string"},
-        "probability": {"type": "number"},
-    }
+    finding = {"cue": {"type": "string", "enum": cues}, "words": {"type": "string"}, "probability": {"type": "number"}}
     items = {"type": "object", "properties": finding, "required": [*finding], "additionalProperties": False}
     return {
         "name": "submit_findings",

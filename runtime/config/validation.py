@@ -19,11 +19,7 @@ _adapters: dict[Any, TypeAdapter[Any]] = {}
 
 
 def validated(
-    shape: type[T],
-    value: object,
-    file: Path | str | None = None,
-    node: Node | None = None,
-    at: str = "",
+    shape: type[T], value: object, file: Path | str | None = None, node: Node | None = None, at: str = ""
 ) -> T:
     """The value as an instance of a dataclass, checked in every key.
 
@@ -39,11 +35,7 @@ def validated(
 
 
 def examined(
-    shape: type[T],
-    value: object,
-    file: Path | str | None = None,
-    node: Node | None = None,
-    at: str = "",
+    shape: type[T], value: object, file: Path | str | None = None, node: Node | None = None, at: str = ""
 ) -> tuple[T | None, Iterator[SpecError]]:
     """As `validated`, but with all that is wrong: the instance, or None and the mistakes as they are asked for."""
     if shape not in _adapters:

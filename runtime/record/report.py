@@ -22,7 +22,7 @@ from ..events import (
 )
 from ..spec.persona import FrontMatter, worded_in
 from .call_log import CallLog, Line
-from .score import Quote, Result, Scorecard, done, how_found, meaning, sentence_of
+from .score import Quote, Result, Scorecard, how_found, in_quotes, meaning, sentence_of
 from .templates import load_template
 from .texts import clock, ended, texts_in
 
@@ -167,7 +167,7 @@ class Page:
         for cue in sorted(costly, key=lambda cue: cue.mood):
             line = self.log.turns.get(cue.turn)
             at = line.at if line else self.log.second(cue)
-            words = done(sentence_of(line.event.text, cue.words) if line else cue.words, self.call_language)
+            words = in_quotes(sentence_of(line.event.text, cue.words) if line else cue.words, self.call_language)
             told.append((self.say("worst", at=clock(at), words=words, means=self._means(cue), mood=cue.mood), at))
         first = {at: text for text, at in reversed(told)}  # of one moment the first
         unique = [(text, at) for text, at in told if at is None or first[at] == text]
@@ -249,11 +249,11 @@ class Page:
         for silence in self.card.conduct.silences:
             whose = self.say(f"whose_{silence.whose}")
             what = f"{self.say('silence')}: {self.say('seconds', n=f'{silence.seconds:g}')} ({whose})"
-            yield Mark(silence.at, "silence", what, self._line_at(silence.at), silence.at)
+            yield Mark(silence.at, "silence", what, self.line_at(silence.at), silence.at)
         for event in self.log.events:
             if told := self._told(event):
                 at = self.log.second(event)
-                yield Mark(at, *told, self._line_at(at), at)
+                yield Mark(at, *told, self.line_at(at), at)
 
     def _told(self, event: Event, *, in_full: bool = False) -> tuple[str, str] | None:
         """The shape and the text of what happened between lines; None for what is told elsewhere. What providers and
@@ -289,9 +289,9 @@ class Page:
 
     def begun(self, at: float) -> float:
         """When the line was begun that was the latest at this second."""
-        return self.log.lines[self._line_at(at)].at if self.log.lines else at
+        return self.log.lines[self.line_at(at)].at if self.log.lines else at
 
-    def _line_at(self, at: float) -> int:
+    def line_at(self, at: float) -> int:
         """The last line that had begun by then."""
         return max((number for number, line in enumerate(self.log.lines) if line.at <= at), default=0)
 

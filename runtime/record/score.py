@@ -107,11 +107,7 @@ def card_from_json(text: bytes) -> Scorecard:
 
 
 def score(
-    log: CallLog,
-    persona: FrontMatter,
-    language: str,
-    verdicts: Mapping[str, Verdict] | None = None,
-    judge: str = "",
+    log: CallLog, persona: FrontMatter, language: str, verdicts: Mapping[str, Verdict] | None = None, judge: str = ""
 ) -> Scorecard:
     """The scorecard of a call for this persona.
 
@@ -256,7 +252,7 @@ class _Scorer:
         words = sentence_of(line.event.text, cue.words) if line else cue.words
         at = clock(line.at if line else self.log.second(cue))
         name, means = worded_in(objective.name, self.language), self._meaning(cue.name)
-        return self.words[how].format(at=at, words=done(words, self.language), objective=name, means=means)
+        return self.words[how].format(at=at, words=in_quotes(words, self.language), objective=name, means=means)
 
     def _told_missing(self, objective: Objective) -> str:
         """The sentence for an objective that nothing met: the persona's own, else what was to be heard."""
@@ -325,7 +321,7 @@ def _few(word: str) -> str:
     return "/".join(either if len(either) <= 3 else [*either[:2], "…"])
 
 
-def done(words: str, language: str) -> str:
+def in_quotes(words: str, language: str) -> str:
     """What the trainee said, in quotation marks, or, without words, that it was their silence."""
     return f"“{words}”" if words else texts_in(language)["your_silence"]
 

@@ -88,14 +88,15 @@ def hold(job: Job) -> Row:
     make_private(job.folder)
     if job.virtual:
         job = replace(job, spec=paced(job.spec))
-        asyncio.run(_understand(job))
-    elif job.audio:
-        with suppress(Exception):  # the call itself will say what is wrong
+    with suppress(Exception):  # the call itself will say what is wrong
+        if job.virtual:  # then no turn can wait for what listening by meaning needs of this script
+            asyncio.run(understood(job.spec.arc, *(line.say for line in job.script)))
+        elif job.audio:
             asyncio.run(_load(job))
     loop_factory = VirtualLoop if job.virtual else None
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            row = runner.run(held(job))
+            row = runner.run(hold_in_loop(job))
     except NotOffered as error:
         row = replace(job.row, outcome=Outcome.SKIPPED, reason=str(error))
     except Exception as error:
@@ -113,13 +114,6 @@ async def _load(job: Job) -> None:
     hearing = make(job.spec, "stt")
     if hearing and hearing.provider == "offline":
         await hearing.recognize(rtc.AudioFrame(bytes(2 * RATE), RATE, 1, RATE))
-
-
-async def _understand(job: Job) -> None:
-    """Gets what listening by meaning needs of this script: in virtual time no turn could wait for it. Where that fails,
-    the call says so itself."""
-    with suppress(Exception):
-        await understood(job.spec.arc, *(line.say for line in job.script))
 
 
 def _said(error: BaseException) -> str:
@@ -183,7 +177,7 @@ class _Progress:
             await self._changed.wait()
 
 
-async def held(job: Job) -> Row:
+async def hold_in_loop(job: Job) -> Row:
     """Holds the call in this event loop. Raises whatever keeps it from being held."""
     loop = asyncio.get_running_loop()
     virtual = isinstance(loop, VirtualLoop)

@@ -34,10 +34,7 @@ LEFT = (
 )
 """Reasons of a trainee who is not coming back; any other is a lost connection."""
 
-CUT_OFF = {
-    rtc.DisconnectReason.ROOM_DELETED: TRAINEE_LEFT,
-    rtc.DisconnectReason.PARTICIPANT_REMOVED: "shutdown",
-}
+CUT_OFF = {rtc.DisconnectReason.ROOM_DELETED: TRAINEE_LEFT, rtc.DisconnectReason.PARTICIPANT_REMOVED: "shutdown"}
 """Why a call ends whose own connection is cut; any other reason is a lost one."""
 
 CLOSE_SECONDS = 0.7

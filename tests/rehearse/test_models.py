@@ -11,7 +11,7 @@ from runtime.config.compose import compose_config, read_settings
 from runtime.events import Heard, Said
 from runtime.record.folder import SCORECARD, read_folder
 from runtime.record.score import card_from_json
-from runtime.rehearse.job import held, hold
+from runtime.rehearse.job import hold, hold_in_loop
 from runtime.rehearse.sweep import Outcome
 from runtime.rehearse.trainee import HANGS_UP
 from runtime.spec.trainee import ScriptLine
@@ -49,7 +49,7 @@ async def test_a_models_latency_is_what_the_trainee_waits(
         for name, value in server.environment.items():  # type: ignore[attr-defined]
             monkeypatch.setenv(name, value)
         asked = job(tmp_path / "call", f"model={model}", "vad=none", "listening=phrases")
-        row = await held(replace(asked, script=2 * SCRIPT))
+        row = await hold_in_loop(replace(asked, script=2 * SCRIPT))
     assert row.outcome is Outcome.DONE and row.measures, row
     assert row.measures.turns == 6 and row.measures.input_tokens
     opening, *latencies = [said.latency for said in read_folder(tmp_path / "call").log.of(Said)]
@@ -66,12 +66,12 @@ async def test_a_model_that_refuses_is_a_failed_call_with_its_reason(
     async with OpenAIHTTPServer(reply=line, on_chat=[Refuse(401)] * 50) as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
-        row = await held(replace(job(tmp_path / "refused", "model=openai_pipeline"), script=SCRIPT))
+        row = await hold_in_loop(replace(job(tmp_path / "refused", "model=openai_pipeline"), script=SCRIPT))
     assert row.outcome is Outcome.FAILED and "401" in row.reason
     async with OpenAIHTTPServer(reply=line, on_chat=[None, Refuse(500)]) as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
-        row = await held(replace(job(tmp_path / "recovered", "model=openai_pipeline"), script=SCRIPT))
+        row = await hold_in_loop(replace(job(tmp_path / "recovered", "model=openai_pipeline"), script=SCRIPT))
     assert row.outcome is Outcome.DONE and row.measures and row.measures.failures == 1
 
 
@@ -89,7 +89,7 @@ async def test_a_call_tells_its_cost_by_the_price_file(tmp_path: Path, monkeypat
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         asked = job(tmp_path / "call", "model=openai_pipeline", "listening=phrases")
-        row = await held(replace(asked, script=SCRIPT, record=settings.record))
+        row = await hold_in_loop(replace(asked, script=SCRIPT, record=settings.record))
     assert row.measures and row.measures.cost and row.measures.cost > 0
     kept = read_folder(tmp_path / "call")
     assert card_from_json((tmp_path / "call" / SCORECARD).read_bytes()).conduct.cost == row.measures.cost
@@ -102,7 +102,7 @@ async def test_a_language_model_may_be_the_trainee(tmp_path: Path, monkeypatch: 
     async with OpenAIHTTPServer(reply=lambda conversation, heard: next(said)) as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
-        row = await held(job(tmp_path / "call", trainee="simulated"))
+        row = await hold_in_loop(job(tmp_path / "call", trainee="simulated"))
     assert row.outcome is Outcome.DONE and row.measures and row.measures.turns == 3, row
     first = server.chats[0]
     assert "three weeks" in first.instruction and "in English" in first.instruction and "billed twice" in first.heard
