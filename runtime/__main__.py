@@ -150,8 +150,7 @@ def _render_reports(settings: Settings) -> int:
 
 
 def _with_each_folder(settings: Settings, work: Callable[[Path], list[str]]) -> int:
-    """Prints what a work says of each session folder that was named. One that is damaged is a line on stderr, and keeps
-    no other from its turn."""
+    """Prints what a work says of each session folder that was named. One that is damaged is a line on stderr."""
     from .record.upkeep import folders_below
 
     code = 0

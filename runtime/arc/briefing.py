@@ -11,8 +11,7 @@ from .machine import ArcState, Lack, comes_about, kept_back, lack, start
 
 
 def live_arc(spec: SessionSpec) -> Arc:
-    """The arc by which code decides in a call: with those endings alone that the persona's file has. Others are for the
-    model to choose from."""
+    """The arc by which code decides: only with the endings of the persona's own file. Others the model chooses from."""
     if spec.persona.front.endings:
         return spec.arc
     return replace(spec.arc, front=replace(spec.arc.front, endings=()))

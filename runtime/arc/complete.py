@@ -363,8 +363,7 @@ def _phased(front: FrontMatter, own: list[tuple[str, tuple[str, ...]]], mood: in
 def _with_scenario(
     front: FrontMatter, common: FrontMatter, persona: Persona, base: str
 ) -> tuple[FrontMatter, list[str]]:
-    """Sentences of the scenario, told as "I"; what one gives for a fact is said in place of what any customer
-    would."""
+    """Sentences of the scenario, told as "I"; what one gives for a fact is said in place of any customer's."""
     kinds = ("scenario", "other", "persona") if not persona.front.facts else ()
     sections = (one for one in persona.sections if one.kind in kinds and not identity.is_direction(one.title))
     sentences = (sentence for section in sections for sentence in prose.sentences(section))

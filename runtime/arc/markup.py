@@ -80,8 +80,7 @@ _BY_CUSTOMER = re.compile(rf"^{_BEFORE_SPEAKER}(?:the )?(?:{_CUSTOMER}){_AFTER_S
 
 @lru_cache(maxsize=64)
 def plain_sections(prose: str) -> tuple[Section, ...]:
-    """The sections of a persona's prose, in plain rows. A block in tags, or below a key of JSON, is a section of that
-    name."""
+    """The sections of a persona's prose, in plain rows. A block in tags, or below a JSON key, is one of that name."""
     return find_sections("\n".join(_rows(prose)))
 
 

@@ -27,8 +27,7 @@ Vectors: TypeAlias = "Callable[[str], Vector | None]"
 """The vector of a text, of length 1; None where there is none yet."""
 
 SHARPNESS = 8.0
-"""How fast likeness falls with the distance of two vectors (1 - cosine; multilingual-e5's cosines lie between 0.7 and
-1)."""
+"""How fast likeness falls with the distance of two vectors (1 - cosine; multilingual-e5's lie between 0 and 0.3)."""
 RIDGE = 0.05
 """How far a cue's examples may be overruled by those around them."""
 LIKELY = 0.2

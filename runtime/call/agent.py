@@ -34,8 +34,7 @@ closing may take, and are waited for also where nothing was said."""
 LEAST_ITEMS = 4
 """Items that a shortened history has at least: what the persona and the trainee said last must stay."""
 AFTER_CUT, AFTER_CUT_SECONDS = 1000, 5.0
-"""When a model's turn was ended, its request goes on for so many characters and seconds, for a tool call that may
-follow."""
+"""For how many characters and seconds the request of a model's ended turn goes on: a tool call may follow."""
 ENTER_SECONDS = 10.0
 """How long an agent may take to take over."""
 NOTE = "state-of-the-call"

@@ -26,8 +26,7 @@ second to notice that one is over, and as long to answer."""
 
 
 class TraineeAudio(AudioInput):
-    """The trainee's audio. It can be paused without loss, as frames wait in the source, and watched for speech
-    (`judged`)."""
+    """The trainee's audio. It can be paused without loss, as frames wait in the source, and `judged` for speech."""
 
     def __init__(self, source: AudioInput) -> None:
         super().__init__(label="trainee", source=source)

@@ -191,8 +191,7 @@ def fetch(spec: SessionSpec, tell: Callable[[str], None]) -> None:
 
 
 def make(spec: SessionSpec, place: str, env: Mapping[str, str] = os.environ) -> Any:
-    """A new part for this place; None where the spec has none. Raises SpecError where its plugin, an option or a secret
-    is missing or wrong."""
+    """A new part for this place, if the spec has one. Raises SpecError where a plugin, option or secret is wrong."""
     part = spec.parts[place]
     if part is None:
         return None

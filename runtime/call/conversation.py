@@ -1,5 +1,4 @@
-"""What is said in one call, from its first spec on: the persona's turns, how edits and failures reach them, and how it
-ends."""
+"""What is said in one call: the persona's turns, how edits and failures reach them, and how the call ends."""
 
 from __future__ import annotations
 

@@ -68,8 +68,7 @@ class IdleMonitor:
 
     @asynccontextmanager
     async def listening(self, audio: TraineeAudio) -> AsyncIterator[None]:
-        """Detects in the audio whether the trainee speaks, while it is entered: for models that detect turns and do not
-        report them."""
+        """While it is entered, detects whether the trainee speaks: for models that detect turns and tell nobody."""
         async with audio.judged() as self._detector:
             try:
                 yield

@@ -159,8 +159,7 @@ def in_force(old: SessionSpec, new: SessionSpec, *, begun: bool = True) -> Sessi
 
 @lru_cache(maxsize=16)
 def plan(old: SessionSpec, edited: SessionSpec, *, audio: bool, begun: bool = True) -> Plan:
-    """What differs, and how a call with the old spec can have the edited one. `begun` says whether the persona has
-    begun to speak."""
+    """What differs, and how a call on the old spec can have the edited one; `begun`: the persona has begun to speak."""
     kind = kind_of(old)
     new = in_force(old, edited, begun=begun)
     used = (place for place in PLACES if place != "judge" and (audio or place not in SPOKEN))

@@ -23,8 +23,7 @@ _main_loop: asyncio.AbstractEventLoop | None = None
 
 
 def register_in_this_loop() -> None:
-    """From now on plugins that another thread imports are registered by the running event loop, if that is the main
-    thread's."""
+    """From now on the running loop, if it is the main thread's, registers the plugins that other threads import."""
     global _main_loop
     if threading.current_thread() is threading.main_thread():
         _main_loop = asyncio.get_running_loop()

@@ -98,8 +98,7 @@ class PreparedModel(RealtimeModel):
         return self._acknowledged.up
 
     async def proven(self) -> None:
-        """Returns once the session that has just taken over has lasted for a while. Raises NotAccepted where it did
-        not."""
+        """Returns once the session that took over has lasted for a while. Raises NotAccepted where it did not."""
         assert self._acknowledged
         self._acknowledged.begin_again()
         try:
@@ -177,8 +176,7 @@ class Acknowledgement:
         self._listeners = {}
 
     async def wait(self, seconds: float = 0) -> None:
-        """Returns once the session is up, and has been for so many seconds. Raises NotAccepted where it was refused, or
-        was not so in time."""
+        """Returns once the session has been up for so many seconds. Raises NotAccepted where it was not so in time."""
         try:
             async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
                 while (left := self._left(seconds)) is None or left > 0:

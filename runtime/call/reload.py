@@ -1,5 +1,4 @@
-"""A call follows the edits of its spec: each is applied as the plan says, at the right moment, and ends in one
-receipt."""
+"""A call follows the edits of its spec: each is applied as the plan says, when it can be, and has one receipt."""
 
 from __future__ import annotations
 
@@ -33,8 +32,7 @@ from .realtime import NotAccepted, PreparedModel, refuses_history
 logger = logging.getLogger(__name__)
 
 RENEW_SECONDS = 60.0
-"""Seconds after a session that had used up its context was replaced within which the next one that does so ends the
-call."""
+"""Seconds after a replaced session had used up its context within which another one that does ends the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,8 +341,7 @@ def _comparison(persona: Persona) -> Future[list[str]]:
 
 
 class Successor:
-    """An agent that is to take over: its parts, and the session that is opened ahead where its model is a realtime
-    one."""
+    """An agent that is to take over: its parts, and the session that is opened ahead for a realtime model."""
 
     def __init__(self, live: LiveAgent, spec: SessionSpec, parts: Parts) -> None:
         self._live = live

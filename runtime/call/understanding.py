@@ -1,5 +1,4 @@
-"""Understanding of one call's turns by meaning: gets the vectors that a turn needs before it is judged, never on the
-event loop."""
+"""Understanding of a call's turns by meaning: gets the vectors that a turn needs, off the event loop."""
 
 from __future__ import annotations
 
@@ -28,8 +27,7 @@ Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
 class Understanding:
-    """Listens by meaning where the spec has an embedder; if anything goes wrong with that the phrases go on, and a line
-    says so."""
+    """Listens by meaning where the spec has an embedder; if that fails the phrases go on, and a line says so."""
 
     def __init__(self, arc: Arc, emit: Emit, start: Start) -> None:
         self._arc = arc
@@ -77,8 +75,7 @@ class Understanding:
         return meaning is None or bool(meaning.lacking)
 
     def begin(self, text: str) -> asyncio.Task[None] | None:
-        """What a turn has to wait for before it is judged, if for anything; whoever asks for the same turn waits for
-        the same answer."""
+        """What a turn has to wait for before it is judged, if for anything; the same for all who ask about it."""
         if not self.waits(text):
             return None
         key = (id(self._arc), text)

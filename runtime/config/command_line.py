@@ -277,8 +277,7 @@ complete -o nospace -o default -F _runtime_completion python python3
 
 
 def complete(asked: Sequence[str]) -> str:
-    """The bash script, or the values of the key that is being completed (`mode=` and others with few); "" leaves it to
-    Hydra."""
+    """The bash script, or the values of the key that is being completed (`mode=` …); "" leaves it to Hydra."""
     if "install=bash" in asked:
         return BASH
     key, equals, _ = os.environ.get("COMP_LINE", "").rpartition(" ")[2].partition("=")

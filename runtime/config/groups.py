@@ -55,8 +55,7 @@ _folder = ROOT / "personas"
 
 
 def use_folder(folder: Path) -> None:
-    """Reads personas from this folder from now on: one folder a process. Raises SpecError where it is not a folder that
-    can be read."""
+    """Reads personas from this folder from now on, in this process. Raises SpecError where it cannot be read."""
     global _folder
     try:
         next(folder.iterdir(), None)
@@ -98,8 +97,7 @@ def _misnamed(file: Path) -> str:
 
 
 def read_conf(file: Path) -> tuple[Any, Node]:
-    """A config file as plain values and as nodes, which know their lines. Raises SpecError where it cannot be read, is
-    empty or is not YAML."""
+    """A config file as values and as nodes, which know their lines. Raises SpecError where it is no YAML, or empty."""
     value, node = _parsed(decoded(read_bytes(file), file), file)
     if not isinstance(value, dict) or node is None:
         raise SpecError("this file is empty: it should hold `key: value` lines", file=file)

@@ -47,8 +47,7 @@ def revision_of(data: bytes) -> str:
 
 
 def parse_persona(data: bytes, file: Path) -> Persona:
-    """The persona that these bytes of a file hold. Raises SpecError for whatever is wrong with the bytes, and nothing
-    else."""
+    """The persona that these bytes of a file hold. Raises SpecError for whatever is wrong, and nothing else."""
     reading = examine_persona(data, file)
     if reading.persona is None:
         raise reading.mistakes[0].with_traceback(None)

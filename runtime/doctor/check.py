@@ -71,8 +71,7 @@ def _once(rows: Sequence[CheckResult]) -> Iterator[CheckResult]:
 
 
 def print_results(rows: Sequence[CheckResult], neither: str) -> int:
-    """Prints a table of what is fine (✓), not fine (✗), doubtful (!) and `neither` (–); returns the exit code, 1 if
-    anything is not fine."""
+    """Prints what is fine (✓), not fine (✗), doubtful (!) and `neither` (–); returns the exit code: 1 with any ✗."""
     console = Console(highlight=False)
     if console.is_terminal:
         console.print(table("", ("", "what", "how it is"), rows))
@@ -216,8 +215,7 @@ def _at(reading: Reading, persona: Persona, path: Sequence[int | str], what: str
 
 
 def _unknown_sections(persona: Persona) -> Iterator[tuple[tuple[int | str, ...], str]]:
-    """Headings of `not_for_model` that the prose does not have: what lies below the one that is meant reaches the
-    model."""
+    """Headings of `not_for_model` that the prose does not have: what is meant to be kept from the model reaches it."""
     known = [section.title for section in persona.sections]
     folded = set(map(str.casefold, known))
     for i, title in enumerate(persona.front.not_for_model):

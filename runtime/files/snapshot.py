@@ -44,8 +44,7 @@ class SavedFiles:
 
 @dataclass(frozen=True, slots=True)
 class _FileState:
-    """A file as it was found: what it holds (a hash, or one of the below), its stat just before it was read, and when
-    that was."""
+    """A file as it was read: its content (a hash, or one of the below), its stat just before, and when that was."""
 
     content: bytes
     signature: tuple[int, ...] = (0,)

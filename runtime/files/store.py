@@ -119,8 +119,7 @@ class SpecStore:
         self._composer.check(spec)
 
     def subscribe(self, choices: Mapping[str, str], subscriber: Subscriber) -> Callable[[], None]:
-        """Gives a call its spec at once and every later edit as it comes; returns what ends that. Only after `find` or
-        `put`."""
+        """Gives a call its spec at once and every later edit; returns what ends that. Only after `find` or `put`."""
         entry = self._entries[frozenset(choices.items())]
         entry.subscribers.append(subscriber)
         subscriber(Edit(entry.spec))

@@ -103,8 +103,7 @@ class _ScanTrigger:
         self._retry_at = 0.0
 
     async def wait(self, limit: float | None, scan_seconds: float) -> None:
-        """Returns when there is reason to scan, at the latest after `limit` seconds. `scan_seconds` is what the last
-        scan took."""
+        """Returns when there is reason to scan, or after `limit` seconds. `scan_seconds` is what the last scan took."""
         pause = max(POLL, scan_seconds / POLL_SHARE) if self._polled else max(SCAN, scan_seconds / SCAN_SHARE)
         try:
             async with asyncio.timeout(pause if limit is None else min(limit, pause)):

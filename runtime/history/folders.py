@@ -20,8 +20,7 @@ from ..spec.settings import Record
 ID = ".id"
 """The file that tells one folder of sessions from another, wherever it is moved or mounted."""
 UNSETTLED_SECONDS = 2.0
-"""A folder that changed so few seconds ago is read again the next time: the next change may leave the same
-timestamp."""
+"""A folder that changed so few seconds ago is read again: its next change may leave the same timestamp."""
 _NAME_LENGTH = 200
 _EVENTS_LIMIT, _CARD_LIMIT = 64 * 1024, 4 * 1024 * 1024
 _LATEST = 2.0**33

@@ -36,8 +36,7 @@ bank is gone has it made again."""
 ROUNDS = 3
 """How often a turn is looked at to see which vectors it needs."""
 SIDE_BY_SIDE = 2
-"""Sentences that are worked on at the same time. To give the model several at once saves nothing: each word costs a
-millisecond."""
+"""Sentences that are worked on at once. More would save nothing: each word costs the model a millisecond."""
 AT_ONCE = 8
 """Texts of one request: turns of other calls come between two."""
 
@@ -184,8 +183,7 @@ class SentenceVectors:
         return Meaning(bank, self.get) if bank else None
 
     async def understand(self, arc: Arc, *turns: str) -> None:
-        """Gets what listening to these turns needs; of many at once, as many are worked on as the embedder can. Raises
-        what `load` does."""
+        """Gets what listening to these turns needs, as many at once as the embedder can. Raises what `load` does."""
         await self.ready(arc)
         lacking = self._lacking(arc, turns)
         for _ in range(ROUNDS):  # what phrases settle is only looked at where the turn as a whole decides

@@ -1,5 +1,4 @@
-"""Models that all calls of a worker share: LiveKit's inference process holds one copy of each; without a worker, this
-process does."""
+"""Models that all calls share: one copy in LiveKit's inference process, or without a worker in this one."""
 
 from __future__ import annotations
 

@@ -189,8 +189,7 @@ class Hibari:
 
 
 class HibariOnDemand(Hibari):
-    """The same, loaded when somebody first speaks with one: a worker whose own persona has another voice may never need
-    these 250 MB."""
+    """The same, loaded when somebody first speaks with one: most workers with another voice never need these 250 MB."""
 
     def initialize(self) -> None:
         """Nothing is loaded yet."""

@@ -136,8 +136,7 @@ class AudioRecorder:
 
 
 class Timeline:
-    """Two sides on one line of time, from `zero` (Unix time) on. What was not placed is silence; what is placed again
-    is replaced."""
+    """Two sides on one line of time from `zero` (Unix time) on: silence but for what was placed; the latest counts."""
 
     def __init__(self, zero: float) -> None:
         self._zero = zero

@@ -176,8 +176,7 @@ def _by_turn(events: Iterable[C]) -> dict[int, list[C]]:
 
 
 def parse(lines: Iterable[str]) -> CallLog:
-    """The log in the lines of an event file. A last line that was cut in the writing, or of a kind that is not known,
-    is skipped."""
+    """The log in the lines of an event file, but for one that was cut in the writing, or of an unknown kind."""
     events = []
     for line in lines:
         try:

@@ -50,8 +50,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 @cache
 def adapter(shape: type[Any]) -> TypeAdapter[Any]:
-    """Reads and writes such a thing as JSON. Made when it is needed: it takes its time, and who lists calls has no use
-    for it."""
+    """Reads and writes such a thing as JSON. Made when first needed: it takes its time, and a list needs none."""
     return TypeAdapter(shape)
 
 
@@ -64,8 +63,7 @@ def make_folder(record: Record, persona: str, user: str, now: float | None = Non
 
 
 def new_folder(parent: Path, name: str) -> Path:
-    """A new private folder; where there is one of this name, its name gets a number. Raises OSError where it cannot be
-    made."""
+    """A new private folder; if the name is taken it gets a number. Raises OSError where it cannot be made."""
     make_private(parent)
     number = 1
     while True:
@@ -79,8 +77,7 @@ def new_folder(parent: Path, name: str) -> Path:
 
 
 def make_private(folder: Path) -> None:
-    """Makes a folder, and what is missing above it, that only this user of the machine can read. Raises OSError where
-    it cannot be made."""
+    """Makes a folder, and what is missing above it, that only this user can read. Raises OSError where it cannot."""
     for one in (*reversed(folder.parents), folder):
         if not one.exists():
             one.mkdir(mode=0o700, exist_ok=True)
@@ -142,8 +139,7 @@ def opened(file: str | Path) -> IO[bytes]:
 
 
 def read_card(folder: Path) -> Scorecard:
-    """The scorecard in a session folder. Raises OSError where there is none, or it cannot be read, and ValueError where
-    it is none."""
+    """The scorecard in a session folder. Raises OSError where it cannot be read, ValueError where it is none."""
     with opened(folder / SCORECARD) as file:
         return card_from_json(file.read())
 

@@ -171,8 +171,7 @@ class _Scorer:
     words: Mapping[str, str]
 
     def reason(self, why: str, name: str, judged: Sequence[Judged]) -> str:
-        """The sentence that says why a call passed or not: which blockers failed, or what the nearest ending that
-        passes still waited for."""
+        """Why a call passed or not, in a sentence: failed blockers, or what the nearest good ending waited for."""
         blockers = "”, “".join(one.name for one in judged if one.blocker and one.result is Result.NOT_MET)
         if why == "ending" and (waited := min(map(self._waited, self._passing()), key=len)):
             return self.words["waited"].format(name=name, missing="; ".join(waited))

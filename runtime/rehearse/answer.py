@@ -202,8 +202,7 @@ class Answer:
 
     @property
     def mixed(self) -> list[Row]:
-        """A call of each persona, model and so on that was edited during the sweep: calls of it are of several
-        revisions."""
+        """A call of each persona, model and so on whose files were edited during the sweep: its calls are not alike."""
         alike: dict[tuple[tuple[str, str], ...], dict[str, Row]] = {}
         for row in self.rows:
             called = tuple((key, value) for key, value in row.combination.items() if key.partition(".")[0] in GROUPS)

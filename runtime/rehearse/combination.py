@@ -34,8 +34,7 @@ NOT_SWEPT = ("hydra", "log", "lines", "rehearse.repeats", *NOT_IN_COMMAND)
 def combination_of(
     choices: Mapping[str, str | None], overrides: Sequence[str], swept: Sequence[str] = ()
 ) -> dict[str, str]:
-    """What is called for: the option of each group, whatever of them the command line sets by itself, and whatever it
-    gives several values."""
+    """What is called for: the option of each group, and whatever the command line sets by itself or sweeps."""
     groups = tuple(dict.fromkeys((*NAMING_GROUPS, *GROUPS, *REHEARSAL_GROUPS)))
     combination = {group: str(choices[group]) for group in groups}
     for override in overrides:

@@ -149,8 +149,7 @@ def _mean(spreads: Mapping[str, Spread], option: str, column: Column, calls: int
 
 
 def bounded(spread: Spread, column: Column) -> str:
-    """The mean with its unit, and how far it may be off with 95 % confidence: `85 ± 3`; where all calls were alike, the
-    mean alone."""
+    """The mean with its unit, and its 95 % margin: `85 ± 3`; where all calls were alike, the mean alone."""
     mean, off = _digits(spread.mean, column), _digits(spread.margin or 0, column)
     margin = f" ± {off}" if float(off) else ""
     return f"${mean}{margin}" if column.unit == "$" else f"{mean}{margin} {column.unit}".strip()

@@ -66,8 +66,7 @@ def _run(func: Callable[[], Any]) -> Any:
 
 
 def _begin() -> None:
-    """What a worker does first: it leaves Ctrl-C and the screen to the process that it was forked from, and ends with
-    it."""
+    """What a worker does first: it leaves Ctrl-C and the screen to its parent process, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__

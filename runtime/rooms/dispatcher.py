@@ -23,8 +23,7 @@ from .routing import route
 from .screen import TOPIC, customer_line
 
 READY_SECONDS = 60.0
-"""Seconds until an accepted job must have begun. A job process imports for 3 to 5 s alone on a core; many at once take
-longer."""
+"""Seconds until an accepted job must have begun. A job process imports for 3 to 5 s; many at once take longer."""
 
 ASK_SECONDS = 5.0
 """Seconds for the server to tell which rooms there are."""
@@ -185,8 +184,7 @@ class Dispatcher:
         await self._offer_again(rooms.keys())
 
     async def _unserved(self) -> dict[str, bool]:
-        """Our rooms that have people and no customer, each with whether a worker was given it; none where the server
-        does not tell in time."""
+        """Our rooms with people and no customer, each with whether a worker was given it; none if nobody answers."""
         found: dict[str, bool] = {}
         with suppress(Exception):  # LiveKit and aiohttp have many
             async with asyncio.timeout(ASK_SECONDS):
@@ -270,7 +268,6 @@ async def rooms_without_customer() -> dict[str, bool]:
 
 
 async def offer_again(room: str) -> None:
-    """Has the server offer a room to its workers, as it does by itself when a room is made. Raises what LiveKit and
-    aiohttp raise."""
+    """Has the server offer a room to its workers, as when it is made. Raises what LiveKit and aiohttp raise."""
     async with api.LiveKitAPI() as server:
         await server.agent_dispatch.create_dispatch(api.CreateAgentDispatchRequest(room=room))

@@ -40,8 +40,7 @@ LEAVE_SECONDS = 8.0
 
 
 def prepare(worker: Worker, spec: SessionSpec) -> None:
-    """Sets limits and what LiveKit reads from the environment, and starts importing what the spec's calls
-    need."""
+    """Sets limits and what LiveKit reads from the environment, and starts importing what calls of the spec need."""
     share_heap()
     # LiveKit would load its turn detector (244 MB), which no part of a spec asks for.
     os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")

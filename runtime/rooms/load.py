@@ -14,8 +14,7 @@ from livekit.agents.utils.hw import get_cpu_monitor
 from ..events import Emit, Notice
 
 TARGET_LOAD = 0.7
-"""`agents.target_load` of LiveKit's server, its default. It asks once for a room, and passes over workers at or above
-it."""
+"""`agents.target_load` of LiveKit's server, its default: it passes over workers at or above it."""
 SAMPLE_SECONDS = 0.5
 SAMPLES = 20
 """Samples that the load is the mean of: ten seconds, so that eight trainees who join at once (half a second of a core

@@ -19,8 +19,7 @@ _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 @dataclass(frozen=True, slots=True)
 class RoomName:
-    """`axtra-{scenario}-{user}-{timestamp}`; `timestamp` is Unix time in ms. All three are empty for a name that only
-    begins like that."""
+    """`axtra-{scenario}-{user}-{timestamp}` (Unix time in ms); all empty for a name that only begins like that."""
 
     scenario: str = ""
     user: str = ""

@@ -47,8 +47,7 @@ class Screen:
         """Each with the identities of those for whom it is; none stand for everybody."""
 
     def show(self, event: Event) -> None:
-        """Takes one event of the call; lines are sent, the rest is not for the trainee. Nothing comes after the line by
-        which it went dead."""
+        """Takes one event of the call, and sends what is for the trainee. Nothing comes once the line went dead."""
         if self._dead:
             return
         match event:

@@ -37,8 +37,7 @@ from .load import Load
 from .routing import check_claims, readable_personas
 
 END_SECONDS = 20.0
-"""Seconds that LiveKit has to end what is left once the worker must stop; by itself it waits for some without a
-limit."""
+"""Seconds that LiveKit has to end what is left once the worker must stop; by itself it may wait without limit."""
 
 UNSERVED_SECONDS = 4.0
 """Seconds that a room has had no customer which is seen to, from a registration or the fall of the load: for an answer
@@ -185,8 +184,7 @@ async def _run(
     stops: asyncio.Queue[None],
     emit: Emit,
 ) -> None:
-    """Runs the server; returns when its calls have ended after it was told to stop, when it was told twice, or when it
-    cannot go on."""
+    """Runs the server until its calls have ended after one stop, it was told to stop twice, or it cannot go on."""
     running = asyncio.ensure_future(server.run(devmode=False))
     first = asyncio.ensure_future(stops.get())
     try:
@@ -250,8 +248,7 @@ def _end_within(seconds: float) -> None:
 
 
 def _clear_agent_name(emit: Emit) -> None:
-    """Takes LiveKit's agent name out of the environment: new rooms are offered by themselves only to workers that have
-    none."""
+    """Takes LiveKit's agent name out of the environment: only workers without one are offered new rooms."""
     for name in ("LIVEKIT_AGENT_NAME", "LIVEKIT_AGENT_NAME_OVERRIDE"):
         if os.environ.pop(name, None):
             emit(Notice(text=f"{name} is set, and ignored: with it no room would be joined by itself"))

@@ -30,8 +30,7 @@ SECTION_KINDS = {
 """What the headings of a persona start with, in the languages that people write them in so far."""
 
 _MARK = re.compile(r"^(?:[ \t]*+(?:```|~~~)|(?P<level>#{1,6})[ \t]*+(?P<title>[^#\s].*)$)", re.MULTILINE)
-"""A code fence, or what looks like a heading. The quantifiers are possessive: the time grows with the text's length
-alone."""
+"""A code fence, or what looks like a heading. Possessive quantifiers: the time grows with the length alone."""
 
 
 def find_sections(prose: str) -> tuple[Section, ...]:

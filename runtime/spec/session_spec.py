@@ -100,8 +100,7 @@ class Language:
 
 @strict
 class Vad:
-    """How turns are told apart: a voice activity detector (None leaves it to the model) and LiveKit's
-    `TurnHandlingOptions`."""
+    """How turns are told apart: a detector (None leaves it to the model) and LiveKit's `TurnHandlingOptions`."""
 
     detector: Part | None = None
     turn_handling: dict[str, Any] = field(default_factory=dict)
@@ -179,8 +178,7 @@ class Save:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edit(Save):
-    """A save that makes a good spec, the same as before perhaps. `program` holds what it changes of the program's own
-    settings."""
+    """A save that makes a good spec, new or not. `program` is what it changes of the program's own settings."""
 
     spec: SessionSpec
     program: tuple[Change, ...] = ()

@@ -43,8 +43,7 @@ class TriedCue:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What the persona made of one sentence. `nearest` is the example that the rest of it came nearest to, and did not
-    reach."""
+    """What the persona made of one sentence. `nearest` is the example that the rest of it nearly reached."""
 
     text: str
     cues: tuple[TriedCue, ...]
