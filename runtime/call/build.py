@@ -88,9 +88,8 @@ def _thinks(spec: SessionSpec) -> str:
 
 
 def check(spec: SessionSpec, *, audio: bool) -> None:
-    """Checks every part that the spec names, without secrets and without building any. Without `audio` (a typed call)
-    what hears or speaks may be missing on this machine. Raises SpecError where plugins are not installed, or an option
-    is none of its class's."""
+    """Checks every part that the spec names, without secrets or building any; without `audio` (a typed call) what hears
+    and speaks may not be installed here. Raises SpecError for a plugin that is not, or an option that there is not."""
     lacking: dict[str, str] = {}
     for place, part in spec.parts.items():
         try:

@@ -51,9 +51,8 @@ T = TypeVar("T")
 
 
 def compose(overrides: Sequence[str]) -> SessionSpec:
-    """The spec for these overrides, as they would stand on the command line. Where they only choose options the files
-    alone make it, in a thirtieth of the time that Hydra takes. Raises SpecError for whatever is wrong with them or with
-    a file that they name."""
+    """The spec for these overrides, as on the command line. Where they only choose options the files alone make it, in
+    a thirtieth of Hydra's time. Raises SpecError for whatever is wrong with them or with a file that they name."""
     return combine_chosen(overrides) or compose_by_hydra(overrides)
 
 

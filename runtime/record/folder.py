@@ -116,9 +116,8 @@ def safe_name(name: str) -> str:
 
 @contextmanager
 def locked(file: Path, *, create: bool = False) -> Iterator[IO[bytes]]:
-    """The event file, open to be appended to, and nobody else's as long: how a folder in use is known from one whose
-    call was killed. The system lets go of the lock with the process. Raises BlockingIOError where it is somebody
-    else's."""
+    """The event file, open to be appended to, and locked as long: so is a folder in use, and not one whose call was
+    killed, as the system unlocks it with its process. Raises BlockingIOError where it is somebody else's."""
     flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
     handle = os.open(file, flags | (os.O_CREAT if create else 0), 0o600)
     with os.fdopen(handle, "ab", buffering=0) as opened:

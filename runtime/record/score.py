@@ -209,9 +209,8 @@ class _Scorer:
         return True, "passed"
 
     def by_cues(self, objective: Objective) -> Judged:
-        """An objective by what the listener found: ruled out by one cue, else met by one that was not taken back. One
-        that no cue can meet is met where nothing rules it out. What a call that was broken off does not show is
-        unclear."""
+        """An objective by what the listener found: ruled out by one cue, else met by one that was not taken back, or by
+        none where none can meet it. What a call that was broken off does not show is unclear."""
         cues, taken_back = self.log.of(CueFound), self.log.taken_back
         if against := [cue for cue in cues if cue.name in objective.ruled_out]:
             return self._judged(objective, Result.NOT_MET, against, self._told_of("ruled_out", objective, against[0]))

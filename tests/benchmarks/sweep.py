@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runtime.rehearse.job import held, hold
+from runtime.rehearse.job import hold, hold_in_loop
 from runtime.spec.trainee import ScriptLine
 from tests.loopback import Stall
 from tests.loopback.gemini import GeminiServer
@@ -84,6 +84,6 @@ async def _latency(folder: Path, model: str) -> float:
     async with kind(reply=lambda conversation, heard: "I see.", **options) as server:
         os.environ |= server.environment
         asked = job(folder, f"model={model}", "vad=none", "listening=phrases")
-        row = await held(replace(asked, script=script))
+        row = await hold_in_loop(replace(asked, script=script))
     assert row.measures and row.measures.latency
     return row.measures.latency

@@ -13,7 +13,7 @@ from runtime.config.validation import validated
 from runtime.errors import NotOffered, SpecError
 from runtime.events import AudioStarted, CueFound, Heard, Said
 from runtime.record.folder import AUDIO, read_folder
-from runtime.rehearse.job import Job, held
+from runtime.rehearse.job import Job, hold_in_loop
 from runtime.rehearse.sweep import Outcome
 from runtime.rehearse.trainee import check_spoken
 from runtime.spec.session_spec import Model, Part
@@ -62,7 +62,7 @@ async def test_a_models_latency_is_what_a_trainee_who_speaks_waits(
             monkeypatch.setenv(name, value)
         line = LineQuality(noise=30, band=Band.PHONE, loss=0.05)
         asked = spoken(tmp_path / "call", f"model={model}", "vad=none", voice=voice.base_url, line=line)
-        row = await held(asked)
+        row = await hold_in_loop(asked)
     assert [said.body["input"] for said in voice.speeches] == [SENTENCE]
     assert row.outcome is Outcome.DONE and row.measures, row
     assert row.measures.turns == 1 and row.measures.first_audio is not None
@@ -82,7 +82,7 @@ async def test_offline_the_trainee_is_really_heard_and_she_is(
         pytest.importorskip(package, reason=f'needs the "{extra}" extra: uv sync --extra {extra}')
     use_personas("bill", "---\nopening: {en: Yes?}\n---\n# Persona: Bill\nYou were billed twice.\n")
     asked = spoken(tmp_path / "call", "persona=bill", "listening=phrases", says="I am so sorry, this is our mistake.")
-    row = await held(asked)
+    row = await hold_in_loop(asked)
     assert row.outcome is Outcome.DONE and row.measures, row
     log = read_folder(tmp_path / "call").log
     (heard,) = log.of(Heard)
