@@ -37,7 +37,7 @@ SECRET = re.compile(
 """What makes words in brackets a note on how to play the persona, and no part of what she says."""
 TRAINEE = (
     r"agent|trainee|representative|rep|advisor|adviser|operator|support|csr|they|staff|employee|you|asesor|agente|"
-    r"พนักงาน|เจ้าหน้าที่|ผู้เข้าอบรม|ผู้ฝึก|เทรนนี|agente"
+    r"พนักงาน|เจ้าหน้าที่|ผู้เข้าอบรม|ผู้ฝึก|เทรนนี"
 )
 _SAID_BY_TRAINEE = re.compile(
     rf"(?:{TRAINEE})\W*(?:\w+\W+){{0,4}}?(?:say|says|said|uses?|tells?|asks?|answers?|dice)\W*"

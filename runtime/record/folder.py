@@ -32,7 +32,7 @@ from ..spec.settings import Record
 from .call_log import CallLog, parse
 from .rescore import listened
 from .score import Scorecard, Verdict, card_from_json, card_to_json, how_found, named, score
-from .texts import clock, texts_in
+from .texts import minutes, texts_in
 
 EVENTS, SPEC, AUDIO = "events.jsonl", "spec.yaml", "audio.ogg"
 TRANSCRIPT, SCORECARD, REPORT = "transcript.md", "scorecard.json", "report.html"
@@ -294,7 +294,7 @@ def transcript(kept: RecordedCall) -> str:
         cues = "".join(f" [{named(cue.name, kept.front, kept.language)} {cue.mood:+}]" for cue in line.cues if cue.mood)
         cues += "".join(f" [{how_found(denial, kept.front, kept.language)}]" for denial in line.taken_back)
         cut = " —" if isinstance(line.event, Said) and line.event.interrupted else ""
-        lines += [f"**{clock(line.at)} {_plain(who)}**{emotion}: {_plain(line.event.text)}{cut}{cues}", ""]
+        lines += [f"**{minutes(line.at)} {_plain(who)}**{emotion}: {_plain(line.event.text)}{cut}{cues}", ""]
     return "\n".join(lines)
 
 

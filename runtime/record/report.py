@@ -24,7 +24,7 @@ from ..spec.persona import FrontMatter, worded_in
 from .call_log import CallLog, Line
 from .score import Quote, Result, Scorecard, how_found, in_quotes, meaning, sentence_of
 from .templates import load_template
-from .texts import clock, ended, texts_in
+from .texts import ended, minutes, texts_in
 
 ADVICE = 3
 """Things to do differently that are told, at most."""
@@ -168,7 +168,7 @@ class Page:
             line = self.log.turns.get(cue.turn)
             at = line.at if line else self.log.second(cue)
             words = in_quotes(sentence_of(line.event.text, cue.words) if line else cue.words, self.call_language)
-            told.append((self.say("worst", at=clock(at), words=words, means=self._means(cue), mood=cue.mood), at))
+            told.append((self.say("worst", at=minutes(at), words=words, means=self._means(cue), mood=cue.mood), at))
         first = {at: text for text, at in reversed(told)}  # of one moment the first
         unique = [(text, at) for text, at in told if at is None or first[at] == text]
         return unique[:ADVICE]

@@ -15,7 +15,7 @@ from ..events import CueFound, CueTakenBack, Found, Said, Scored
 from ..spec.persona import Ending, FrontMatter, Objective, said_in, worded_in
 from .call_log import CallLog
 from .conduct import Conduct, conduct
-from .texts import clock, texts_in
+from .texts import minutes, texts_in
 
 VERSION = 1
 """The version of `scorecard.json`, whose `language` is the base tag of what its texts are in."""
@@ -248,7 +248,7 @@ class _Scorer:
         """The sentence for an objective that something said has ruled out, or taken back."""
         line = self.log.turns.get(cue.turn)
         words = sentence_of(line.event.text, cue.words) if line else cue.words
-        at = clock(line.at if line else self.log.second(cue))
+        at = minutes(line.at if line else self.log.second(cue))
         name, means = worded_in(objective.name, self.language), self._meaning(cue.name)
         return self.words[how].format(at=at, words=in_quotes(words, self.language), objective=name, means=means)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from ..spec.writing_system import THAI_TEXT
-from .texts import clock
+from .texts import minutes
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -44,7 +44,7 @@ def html_templates(folder: Path) -> Environment:
         loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, finalize=without_controls
     )
     environment.trim_blocks = environment.lstrip_blocks = True
-    environment.filters |= {"clock": clock, "lang": lang}
+    environment.filters |= {"minutes": minutes, "lang": lang}
     return environment
 
 

@@ -46,7 +46,7 @@ def points(score: int | None, passed: bool | None) -> str:
 
 
 @lru_cache(maxsize=4096)
-def clock(seconds: float) -> str:
+def minutes(seconds: float) -> str:
     """`1:02`: minutes and seconds. Moments are known to a tenth: 59.96 s is 1:00 wherever it is told."""
     whole = int(round(seconds, 1))
     return f"{whole // 60}:{whole % 60:02}"

@@ -14,7 +14,7 @@ from ..offline.embedding import meaning_of
 from ..record.call_log import CallLog, Line
 from ..record.conduct import latency, pace
 from ..record.score import Scorecard
-from ..record.texts import clock
+from ..record.texts import minutes
 from ..spec.persona import Arc, Fact, said_in
 from ..spec.writing_system import THAI, thai_share
 
@@ -134,7 +134,7 @@ def breaks(log: CallLog, arc: Arc) -> Iterator[Break]:
     said that she is a machine, or spoke another language."""
     for at, moved in log.mood:
         if moved.after > moved.before and not moved.why:
-            yield Break("mood rose without a cue", clock(at), f"{moved.before} → {moved.after}")
+            yield Break("mood rose without a cue", minutes(at), f"{moved.before} → {moved.after}")
     hidden, meaning = dict(arc.front.facts), meaning_of(arc)
     known = plain(" ".join(said_in(arc.front.opening, arc.language)))
     for line in log.lines:
@@ -155,7 +155,7 @@ def breaks(log: CallLog, arc: Arc) -> Iterator[Break]:
 
 
 def _broken(what: str, line: Line) -> Break:
-    return Break(what, clock(line.at), line.event.text)
+    return Break(what, minutes(line.at), line.event.text)
 
 
 def _gives(fact: Fact, said: str, known: str, language: str) -> bool:

@@ -28,7 +28,7 @@ from ..events import (
 from ..offline.embedding import meaning_of, understood
 from ..record.call_log import CallLog
 from ..record.score import Scorecard, score
-from ..record.texts import clock, points
+from ..record.texts import minutes, points
 from ..spec.persona import Arc
 from ..spec.session_spec import SessionSpec
 
@@ -156,7 +156,7 @@ def flips(before: Replayed, after: Replayed) -> list[str]:
 def _ending(before: Replayed, after: Replayed) -> str:
     """Which ending it comes to, and when, where either is another; else nothing."""
     old, new = (one.log.ending[0] for one in (before, after))
-    was, now = (one.over and clock(one.log.second(one.over)) for one in (before, after))
+    was, now = (one.over and minutes(one.log.second(one.over)) for one in (before, after))
     when = f" at {now} instead of {was}" if was and now and was != now and new != GOES_ON else ""
     return f"ending {old} → {new}{when}" if old != new else f"ending {new}{when}" if when else ""
 
@@ -170,7 +170,7 @@ def _named(one: CueFound | ClockFired) -> str:
 def _moment(one: CueFound | ClockFired, log: CallLog) -> str:
     """The turn of a cue; of a silence and a clock the time."""
     turn = one.turn if isinstance(one, CueFound) else 0
-    return f"turn {turn}" if turn in log.turns else clock(log.second(one))
+    return f"turn {turn}" if turn in log.turns else minutes(log.second(one))
 
 
 def _told(one: CueFound | ClockFired, log: CallLog, what: str) -> str:

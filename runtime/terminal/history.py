@@ -13,7 +13,7 @@ from ..config.mistakes import check_persona
 from ..errors import SpecError
 from ..history.folders import PastSession
 from ..history.index import Index, Progress, progress
-from ..record.texts import clock, ended, verdict
+from ..record.texts import ended, minutes, verdict
 from ..redaction import clean
 from ..spec.settings import OutputFormat, Settings
 
@@ -81,7 +81,7 @@ def _cells(session: PastSession, root: str) -> list[str]:
         session.persona or "–",
         "–" if session.score is None else str(session.score),
         verdict(session.passed) if session.ending else "no score yet",
-        "–" if session.seconds is None else clock(session.seconds),
+        "–" if session.seconds is None else minutes(session.seconds),
         ended(session.ending, session.persona, "en") or "–",
         root + session.path,
     ]

@@ -36,7 +36,7 @@ from ..events import (
     ToolCalled,
     to_json,
 )
-from ..record.texts import clock, ended, texts_in
+from ..record.texts import ended, minutes, texts_in
 from ..redaction import clean
 from ..spec.settings import OutputFormat
 from .output import Output
@@ -341,7 +341,7 @@ def _summary(event: Ended, call: CallRow) -> Text:
         reason=ended(event.reason, call.persona, language),
         satisfied=words.get(f"satisfied_{event.satisfied}", ""),
         turns=words["ended_turn" if event.turns == 1 else "ended_turns"].format(n=event.turns),
-        length=clock(event.seconds),
+        length=minutes(event.seconds),
         first="" if event.first_word is None else words["first_word"].format(seconds=f"{event.first_word:.2f}"),
     )
     return Text(clean(line), style="bold")

@@ -30,7 +30,7 @@ from runtime.record.conduct import conduct
 from runtime.record.report import report
 from runtime.record.rescore import changes, listened
 from runtime.record.score import Quote, Result, Verdict, card_to_json, how_found, score, scored, sentence_of, verbatim
-from runtime.record.texts import clock, texts_in
+from runtime.record.texts import minutes, texts_in
 from runtime.spec.persona import Arc, Cue, Ending, FrontMatter, Objective, worded_in
 from tests.composed import compose
 from tests.record.calls import ZERO, good, poor
@@ -103,7 +103,7 @@ def test_evidence_is_the_sentence_that_holds_the_words(text: str, words: str, se
 @pytest.mark.parametrize(("at", "told"), [(0.0, "0:00"), (0.94, "0:00"), (0.96, "0:01"), (59.96, "1:00")])
 def test_one_moment_is_told_alike_rounded_to_a_tenth_or_not(at: float, told: str) -> None:
     """What was said at 0.96 s is quoted at 1.0 s: both are 0:01."""
-    assert clock(at) == clock(round(at, 1)) == told
+    assert minutes(at) == minutes(round(at, 1)) == told
 
 
 def test_a_thai_call_is_scored_in_thai_alone() -> None:
