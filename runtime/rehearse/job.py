@@ -33,7 +33,7 @@ from ..spec.trainee import Script, Trainee
 from .measures import measures
 from .sweep import Outcome, Row, write_row
 from .telephone import RATE, Telephone
-from .trainee import Caller, ScriptedCaller, SimulatedCaller, part_of
+from .trainee import ScriptedCaller, SimulatedCaller, part_of
 from .virtual_time import START, Retimed, VirtualLoop
 
 WORD_SECONDS, PAUSE_SECONDS = 0.4, 1.0
@@ -195,15 +195,18 @@ async def hold_in_loop(job: Job) -> Row:
     call = Call(_once(job.spec), emit, audio=job.audio, seed=job.seed)
     try:
         async with http_context.open(), asyncio.timeout(job.seconds), AsyncExitStack() as closing:
-            caller = _caller(job)
-            closing.push_async_callback(caller.aclose)
+            next_turn = ScriptedCaller(job.script).say
+            if job.trainee.llm:
+                llm = part_of(job.trainee, job.spec, job.named, "llm")
+                closing.push_async_callback(llm.aclose)
+                next_turn = SimulatedCaller(llm, job.trainee, job.spec.language).say
             say = partial(_type, call, speaks=virtual)
             if line:
                 voice = part_of(job.trainee, job.spec, job.named, "tts")
                 closing.push_async_callback(voice.aclose)
                 say = partial(_speak, call, line, voice, progress)
             async with asyncio.TaskGroup() as tasks:
-                talking = tasks.create_task(_talk(call, caller, progress, job.turns, say, spoken=job.audio))
+                talking = tasks.create_task(_talk(call, next_turn, progress, job.turns, say, spoken=job.audio))
                 await call.run(partial(_joined, line=line, attach=recording.attach))
                 talking.cancel()
     except TimeoutError:
@@ -222,23 +225,21 @@ async def hold_in_loop(job: Job) -> Row:
     return replace(job.row, outcome=Outcome.DONE, measures=found)
 
 
-def _caller(job: Job) -> Caller:
-    if job.trainee.llm is None:
-        return ScriptedCaller(job.script)
-    return SimulatedCaller(part_of(job.trainee, job.spec, job.named, "llm"), job.trainee, job.spec.language)
-
-
 Say = Callable[[str], Awaitable[bool]]
 """Says a turn of the trainee's and returns when the persona has answered it. False once the call is over."""
 
 
-async def _talk(call: Call, caller: Caller, progress: _Progress, turns: int, say: Say, *, spoken: bool) -> None:
+NextTurn = Callable[[str], Awaitable[str | None]]
+"""What the trainee says to what was heard since their last turn; None hangs up."""
+
+
+async def _talk(call: Call, next_turn: NextTurn, progress: _Progress, turns: int, say: Say, *, spoken: bool) -> None:
     """The trainee's side of the call."""
     await call.opened()
     if spoken:
         await progress.quiet()
     for _ in range(turns):
-        if (said := await caller.say(progress.heard())) is None:
+        if (said := await next_turn(progress.heard())) is None:
             break
         if not await say(said):
             return  # it is over, or about to be

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from livekit.agents.llm import LLM, ChatContext
 
@@ -20,16 +20,6 @@ HANGS_UP = "(hangs up)"
 """What a simulated trainee says to end the call."""
 
 
-class Caller(Protocol):
-    """A trainee in one call."""
-
-    async def say(self, heard: str) -> str | None:
-        """What is said to what was `heard` since the last turn; None hangs up."""
-
-    async def aclose(self) -> None:
-        """The call is over."""
-
-
 class ScriptedCaller:
     """Says the lines of a script, each once. A line that waits for what the persona says comes as soon as she has said
     it, before those whose turn it is."""
@@ -38,6 +28,7 @@ class ScriptedCaller:
         self._left = list(script)
 
     async def say(self, heard: str) -> str | None:
+        """What is said to what was `heard` since the last turn; None hangs up."""
         said = plain(heard)
         due = next((line for line in self._left if line.when and heard_any({"": line.when}, said)), None)
         line = due or next((line for line in self._left if not line.when), None)
@@ -45,9 +36,6 @@ class ScriptedCaller:
             return None
         self._left.remove(line)
         return line.say
-
-    async def aclose(self) -> None:
-        pass
 
 
 class SimulatedCaller:
@@ -66,14 +54,11 @@ class SimulatedCaller:
         self._history.add_message(role="system", content="\n\n".join(filter(None, told)))
 
     async def say(self, heard: str) -> str | None:
+        """As of `ScriptedCaller`."""
         self._history.add_message(role="user", content=heard or "(silence)")
         said = (await self._llm.chat(chat_ctx=self._history).collect()).text.strip()
         self._history.add_message(role="assistant", content=said)
-        words = said.replace(HANGS_UP, "").strip()
-        return words or None
-
-    async def aclose(self) -> None:
-        await self._llm.aclose()
+        return said.replace(HANGS_UP, "").strip() or None
 
 
 # ---------------------------------------------------------------- the trainee's parts
