@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
 
 from livekit.agents import AgentSession
 from livekit.agents.voice import AgentStateChangedEvent
+from livekit.agents.voice.events import EventTypes
 
 from .audio_input import SpeechDetector, TraineeAudio
 
 LOOK_SECONDS = 0.05
 """How soon the end of a speech is noticed: LiveKit has no event for it."""
+
+_MAY_BE_IDLE: tuple[EventTypes, ...] = ("agent_state_changed", "user_state_changed", "conversation_item_added")
+"""Events after which a call may be idle."""
 
 
 class IdleMonitor:
@@ -25,9 +30,6 @@ class IdleMonitor:
         self._turns = asyncio.Lock()
         self._begun = self._open = False
         self._detector: SpeechDetector | None = None
-        session.on("agent_state_changed", self._on_agent_state)
-        for name in ("user_state_changed", "conversation_item_added", "speech_created"):
-            session.on(name, lambda _: self.changed())
 
     def begin(self) -> None:
         """The persona is about to say the opening line: the call is not idle until it is `opened`."""
@@ -61,26 +63,40 @@ class IdleMonitor:
         """Whether a reply of the persona is being made or spoken."""
         return self._session.current_speech is not None or self._session.agent_state in ("thinking", "speaking")
 
-    def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
-        if self._detector and event.new_state == "speaking":
-            self._detector.answered()
-        self.changed()
-
     @asynccontextmanager
     async def listening(self, audio: TraineeAudio) -> AsyncIterator[None]:
         """While it is entered, detects whether the trainee speaks: for models that detect turns and tell nobody."""
-        async with audio.judged() as self._detector:
+        async with audio.judged() as detector:
+
+            def on_agent_state(event: AgentStateChangedEvent) -> None:
+                if event.new_state == "speaking":
+                    detector.answered()
+
+            self._detector = detector
             try:
-                yield
+                with self._subscribed(on_agent_state, "agent_state_changed"):
+                    yield
             finally:
                 self._detector = None
 
     async def wait(self) -> None:
         """Returns when the call is idle and no typed turn is on its way."""
-        while not self.idle or self._turns.locked():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._changed.wait()
+        # Only while somebody waits: LiveKit takes longer to find out how to call a listener than most listeners take.
+        with self._subscribed(lambda _: self.changed(), *_MAY_BE_IDLE):
+            while not self.idle or self._turns.locked():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._changed.wait()
+
+    @contextmanager
+    def _subscribed(self, listener: Callable[[Any], None], *events: EventTypes) -> Iterator[None]:
+        for event in events:
+            self._session.on(event, listener)
+        try:
+            yield
+        finally:
+            for event in events:
+                self._session.off(event, listener)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

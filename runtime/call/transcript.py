@@ -107,6 +107,8 @@ class Transcript:
 
     async def spoke_or(self, other: asyncio.Event) -> None:
         """Returns once the persona has said a word, or the other thing has happened."""
+        if self.spoke.is_set() or other.is_set():
+            return
         waiting = [asyncio.ensure_future(event.wait()) for event in (self.spoke, other)]
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
