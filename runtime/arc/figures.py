@@ -25,7 +25,7 @@ def examples_of(cue: Cue) -> tuple[str, ...]:
 
 def is_hers(front: FrontMatter, said: str) -> bool:
     """Whether all numbers that a text holds are those that the persona tells about herself."""
-    return numbers_in(said) <= {word for _, answers in _numbers(front) for answer in answers for word in answer}
+    return numbers_in(said) <= numbers_told(front)[0]
 
 
 @lru_cache(maxsize=1024)
@@ -47,10 +47,12 @@ def _most(texts: Sequence[str], holds: Callable[[str], bool], share: float) -> b
 def confirmed_in(front: FrontMatter, said: str) -> tuple[str, ...]:
     """The facts whose answer's numbers the trainee says: those are confirmed, not asked for. Numbers that say little by
     themselves ("3") count only in what sounds like a question for this fact."""
-    words = numbers_in(said)
-    if not words:
+    if not (words := numbers_in(said)):
         return ()
-    return tuple(name for name, numbers in _numbers(front) if _read_back(front.facts[name], numbers, words, said))
+    hers, facts = numbers_told(front)
+    if words.isdisjoint(hers):
+        return ()
+    return tuple(name for name, numbers in facts.items() if _read_back(front.facts[name], numbers, words, said))
 
 
 def _read_back(fact: Fact, answers: Iterable[frozenset[str]], words: Set[str], said: str) -> bool:
@@ -61,10 +63,10 @@ def _read_back(fact: Fact, answers: Iterable[frozenset[str]], words: Set[str], s
 
 
 @lru_cache(maxsize=64)
-def _numbers(front: FrontMatter) -> tuple[tuple[str, tuple[frozenset[str], ...]], ...]:
-    """The numbers in each answer to a fact; of the facts that have any."""
-    found = (
-        (name, tuple(filter(None, (numbers_in(plain(line)) for lines in fact.say.values() for line in lines))))
+def numbers_told(front: FrontMatter) -> tuple[frozenset[str], dict[str, tuple[frozenset[str], ...]]]:
+    """All numbers that the persona tells about herself; and by answer, of each fact that has any."""
+    answers = {
+        name: tuple(filter(None, (numbers_in(plain(line)) for lines in fact.say.values() for line in lines)))
         for name, fact in front.facts.items()
-    )
-    return tuple((name, answers) for name, answers in found if answers)
+    }
+    return frozenset().union(*(numbers for each in answers.values() for numbers in each)), answers

@@ -13,7 +13,7 @@ from ..events import Found
 from ..spec.persona import CommonCue, FrontMatter
 from .alternatives import Alternatives
 from .clauses import Clause, asks, clauses, is_at_her, is_denied_after
-from .figures import confirmed_in, examples_of, figures, is_hers, lacks_figures
+from .figures import confirmed_in, examples_of, figures, is_hers, lacks_figures, numbers_told
 from .meaning import Meaning
 from .phrases import (
     Match,
@@ -86,7 +86,7 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
     if not parts:
         return Utterance(deeds(front, "silence"))
     confirmed = confirmed_in(front, said)
-    lexicon = _lexicon(front)
+    lexicon = lexicon_of(front)
     heard = [_by_meaning(lexicon, _by_phrases(lexicon, clause), meaning) for clause in parts]
     heard = [_refusing(lexicon, one, heard[:place], meaning) for place, one in enumerate(heard)]
     wanted = list(dict.fromkeys(name for one in heard for name in one.facts if name not in confirmed))
@@ -99,7 +99,8 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
     if not found and not wanted and not confirmed:
         spared = any(one.spares for one in heard)
         able = (name for name in lexicon.nothing if not (spared and front.cues[name].change < 0))
-        fits = (_on_nothing(front, name, said, text) for name in able)
+        *_, phrases = lexicon.phrases.able(said)
+        fits = (_on_nothing(front, name, phrases.get(name, ()), said, text) for name in able)
         found |= {finding.name: finding for finding in [next(filter(None, fits), None)] if finding}
     findings = tuple(finding for name in front.cues if (finding := found.get(name)))
     taken_back = {denial.name: denial for one in heard for denial in one.taken_back(front)}
@@ -130,13 +131,12 @@ class _Heard:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lexicon:
-    """What a front matter listens for, made once: the phrases of what is said, not done, of its cues and of its facts;
-    the cues that give `numbers` or `times`, as their examples show; those that an ending waits for (`awaited`), or an
-    objective is met by: they count even where they do not move her; those that are for `nothing`."""
+    """What a front matter listens for, made once: phrases of cues for what is said, of facts, and of cues that are for
+    `nothing`; those cues that give `numbers` or `times`, as their examples show; what an ending waits for
+    (`awaited`), or an objective is met by: they count even where they do not move her."""
 
     front: FrontMatter
-    cues: PhraseIndex
-    facts: PhraseIndex
+    phrases: PhraseIndex
     numbers: frozenset[str]
     times: frozenset[str]
     awaited: frozenset[str]
@@ -144,15 +144,20 @@ class _Lexicon:
 
 
 @lru_cache(maxsize=64)
-def _lexicon(front: FrontMatter) -> _Lexicon:
+def lexicon_of(front: FrontMatter) -> _Lexicon:
+    """Puts in order what is listened for: a tenth of a second that the first turn would wait for otherwise."""
+    numbers_told(front)  # looked up as each turn is heard
     cues = front.cues.items()
     gives = {name: figures(examples_of(cue)) for name, cue in cues}
     endings = (name for ending in front.endings for name in ending.awaited)
     nothing = (name for name, cue in cues if cue.on == "nothing")
     return _Lexicon(
         front,
-        PhraseIndex({name: cue.hear for name, cue in cues if not cue.on}),
-        PhraseIndex({name: fact.hear for name, fact in front.facts.items()}),
+        PhraseIndex(
+            {name: cue.hear for name, cue in cues if not cue.on},
+            {name: fact.hear for name, fact in front.facts.items()},
+            {name: cue.hear for name, cue in cues if cue.on == "nothing"},
+        ),
         frozenset(name for name, (number, _) in gives.items() if number),
         frozenset(name for name, (_, time) in gives.items() if time),
         frozenset([*endings, *(name for objective in front.objectives for name in objective.met)]),
@@ -164,7 +169,8 @@ def _lexicon(front: FrontMatter) -> _Lexicon:
 def _by_phrases(lexicon: _Lexicon, clause: Clause) -> _Heard:
     """A clause by its phrases alone; it is looked at more than once until its meaning is known."""
     front = lexicon.front
-    able = () if clause.reports else lexicon.cues.able(clause.said).items()
+    cues, facts, _ = lexicon.phrases.able(clause.said)
+    able = () if clause.reports else cues.items()
     said = {
         name: match
         for name, phrases in able
@@ -177,7 +183,7 @@ def _by_phrases(lexicon: _Lexicon, clause: Clause) -> _Heard:
     denied = [name for name, phrases in unsaid if _denies(phrases, clause)]
     denials = tuple(Finding(name, Found.PHRASE, clause.text) for name in denied if front.cues[name].change > 0)
     denies_anger = any(front.cues[name].change < 0 for name in denied)
-    return _Heard(clause, _facts_asked(lexicon.facts, clause), findings, said, denials, denies_anger)
+    return _Heard(clause, _facts_asked(facts, clause), findings, said, denials, denies_anger)
 
 
 def _refusing(lexicon: _Lexicon, heard: _Heard, before: list[_Heard], meaning: Meaning | None) -> _Heard:
@@ -189,11 +195,10 @@ def _refusing(lexicon: _Lexicon, heard: _Heard, before: list[_Heard], meaning: M
     said = {
         name: match.phrase
         for clause in promises
-        for name, phrases in lexicon.cues.able(clause.said).items()
+        for name, phrases in lexicon.phrases.able(clause.said)[0].items()
         if (match := next(matches(phrases, clause.said), None))
     }
-    meant = [near for clause in promises if meaning and (near := meaning.of(clause, False))]
-    said = {near.name: near.example for near in meant} | said
+    said = {near.name: near.example for one in promises if meaning and (near := meaning.of(one, False))} | said
     denied = {n: by for n, by in said.items() if front.cues[n].change > 0 and n in lexicon.awaited}
     if not denied:
         return heard
@@ -326,10 +331,10 @@ def _stood_in(
     return found
 
 
-def _on_nothing(front: FrontMatter, name: str, said: str, text: str) -> Finding | None:
-    if not (hear := front.cues[name].hear):
+def _on_nothing(front: FrontMatter, name: str, able: Iterable[Phrase], said: str, text: str) -> Finding | None:
+    if not front.cues[name].hear:
         return Finding(name, Found.DEED)
-    match = next(find_all(hear, said), None)
+    match = next(matches(able, said), None)
     return _by_phrase(name, match, text) if match else None
 
 
@@ -361,13 +366,12 @@ def _may_ask(clause: Clause) -> bool:
     )
 
 
-def _facts_asked(facts: PhraseIndex, clause: Clause) -> tuple[str, ...]:
+def _facts_asked(able: Mapping[str, Iterable[Phrase]], clause: Clause) -> tuple[str, ...]:
     """The fact that a clause asks for: of those with a phrase in it the one whose phrase says most, closest; and others
     that it names beside it ("your name and the number of your account")."""
-    able = facts.able(clause.said).items()
     if not able or not _may_ask(clause):
         return ()
-    closest = {name: match for name, phrases in able if (match := _closest(phrases, clause))}
+    closest = {name: match for name, phrases in able.items() if (match := _closest(phrases, clause))}
     if not clause.asks and not _WANTED.search(clause.said) and not _is_named(clause):
         closest = {name: match for name, match in closest.items() if _is_most(match, clause)}
     ranked = sorted(closest, key=lambda name: _weight(closest[name], clause), reverse=True)

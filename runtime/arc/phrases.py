@@ -59,6 +59,7 @@ _DIGIT = (
     rf"(?:(?<!\S)(?:\d|{'|'.join(filter(str.isascii, _DIGITS))})(?!\S)|"
     rf"(?:{'|'.join(word for word in _DIGITS if not word.isascii())})(?!สิบ|ร้อย|พัน|หมื่น|แสน|ล้าน|ารถ|ม))"
 )
+_WITH_DIGITS = re.compile(r"(?<!\S)\S*\d\S*")
 _SPELLED = rf"{_DIGIT}(?:[ ,]*{_DIGIT}){{3,}}"
 """Four digits or more, one by one."""
 _SPECIAL = {"#": _NUMBER, "##": rf"(?<!\S)(?=\S*\d{{5}})\S+|{_SPELLED}", "?": r"\?"}
@@ -261,12 +262,12 @@ def numbers_in(said: str) -> frozenset[str]:
     eight four seven") as such a word."""
     if "#" not in _words(said):
         return frozenset()
-    words, codes = said.split(), []
-    if not said.isascii() or sum(len(word) == 1 or word in _DIGITS for word in words) > 3:
+    codes = []
+    if not said.isascii() or sum(len(word) == 1 or word in _DIGITS for word in said.split()) > 3:
         run, digit = _compiled(_SPELLED), _compiled(_DIGIT)
         codes = ["".join(_DIGITS.get(one, one) for one in digit.findall(code)) for code in run.findall(said)]
-        words = run.sub(" ", said).split()
-    return frozenset([*codes, *(word for word in words if any(map(str.isdecimal, word)))])
+        said = run.sub(" ", said)
+    return frozenset([*codes, *_WITH_DIGITS.findall(said)])
 
 
 def has_number(said: str) -> bool:
@@ -280,28 +281,31 @@ def has_time(said: str) -> bool:
 
 
 class PhraseIndex:
-    """The phrases of many cues or facts, by a word that they must have: a persona listens for a thousand, of which a
+    """The phrases of many cues and facts, by a word that they must have: a persona listens for a thousand, of which a
     turn can hold a few. Their patterns are compiled by then, so that no turn waits for them.
 
     Args:
-        hear: each one's phrases by language.
+        kinds: of each kind, such as facts, the phrases by name and language.
     """
 
-    def __init__(self, hear: Mapping[str, Mapping[str, tuple[str, ...]]]) -> None:
-        all_of_them = [(name, phrase) for name in hear for phrases in hear[name].values() for phrase in phrases]
-        self._names = [name for name, _ in all_of_them]
-        self._index = _indexed(phrase for _, phrase in all_of_them)
-        for _, phrase in all_of_them:
+    def __init__(self, *kinds: Mapping[str, Mapping[str, tuple[str, ...]]]) -> None:
+        texts = ((kind, name, text) for kind, hear in enumerate(kinds) for name in hear for text in hear[name].values())
+        named = [(kind, name, phrase) for kind, name, phrases in texts for phrase in phrases]
+        self._kinds = len(kinds)
+        self._names = [(kind, name) for kind, name, _ in named]
+        self._index = _indexed(phrase for _, _, phrase in named)
+        for _, _, phrase in named:
             for part in phrase_pattern(phrase).parts:
                 if isinstance(part, str):
                     _compiled(part)
 
-    def able(self, said: str) -> dict[str, list[Phrase]]:
-        """The phrases that a text which went through `plain` may hold, by name, in the order in which they are
-        written."""
-        found: dict[str, list[Phrase]] = {}
+    def able(self, said: str) -> list[dict[str, list[Phrase]]]:
+        """The phrases that a text which went through `plain` may hold: of each kind by name, in the order in which they
+        are written."""
+        found: list[dict[str, list[Phrase]]] = [{} for _ in range(self._kinds)]
         for place, phrase in _able(self._index, said).items():
-            found.setdefault(self._names[place], []).append(phrase)
+            kind, name = self._names[place]
+            found[kind].setdefault(name, []).append(phrase)
         return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..arc.clauses import parts
-from ..arc.listener import listen
+from ..arc.listener import lexicon_of, listen
 from ..arc.meaning import Meaning
 from ..errors import extra_command
 from ..events import Emit, Failure, Notice
@@ -106,7 +106,7 @@ class Understanding:
         await self._get("")
 
     async def _order(self) -> None:
-        await asyncio.to_thread(listen, self._arc.front, frozenset(), "ready")
+        await asyncio.to_thread(lexicon_of, self._arc.front)
 
     async def _get(self, text: str) -> None:
         if self._ordering:

@@ -25,6 +25,8 @@ SENTENCES, SENTENCE_CHARACTERS = 10, 400
 """Sentences for what was missed that a scorecard has, and characters of each, at most."""
 SEND_SECONDS = 3.0
 """Seconds that may be taken to send what is left at the end of a call."""
+SHORTEST = 20
+"""Characters of a sentence that is sent by itself; a shorter one is sent with the next."""
 ARRIVE_SECONDS = 0.5
 """Seconds that the room is kept for the score to arrive: LiveKit says when a message is sent, not when it is there."""
 
@@ -138,7 +140,7 @@ class Sentences:
             self._given.append("")
             self._at = 0
         self._line = so_far
-        if not _ENDS.search(so_far, self._at):
+        if not _ENDS.search(so_far, self._at + SHORTEST - 1):
             return
         *over, _ = split_sentences(so_far[self._at :]) or [""]
         for sentence in over:
@@ -170,11 +172,11 @@ def split_sentences(text: str) -> list[str]:
     return [part.strip() for sentence in _TOKENIZER.tokenize(text) for part in _THAI.findall(sentence)]
 
 
-_TOKENIZER = SentenceTokenizer()
+_TOKENIZER = SentenceTokenizer(min_sentence_len=SHORTEST)
 _ENDS = re.compile(rf"(?:[^\w\s,'’{THAI}-]|\n|[{THAI}](?=\s))\s*\S")
 """Where a sentence may have ended and the next begun. A line without one is not given to the tokenizer, which is half
 of what a word costs."""
-_THAI = re.compile(rf".{{20,}}?[{THAI}](?=\s+[{THAI}])|.+", re.DOTALL)
+_THAI = re.compile(rf".{{{SHORTEST},}}?[{THAI}](?=\s+[{THAI}])|.+", re.DOTALL)
 
 
 def customer_line(text: str, emotion: str = "neutral") -> bytes:
