@@ -15,17 +15,7 @@ from .alternatives import Alternatives
 from .clauses import Clause, asks, clauses, is_at_her, is_denied_after
 from .figures import confirmed_in, examples_of, figures, is_hers, lacks_figures, numbers_told
 from .meaning import Meaning
-from .phrases import (
-    Match,
-    Phrase,
-    PhraseIndex,
-    find_all,
-    has_number,
-    is_name,
-    matches,
-    plain,
-    words_at,
-)
+from .phrases import Match, Phrase, PhraseIndex, has_number, is_name, matches, plain, words_at
 from .promises import is_hedged
 
 SURE = 0.97
@@ -93,7 +83,7 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
     again = tuple(name for name in wanted if name in told)
     asked = tuple(name for name in wanted if name not in told)[:ANSWERS]
     found = {finding.name: finding for finding in reversed([*_agreed(front, heard)])}
-    found = _stood_in(front, found, text, said, parts, meaning)
+    found = _stood_in(lexicon, found, text, said, parts, meaning)
     if again:
         found |= {finding.name: finding for finding in deeds(front, "repeated_question")}
     if not found and not wanted and not confirmed:
@@ -310,7 +300,7 @@ def _agreed(front: FrontMatter, heard: Sequence[_Heard]) -> Iterator[Finding]:
 
 
 def _stood_in(
-    front: FrontMatter,
+    lexicon: _Lexicon,
     found: dict[str, Finding],
     text: str,
     said: str,
@@ -319,12 +309,13 @@ def _stood_in(
 ) -> dict[str, Finding]:
     """The findings, with a cue that stands in for one of them (a hold that is explained) where the turn as a whole,
     not a single clause, shows it."""
-    for name in [name for name in found if front.cues[name].change < 0]:
-        for other in front.cues[name].unless or ():
-            cue = front.cues.get(other)
-            if cue is None or other in found or cue.change > 0:
+    known = lexicon.front.cues
+    for name in [name for name in found if known[name].change < 0]:
+        for other in known[name].unless or ():
+            if other not in known or other in found or known[other].change > 0:
                 continue
-            if match := next(find_all(cue.hear, said), None):
+            cues, _, nothing = lexicon.phrases.able(said)
+            if match := next(matches((cues | nothing).get(other, ()), said), None):
                 found[other] = _by_phrase(other, match, text)
             elif meaning and len(parts) > 1 and (near := meaning.rather(parts, other, name)):
                 found[other] = Finding(other, Found.MEANING, text.strip(), near.example, near.nearness)

@@ -21,7 +21,7 @@ class ArcState:
     """Where a call stands after some turns.
 
     `met` counts each cue (0: it was taken back); `last` is what the last turn held, of cues those that counted;
-    `seconds` is how long the call had lasted.
+    `seconds` is how long the call had lasted, where an ending waits for time.
     """
 
     mood: int
@@ -102,12 +102,9 @@ def count(
     no more, but stand in for others as they would have."""
     before = set(before)
     found = {finding.name: finding for finding in findings if finding.name in front.cues and finding.name not in before}
-    counted = []
-    for name, finding in found.items():
-        cue = front.cues[name]
-        if not (found.keys() | before).intersection(cue.unless or ()):
-            counted.append((finding, cue.change if has_effect(state, name, cue) else 0))
-    return counted
+    both = found.keys() | before
+    able = ((one, cue) for one in found.values() if both.isdisjoint((cue := front.cues[one.name]).unless or ()))
+    return [(one, cue.change if has_effect(state, one.name, cue) else 0) for one, cue in able]
 
 
 def has_effect(state: ArcState, name: str, cue: Cue) -> bool:
@@ -158,9 +155,7 @@ def phase_at(phases: Sequence[Phase], mood: int) -> Phase | None:
 
 def emotion_at(phase: Phase | None, mood: int) -> Emotion:
     """The phase's emotion; without phases, one that goes with the mood."""
-    if phase:
-        return phase.emotion
-    return list(Emotion)[bisect_right((25, 45, 60, 75, 90), mood)]
+    return phase.emotion if phase else list(Emotion)[bisect_right((25, 45, 60, 75, 90), mood)]
 
 
 @dataclass(slots=True, eq=False)
@@ -205,13 +200,14 @@ class ArcMachine:
         """None while somebody speaks, and until the persona has opened the call."""
         self.waits = False
         """Set while a turn is being recognized or answered: a silence may run, but no clock fires."""
-        self._clocks = self._clocks_of(arc)
+        self._limits, self._clocks = self._times_of(arc)
         self._fired_in_silence: list[Clock] = []
         """Since the trainee's last turn."""
         self._found: dict[int, set[str]] = {}
         """The names of cues that counted, by turn."""
         self._denied: dict[str, int] = {}
         """The turn in which a cue was last denied."""
+        self._after: tuple[ArcState, Utterance, tuple[ArcState, list[tuple[Finding, int]]]] | None = None
 
     def speaking(self, now: float) -> None:
         """Somebody begins to speak, the persona or the trainee: no silence runs, and clocks wait."""
@@ -223,6 +219,12 @@ class ArcMachine:
         self._pass(now)
         self._silent_since = self._now
 
+    def after(self, utterance: Utterance) -> tuple[ArcState, list[tuple[Finding, int]]]:
+        """What `after_turn` makes of the present state: made once, for the reply and when the turn is heard."""
+        if not self._after or self._after[0] is not self.state or self._after[1] is not utterance:
+            self._after = self.state, utterance, after_turn(self.arc.front, self.state, utterance)
+        return self._after[2]
+
     def heard(self, utterance: Utterance, now: float) -> tuple[Event, ...]:
         """The trainee's next turn, and what was found in it."""
         self._pass(now)
@@ -230,7 +232,7 @@ class ArcMachine:
         if self._silent_since is not None:
             self._silent_since = self._now
         before = self.state
-        state, counted = after_turn(self.arc.front, before, utterance)
+        state, counted = self.after(utterance)
         self._found[state.turns] = {finding.name for finding, _ in counted}
         denials = () if before.ending else utterance.taken_back
         self._denied |= {denial.name: state.turns for denial in denials}
@@ -279,9 +281,8 @@ class ArcMachine:
         if self.state.ending:
             return ()
         state = shift(self.arc.front, self.state, 0)
-        if state.ending:
-            after = state.ending.after
-            limit = [ClockFired(at=self._now, clock="limit", seconds=after)] if after else []
+        if ending := state.ending:
+            limit = [ClockFired(at=self._now, clock="limit", seconds=ending.after)] if ending.after else []
             return (*limit, *self._become(state))
         due = [(at, clock) for clock in self._clocks if (at := self._due(clock)) is not None and at <= self._now]
         return self._fire(min(due, key=lambda entry: entry[0])[1]) if due else ()
@@ -307,16 +308,16 @@ class ArcMachine:
         """When `tick` will have something to do if nothing happens before; it may be past. None: never."""
         if self.state.ending:
             return None
-        limits = (self._started + ending.after for ending in self.arc.front.endings if ending.after)
+        limits = (self._started + seconds for seconds in self._limits)
         clocks = (due for clock in self._clocks if (due := self._due(clock)) is not None)
         return min((*(limit for limit in limits if limit > self._ticked), *clocks), default=None)
 
     def edit(self, arc: Arc, now: float) -> tuple[Event, ...]:
         """The arc was edited. The state stays; a clock that runs keeps its start, and one that comes when its time is
         past does not fire."""
+        self._limits, clocks = self._times_of(arc)
         self._pass(now)
         left = list(self._clocks)
-        clocks = self._clocks_of(arc)
         for i, new in enumerate(clocks):
             same = [old for old in left if old.key == new.key]
             # A clock whose words alone changed is the one of before; else the next that measures the same, unless the
@@ -332,13 +333,15 @@ class ArcMachine:
         self.arc, self._clocks = arc, clocks
         return tuple(self._become(self.state if self.state.ending else shift(arc.front, self.state, 0)))
 
-    def _clocks_of(self, arc: Arc) -> list[Clock]:
-        return [Clock(timer) for timer in arc.front.timers if self._silences or timer.after]
+    def _times_of(self, arc: Arc) -> tuple[tuple[float, ...], list[Clock]]:
+        limits = tuple(ending.after for ending in arc.front.endings if ending.after)
+        return limits, [Clock(timer) for timer in arc.front.timers if self._silences or timer.after]
 
     def _pass(self, now: float) -> None:
         self._now = max(now, self._now)
-        # Rounded, as a start and so many seconds, less that start, may be a little less than the seconds.
-        self.state = replace(self.state, seconds=round(self._now - self._started, 6))
+        if self._limits:
+            # Rounded, as a start and so many seconds, less that start, may be a little less than the seconds.
+            self.state = replace(self.state, seconds=round(self._now - self._started, 6))
 
     def _due(self, clock: Clock) -> float | None:
         """When a clock fires if nothing happens; None while it waits, and when it never does."""
@@ -383,8 +386,7 @@ class ArcMachine:
             emotion = state.emotion.value
             turn = state.turns if turn is None else turn
             told.append(MoodMoved(at=self._now, before=old.mood, after=state.mood, emotion=emotion, why=why, turn=turn))
-        phases = (old.phase, state.phase)
-        before, after = (worded_in(phase.name, self.arc.language) if phase else "" for phase in phases)
+        before, after = (worded_in(at.name, self.arc.language) if at else "" for at in (old.phase, state.phase))
         if before != after:
             told.append(PhaseMoved(at=self._now, before=before, after=after))
         if state.ending and not old.ending:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 
 from .alternatives import Alternatives
 
@@ -152,32 +153,30 @@ class Phrase:
         """Where a text that went through `plain` holds the phrase, also where that is `denied`. Time grows with the
         text's length alone."""
         negated = self.negated or denied
-        begun: list[int] = []
-        ends: list[int] = []
+        found: list[tuple[int, int]] = []  # where what the text holds of it so far begins and ends
         for i, part in enumerate(self.parts):
             if isinstance(part, str):
                 spans = [match.span() for match in _compiled(part).finditer(text)]
             else:
                 spans = [span for word, span in _placed(text) if word in part]
             if i == 0:
-                spans = [span for span in spans if negated or not _negated_before(text, span[0])]
-                begun, ends = [start for start, _ in spans], [end for _, end in spans]
+                found = [span for span in spans if negated or not _negated_before(text, span[0])]
             else:
                 close = self.spaced[i - 1] and self.spaced[i]
-                before = [(_before(text, ends, start, close, negated), end) for start, end in spans]
-                begun, ends = [begun[j] for j, _ in before if j >= 0], [end for j, end in before if j >= 0]
-            if not ends:
+                before = ((_before(text, found, start, close, negated), end) for start, end in spans)
+                found = [(found[j][0], end) for j, end in before if j >= 0]
+            if not found:
                 return None
-        return (begun[0], ends[0]) if self.parts else None
+        return found[0] if found else None
 
 
-def _before(text: str, ends: Sequence[int], start: int, spaced: bool, negated: bool) -> int:
-    """The index of the end that a part of a phrase which starts here follows; -1 for none."""
-    last = bisect_right(ends, start) - 1
+def _before(text: str, found: Sequence[tuple[int, int]], start: int, spaced: bool, negated: bool) -> int:
+    """The index of what a part of a phrase which starts here follows; -1 for none."""
+    last = bisect_right(found, start, key=itemgetter(1)) - 1
     if last < 0:
         return -1
     # Of all the places where the words so far may end, the nearest has the least in between.
-    gap = text[ends[last] : start]
+    gap = text[found[last][1] : start]
     if gap in ("", " "):
         return last
     if len(gap) > GAP_LIMIT:

@@ -10,7 +10,7 @@ from livekit.agents.llm import ChatContext
 
 from ..arc.briefing import briefing, is_briefed, live_arc, refusal
 from ..arc.listener import Finding, Utterance, listen
-from ..arc.machine import ArcMachine, ArcState, after_turn
+from ..arc.machine import ArcMachine, ArcState
 from ..events import ClockFired, Emit, EndingReached, Event, Notice
 from ..spec.persona import Arc, said_in
 from ..spec.session_spec import SessionSpec
@@ -130,7 +130,7 @@ class ArcDriver:
             await self._understanding.understand(latest.text_content or "")
         state = self.state
         if latest and latest.id not in self._heard:
-            state, _ = after_turn(self._arc.front, state, self._listen(latest.text_content or ""))
+            state, _ = self._machine.after(self._listen(latest.text_content or ""))
         if state.ending and said_in(state.ending.say, self._arc.language):
             return None
         self.replied = state, self._is_told

@@ -17,8 +17,8 @@ from unittest.mock import patch
 from livekit.agents import Agent, AgentSession
 
 from runtime.arc.briefing import briefing
-from runtime.arc.listener import listen
-from runtime.arc.machine import after_turn
+from runtime.arc.listener import lexicon_of, listen
+from runtime.arc.machine import ArcMachine
 from runtime.call import arc_driver, understanding
 from runtime.call.arc_driver import ArcDriver
 from runtime.call.session import Call
@@ -117,8 +117,9 @@ async def turns(
     with ExitStack() as patches:
         for module in (arc_driver, understanding, embedding):  # a turn is listened to before its reply too
             patches.enter_context(patch.object(module, "listen", spent.timed(listen)))
-        for work in (after_turn, briefing):
-            patches.enter_context(patch.object(arc_driver, work.__name__, spent.timed(work)))
+        patches.enter_context(patch.object(understanding, "lexicon_of", spent.timed(lexicon_of)))
+        patches.enter_context(patch.object(arc_driver, "briefing", spent.timed(briefing)))
+        patches.enter_context(patch.object(ArcMachine, "after", spent.timed(ArcMachine.after)))
         if arc_alone:
             for owner, name in (
                 (ArcDriver, "heard"),
