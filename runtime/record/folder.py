@@ -13,7 +13,7 @@ import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from io import TextIOWrapper
 from operator import attrgetter
@@ -187,11 +187,16 @@ def read_folder(folder: Path) -> RecordedCall:
         with suppress(ValidationError):
             written = _mapping(source.get("front")).items()  # a later version may have keys that this one does not know
             known = {key: value for key, value in written if key in FrontMatter.__dataclass_fields__}
-            front = adapter(FrontMatter).validate_python(known)
+            front = scored_by(adapter(FrontMatter).validate_python(known))
             break
     language = str(_mapping(spec.get("language")).get("base") or "en")
     name = str(persona.get("name") or (log.started.persona if log.started else ""))
     return RecordedCall(_with_cues(log, front, language), front, language, name, choices)
+
+
+def scored_by(front: FrontMatter) -> FrontMatter:
+    """What a score is made from: all but what clauses are only told apart from, by their meaning."""
+    return replace(front, named_cues={}, neutral={})
 
 
 def from_memory(events: Iterable[Event], spec: SessionSpec) -> RecordedCall:

@@ -33,6 +33,7 @@ from .folder import (
     read_spec,
     render,
     safe_name,
+    scored_by,
     write_private,
 )
 from .judge import JUDGE_SECONDS, judged
@@ -148,7 +149,7 @@ async def score_again(folder: Path, persona: FrontMatter | None = None, spec: Se
     if persona is None and not read_spec(folder, kept.log):
         render(folder, kept, before)
         return [f"nothing has changed, as {SPEC} is not there, or cannot be read: it says what the call is scored by"]
-    if persona and persona != kept.front:
+    if persona and (persona := scored_by(persona)) != kept.front:
         kept = replace(kept, front=persona, log=listened(kept.log, persona, kept.language))
     async with http_context.open():  # what plugins connect by
         made = await judged(kept, spec, JUDGE_SECONDS) if spec else None

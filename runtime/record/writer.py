@@ -34,7 +34,7 @@ _PACKAGES = ("livekit-agents", "livekit", "livekit-plugins-google", "livekit-plu
 _LEFT_OUT: dict[str, Any] = {
     "language": {"customer"},  # of which the arc has all that this persona took over
     "persona": {"sections"},  # which are cut from the prose
-    "arc": {"front": {"named_cues", "neutral"}},  # what clauses were only told apart from, by their meaning
+    "arc": {"front": {"named_cues", "neutral"}},  # see `scored_by`
 }
 """Of a spec what no folder needs to be scored again: half of it."""
 

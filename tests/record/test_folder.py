@@ -26,7 +26,17 @@ from runtime.config.validation import validated
 from runtime.errors import SpecError
 from runtime.events import SCHEMA, Event, Header, Heard, Interim, Notice, Said, Scored, from_json, to_json
 from runtime.record import writer as module
-from runtime.record.folder import finish, folders, make_folder, read_card, read_folder, render, safe_name, write_private
+from runtime.record.folder import (
+    finish,
+    folders,
+    make_folder,
+    read_card,
+    read_folder,
+    render,
+    safe_name,
+    scored_by,
+    write_private,
+)
 from runtime.record.recording import Recording
 from runtime.record.upkeep import delete_old, forget, look_after, score_again, tidy, users
 from runtime.record.writer import SessionWriter, put_line
@@ -384,7 +394,7 @@ def test_the_spec_in_a_folder_holds_what_the_call_is_scored_by_and_not_the_whole
 ) -> None:
     """It was half a megabyte a call, most of it what the language's file says."""
     folder = write_call(tmp_path / "a", spec, poor())
-    assert read_folder(folder).front == replace(spec.arc.front, named_cues={}, neutral={})
+    assert read_folder(folder).front == scored_by(spec.arc.front) != spec.arc.front
     assert (folder / "spec.yaml").stat().st_size < 300_000
 
 
@@ -478,6 +488,16 @@ async def test_a_folder_is_scored_again_with_the_persona_of_now(tmp_path: Path, 
     assert '"score": 75' in (folder / "scorecard.json").read_text()
     assert "75 of 100" in (folder / "report.html").read_text()
     assert await score_again(folder, harder) == ["nothing has changed"]
+
+
+async def test_a_call_scored_again_by_the_same_persona_is_not_listened_to_again(
+    tmp_path: Path, spec: SessionSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What her folder does not hold of her makes her no other one: what was found by its meaning stays as it is."""
+    monkeypatch.delattr("runtime.record.upkeep.listened")
+    folder = write_call(tmp_path / "2026-01-01" / "101500-sarah_thompson-ann", spec, good())
+    finish(folder)
+    assert await score_again(folder, spec.arc.front) == ["nothing has changed"]
 
 
 def test_what_is_no_session_folder_is_one_line(tmp_path: Path) -> None:
