@@ -80,10 +80,11 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
     heard = [_by_meaning(lexicon, _by_phrases(lexicon, clause), meaning) for clause in parts]
     heard = [_refusing(lexicon, one, heard[:place], meaning) for place, one in enumerate(heard)]
     wanted = list(dict.fromkeys(name for one in heard for name in one.facts if name not in confirmed))
-    again = tuple(name for name in wanted if name in told)
+    anew = {name for one in heard for name in one.facts if _ANEW.search(one.clause.said)}
+    again = tuple(name for name in wanted if name in told and name not in anew)
     asked = tuple(name for name in wanted if name not in told)[:ANSWERS]
     found = {finding.name: finding for finding in reversed([*_agreed(front, heard)])}
-    found = _stood_in(lexicon, found, text, said, parts, meaning)
+    found = _stood_in(lexicon, found, text, parts, meaning)
     if again:
         found |= {finding.name: finding for finding in deeds(front, "repeated_question")}
     if not found and not wanted and not confirmed:
@@ -300,12 +301,7 @@ def _agreed(front: FrontMatter, heard: Sequence[_Heard]) -> Iterator[Finding]:
 
 
 def _stood_in(
-    lexicon: _Lexicon,
-    found: dict[str, Finding],
-    text: str,
-    said: str,
-    parts: tuple[Clause, ...],
-    meaning: Meaning | None,
+    lexicon: _Lexicon, found: dict[str, Finding], text: str, parts: Sequence[Clause], meaning: Meaning | None
 ) -> dict[str, Finding]:
     """The findings, with a cue that stands in for one of them (a hold that is explained) where the turn as a whole,
     not a single clause, shows it."""
@@ -314,7 +310,7 @@ def _stood_in(
         for other in known[name].unless or ():
             if other not in known or other in found or known[other].change > 0:
                 continue
-            cues, _, nothing = lexicon.phrases.able(said)
+            cues, _, nothing = lexicon.phrases.able(said := plain(text))
             if match := next(matches((cues | nothing).get(other, ()), said), None):
                 found[other] = _by_phrase(other, match, text)
             elif meaning and len(parts) > 1 and (near := meaning.rather(parts, other, name)):
@@ -329,15 +325,19 @@ def _on_nothing(front: FrontMatter, name: str, able: Iterable[Phrase], said: str
     return _by_phrase(name, match, text) if match else None
 
 
+_ANEW = Alternatives(r"\b(?:is|are|has|have)\b.*\bnow[ ,?]*$|ตอนนี้.*(?:แล้ว|หรือยัง)")
+"""Asks whether something told before has changed."""
 _STATED = Alternatives(
     r"(?:i|im|ill|ive|we|were|well|weve|it|its|that|thats|this|there|they|he|she|thanks|thank)\b|"
     r"(?:your|the|our)(?: \w+){1,4} (?:is|are|was|were|has|have|had|will|shows|looks|says|ends|begins)\b|"
-    "(?:ดิฉัน|ผม|ทางเรา|เรา|เดี๋ยว|จะ|กำลัง|ถ้า|หาก|อย่า)|"
+    "(?:ดิฉัน|ผม|ทางเรา|เรา|คุณ|ท่าน|พี่|น้อง|อาจารย์|เขา|มัน|เดี๋ยว|จะ|กำลัง|ถ้า|หาก|อย่า)|"
+    ".*(?:กี่\\S{1,5}|เมื่อ(?:ไหร่|ไร)|ไหน|อะไร|ใคร|เท่า(?:ไหร่|ไร))ก็|"
     r"(?!.*ขอ(?!บ|ง)).*(?:ถูกต้อง|ตรงกัน|ตรง(?=แล้ว)|เจอ(?=แล้ว)|ครบ(?=แล้ว)|เรียบร้อย)(?:แล้ว|หมด|นะ|ค่ะ|ครับ|[ ,])*$"
 )
 _ASIDE = Alternatives(
     r"(?:and |so |but )?(?:before|after|during|for|about|in|on|at|until|by|with|without|from)\b|ก่อน|หลัง|ตอน|เรื่อง"
 )
+_NAMED = Alternatives("(?:ชื่อ|เลข|หมายเลข|รหัส|ที่อยู่|เบอร์|อีเมล)(?!.*(?:คือ|อยู่ใน|ส่งไป))")
 _WANTED = Alternatives(
     r"\b(?:need|needs|like|ask|give|confirm|know|tell|verify|provide|please|may|can|could|state|spell|"
     r"looking for|what|which|who|how|when|where)\b|ขอ(?!โทษ|อภัย|ง|บคุณ|บพระ|บใจ)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยาก(?:ทราบ|รู้)|"
@@ -347,7 +347,7 @@ _WANTED = Alternatives(
 
 def _is_named(clause: Clause) -> bool:
     """Whether a clause is but the name of something: "your full name, sir"."""
-    return len(clause.said) <= 32 and not _ASIDE.match(clause.said)
+    return (len(clause.said) <= 32 and not _ASIDE.match(clause.said)) or bool(_NAMED.match(clause.said))
 
 
 def _may_ask(clause: Clause) -> bool:

@@ -12,6 +12,8 @@ from ..arc.meaning import Meaning
 from ..arc.prose import content_words
 from ..spec.persona import Arc, CommonCue
 
+GREETINGS = 3
+"""Turns in which a greeting is one: later it is the same word for goodbye."""
 LAST_RESORT = ("…", "Hm?")
 """For a persona that has nothing to say at all."""
 
@@ -178,6 +180,8 @@ class _Speaker:
             lines = self.arc.lines(name)
             if name == CommonCue.GOT_IT and self._in_passing(name, text):
                 continue
+            if name == CommonCue.GREETING and self.state.turns > GREETINGS:
+                continue
             if cue.change <= 0 and (cue.on == "nothing") == on_nothing and self._fresh(lines):
                 return lines
         return ()
@@ -223,6 +227,7 @@ _CONSENT = re.compile(
     r"do you (?:mind|agree|understand|accept|want|see)|(?:is|are|does|do|would|will) (?:that|this|it|you|these) "
     r"(?:ok|okay|all right|alright|fine|clear|acceptable|work|suit|sound|help|be|make|good|happy|ready|sure|with)|"
     r"(?:how|what) about|why dont|how does (?:that|this) sound)\b|"
+    r".*(?:สะดวก|อนุญาต|ให้(?:ผม|ดิฉัน|หนู|พี่|เรา|ทางเรา))\S{0,24}(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่)|"
     r".*(?:ได้|โอเค|ดี|สะดวก|เข้าใจ|ตกลง|ยอม|พอใจ|รับ|ไหว)(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่)"
 )
 """What a question begins with that asks for leave, for agreement or for a favour."""

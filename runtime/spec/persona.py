@@ -102,6 +102,7 @@ class CommonCue(StrEnum):
     SILENCE = "silence"
     PARDON = "pardon"
     GOT_IT = "got_it"
+    GREETING = "greeting"
     CONFIRMED = "confirmed"
     AS_SAID = "as_said"
     STILL_HERE = "still_here"

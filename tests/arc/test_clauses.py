@@ -378,6 +378,10 @@ def test_nobody_and_nothing_are_no_question_in_thai() -> None:
         ("บอกพี่แค่ชื่อกับเลขบัญชีพอ รหัสอะไรไม่ต้องบอก", ("name", "account")),
         ("แล้วเลขท้ายบัตรสี่ตัวล่ะ กับเดือนนี้โดนไปเท่าไหร่", ("card", "amount")),
         ("โดนไปเท่าไหร่เจ้า", ("amount",)),
+        ("ชื่อ-นามสกุล แล้วก็หมายเลขสมาชิกด้วยนะครับ", ("name", "account")),
+        ("คุณใช้แพ็กเกจอะไรอยู่ครับ", ("plan",)),
+        ("คุณใช้แพ็กเกจพรีเมียมอยู่ครับ", ()),
+        ("ประชุมกี่โมงก็ไม่เป็นไรครับ", ()),
         ("ชื่อกับเลขบัญชีตรงกันแล้วค่ะ", ()),
     ],
 )
@@ -585,12 +589,26 @@ def test_what_others_said_and_what_is_past_is_told_not_done(text: str, cues: set
         ("walter_briggs", "ลองนึกย้อนไปวันอังคารให้ผมหน่อยครับ", "", "deadline"),
         ("grace_okafor", "เหนื่อยมากเลยสินะเจ้า เพิ่งออกเวรมาหรือเปล่าเจ้า", "work", "stalling"),
         ("niran_wongsawat", "ร้านเงียบช่วงไหน วันอังคารผมโทรไปได้ไหม", "quiet_hour", "stalling"),
+        ("grace_okafor", "คุณเข้าเวรมาทั้งคืนถึงได้หลับ ไม่ใช่ความผิดคุณเลยครับ", "", "asked_again"),
+        ("charles_whitmore", "มีใครเปลี่ยนวันแทนท่านได้บ้างไหมครับ ไม่จดชื่อนะครับ", "mover", "alternative"),
+        ("walter_briggs", "เสียใจด้วยนะคะคุณลุง", "", "apology"),
     ],
 )
 def test_what_a_kind_trainee_says_is_not_taken_amiss(name: str, text: str, asked: str, cue: str) -> None:
     """What is asked for is told, and what angers others is none where it is meant kindly, or is but asked about."""
     last = fold(compose([f"persona={name}", f"language={'en' if text.isascii() else 'th'}"]).arc.front, [text]).last
     assert cue not in last.cues and (not asked or asked in last.asked)
+
+
+def test_whether_something_has_changed_is_no_repeated_question() -> None:
+    """The lights are asked for again once the box has its plug: she has not said what they are now."""
+    for base, turns in {
+        "en": ("What colour are the lights?", "And what colour are the lights now?", "What colour are the lights?"),
+        "th": ("ไฟสีอะไรคะ", "ตอนนี้ไฟเป็นสีอะไรแล้วคะ", "ไฟสีอะไรคะ"),
+    }.items():
+        front = compose(["persona=walter_briggs", f"language={base}"]).arc.front
+        assert fold(front, turns[:2]).last.again == ()
+        assert fold(front, turns).last.again == ("lights",)
 
 
 def test_an_offer_that_ends_in_is_that_all_right_is_no_question() -> None:

@@ -347,6 +347,14 @@ def test_a_question_is_answered_before_anything_is_asked_for(base: str, turn: st
     assert said in (own.say if own and own.say else customer.say)[base]
 
 
+@pytest.mark.parametrize(("turn", "lines"), [("สวัสดีค่ะ", "greeting"), ("สะดวกให้ผมทวนอีกรอบไหมครับ", "unknown_question")])
+def test_late_in_a_call_a_greeting_is_not_returned_and_an_offer_is_no_question(turn: str, lines: str) -> None:
+    """The same word says goodbye in Thai, and who offers to sum up asks for nothing that one knows."""
+    said = answer("th", "สวัสดีค่ะ", "ขอชื่อหน่อยค่ะ", "ขอเลขบัญชีด้วยค่ะ", turn)
+    own = SARAH.front.cues.get(lines)
+    assert said not in (own.say if own and own.say else LANGUAGES["th"].customer.cues[lines].say)["th"]
+
+
 def test_thanks_in_passing_are_not_what_is_answered() -> None:
     """Where the turn goes on to something else."""
     thanks = LANGUAGES["en"].customer.cues["got_it"].say["en"]
