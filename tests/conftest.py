@@ -19,7 +19,7 @@ import pytest
 from hypothesis import settings
 
 from runtime.config.groups import use_folder
-from tests.fork_server import ended
+from tests.fork_server import PROGRAM, ended
 from tests.livekit_server import livekit_server
 
 ROOT = Path(__file__).parent.parent
@@ -106,6 +106,10 @@ class Result:
     code: int
     out: str
     err: str
+
+
+Program = Callable[[str], tuple[list[str], dict[str, str]]]
+"""Makes a Python program a command, and what its environment must hold besides."""
 
 
 class Run(Protocol):
@@ -215,6 +219,12 @@ def fork_server(guard: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def command(fork_server: str | None) -> list[str]:
     """`COMMAND` at a fifth of what it costs, for tests that are not about the process itself."""
     return COMMAND if fork_server is None else [sys.executable, "-S", str(FORK_SERVER), fork_server]
+
+
+@pytest.fixture(scope="session")
+def program(fork_server: str | None, command: list[str]) -> Program:
+    """`python -c` for a program that need not import the libraries itself."""
+    return lambda code: ([sys.executable, "-c", code], {}) if fork_server is None else (command, {PROGRAM: code})
 
 
 @pytest.fixture

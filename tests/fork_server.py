@@ -39,6 +39,8 @@ REQUEST = 1 << 20
 """Bytes that a caller's arguments and environment may take."""
 LACKING = "LACKING_MODULES"
 """The variable that names modules, divided by spaces, which a fork finds not installed."""
+PROGRAM = "PROGRAM"
+"""The variable that holds a program to run in place of the command, as `python -c` would."""
 FORWARDED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
 
 
@@ -413,8 +415,12 @@ if __name__ == "__main__":
         import runpy
 
         serve(sys.argv[2])
+        program = os.environ.pop(PROGRAM, "")
         try:
-            runpy.run_module("runtime", run_name="__main__", alter_sys=True)
+            if program:
+                exec(program, {"__name__": "__main__"})
+            else:
+                runpy.run_module("runtime", run_name="__main__", alter_sys=True)
         except SystemExit as stopped:
             _end(stopped.code)
         _end(0)

