@@ -28,7 +28,8 @@ SEND_SECONDS = 3.0
 SHORTEST = 20
 """Characters of a sentence that is sent by itself; a shorter one is sent with the next."""
 ARRIVE_SECONDS = 0.5
-"""Seconds that the room is kept for the score to arrive: LiveKit says when a message is sent, not when it is there."""
+"""Seconds that the room is kept for what is told last to arrive: the score, or that the line went dead. LiveKit says
+when a message is sent, not when it is there."""
 
 
 class Screen:
@@ -78,12 +79,12 @@ class Screen:
 
     def show_closed(self, line: str, others: list[str]) -> None:
         """Tells these others in the room, who hear and read the call, that it is over."""
-        self._told_last = True
         self._write(line, others)
 
     def _write(self, line: str, whom: list[str] | None = None) -> None:
         """Puts a line that nobody speaks on the screen."""
         if line:
+            self._told_last = True
             self._put(customer_line(line), whom)
             if self._transcripts is not Transcripts.DATA:
                 self._lines.put_nowait((line, whom or []))

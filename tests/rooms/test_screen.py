@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runtime.events import Ended, Event, Heard, Interim, Said, Scored
-from runtime.rooms.screen import MESSAGE_CHARACTERS, Screen, split_sentences
+from runtime.rooms.screen import ARRIVE_SECONDS, MESSAGE_CHARACTERS, Screen, split_sentences
 from runtime.spec.settings import Transcripts
 
 OPENING = "Finally! I have been billed twice. Again! This is the second time in three months. What will you do?"
@@ -121,6 +121,20 @@ async def test_that_the_call_is_over_is_told_to_the_others_alone(transcripts: st
     async with screen.sending():
         screen.show_went_dead()
     assert room.read_by == [[], None]
+
+
+async def test_what_is_told_last_has_time_to_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who leaves at once takes the line along that says why."""
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    await shown(said("Hello."))
+    assert waited == []
+    await shown(Ended(reason="error"))
+    assert waited == [ARRIVE_SECONDS]
 
 
 async def test_nothing_is_said_on_a_line_that_went_dead() -> None:
