@@ -293,10 +293,10 @@ def test_a_persona_may_have_a_name_in_any_script(run: Run, personas: Path) -> No
         (personas / f"{name}.md").write_text(f"I am {name}.\nA customer who calls today.\n")
     for name in ("สมหญิง", "1_000", "null"):
         assert run("mode=prompt", f"personas_dir={personas}", f"persona={name}").out.startswith(f"I am {name}.\n")
-    for swept in (",".join(NAMES), "glob(*)"):
+    for swept, names in ((",".join(NAMES), NAMES), ("glob(*n*)", ["inf", "null", "ñandú"])):
         result = run("-m", "mode=prompt", f"personas_dir={personas}", f"persona={swept}")
         assert result.code == 0 and result.err == ""
-        assert sorted(line[5:-1] for line in result.out.splitlines() if line.startswith("I am")) == sorted(NAMES)
+        assert sorted(line[5:-1] for line in result.out.splitlines() if line.startswith("I am")) == sorted(names)
 
 
 @pytest.mark.parametrize(("written", "typed"), [("NFD", "NFC"), ("NFC", "NFD")])
