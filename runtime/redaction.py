@@ -74,14 +74,8 @@ def _spellings(secrets: frozenset[tuple[str, str]]) -> tuple[re.Pattern[str], di
 def _encodings(value: str) -> list[str]:
     """The value as it may be written: as it is, in a URL, in JSON, and in base64 at any place of an encoded text."""
     raw = value.encode(errors="surrogateescape")
-    found = [
-        value,
-        quote(raw),
-        quote(raw, safe=""),
-        quote_plus(raw),
-        json.dumps(value)[1:-1],
-        json.dumps(value, ensure_ascii=False)[1:-1],
-    ]
+    found = [value, quote(raw), quote(raw, safe=""), quote_plus(raw)]
+    found += [json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]]
     for before in range(3):  # base64 encodes three bytes at once: the value may begin at any of them
         encoded = base64.b64encode(bytes(before) + raw)[(8 * before + 5) // 6 :].rstrip(b"=")
         whole = encoded if (before + len(raw)) % 3 == 0 else encoded[:-1]

@@ -249,16 +249,9 @@ STOP_WORDS = frozenset(
     "asked much many long who how why the and for are you can did has was her his she problem happen happened wrong "
     "issue".split()
 )
-_PRESENT = {
-    "paid": "pay",
-    "bought": "buy",
-    "told": "tell",
-    "said": "say",
-    "went": "go",
-    "came": "come",
-    "broke": "break",
-}
-_PRESENT |= {"lost": "lose", "sent": "send", "broken": "break", "found": "find", "stayed": "stay", "took": "take"}
+_PRESENT = {"paid": "pay", "bought": "buy", "told": "tell", "said": "say", "went": "go", "came": "come"}
+_PRESENT |= {"broke": "break", "broken": "break", "lost": "lose", "sent": "send", "found": "find", "stayed": "stay"}
+_PRESENT |= {"took": "take"}
 
 
 _KINDS = {

@@ -88,32 +88,22 @@ TABLE: dict[str, EditRule] = {
 
 _WEIGHT = (How.UNCHANGED, How.NEXT_CALL, How.IN_PLACE, How.SWAPPED)
 _FIELDS = {
-    "persona.prose": "prompt",
-    "persona.endings": "prompt",
-    "persona.not_for_model": "prompt",
-    "persona.calls": "prompt",
-    "language.instructions": "prompt",
-    "language.customer.endings": "prompt",
-    "language.customer.opening": "start",
-    "language.customer.mood": "start",
-    "persona.name": "start",
-    "persona.scenarios": "start",
-    "persona.opening": "start",
-    "persona.mood": "start",
-    "persona.objectives": "lines",
-    "persona": "lines",
-    "language": "lines",
-    "model.realtime": "model",
-    "model.llm": "model",
-    "model.stt": "stt",
-    "model.tts": "tts",
-    "model.turn_seconds": "lines",
-    "vad.detector": "detector",
-    "vad.turn_handling": "turn_handling",
-    "listening": "listener",
-    "judge": "judge",
-    "difficulty.mood": "start",
-    "difficulty": "lines",
+    field: row
+    for row, names in {
+        "prompt": "persona.prose persona.endings persona.not_for_model persona.calls language.instructions "
+        "language.customer.endings",
+        "start": "persona.name persona.scenarios persona.opening persona.mood difficulty.mood "
+        "language.customer.opening language.customer.mood",
+        "lines": "persona language difficulty model.turn_seconds",
+        "model": "model.realtime model.llm",
+        "stt": "model.stt",
+        "tts": "model.tts",
+        "detector": "vad.detector",
+        "turn_handling": "vad.turn_handling",
+        "listener": "listening",
+        "judge": "judge",
+    }.items()
+    for field in names.split()
 }
 """The row of a field, by the longest beginning that is here; `unused` without one."""
 _SPOKEN = (*SPOKEN, "turn_handling")

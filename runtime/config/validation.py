@@ -61,18 +61,12 @@ def _mistake(shape: Any, detail: Mapping[str, Any], file: Path | str | None, nod
 _MISSING = ("missing", "missing_argument")
 _SHOULD_BE = {
     "string_type": "should be a text",
-    "int_type": "should be a whole number",
-    "int_parsing": "should be a whole number",
-    "int_from_float": "should be a whole number",
-    "float_type": "should be a number",
-    "float_parsing": "should be a number",
-    "bool_parsing": "should be a boolean: true or false",
-    "bool_type": "should be a boolean: true or false",
-    "tuple_type": "should be a list: [a, b], or a line `- a` for each",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "should be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "should be a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "should be a boolean: true or false"),
+    **dict.fromkeys(("tuple_type", "list_type"), "should be a list: [a, b], or a line `- a` for each"),
     "too_short": "should have at least one entry",
-    "list_type": "should be a list: [a, b], or a line `- a` for each",
-    "dict_type": "should hold `key: value` lines",
-    "dataclass_type": "should hold `key: value` lines",
+    **dict.fromkeys(("dict_type", "dataclass_type"), "should hold `key: value` lines"),
 }
 
 

@@ -87,10 +87,13 @@ def print_results(rows: Sequence[CheckResult], neither: str) -> int:
 def _row(what: str, examine: Callable[[], object]) -> CheckResult:
     try:
         return "✓", what, str(examine())
-    except NotOffered as error:
-        return "–", what, str(error)
     except SpecError as error:
-        return "✗", what, str(error)
+        return mark_of(error), what, str(error)
+
+
+def mark_of(error: SpecError) -> str:
+    """How a row is marked that an error is told in."""
+    return "–" if isinstance(error, NotOffered) else "✗"
 
 
 def _mistake(what: str, examine: Callable[[], object]) -> Iterator[CheckResult]:

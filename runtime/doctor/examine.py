@@ -23,7 +23,7 @@ from ..rooms.routing import check_claims, readable_personas
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Settings, Unmatched, missing_variables
 from . import machine
-from .check import CheckResult, print_results
+from .check import CheckResult, mark_of, print_results
 from .providers import Provider, ask, providers
 from .trial_call import Server
 
@@ -80,10 +80,8 @@ async def _examined(what: str, examine: Callable[[], Awaitable[str]], seconds: f
     try:
         async with asyncio.timeout(seconds):
             return "✓", what, await examine()
-    except NotOffered as error:
-        return "–", what, str(error)
     except SpecError as error:
-        return "✗", what, str(error)
+        return mark_of(error), what, str(error)
     except TimeoutError:
         return "✗", what, f"no answer within {seconds:.0f} s"
     except Exception as error:  # what a check did not foresee costs its own row, and not the report
@@ -174,7 +172,7 @@ async def _livekit(env: Mapping[str, str]) -> list[CheckResult]:
     try:
         server = Server.named_by(env)
     except SpecError as error:
-        return [("–" if isinstance(error, NotOffered) else "✗", "LiveKit server", str(error))]
+        return [(mark_of(error), "LiveKit server", str(error))]
     rows = [await _examined("LiveKit server", server.answers)]
     if rows[-1][0] == "✓":
         rows.append(await _examined("LiveKit latency", server.round_trip))

@@ -96,16 +96,11 @@ class Recording:
 
     def _open(self) -> None:
         if self._record.enabled and self._folder is None and self._first_spec is not None:
-            self._folder = SessionWriter(self._record, self._first_spec, self._user or "", self._tell, self._place)
-            self._folder.path.add_done_callback(self._found)
+            self._folder = SessionWriter(
+                self._record, self._first_spec, self._user or "", self._tell, self._place, self._path
+            )
             for event in self._events:
                 self._folder.write(event)
-
-    def _found(self, path: Future[Path]) -> None:
-        if error := path.exception():
-            self._path.set_exception(error)
-        else:
-            self._path.set_result(path.result())
 
     def _tell(self, event: Event) -> None:
         """From any thread."""
@@ -120,7 +115,7 @@ class Recording:
             await self._audio.close()
         card = await self._folder.close() if self._folder else None
         if self._folder and card:
-            self._finished = self._folder.path.result()
+            self._finished = self._path.result()
         else:
             card = await asyncio.to_thread(self._scored)
         if self._first_spec.judge.llm and card.objectives:

@@ -48,6 +48,7 @@ class SessionWriter:
         user: the trainee's user id; empty where nobody knows.
         tell: takes the one line that says why nothing more is written; called on the writing thread.
         place: the folder to make, and the Unix time that its first line bears; without one a new folder of today.
+        path: is given the folder, once it is there, or the OSError that keeps it from being made.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class SessionWriter:
         user: str,
         tell: Callable[[Event], None],
         place: tuple[Path, float] | None = None,
+        path: Future[Path] | None = None,
     ) -> None:
         self._record = record
         self._spec = spec
@@ -66,8 +68,7 @@ class SessionWriter:
         self._waiting: queue.SimpleQueue[Event | SessionSpec | None] = queue.SimpleQueue()
         self._failed = False
         self._card: Future[Scorecard | None] = Future()
-        self.path: Future[Path] = Future()
-        """The folder, once it is there. Fails with the OSError that keeps it from being made."""
+        self.path = path or Future[Path]()
         threading.Thread(target=self._run, daemon=True, name="session folder").start()
 
     def write(self, event: Event) -> None:
