@@ -168,5 +168,5 @@ def test_a_poor_trainee_fails_where_phrases_alone_are_heard(name: str, language:
 def test_a_customer_asks_for_whatever_she_waits_for(name: str, language: str) -> None:
     """So that a trainee who forgot it gets another chance: each cue that a good end waits for has its `ask`."""
     arc = compose([f"persona={name}", f"language={language}"]).arc
-    owed = {cue for ending in arc.front.endings if ending.passed for cue in ending.lacking(())}
+    owed = {cue for ending in arc.front.endings if ending.passed for cue in ending.lacking(frozenset())}
     assert owed and all(arc.said(arc.front.cues[cue].ask) for cue in owed)

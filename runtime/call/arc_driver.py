@@ -162,13 +162,13 @@ class ArcDriver:
         recognized or answered meanwhile."""
         if (quiet, answering) == (self._quiet, self._machine.waits):
             return
+        silent = self._quiet and not self._machine.waits
         self._machine.waits = answering
         if quiet != self._quiet:
             self._quiet = quiet
             (self._machine.said if quiet else self._machine.speaking)(self._now())
-        elif not quiet:
-            return  # while somebody speaks no clock is due, whether an answer is or not
-        self._schedule()
+        if silent or quiet:  # else no clock was due, and none is
+            self._schedule()
 
     def edit(self, spec: SessionSpec, *, begun: bool) -> None:
         """The spec was edited. Once the call has `begun` the state stays, and a clock that runs keeps its start."""

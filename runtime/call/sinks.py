@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
-from ..events import Change, Emit, Event
+from ..events import KINDS, Change, Emit, Event
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +19,11 @@ LIST_LIMIT = 200
 """Entries of a list of an event, such as the files of an edit."""
 CUT = " … (cut: too long)"
 """The end of a text that was cut."""
+_UNBOUNDED = {
+    kind: [field.name for field in fields(kind) if not str(field.type).startswith(("int", "float", "bool", "Literal"))]
+    for kind in KINDS.values()
+}
+"""The fields of each kind of event that may be long: those that are no number and no choice."""
 
 
 def fan_out(*sinks: Emit, room: str = "", user: str = "") -> Emit:
@@ -61,7 +66,7 @@ def safe(sink: Emit) -> Emit:
 def shortened(event: Event) -> Event:
     """The event with its overlong texts and lists cut, each with a mark; usually the event itself."""
     long: dict[str, Any] = {}
-    for name in event.__dataclass_fields__:
+    for name in _UNBOUNDED[type(event)]:
         value = getattr(event, name)
         if isinstance(value, str):
             if len(value) > TEXT_LIMIT:

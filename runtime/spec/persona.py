@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import unicodedata
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -172,10 +172,9 @@ class Ending:
         """All cues that `when` names."""
         return tuple(name for entry in self.when for name in entry.split("|"))
 
-    def lacking(self, met: Container[str]) -> tuple[str, ...]:
+    def lacking(self, met: Set[str]) -> tuple[str, ...]:
         """The cues that were not met; where one of several would do, the first of them."""
-        names = (entry.split("|") for entry in self.when)
-        return tuple(first for first, *others in names if not any(name in met for name in (first, *others)))
+        return tuple(entry.partition("|")[0] for entry in self.when if met.isdisjoint(entry.split("|")))
 
 
 @strict
