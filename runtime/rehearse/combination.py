@@ -125,7 +125,7 @@ def rehearse(
             row = read_row(sweep / place) if asked.resume else None
             if row is None or row.outcome is Outcome.FAILED or _outdated(row, resolve):
                 new = Row(combination, repeat, place, seed=seed, swept=swept)
-                row = _held(settings, new, resolve, sweep / place, tell)
+                row = _hold(settings, new, resolve, sweep / place, tell)
             found.append(row)
     return fmean(score_of(row) for row in found)
 
@@ -144,9 +144,10 @@ def _outdated(row: Row, resolve: Callable[[], SessionSpec]) -> bool:
     return False
 
 
-def _held(
+def _hold(
     settings: Settings, row: Row, resolve: Callable[[], SessionSpec], folder: Path, tell: Callable[[str], None]
 ) -> Row:
+    """Holds the call of one job; the row that says what became of it, also where there was no call."""
     asked = settings.rehearse
     try:
         spec = resolve()

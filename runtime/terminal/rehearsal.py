@@ -75,7 +75,7 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
     before = rows(sweep) if asked.resume else []
     watch = _Watch(console, sweep, total, before, SPOKEN if asked.audio else TYPED)
     with holding(sweep):
-        stopped, code, broken = _held(watch, lambda: run(sweep))
+        stopped, code, broken = _run_sweep(watch, lambda: run(sweep))
     answer = Answer(rows(sweep))
     comparison = compare(earlier, answer, asked.limits) if earlier else None
     if answer.rows or not stopped:
@@ -104,7 +104,7 @@ def show_rehearsal(settings: Settings, overrides: Sequence[str], total: int | No
     return 1 if answer.failed or worse or not answer.done else 0
 
 
-def _held(watch: _Watch, run: Callable[[], None]) -> tuple[str, int, Exception | None]:
+def _run_sweep(watch: _Watch, run: Callable[[], None]) -> tuple[str, int, Exception | None]:
     """Holds all the calls. Of what ended them before their time ("": nothing): what that was, the exit code, and the
     error of which nobody was told yet."""
     try:
