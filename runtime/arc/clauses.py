@@ -11,13 +11,14 @@ from itertools import islice
 from .alternatives import Alternatives
 from .phrases import NEGATORS, TEXT_LIMIT, negates, plain
 from .promises import IF_LIKED, IMPOSSIBLE, NEVER, OWNED, REFUSES, SUPPOSED, UNSAYS, WISHED, is_hedged, is_undone
+from .questions import OPENS, TAG_END, is_question, names_more, offers, requests, supposes
 
 CLAUSES = 40
 """Of one turn. What comes after is one more."""
 
 _SUBJECT = (
     r"i|im|i'm|ill|i'll|ive|i've|id|i'd|we|we're|we'll|we've|you|you're|you'll|you've|it|it's|he|she|they|there|that|"
-    r"that's|this|let|let's|please|can|could|may|would|will|do|did|does|have|has|is|are|was|were|what|how|"
+    r"that's|this|let|let's|please(?= \w)|can|could|may|would|will|do|did|does|have|has|is|are|was|were|what|how|"
     r"when|who|where|why|which|your|our|my|somebody|someone|nobody|nothing|the|since when"
 )
 _THAI_SUBJECT = (
@@ -30,8 +31,9 @@ _UNKNOWN = r"\S{0,16}?(?:ไม่(?:ทราบ|รู้|แน่ใจ)|(?:
 _BREAK = re.compile(
     r"(?=[\s,แ])(?:"  # where any of them can begin
     r"(?<=[.!?;:…])\s+|\s*\n\s*|"  # sentences
-    rf"(?:,|\s[-–—])\s+(?=(?:(?:and|so|then|or|only|except(?:\s+that)?)\s+)?(?:{_SUBJECT})\b)|,?\s+(?=(?:but|however|although|though)\b)|"
-    rf",?\s+(?=(?:and|or|then)\s+(?:then\s+)?(?:{_SUBJECT}|tell|give|take|have|go|look|call|ring|ask|say|see)\b)|"
+    rf"(?:,|\s[-–—])\s+(?!{TAG_END})(?=(?:(?:and|so|then|or|only|except(?:\s+that)?)\s+)?(?:{_SUBJECT})\b)|"
+    r",?\s+(?=(?:but|however|although|though)\b)|"
+    rf",?\s+(?=(?:and|or|then)\s+(?:(?:then|roughly|about|also|maybe|perhaps|exactly)\s+)?(?:{_SUBJECT}|tell|give|take|have|go|look|call|ring|ask|say|see)\b)|"
     r"(?:(?<=ค่ะ)|(?<=คะ)|(?<=ครับ)|(?<!ลค่า)(?<=ค่า)(?!\s+\d)|(?<!เจ้า)(?<=จ้า)|(?<=จ้ะ)|(?<=จ๊ะ)|(?<!หน้า)(?<=น้า)|(?<=เนอะ)|"
     r"(?<![ชา]นะ)(?<=นะ)|(?<=เน้อ)|(?<=เด้อ)|(?<=เนาะ)|(?<!พระเจ้า)(?<!ข้าเจ้า)(?<!ทุกเจ้า)(?<!ายเจ้า)(?<=เจ้า))\s+(?!ว่า(?!ง))|"
     r"(?:(?<=ไหม)|(?<=มั้ย)|(?<=เปล่า)|(?<=รือยัง)|(?<=รึยัง)|(?<=เหรอ)|(?<=บ้าง)|(?<=ล่ะ)|(?<=(?:ไหม|ยัง|ล่ะ|เลย)(?:ลูก|พี่|หนู|ป้า|ลุง)))"
@@ -57,46 +59,6 @@ _UNBROKEN = [
 ]
 """What stands before and after a place where a date, an amount or a name goes on: no clause ends there."""
 _SENTENCE_END = re.compile(r"[.!?…]\W*$|(?:ค่ะ|คะ|ครับ|ค่า|จ้า|เจ้า|จ้ะ|จ๊ะ|ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือยัง|รึยัง|เหรอ)\W*$")
-_FILLER = re.compile(
-    r"^(?:(?:and|so|but|or|well(?= ,)|okay|ok|alright|all right|right|yes|no|now|then|oh|hello|hi|sorry|thanks|"
-    r"thank you|sure|great|please|maam|madam|sir|just to check|first|also)\b[\s,]*)+"
-)
-_VERB = (
-    "do|does|did|is|are|was|were|have|has|had|can|could|will|would|shall|should|may|might|dont|didnt|isnt|wasnt|arent"
-)
-_WHO = (
-    "i|you|we|it|that|this|there|he|she|they|the|your|our|my|anybody|anyone|somebody|someone|everything|anything|all|a|"
-    "one of"
-)
-_OPENS = re.compile(
-    r"(?:id|wed|i would|we would)(?: \w+)? (?:like|love|want) to (?:know|understand) (?:what|why|how|who|when|where)\b|"
-    rf"(?:{_VERB}) (?:{_WHO})\b|(?:is|was|are) (?:\w+ ){{0,2}}\?|(?:what|whats|which|who|whom|whose|where|why)\b"
-)
-_OPENS_MAYBE = re.compile(rf"(?:when|how|how \w+) (?:{_VERB})\b|(?:how|when) (?:many|much|long|often|about|come)\b")
-_STATES = re.compile(
-    r"(?:what|which|who|whats) (?:happened|matters|i|we|you)\b(?!.*\?)|why (?:i|we|you|this|it)\b|so that\b"
-)
-_TAG = re.compile(
-    r"[\s,]*\b(?:okay|ok|right|alright|all right|yes|yeah|isnt it|arent you|dont you|wont it|is that "
-    r"(?:okay|ok|alright|all right|fine|good)(?: with you| for you)?|"
-    r"does that (?:help|work|suit)(?: you| for you)?)[\s,]*\?$"
-)
-_THAI_TAG = re.compile(r"(?<=\S{8} )(?:(?:ดี|โอเค|ตกลง)(?:ไหม|มั้ย)|(?:กี่โมง|วันไหน)ดี)(?:นะ|คะ|ค่ะ|ครับ|[ ,?])*$")
-_THAI_ASKS = re.compile(
-    r"(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่|หรือยัง|รึยัง|เหรอ|เมื่อไหร่|เมื่อไร|เท่าไหร่|เท่าไร|เท่าใด|ยังไง|อย่างไร|ทำไม|อะไร|ใคร|ไหน|กี่\S{0,8})"
-    r"(?:ขึ้น|ให้|ไว้|มา|ไป|อยู่|ต่อ|บ้าง|ดี|ก็ได้|เอ่ย|ล่ะ|อ่ะ|อะ|นะ|เนี่ย|กัน|คะ|ค่ะ|จ๊ะ|จ้ะ|จ้า|เจ้า|ครับ|คับ|ฮะ|หรือ|เหรอ|ลูก(?:ค้า)?|พี่|น้อง|หนู|ป้า|ลุง|"
-    r"คุณ|ท่าน|อาจารย์|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)คะ[\s,?]*$|^(?:ทำไม|เมื่อไหร่|ใคร(?!.*ก็))|"
-    r"(?:ต้องการ|อยาก).*หรือ(?:ว่า)?(?:ต้องการ|อยาก|จะ|ให้)"
-)
-_THAI_STATES = Alternatives(
-    r"(?:^|[ ,])(?:ดิฉัน|ผม|เรา)?(?:ก็)?(?:พอ)?(?:เข้าใจ|รู้|ทราบ|นึก|เห็น|สัมผัส)(?:(?!ไหม|มั้ย)\S){0,16} ?ว่า.*"
-    r"(?:แค่|ขนาด|ยัง|อย่าง)|(?!.*(?:ไหม|มั้ย).*ว่า).*(?:รู้ผล|ทราบผล|แจ้งผล|(?:ดู|เช็ก|เช็ค|ตรวจ|สอบ)ให้)\S{0,6}ว่า"
-)
-"""Knowing how bad it is, which is no question how bad it is; finding out whether something is so."""
-_THAI_DENIES = Alternatives(
-    r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะไร|ไหน)(?:ทั้งนั้น|ทั้งสิ้น|เลย|อีก|หรอก|ให้|ไว้|มา|ไป|อยู่|ต่อ|นะ(?:คะ|ครับ)?|ค่ะ|ครับ|[\s,])*$"
-)
-"""Nobody and nothing, which are who and what with a negator before them."""
 _OTHERS = (
     r"(?:they|he|she|who(?:ever)?|anyone|anybody|someone|somebody|people|(?:an?|my|the|our|your|that|another) (?:\w+ )?"
     r"(?:colleagues?|agents?|advisors?|operators?|rep|person|bank|man|woman|lady|guy|fellow|fella|chap|lad|girl))"
@@ -212,8 +174,13 @@ class Clause:
 
     @cached_property
     def asks(self) -> bool:
-        """It is a question."""
-        return _asks(_bare(self.said), self.said)
+        """It is a question, or one of several things that a question names."""
+        return "asks" in self.around or is_question(self.said)
+
+    @cached_property
+    def supposes(self) -> bool:
+        """It says something that she is to say yes or no to."""
+        return "supposes" in self.around or supposes(self.said, self.said)
 
     @cached_property
     def negated(self) -> bool:
@@ -233,7 +200,7 @@ class Clause:
     @cached_property
     def offers(self) -> bool:
         """It asks whether the persona would like something."""
-        return "offers" in self.around or bool(_OFFERS.match(_bare(self.said)))
+        return "offers" in self.around or offers(self.said)
 
     @cached_property
     def reports(self) -> bool:
@@ -316,13 +283,19 @@ def _beside(found: list[Clause]) -> Iterator[Clause]:
             or _is_taken_back(found, place)
             or (following and len(following.said) < 40 and following.unkept)
         )
-        around = {"hedged": hedged, "offers": offered, "reports": reported, "unkept": unkept}
+        beside = (one for one in found if one is not clause and one.sentence == clause.sentence)
+        asked = names_more(clause.said) and any(requests(one.said) for one in beside)
+        supposed = supposes(clause.said, (*before, clause)[0].said) or any(
+            len(one.said) < 16 and supposes(one.said, one.said) for one in after
+        )
+        around = {"hedged": hedged, "offers": offered, "reports": reported, "unkept": unkept, "asks": asked}
+        around["supposes"] = supposed
         yield replace(clause, around=frozenset(name for name, so in around.items() if so))
 
 
 def _is_echo(clause: Clause, following: Clause) -> bool:
     """Whether a clause only takes up words that the next one denies, or is but surprise at what the next one says."""
-    echo = _ECHO.match(clause.said) and not _OPENS.match(clause.said) and _ECHO_DENIED.match(following.said)
+    echo = _ECHO.match(clause.said) and not OPENS.match(clause.said) and _ECHO_DENIED.match(following.said)
     return bool(echo or (_HOLD_ON.match(clause.said) and _GOES_ON.match(following.said)))
 
 
@@ -341,30 +314,9 @@ def _is_taken_back(found: list[Clause], place: int) -> bool:
     return False
 
 
-_OFFERS = re.compile(
-    r"would you\b|do you (?:want|wish)\b|if you(?:d| would)? (?:want|like|wish|prefer)\b|"
-    "(?:จะ|อยาก|ต้องการ)ให้.*(?:หรือ|ไหม|มั้ย)"
-)
-
-
-def _bare(said: str) -> str:
-    return _FILLER.sub("", said.strip(", "))
-
-
 def asks(text: str) -> bool:
     """Whether an example is a question."""
-    return any(_asks(_bare(said), said) for _, said, _ in parts(text))
-
-
-def _asks(bare: str, said: str) -> bool:
-    if not said.isascii() and _THAI_ASKS.search(_THAI_TAG.sub("", said)):
-        return not (_THAI_DENIES.search(said) or _THAI_STATES.match(said))
-    if _STATES.match(bare):
-        return False
-    if _OPENS.match(bare) or _OPENS_MAYBE.match(bare):
-        return True
-    tagless = _TAG.sub("", said)
-    return tagless.rstrip(" ,").endswith("?")
+    return any(is_question(said) for _, said, _ in parts(text))
 
 
 def is_negated(said: str) -> bool:

@@ -17,6 +17,7 @@ from .figures import confirmed_in, examples_of, figures, is_hers, lacks_figures,
 from .meaning import Meaning
 from .phrases import Match, Phrase, PhraseIndex, has_number, is_name, matches, plain, words_at
 from .promises import is_hedged
+from .questions import is_named, is_statement, wants
 
 SURE = 0.97
 """How near a question must come to an example of a fact to ask for it, whatever phrases it holds."""
@@ -68,31 +69,35 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
 
     Each clause is judged by itself: it shows one cue that angers at most, asks for one fact at most, and promises
     nothing that it only asks about, denies, or offers in a way that the persona refuses. A cue for nothing that the
-    persona knows is found only where nothing else is: the first that has a phrase for it, else the first that needs
+    persona knows is found only where nothing else is: the one with the longest phrase for it, else the first that needs
     none.
     """
     said = plain(text)
     parts = clauses(text)
     if not parts:
         return Utterance(deeds(front, "silence"))
-    confirmed = confirmed_in(front, said)
+    read_back = confirmed_in(front, said)
     lexicon = lexicon_of(front)
-    heard = [_by_meaning(lexicon, _by_phrases(lexicon, clause), meaning) for clause in parts]
+    phrased = [_by_phrases(lexicon, clause) for clause in parts]
+    heard = [_by_meaning(lexicon, one, meaning) for one in phrased]
     heard = [_refusing(lexicon, one, heard[:place], meaning) for place, one in enumerate(heard)]
+    supposed = (name for one in heard if one.clause.supposes for name in one.facts if name in told)
+    confirmed = tuple(dict.fromkeys((*read_back, *supposed)))
     wanted = list(dict.fromkeys(name for one in heard for name in one.facts if name not in confirmed))
     anew = {name for one in heard for name in one.facts if _ANEW.search(one.clause.said)}
     again = tuple(name for name in wanted if name in told and name not in anew)
     asked = tuple(name for name in wanted if name not in told)[:ANSWERS]
     found = {finding.name: finding for finding in reversed([*_agreed(front, heard)])}
     found = _stood_in(lexicon, found, text, parts, meaning)
-    if again:
+    if any(name in one.facts for one in phrased for name in again):
         found |= {finding.name: finding for finding in deeds(front, "repeated_question")}
     if not found and not wanted and not confirmed:
         spared = any(one.spares for one in heard)
-        able = (name for name in lexicon.nothing if not (spared and front.cues[name].change < 0))
-        *_, phrases = lexicon.phrases.able(said)
-        fits = (_on_nothing(front, name, phrases.get(name, ()), said, text) for name in able)
-        found |= {finding.name: finding for finding in [next(filter(None, fits), None)] if finding}
+        able = {name for name in lexicon.nothing if not (spared and front.cues[name].change < 0)}
+        by_phrase = (_by_phrase(name, match, text) for name, match in for_nothing(front, said))
+        others = (Finding(name, Found.DEED) for name in lexicon.nothing if not front.cues[name].hear)
+        fits = (finding for finding in (*by_phrase, *others) if finding.name in able)
+        found |= {finding.name: finding for finding in [next(fits, None)] if finding}
     findings = tuple(finding for name in front.cues if (finding := found.get(name)))
     taken_back = {denial.name: denial for one in heard for denial in one.taken_back(front)}
     return Utterance(findings, asked, again, confirmed, tuple(taken_back.values()))
@@ -141,7 +146,7 @@ def lexicon_of(front: FrontMatter) -> _Lexicon:
     cues = front.cues.items()
     gives = {name: figures(examples_of(cue)) for name, cue in cues}
     endings = (name for ending in front.endings for name in ending.awaited)
-    nothing = (name for name, cue in cues if cue.on == "nothing")
+    nothing = tuple(name for name, cue in cues if cue.on == "nothing")
     return _Lexicon(
         front,
         PhraseIndex(
@@ -152,7 +157,7 @@ def lexicon_of(front: FrontMatter) -> _Lexicon:
         frozenset(name for name, (number, _) in gives.items() if number),
         frozenset(name for name, (_, time) in gives.items() if time),
         frozenset([*endings, *(name for objective in front.objectives for name in objective.met)]),
-        tuple(sorted(nothing, key=lambda name: not front.cues[name].hear)),
+        nothing,
     )
 
 
@@ -246,7 +251,12 @@ def _said(lexicon: _Lexicon, name: str, phrases: Iterable[Phrase], clause: Claus
             continue
         if cue.change > 0 and is_name(clause.said, match.start, match.end):
             continue
-        if _counts(lexicon, name, clause, denies=match.negated and not is_hedged(clause.said[: match.start])):
+        if _counts(
+            lexicon,
+            name,
+            clause,
+            denies=match.negated and not is_hedged(f"{clause.said[: match.start]} {clause.said[match.end :]}"),
+        ):
             return match
     return None
 
@@ -318,43 +328,24 @@ def _stood_in(
     return found
 
 
-def _on_nothing(front: FrontMatter, name: str, able: Iterable[Phrase], said: str, text: str) -> Finding | None:
-    if not front.cues[name].hear:
-        return Finding(name, Found.DEED)
-    match = next(matches(able, said), None)
-    return _by_phrase(name, match, text) if match else None
+def for_nothing(front: FrontMatter, said: str) -> list[tuple[str, Match]]:
+    """The cues for nothing that the persona knows which a text holds phrases of, that with the longest one first."""
+    *_, able = lexicon_of(front).phrases.able(said)
+    longest = ((name, max(matches(phrases, said), key=_length, default=None)) for name, phrases in able.items())
+    return sorted(((name, match) for name, match in longest if match), key=lambda one: -_length(one[1]))
 
 
 _ANEW = Alternatives(r"\b(?:is|are|has|have)\b.*\bnow[ ,?]*$|ตอนนี้.*(?:แล้ว|หรือยัง)")
 """Asks whether something told before has changed."""
-_STATED = Alternatives(
-    r"(?:i|im|ill|ive|we|were|well|weve|it|its|that|thats|this|there|they|he|she|thanks|thank)\b|"
-    r"(?:your|the|our)(?: \w+){1,4} (?:is|are|was|were|has|have|had|will|shows|looks|says|ends|begins)\b|"
-    "(?:ดิฉัน|ผม|ทางเรา|เรา|คุณ|ท่าน|พี่|น้อง|อาจารย์|เขา|มัน|เดี๋ยว|จะ|กำลัง|ถ้า|หาก|อย่า)|"
-    ".*(?:กี่\\S{1,5}|เมื่อ(?:ไหร่|ไร)|ไหน|อะไร|ใคร|เท่า(?:ไหร่|ไร))ก็|"
-    r"(?!.*ขอ(?!บ|ง)).*(?:ถูกต้อง|ตรงกัน|ตรง(?=แล้ว)|เจอ(?=แล้ว)|ครบ(?=แล้ว)|เรียบร้อย)(?:แล้ว|หมด|นะ|ค่ะ|ครับ|[ ,])*$"
-)
-_ASIDE = Alternatives(
-    r"(?:and |so |but )?(?:before|after|during|for|about|in|on|at|until|by|with|without|from)\b|ก่อน|หลัง|ตอน|เรื่อง"
-)
-_NAMED = Alternatives("(?:ชื่อ|เลข|หมายเลข|รหัส|ที่อยู่|เบอร์|อีเมล)(?!.*(?:คือ|อยู่ใน|ส่งไป))")
-_WANTED = Alternatives(
-    r"\b(?:need|needs|like|ask|give|confirm|know|tell|verify|provide|please|may|can|could|state|spell|"
-    r"looking for|what|which|who|how|when|where)\b|ขอ(?!โทษ|อภัย|ง|บคุณ|บพระ|บใจ)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยาก(?:ทราบ|รู้)|"
-    r"บอก\S{0,24} ?(?:หน่อย|ได้ไหม)|พอจะ(?:บอก|เล่า)|(?<!ต้อง)(?<!อย่า)บอก(?:พี่|ผม|หนู|ป้า|ดิฉัน|เรา|มา|แค่|ชื่อ|เลข)"
-)
 
 
-def _is_named(clause: Clause) -> bool:
-    """Whether a clause is but the name of something: "your full name, sir"."""
-    return (len(clause.said) <= 32 and not _ASIDE.match(clause.said)) or bool(_NAMED.match(clause.said))
+def _length(match: Match) -> int:
+    return match.end - match.start
 
 
 def _may_ask(clause: Clause) -> bool:
     """Whether a clause can ask for something: it is no plain statement, nor about what others may ask for."""
-    return clause.asks or (
-        (not _STATED.match(clause.said) or bool(_WANTED.search(clause.said))) and not clause.harmless
-    )
+    return clause.asks or ((not is_statement(clause.said) or wants(clause.said)) and not clause.harmless)
 
 
 def _facts_asked(able: Mapping[str, Iterable[Phrase]], clause: Clause) -> tuple[str, ...]:
@@ -363,7 +354,7 @@ def _facts_asked(able: Mapping[str, Iterable[Phrase]], clause: Clause) -> tuple[
     if not able or not _may_ask(clause):
         return ()
     closest = {name: match for name, phrases in able.items() if (match := _closest(phrases, clause))}
-    if not clause.asks and not _WANTED.search(clause.said) and not _is_named(clause):
+    if not clause.asks and not wants(clause.said) and not is_named(clause.said):
         closest = {name: match for name, match in closest.items() if _is_most(match, clause)}
     ranked = sorted(closest, key=lambda name: _weight(closest[name], clause), reverse=True)
     found: list[str] = []

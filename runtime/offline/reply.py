@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..arc.clauses import clauses
+from ..arc.clauses import Clause, clauses
+from ..arc.listener import for_nothing
 from ..arc.machine import ArcState, fold, lack, start, step
 from ..arc.meaning import Meaning
 from ..arc.prose import content_words
+from ..arc.questions import opens, requests
 from ..spec.persona import Arc, CommonCue
 
 GREETINGS = 3
@@ -57,17 +59,17 @@ class _Speaker:
     def answer(self, text: str) -> str:
         """The answer to a turn that ends nothing."""
         parts = [*self._reaction(), *self._facts(text)]
-        if not parts or (not self.state.last.asked and CommonCue.PARDON in self.state.last.cues):
+        question = self._question(text)
+        if not (parts or question) or (not self.state.last.asked and CommonCue.PARDON in self.state.last.cues):
             parts = self._small_talk(text)
-        if not parts and (known := self._known(text)):
-            parts = [known]
+        if question and (known := self._known(question)):
+            parts = [*parts, known]
         open_to_ask = not (self.state.last.asked or self.state.last.again or self._angering())
         if open_to_ask and (not parts or self._calming()) and (ask := self._ask()):
             parts = [*parts, ask]
         if parts and " ".join(parts) not in self.said[-1:]:
             return " ".join(parts)
-        question = self._heard_lines(on_nothing=True) if _asks_for_a_fact(text) else ()
-        return self.line_of([self._on_topic(text) if question else (), question])
+        return self.line_of([self._on_topic(question.text), self._for_question(question)] if question else [])
 
     def line_of(self, pools: Iterable[Sequence[str]]) -> str:
         """A line of the first pool that has one left; when all are used up, the one said longest ago."""
@@ -128,7 +130,7 @@ class _Speaker:
     def _facts(self, text: str) -> list[str]:
         """Answers to what was asked; to someone who angers at the same time, or leaves the choice, one at most."""
         last = self.state.last
-        either = bool(_CHOICE.search(text))
+        either = any(_CHOICE.search(one.said) for one in clauses(text) if requests(one.said))
         names = sorted(last.asked, key=self.arc.evasive.__contains__) if either else list(last.asked)
         most = 1 if either or self._angering() else None
         asked = [self._answered(name) for name in names[:most]]
@@ -151,7 +153,7 @@ class _Speaker:
         return min(self._fact(name), key=len, default="")
 
     def _small_talk(self, text: str) -> list[str]:
-        lines = self._heard_lines(on_nothing=False, text=text)
+        lines = self._heard_lines(text)
         if lines == self.arc.lines(CommonCue.PROBLEM):
             lines = self._on_topic(text) or (self.arc.story if self._fresh(self.arc.story) else lines)
         line = self._fresh(lines)
@@ -159,21 +161,50 @@ class _Speaker:
             return [line, self._once_more()]
         return [line] if line else []
 
-    def _known(self, text: str) -> str | None:
-        """The answer to a question that no fact answers: a line of the prose about it, or that she does not know."""
-        if not _asks_for_a_fact(text):
+    def _question(self, text: str) -> Clause | None:
+        """The last clause that asks her for something which nothing that was heard in it answers yet: one that the turn
+        does not leave behind where something else is answered."""
+        last, parts = self.state.last, clauses(text)
+        if last.asked or last.again or last.confirmed or self._angering():
             return None
-        topic = self._on_topic(
-            text, least=2 if self._ask() else 1
-        )  # one word in common is worth less than what is owed
-        return self._fresh(topic) or self._fresh(self._heard_lines(on_nothing=True))
+        able = [one for one in parts if one.asks or one.supposes or self._asks_to_agree(one)]
+        asking = able[-1] if able else None
+        if asking and asking.said.startswith(("and ", "then ")) and not opens(asking.said) and len(able) > 1:
+            # "Would you switch it on, and see what comes?" is one thing.
+            asking = able[-2] if able[-2].sentence == asking.sentence else asking
+        cues = self.arc.front.cues
+        answered = {*self._calming(), *(name for name in last.cues if cues[name].change <= 0 and self.arc.lines(name))}
+        found = [one for one in last.findings if one.name in answered and cues[one.name].on != "nothing"]
+        if asking is None or any(one.words and one.words in asking.text for one in found):
+            return None
+        return None if self._calming() and asking.sentence < parts[-1].sentence else asking
+
+    def _asks_to_agree(self, clause: Clause) -> bool:
+        """Whether a clause asks her for a favour, for leave, or to agree."""
+        return next(iter(self._kinds(clause)), "") in (CommonCue.FAVOUR_ASKED, CommonCue.AGREEMENT_ASKED)
+
+    def _kinds(self, clause: Clause) -> list[str]:
+        return [name for name, _ in for_nothing(self.arc.front, clause.said)]
+
+    def _known(self, question: Clause) -> str | None:
+        """The answer to a question that no fact answers: a line of the prose about it, else one for its kind."""
+        # One word in common is worth less than what is owed.
+        able = not (question.supposes or self._asks_to_agree(question))
+        topic = self._on_topic(question.text, least=2 if self._ask() else 1) if able else ()
+        lines = self._for_question(question)
+        return self._fresh(topic) or min(lines, key=self._last_time, default=None)
+
+    def _for_question(self, question: Clause) -> tuple[str, ...]:
+        """Lines for a question of its kind: yes to what is but supposed, else those of the cue for it."""
+        supposed = self.arc.lines(CommonCue.CONFIRMED) if question.supposes else ()
+        return supposed or next(filter(None, map(self.arc.lines, self._kinds(question))), ())
 
     def _once_more(self) -> str:
         """What was said last, if it was short; else what it is all about."""
         last = self.said[-1] if self.said else ""
         return last if 0 < len(last) <= 100 else self.line_of([self.arc.story, self.arc.lines(CommonCue.PROBLEM)])
 
-    def _heard_lines(self, on_nothing: bool, text: str = "") -> tuple[str, ...]:
+    def _heard_lines(self, text: str) -> tuple[str, ...]:
         """Lines for the first of the cues just heard that has one left, but for those that calmed before."""
         for name in self.state.last.cues:
             cue = self.arc.front.cues[name]
@@ -182,7 +213,7 @@ class _Speaker:
                 continue
             if name == CommonCue.GREETING and self.state.turns > GREETINGS:
                 continue
-            if cue.change <= 0 and (cue.on == "nothing") == on_nothing and self._fresh(lines):
+            if cue.change <= 0 and cue.on != "nothing" and self._fresh(lines):
                 return lines
         return ()
 
@@ -221,18 +252,4 @@ class _Speaker:
         return None
 
 
-_CHOICE = re.compile(r"\bor\b|หรือ(?!เปล่า|ยัง|ไม่)", re.I)
-_CONSENT = re.compile(
-    r"(?:and|so|but|ok|okay|well|,| )*(?:(?:may|can|could|shall|should) (?:i|we)|(?:would|could|can|will|wont) you|"
-    r"do you (?:mind|agree|understand|accept|want|see)|(?:is|are|does|do|would|will) (?:that|this|it|you|these) "
-    r"(?:ok|okay|all right|alright|fine|clear|acceptable|work|suit|sound|help|be|make|good|happy|ready|sure|with)|"
-    r"(?:how|what) about|why dont|how does (?:that|this) sound)\b|"
-    r".*(?:สะดวก|อนุญาต|ให้(?:ผม|ดิฉัน|หนู|พี่|เรา|ทางเรา))\S{0,24}(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่)|"
-    r".*(?:ได้|โอเค|ดี|สะดวก|เข้าใจ|ตกลง|ยอม|พอใจ|รับ|ไหว)(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่)"
-)
-"""What a question begins with that asks for leave, for agreement or for a favour."""
-
-
-def _asks_for_a_fact(text: str) -> bool:
-    """Whether a turn asks for something that one knows or not."""
-    return any(clause.asks and not clause.offers and not _CONSENT.match(clause.said) for clause in clauses(text))
+_CHOICE = re.compile(r"(?<=\S )or\b|^or (?!who|what|which|where|when|how)|หรือ(?!เปล่า|ยัง|ไม่)", re.I)

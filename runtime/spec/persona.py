@@ -97,7 +97,8 @@ class CommonCue(StrEnum):
     INSULT = "insult"  # by meaning only in a clause that is about somebody
     GOODBYE = "goodbye"  # what hanging up counts as
     # What the offline model has lines for: why she calls, a silent line, what she did not get, what was only taken in,
-    # a fact that was read back to her, something that she has said before, and when nothing else is left to say.
+    # a fact that was read back to her, something that she has said before, what she is to agree to or to do, and
+    # when nothing else is left to say.
     PROBLEM = "problem"
     SILENCE = "silence"
     PARDON = "pardon"
@@ -105,6 +106,8 @@ class CommonCue(StrEnum):
     GREETING = "greeting"
     CONFIRMED = "confirmed"
     AS_SAID = "as_said"
+    FAVOUR_ASKED = "favour_asked"
+    AGREEMENT_ASKED = "agreement_asked"
     STILL_HERE = "still_here"
 
 

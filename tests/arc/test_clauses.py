@@ -24,6 +24,39 @@ def heard(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
+    ("text", "supposed"),
+    [
+        ("So it went on Tuesday, did it?", True),
+        ("You booked two cars as well, didn't you?", True),
+        ("That's the till and the card reader that stall?", True),
+        ("Two lines that you don't use, then?", True),
+        ("แพ็กเกจพรีเมียมใช่ไหมคะ", True),
+        ("Where is it?", False),
+        ("Did you book two cars?", False),
+        ("Your name, sir?", False),
+        ("It went on Tuesday.", False),
+    ],
+)
+def test_a_statement_that_asks_for_assent_is_no_open_question(text: str, supposed: bool) -> None:
+    """By its tag, or by how it begins though it ends in a question mark."""
+    assert clauses(text)[-1].supposes is supposed
+
+
+@pytest.mark.parametrize(
+    ("text", "asking"),
+    [
+        ("Could I have your name, please, and the number off your bill, and where you live?", [True, True, True]),
+        ("Give me your name, and the code on the box.", [False, True]),
+        ("I have your name, and the money is on its way.", [False, False]),
+        ("Give me a minute, and your case number is 44718.", [False, False]),
+    ],
+)
+def test_each_thing_that_a_question_names_is_asked_for(text: str, asking: list[bool]) -> None:
+    """Where each stands in a clause of its own."""
+    assert [clause.asks for clause in clauses(text)] == asking
+
+
+@pytest.mark.parametrize(
     ("text", "parts"),
     [
         ("I'm sorry, that was us. I'll refund you, and you'll have it by Friday!", 4),

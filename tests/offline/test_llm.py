@@ -320,6 +320,15 @@ def answer(base: str, *turns: str) -> str:
         ("en", "Could I have your account number and the name on it, please?", ("CUST-2847", "Sarah Thompson")),
         ("en", "Two things: your full name, and your membership number?", ("Sarah Thompson", "CUST-2847")),
         ("en", "How much do you normally pay?", ("$149.99",)),
+        ("en", "Then give me your name and your account number, and no PIN or code.", ("Sarah Thompson", "CUST-2847")),
+        ("en", "First of all, your full name, please, and the number off your bill.", ("Sarah Thompson", "CUST-2847")),
+        (
+            "en",
+            "Can I have your name, your account number, and the plan you're on?",
+            ("Sarah", "CUST-2847", "Premium Plus"),
+        ),
+        ("en", "And how much came out, and when did it happen first?", ("$298.50", "this month")),
+        ("en", "Or who have I got there? What's your name, and the account?", ("Sarah Thompson", "CUST-2847")),
         ("th", "ขอชื่อ เลขที่บัญชี แล้วก็ระดับไหนคะ", ("ซาร่า", "CUST-2847", "โกลด์")),
     ],
 )
@@ -353,6 +362,65 @@ def test_late_in_a_call_a_greeting_is_not_returned_and_an_offer_is_no_question(t
     said = answer("th", "สวัสดีค่ะ", "ขอชื่อหน่อยค่ะ", "ขอเลขบัญชีด้วยค่ะ", turn)
     own = SARAH.front.cues.get(lines)
     assert said not in (own.say if own and own.say else LANGUAGES["th"].customer.cues[lines].say)["th"]
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "So your plan is Premium Plus, right?",
+        "You're on the Premium Plus plan, aren't you?",
+        "So it's the Premium Plus plan, is it?",
+        "That's your plan, then?",
+        "It's your package that came twice, you say?",
+    ],
+)
+def test_what_is_taken_up_from_her_is_no_question_asked_again(turn: str) -> None:
+    """She says yes to it, and is not told to have been asked twice."""
+    customer = LANGUAGES["en"].customer.cues
+    assert answer("en", "Which plan are you on?", turn) in customer["confirmed"].say["en"]
+    assert answer("en", "Which plan are you on?", "Which plan was that again?").startswith(
+        SARAH.front.cues["asked_again"].say["en"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("turn", "lines"),
+    [
+        ("Would you open your last bill for me?", "favour_asked"),
+        ("Could I get you to look at the second page?", "favour_asked"),
+        ("Will you open the letter, and see whether it's there?", "favour_asked"),
+        ("Tell me when you've found it.", "favour_asked"),
+        ("May I suggest something?", "agreement_asked"),
+        ("How does that sound to you?", "agreement_asked"),
+        ("Is it charged to a debit?", "yes_no_question"),
+        ("And what does it say next to that?", "unknown_question"),
+    ],
+)
+def test_a_question_gets_the_answer_that_its_kind_asks_for(turn: str, lines: str) -> None:
+    """She does what she is asked to, agrees, or says that she does not know."""
+    own = SARAH.front.cues.get(lines)
+    assert answer("en", turn) in (own.say if own else LANGUAGES["en"].customer.cues[lines].say)["en"]
+
+
+def test_what_a_turn_asks_besides_is_answered_after_what_moves_her() -> None:
+    """An apology, and a favour in one turn."""
+    said = answer("en", "I'm so sorry about that. Would you open your last bill for me?")
+    own = SARAH.front.cues["favour_asked"].say["en"]
+    assert any(line in said and not said.startswith(line) for line in own)
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "When your plan was renewed somebody left the old one running.",
+        "And your plan was moved over in March, as far as I can see.",
+        "Your account shows your plan twice.",
+        "You had your plan changed last year.",
+    ],
+)
+def test_a_statement_that_names_what_she_knows_asks_for_nothing(turn: str) -> None:
+    """Her plan is not told to whoever speaks of it."""
+    assert "Premium Plus" not in answer("en", turn)
 
 
 def test_thanks_in_passing_are_not_what_is_answered() -> None:

@@ -281,9 +281,10 @@ def test_a_sweep_is_a_regression_test_of_a_persona(run: Run, here: Path, persona
     assert run(*command, "rehearse.dir=before").code == 0
     same = run(*command, "rehearse.dir=same", "rehearse.compare=before")
     assert same.code == 0 and "beside the earlier sweep: none is worse\n" in same.out
-    (personas / "sarah.md").write_text(sarah.read_text().replace("met: [refund]", "met: [hold_explained]"))
+    worse = sarah.read_text().replace("met: [refund]", "met: [hold_explained]")
+    (personas / "sarah.md").write_text(worse.replace("met: [verification]", "met: [hold_explained]"))
     result = run(*command, "rehearse.dir=after", f"rehearse.compare=before/{RESULTS}")
-    assert result.code == 1 and "✗ worse: sarah: score 85 → 60" in result.out
+    assert result.code == 1 and "✗ worse: sarah: score 100 → 60" in result.out
     assert "✗ worse: sarah: passed 100 % → 0 %" in result.out
     limits = ["rehearse.limits.score=50", "rehearse.limits.passed=100"]
     assert run(*command, "rehearse.dir=lenient", "rehearse.compare=before", *limits).code == 0

@@ -1,0 +1,157 @@
+"""Whether a clause, as `plain` makes it, is a question, and which kind: what is asked, offered or only supposed."""
+
+from __future__ import annotations
+
+import re
+
+from .alternatives import Alternatives
+from .phrases import has_number
+
+_FILLER = re.compile(
+    r"^(?:(?:and|so|but|or|well(?= ,)|okay|ok|alright|all right|right|yes|no|now|then|oh|hello|hi|sorry|thanks|"
+    r"thank you|sure|great|please|maam|madam|sir|just to check|first|also)\b[\s,]*)+"
+)
+_VERB = (
+    "do|does|did|is|are|was|were|have|has|had|can|could|will|would|shall|should|may|might|dont|didnt|isnt|wasnt|arent"
+)
+_WHO = (
+    "i|you|we|it|that|this|there|he|she|they|the|your|our|my|anybody|anyone|somebody|someone|everything|anything|all|a|"
+    "one of"
+)
+OPENS = re.compile(
+    r"(?:id|wed|i would|we would)(?: \w+)? (?:like|love|want) to (?:know|understand) (?:what|why|how|who|when|where)\b|"
+    rf"(?:{_VERB}) (?:{_WHO})\b|(?:is|was|are) (?:\w+ ){{0,2}}\?|(?:what|whats|which|who|whom|whose|where|why)\b"
+)
+"""How a question begins."""
+_OPENS_MAYBE = re.compile(rf"(?:when|how|how \w+) (?:{_VERB})\b|(?:how|when) (?:many|much|long|often|about|come)\b")
+_STATES = re.compile(
+    r"(?:what|which|who|whats) (?:happened|matters|i|we|you)\b(?!.*\?)|why (?:i|we|you|this|it)\b|so that\b"
+)
+_TAG = re.compile(
+    r"[\s,]*\b(?:okay|ok|right|alright|all right|yes|yeah|isnt it|arent you|dont you|wont it|is that "
+    r"(?:okay|ok|alright|all right|fine|good)(?: with you| for you)?|"
+    r"does that (?:help|work|suit)(?: you| for you)?)[\s,]*\?$"
+)
+_THAI_TAG = re.compile(r"(?<=\S{8} )(?:(?:ดี|โอเค|ตกลง)(?:ไหม|มั้ย)|(?:กี่โมง|วันไหน)ดี)(?:นะ|คะ|ค่ะ|ครับ|[ ,?])*$")
+_THAI_ASKS = re.compile(
+    r"(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่|หรือยัง|รึยัง|เหรอ|เมื่อไหร่|เมื่อไร|เท่าไหร่|เท่าไร|เท่าใด|ยังไง|อย่างไร|ทำไม|อะไร|ใคร|ไหน|กี่\S{0,8})"
+    r"(?:ขึ้น|ให้|ไว้|มา|ไป|อยู่|ต่อ|บ้าง|ดี|ก็ได้|เอ่ย|ล่ะ|อ่ะ|อะ|นะ|เนี่ย|กัน|คะ|ค่ะ|จ๊ะ|จ้ะ|จ้า|เจ้า|ครับ|คับ|ฮะ|หรือ|เหรอ|ลูก(?:ค้า)?|พี่|น้อง|หนู|ป้า|ลุง|"
+    r"คุณ|ท่าน|อาจารย์|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)คะ[\s,?]*$|^(?:ทำไม|เมื่อไหร่|ใคร(?!.*ก็))|"
+    r"(?:ต้องการ|อยาก).*หรือ(?:ว่า)?(?:ต้องการ|อยาก|จะ|ให้)"
+)
+_THAI_STATES = Alternatives(
+    r"(?:^|[ ,])(?:ดิฉัน|ผม|เรา)?(?:ก็)?(?:พอ)?(?:เข้าใจ|รู้|ทราบ|นึก|เห็น|สัมผัส)(?:(?!ไหม|มั้ย)\S){0,16} ?ว่า.*"
+    r"(?:แค่|ขนาด|ยัง|อย่าง)|(?!.*(?:ไหม|มั้ย).*ว่า).*(?:รู้ผล|ทราบผล|แจ้งผล|(?:ดู|เช็ก|เช็ค|ตรวจ|สอบ)ให้)\S{0,6}ว่า"
+)
+"""Knowing how bad it is, which is no question how bad it is; finding out whether something is so."""
+_THAI_DENIES = Alternatives(
+    r"ไม่(?!ทราบ)\S{0,50}? ?(?:ใคร|อะไร|ไหน)(?:ทั้งนั้น|ทั้งสิ้น|เลย|อีก|หรอก|ให้|ไว้|มา|ไป|อยู่|ต่อ|นะ(?:คะ|ครับ)?|ค่ะ|ครับ|[\s,])*$"
+)
+"""Nobody and nothing, which are who and what with a negator before them."""
+_SUPPOSES = re.compile(
+    r"(?:you|youre|youve|youd|its?|thats|that (?:is|was)|theres|there (?:is|are|was|were)|hes?|shes?|they|theyre|both|"
+    r"everythings?|nothings?|nobodys?|never|still|no \w+|only|just|one|two|three|"
+    r"(?:your|the)(?: \w+){1,4} (?:is|are|was|were|has|have))\b"
+)
+_ASSENT = re.compile(
+    r"\b(?:right|yes|yeah|correct|then|you say|is that (?:right|correct|it)|am i right|"
+    rf"(?:{_VERB}|hasnt|havent|wont|werent|doesnt|wouldnt|couldnt)(?<=nt) (?:i|you|it|he|she|they|we|that|there)|"
+    rf"(?<=, )(?:{_VERB}) (?:i|you|it|he|she|they|we|that|there))[\s,]*\?$"
+)
+_THAI_SUPPOSES = Alternatives("(?:ใช่|ถูก|ถูกต้อง)(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่)(?:นะ|คะ|ค่ะ|ครับ|[ ,?])*$")
+_OFFERS = re.compile(
+    r"would you\b|do you (?:want|wish)\b|if you(?:d| would)? (?:want|like|wish|prefer)\b|"
+    "(?:จะ|อยาก|ต้องการ)ให้.*(?:หรือ|ไหม|มั้ย)"
+)
+TAG_END = (
+    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|wo)(?:n[’']?t)?\s+"
+    r"(?:i|you|it|he|she|they|we|that|there)\s*\?"
+)
+"""What may end a clause after a comma, and is none by itself."""
+_NAMES = re.compile(
+    r"(?:(?:and |or |plus |also |then |with )*(?:your|the|its)|"
+    r"(?:and|or) (?:when|how|where) (?:you|it|he|she|they|the|your)) "
+    r"(?:(?!is |are |was |were |will |has |have |had |can |should )[\w,]+ ){0,8}[\w?]+[ ,?]*"
+)
+_REQUESTS = re.compile(
+    r"\b(?:give me|tell me|please|kindly|provide|verify|confirm|let me (?:have|take|get)|"
+    r"i(?:ll)? (?:just |only )?need (?:your|the))\b"
+)
+_STATED = Alternatives(
+    r"(?:(?:and|so|but|then|well|right|now|when|while|since|because|as|once) ,? ?)*(?:"
+    r"(?:i|im|ill|ive|we|were|well|weve|it|its|that|thats|this|there|they|he|she|thanks|thank|you|youre|youve|youd)\b|"
+    r"(?:your|the|our)(?: \w+){1,4} (?:is|are|was|were|has|have|had|will|can|could|should|would|shows?|looks?|says?|"
+    r"ends?|begins?|came|comes|went|got|gets|ran|runs|starts?|started|stops?|stopped|did|seems?|covers|includes)\b)|"
+    r"(?:and |so |but )*(?:when|while|since|because|as|once|if|after|before) (?:your|the|our|my)\b|"
+    "(?:ดิฉัน|ผม|ทางเรา|เรา|คุณ|ท่าน|พี่|น้อง|อาจารย์|เขา|มัน|เดี๋ยว|จะ|กำลัง|ถ้า|หาก|อย่า)|"
+    ".*(?:กี่\\S{1,5}|เมื่อ(?:ไหร่|ไร)|ไหน|อะไร|ใคร|เท่า(?:ไหร่|ไร))ก็|"
+    r"(?!.*ขอ(?!บ|ง)).*(?:ถูกต้อง|ตรงกัน|ตรง(?=แล้ว)|เจอ(?=แล้ว)|ครบ(?=แล้ว)|เรียบร้อย)(?:แล้ว|หมด|นะ|ค่ะ|ครับ|[ ,])*$"
+)
+_ASIDE = Alternatives(
+    r"(?:and |so |but )?(?:before|after|during|for|about|in|on|at|until|by|with|without|from)\b|ก่อน|หลัง|ตอน|เรื่อง"
+)
+_NAMED = Alternatives("(?:ชื่อ|เลข|หมายเลข|รหัส|ที่อยู่|เบอร์|อีเมล)(?!.*(?:คือ|อยู่ใน|ส่งไป))")
+_WANTED = Alternatives(
+    r"\b(?:needs?|like|ask|give|confirm|know|tell|verify|provide|please|(?:may|can|could) (?:i|we|you)|state|spell|"
+    r"looking for|i wonder|wondering|curious)\b|"
+    r"ขอ(?!โทษ|อภัย|ง|บคุณ|บพระ|บใจ)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยาก(?:ทราบ|รู้)|"
+    r"บอก\S{0,24} ?(?:หน่อย|ได้ไหม)|พอจะ(?:บอก|เล่า)|(?<!ต้อง)(?<!อย่า)บอก(?:พี่|ผม|หนู|ป้า|ดิฉัน|เรา|มา|แค่|ชื่อ|เลข)"
+)
+
+
+def bare(said: str) -> str:
+    """A clause without the words that only lead in to it."""
+    return _FILLER.sub("", said.strip(", "))
+
+
+def is_question(said: str) -> bool:
+    """Whether a clause asks something, and not only for assent to what it says."""
+    if not said.isascii() and _THAI_ASKS.search(_THAI_TAG.sub("", said)):
+        return not (_THAI_DENIES.search(said) or _THAI_STATES.match(said))
+    if _STATES.match(bare(said)):
+        return False
+    return opens(said) or _TAG.sub("", said).rstrip(" ,").endswith("?")
+
+
+def opens(said: str) -> bool:
+    """Whether a clause begins as a question does, whatever it ends with."""
+    return bool(OPENS.match(bare(said)) or _OPENS_MAYBE.match(bare(said)))
+
+
+def supposes(said: str, begun: str) -> bool:
+    """Whether a clause states something that it asks assent to ("it went on Tuesday, did it?"), in a sentence that has
+    `begun` with another clause or with it."""
+    if not said.rstrip(" ,").endswith("?"):
+        return bool(_THAI_SUPPOSES.search(said))
+    stated = _SUPPOSES.match(bare(begun)) and not opens(said)
+    return bool(stated or _ASSENT.search(said))
+
+
+def offers(said: str) -> bool:
+    """Whether a clause asks whether she would like something."""
+    return bool(_OFFERS.match(bare(said)))
+
+
+def names_more(said: str) -> bool:
+    """Whether a clause only names a thing, for which another of its sentence may ask: "and the number on it"."""
+    return bool(_NAMES.fullmatch(said)) and not has_number(said)
+
+
+def requests(said: str) -> bool:
+    """Whether a clause asks, as a question or an order, for what is named in it or beside it."""
+    return is_question(said) or bool(_REQUESTS.search(said))
+
+
+def is_statement(said: str) -> bool:
+    """Whether a clause begins as what only tells something does."""
+    return bool(_STATED.match(said))
+
+
+def wants(said: str) -> bool:
+    """Whether a clause holds a word with which one asks for something."""
+    return bool(_WANTED.search(said))
+
+
+def is_named(said: str) -> bool:
+    """Whether a clause is but the name of something: "your full name, sir"."""
+    return (len(said) <= 32 and not _ASIDE.match(said)) or bool(_NAMED.match(said))
