@@ -164,6 +164,8 @@ def _revision(customer: FrontMatter) -> str:
 _combining = Lock()  # as a node is part of one config at a time
 _nodes: dict[Path, tuple[Any, DictConfig]] = {}
 """The node that `combine` has made of each file of conf/, with the file's content."""
+_alone: dict[Path, tuple[Any, Any]] = {}
+"""What a file of conf/ is once it is checked, with its content, where no other file has a part in that."""
 
 
 def combine_chosen(overrides: Sequence[str]) -> SessionSpec | None:
@@ -199,7 +201,15 @@ def combine(choices: dict[str, str]) -> SessionSpec:
             if _nodes.get(file, (None, None))[0] is not contents[file]:  # the same text is parsed once
                 _nodes[file] = contents[file], OmegaConf.create(contents[file])
             cfg[group] = _nodes[file][1]
-        return _spec(cfg, choices, ())
+        groups: dict[str, Any] = {}
+        for group, shape in SHAPES.items():
+            content = contents[file := files[group]]
+            known, groups[group] = _alone.get(file, (None, None))
+            if known is not content:
+                groups[group] = _checked(shape, group, choices, cfg, ())
+                if shape is not Language and "${" not in str(content):
+                    _alone[file] = content, groups[group]
+    return _assembled(groups, *read_persona(file_of(choices["persona"])), choices)
 
 
 def _checked(shape: type[T], group: str, choices: dict[str, str], cfg: DictConfig, overridden: Sequence[str]) -> T:
