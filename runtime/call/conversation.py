@@ -342,12 +342,16 @@ class Conversation:
         self._session.on("close", self._on_close)
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
+        if event.new_state == "speaking":
+            self._transcript.line_begun()
         self._emit(State(state=event.new_state))
         self._tell_quiet()
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
-        if event.old_state == "speaking" and self._session.agent_state != "speaking":
-            self._watchdog.expect(perhaps=self._live.parts.stt is not None)  # a recognizer tells, by a transcript
+        if event.old_state == "speaking":
+            self._transcript.turn_ended()
+            if self._session.agent_state != "speaking":
+                self._watchdog.expect(perhaps=self._live.parts.stt is not None)  # a recognizer tells, by a transcript
         elif event.new_state == "speaking":
             self._watchdog.rest()
         self._tell_quiet()

@@ -10,13 +10,7 @@ from typing import TypedDict
 
 from livekit.agents import AgentSession
 from livekit.agents.llm import ChatMessage
-from livekit.agents.voice import (
-    AgentStateChangedEvent,
-    ConversationItemAddedEvent,
-    SpeechCreatedEvent,
-    UserInputTranscribedEvent,
-    UserStateChangedEvent,
-)
+from livekit.agents.voice import ConversationItemAddedEvent, SpeechCreatedEvent, UserInputTranscribedEvent
 
 from ..arc.machine import ArcState
 from ..events import Emit, Heard, Interim, Notice, Said
@@ -95,8 +89,6 @@ class Transcript:
         session.on("speech_created", self._on_speech)
         session.on("conversation_item_added", self._on_item)
         session.on("user_input_transcribed", self._on_transcript)
-        session.on("user_state_changed", self._on_user_state)
-        session.on("agent_state_changed", self._on_agent_state)
         session.output.transcription = Words(self._on_word, self._on_line_over)
 
     def adopt(self, spec: SessionSpec, edit: Edit | None) -> None:
@@ -215,15 +207,13 @@ class Transcript:
         if self._session.agent_state != "speaking":
             self._watchdog.expect()  # where the model itself detects turns, the first sign that somebody speaks
 
-    def _on_user_state(self, event: UserStateChangedEvent) -> None:
-        if event.old_state == "speaking":
-            self._order.turn_ended()
+    def turn_ended(self) -> None:
+        """The trainee has stopped speaking."""
+        self._order.turn_ended()
 
-    def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
+    def line_begun(self) -> None:
         """The persona has begun to speak: she is heard, or read where there is no sound. Words whose audio fails do not
         count."""
-        if event.new_state != "speaking":
-            return
         if self.first_word is None:
             self.first_word = time.monotonic()
         self.spoke.set()
