@@ -180,7 +180,7 @@ class Clause:
     @cached_property
     def supposes(self) -> bool:
         """It says something that she is to say yes or no to."""
-        return "supposes" in self.around or supposes(self.said, self.said)
+        return "supposes" in self.around
 
     @cached_property
     def negated(self) -> bool:
@@ -232,7 +232,7 @@ class Clause:
 def clauses(text: str) -> tuple[Clause, ...]:
     """The clauses of a turn, in their order; without those that hold no word."""
     found = [Clause(part, said, sentence) for part, said, sentence in parts(text)]
-    return tuple(_beside(found)) if len(found) > 1 else tuple(found)
+    return tuple(_beside(found))
 
 
 def parts(text: str) -> Iterator[tuple[str, str, int]]:

@@ -17,7 +17,7 @@ from .figures import confirmed_in, examples_of, figures, is_hers, lacks_figures,
 from .meaning import Meaning
 from .phrases import Match, Phrase, PhraseIndex, has_number, is_name, matches, plain, words_at
 from .promises import is_hedged
-from .questions import is_named, is_statement, wants
+from .questions import bare, is_named, is_statement, wants
 
 SURE = 0.97
 """How near a question must come to an example of a fact to ask for it, whatever phrases it holds."""
@@ -329,18 +329,20 @@ def _stood_in(
 
 
 def for_nothing(front: FrontMatter, said: str) -> list[tuple[str, Match]]:
-    """The cues for nothing that the persona knows which a text holds phrases of, that with the longest one first."""
+    """The cues for nothing that the persona knows which a text holds phrases of: first one that it begins with, else
+    that with the longest."""
     *_, able = lexicon_of(front).phrases.able(said)
-    longest = ((name, max(matches(phrases, said), key=_length, default=None)) for name, phrases in able.items())
-    return sorted(((name, match) for name, match in longest if match), key=lambda one: -_length(one[1]))
+    begin = said.find(bare(said))
+
+    def weight(match: Match) -> tuple[bool, int]:
+        return match.start == begin, match.end - match.start
+
+    best = ((name, max(matches(phrases, said), key=weight, default=None)) for name, phrases in able.items())
+    return sorted(((name, match) for name, match in best if match), key=lambda one: weight(one[1]), reverse=True)
 
 
 _ANEW = Alternatives(r"\b(?:is|are|has|have)\b.*\bnow[ ,?]*$|ตอนนี้.*(?:แล้ว|หรือยัง)")
 """Asks whether something told before has changed."""
-
-
-def _length(match: Match) -> int:
-    return match.end - match.start
 
 
 def _may_ask(clause: Clause) -> bool:

@@ -32,6 +32,8 @@ _TAG = re.compile(
     r"(?:okay|ok|alright|all right|fine|good)(?: with you| for you)?|"
     r"does that (?:help|work|suit)(?: you| for you)?)[\s,]*\?$"
 )
+_OF_HER = re.compile(r"you(?:re|ve|d|r)? .*\b(?:right|yes|yeah)[ ,]*\?$")
+"""What is said of her with a tag asks, and gives her nothing: "you're in on Friday, yes?"."""
 _THAI_TAG = re.compile(r"(?<=\S{8} )(?:(?:ดี|โอเค|ตกลง)(?:ไหม|มั้ย)|(?:กี่โมง|วันไหน)ดี)(?:นะ|คะ|ค่ะ|ครับ|[ ,?])*$")
 _THAI_ASKS = re.compile(
     r"(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่|หรือยัง|รึยัง|เหรอ|เมื่อไหร่|เมื่อไร|เท่าไหร่|เท่าไร|เท่าใด|ยังไง|อย่างไร|ทำไม|อะไร|ใคร|ไหน|กี่\S{0,8})"
@@ -56,7 +58,7 @@ _SUPPOSES = re.compile(
 _ASSENT = re.compile(
     r"\b(?:right|yes|yeah|correct|then|you say|is that (?:right|correct|it)|am i right|"
     rf"(?:{_VERB}|hasnt|havent|wont|werent|doesnt|wouldnt|couldnt)(?<=nt) (?:i|you|it|he|she|they|we|that|there)|"
-    rf"(?<=, )(?:{_VERB}) (?:i|you|it|he|she|they|we|that|there))[\s,]*\?$"
+    rf"(?<=, )(?!(?:would|could|can|will) you)(?:{_VERB}) (?:i|you|it|he|she|they|we|that|there))[\s,]*\?$"
 )
 _THAI_SUPPOSES = Alternatives("(?:ใช่|ถูก|ถูกต้อง)(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่)(?:นะ|คะ|ค่ะ|ครับ|[ ,?])*$")
 _OFFERS = re.compile(
@@ -110,7 +112,7 @@ def is_question(said: str) -> bool:
         return not (_THAI_DENIES.search(said) or _THAI_STATES.match(said))
     if _STATES.match(bare(said)):
         return False
-    return opens(said) or _TAG.sub("", said).rstrip(" ,").endswith("?")
+    return opens(said) or bool(_OF_HER.match(bare(said))) or _TAG.sub("", said).rstrip(" ,").endswith("?")
 
 
 def opens(said: str) -> bool:
@@ -123,7 +125,7 @@ def supposes(said: str, begun: str) -> bool:
     `begun` with another clause or with it."""
     if not said.rstrip(" ,").endswith("?"):
         return bool(_THAI_SUPPOSES.search(said))
-    stated = _SUPPOSES.match(bare(begun)) and not opens(said)
+    stated = not (opens(begun) or opens(said)) and any(_SUPPOSES.match(bare(one)) for one in (begun, said))
     return bool(stated or _ASSENT.search(said))
 
 

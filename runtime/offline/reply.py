@@ -169,9 +169,10 @@ class _Speaker:
             return None
         able = [one for one in parts if one.asks or one.supposes or self._asks_to_agree(one)]
         asking = able[-1] if able else None
-        if asking and asking.said.startswith(("and ", "then ")) and not opens(asking.said) and len(able) > 1:
+        if asking and not opens(asking.said):
             # "Would you switch it on, and see what comes?" is one thing.
-            asking = able[-2] if able[-2].sentence == asking.sentence else asking
+            begun = (one for one in able if one.sentence == asking.sentence)
+            asking = next((one for one in begun if opens(one.said) or self._asks_to_agree(one)), asking)
         cues = self.arc.front.cues
         answered = {*self._calming(), *(name for name in last.cues if cues[name].change <= 0 and self.arc.lines(name))}
         found = [one for one in last.findings if one.name in answered and cues[one.name].on != "nothing"]
@@ -192,7 +193,8 @@ class _Speaker:
         able = not (question.supposes or self._asks_to_agree(question))
         topic = self._on_topic(question.text, least=2 if self._ask() else 1) if able else ()
         lines = self._for_question(question)
-        return self._fresh(topic) or min(lines, key=self._last_time, default=None)
+        again = None if able else min(lines, key=self._last_time, default=None)
+        return self._fresh(topic) or self._fresh(lines) or again
 
     def _for_question(self, question: Clause) -> tuple[str, ...]:
         """Lines for a question of its kind: yes to what is but supposed, else those of the cue for it."""
@@ -252,4 +254,8 @@ class _Speaker:
         return None
 
 
-_CHOICE = re.compile(r"(?<=\S )or\b|^or (?!who|what|which|where|when|how)|หรือ(?!เปล่า|ยัง|ไม่)", re.I)
+_CHOICE = re.compile(
+    r"(?<=\S )(?<!more )or\b(?! (?:so|not|two|something|whatever)\b)|"
+    r"^or (?!who|what|which|where|when|how)|หรือ(?!เปล่า|ยัง|ไม่)",
+    re.I,
+)

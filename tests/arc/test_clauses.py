@@ -33,6 +33,9 @@ def heard(text: str) -> set[str]:
         ("แพ็กเกจพรีเมียมใช่ไหมคะ", True),
         ("Where is it?", False),
         ("Did you book two cars?", False),
+        ("Did you do these yourself: two at a shop, one online?", False),
+        ("Saturday, was it, and it's now the next one?", True),
+        ("Put it in for me, would you?", False),
         ("Your name, sir?", False),
         ("It went on Tuesday.", False),
     ],
@@ -40,6 +43,12 @@ def heard(text: str) -> set[str]:
 def test_a_statement_that_asks_for_assent_is_no_open_question(text: str, supposed: bool) -> None:
     """By its tag, or by how it begins though it ends in a question mark."""
     assert clauses(text)[-1].supposes is supposed
+
+
+def test_what_is_said_of_her_with_a_tag_promises_nothing() -> None:
+    """She is in on a day; what is done for her by then is a promise, whatever the tag."""
+    assert "deadline" not in heard("And you're home on Friday, yes?")
+    assert "deadline" in heard("You'll have it by Friday, okay?")
 
 
 @pytest.mark.parametrize(
