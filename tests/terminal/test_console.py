@@ -91,9 +91,9 @@ def prompted(text: str) -> bool:
     return "Sarah Thompson (angry): " in text and "\n>" in text
 
 
-def test_a_typed_call_on_a_terminal(environment: dict[str, str], here: Path) -> None:
+def test_a_typed_call_on_a_terminal(command: list[str], environment: dict[str, str], here: Path) -> None:
     """She speaks first; what is typed shows as it is typed, then stands above the answer; /end closes the call."""
-    with terminal(COMMAND, environment, here) as screen:
+    with terminal(command, environment, here) as screen:
         screen.until(lambda text: "Sarah Thompson: connecting …" in text)
         opened = screen.until(prompted)
         assert "connecting" not in opened
