@@ -104,7 +104,8 @@ _FAULT = "(?:stupid|dumb|silly|idiot(?:s|ic)?|morons?|fool(?:s|ish)?|pathetic|ri
 _RUDE = "(?:โง่|งี่เง่า|บ้า|ประสาท|ควาย|ไร้สาระ|น่ารำคาญ)"
 _HER = "คุณ|ลูกค้า|เธอ|ท่าน|มึง|แก(?!้)|พี่|น้อง|ป้า|ลุง"
 _HARMLESS = Alternatives(
-    r"\b(?:im|i am|i was|i feel|i felt|i look|i sound|we are|we were|we look|we must|(?<!you )(?<!they )were|system is|"
+    r"\b(?:im|i am|i was|id be|i would be|i feel|i felt|i look|i sound|we are|"
+    r"we were|we look|we must|(?<!you )(?<!they )were|system is|"
     r"system was|that was|it was)(?: (?:just|really|so|such|a|an|the|being|been|be|too|very|quite|complete|total|real|"
     rf"utter|absolute|bit|of|all|look|like))* {_FAULT}\b(?!.*\b(?:you|your)\b(?! twice))|"
     rf"\b{_FAULT} (?:of )?(?:me|us|ours?|system|machine|computer|mistake|error|bill|billing|thing|rules?|policy)\b|"

@@ -45,6 +45,12 @@ def test_a_statement_that_asks_for_assent_is_no_open_question(text: str, suppose
     assert clauses(text)[-1].supposes is supposed
 
 
+def test_who_would_be_a_fool_himself_calls_nobody_one() -> None:
+    """A hard word for whoever says it."""
+    assert "insult" not in heard("I'd be an idiot to turn that down, madam.")
+    assert "insult" in heard("You'd be an idiot to turn that down, madam.")
+
+
 def test_what_is_said_of_her_with_a_tag_promises_nothing() -> None:
     """She is in on a day; what is done for her by then is a promise, whatever the tag."""
     assert "deadline" not in heard("And you're home on Friday, yes?")
