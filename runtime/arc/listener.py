@@ -17,7 +17,7 @@ from .figures import confirmed_in, examples_of, figures, is_hers, lacks_figures,
 from .meaning import Meaning
 from .phrases import Match, Phrase, PhraseIndex, has_number, is_name, matches, plain, words_at
 from .promises import is_hedged
-from .questions import bare, is_named, is_statement, wants
+from .questions import bare, is_statement, only_names, wants
 
 SURE = 0.97
 """How near a question must come to an example of a fact to ask for it, whatever phrases it holds."""
@@ -356,7 +356,7 @@ def _facts_asked(able: Mapping[str, Iterable[Phrase]], clause: Clause) -> tuple[
     if not able or not _may_ask(clause):
         return ()
     closest = {name: match for name, phrases in able.items() if (match := _closest(phrases, clause))}
-    if not clause.asks and not wants(clause.said) and not is_named(clause.said):
+    if not clause.asks and not wants(clause.said) and not only_names(clause.said):
         closest = {name: match for name, match in closest.items() if _is_most(match, clause)}
     ranked = sorted(closest, key=lambda name: _weight(closest[name], clause), reverse=True)
     found: list[str] = []

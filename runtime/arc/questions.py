@@ -154,6 +154,6 @@ def wants(said: str) -> bool:
     return bool(_WANTED.search(said))
 
 
-def is_named(said: str) -> bool:
+def only_names(said: str) -> bool:
     """Whether a clause is but the name of something: "your full name, sir"."""
     return (len(said) <= 32 and not _ASIDE.match(said)) or bool(_NAMED.match(said))
