@@ -64,7 +64,8 @@ def changes(before: Scorecard, after: Scorecard) -> list[str]:
         if was.weight != one.weight or was.blocker != one.blocker:
             lines.append(f"{one.name}: weight {_weight(was)} → {_weight(one)}")
         if was.result != one.result:
-            lines.append(f"{one.name}: {was.result} → {one.result} ({one.reason or one.by or one.told})")
+            why = one.reason or one.by or one.told
+            lines.append(f"{one.name}: {was.result} → {one.result}{f' ({why})' if why else ''}")
     lines += [f"{name}: no objective any more (was {was.result})" for name, was in old.items()]
     return lines
 

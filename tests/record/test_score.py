@@ -389,6 +389,10 @@ def test_scoring_again_tells_what_changed_and_why() -> None:
     assert "De-escalation: weight 25 → 40" in lines
     assert any(line.startswith("De-escalation: met → not met (") for line in lines)
     assert changes(before, before) == []
+    untold = replace(before.objectives[0], result=Result.NOT_MET, by="", reason="", told="")
+    assert changes(before, replace(before, objectives=(untold, *before.objectives[1:]))) == [
+        "De-escalation: met → not met"
+    ]
 
 
 def test_a_call_is_listened_to_again_with_the_phrases_of_now() -> None:
