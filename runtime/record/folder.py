@@ -158,8 +158,8 @@ def write_private(file: Path, text: str | bytes) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedCall:
-    """A call as its report and score need it: the events, and what they take of the spec."""
+class FinishedCall:
+    """A call that is over, as its report and score need it: the events, and what they take of the spec."""
 
     log: CallLog
     front: FrontMatter
@@ -168,7 +168,7 @@ class RecordedCall:
     choices: Mapping[str, str]
 
 
-def read_folder(folder: Path) -> RecordedCall:
+def read_folder(folder: Path) -> FinishedCall:
     """Reads a session folder, of this version or an earlier one. Raises SpecError where it is none."""
     try:
         with TextIOWrapper(opened(folder / EVENTS), encoding="utf-8", errors="replace") as file:
@@ -191,7 +191,7 @@ def read_folder(folder: Path) -> RecordedCall:
             break
     language = str(_mapping(spec.get("language")).get("base") or "en")
     name = str(persona.get("name") or (log.started.persona if log.started else ""))
-    return RecordedCall(_with_cues(log, front, language), front, language, name, choices)
+    return FinishedCall(_with_cues(log, front, language), front, language, name, choices)
 
 
 def scored_by(front: FrontMatter) -> FrontMatter:
@@ -199,10 +199,10 @@ def scored_by(front: FrontMatter) -> FrontMatter:
     return replace(front, named_cues={}, neutral={})
 
 
-def from_memory(events: Iterable[Event], spec: SessionSpec) -> RecordedCall:
+def from_memory(events: Iterable[Event], spec: SessionSpec) -> FinishedCall:
     """A call that has left no folder, by its events and the spec that it ended with."""
     front, language = spec.arc.front, spec.language.base
-    return RecordedCall(_with_cues(CallLog(events), front, language), front, language, spec.persona.name, spec.choices)
+    return FinishedCall(_with_cues(CallLog(events), front, language), front, language, spec.persona.name, spec.choices)
 
 
 def _with_cues(log: CallLog, front: FrontMatter, language: str) -> CallLog:
@@ -235,7 +235,7 @@ def finish(folder: Path, verdicts: Mapping[str, Verdict] | None = None, judge: s
     return card
 
 
-def render(folder: Path, kept: RecordedCall | None = None, card: Scorecard | None = None) -> Path:
+def render(folder: Path, kept: FinishedCall | None = None, card: Scorecard | None = None) -> Path:
     """Makes the report of a folder, from the scorecard that is there. Raises SpecError where it is no session folder,
     and OSError where the report cannot be written."""
     from .report import Attempt, report  # its library is loaded when the first call is over
@@ -286,7 +286,7 @@ def _before(folder: Path, user: str) -> list[tuple[Path, Scorecard]]:
     return found[::-1]
 
 
-def transcript(kept: RecordedCall) -> str:
+def transcript(kept: FinishedCall) -> str:
     """What was said, to read."""
     words = texts_in(kept.language)
     user = kept.log.user or LOCAL

@@ -18,7 +18,7 @@ from ..errors import SpecError
 from ..spec.persona import FrontMatter, Objective, worded_in
 from ..spec.session_spec import SessionSpec
 from .call_log import CallLog, Line
-from .folder import RecordedCall
+from .folder import FinishedCall
 from .score import Quote, Result, Verdict, meaning
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Judgement:
     failed: str = ""
 
 
-async def judged(kept: RecordedCall, spec: SessionSpec, seconds: float) -> Judgement:
+async def judged(kept: FinishedCall, spec: SessionSpec, seconds: float) -> Judgement:
     """What the judge of a spec makes of the call in a folder, within so many seconds."""
     try:
         llm = make(spec, "judge")

@@ -16,7 +16,7 @@ from ..events import Emit, Event, Heard, Interim, Notice, Said
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Record
 from .audio import AudioRecorder
-from .folder import RecordedCall, finish, from_memory
+from .folder import FinishedCall, finish, from_memory
 from .score import Scorecard, Verdict, score, scored
 from .writer import SessionWriter
 
@@ -149,6 +149,6 @@ class Recording:
         call = self._call()
         return score(call.log, call.front, call.language, verdicts, judge)
 
-    def _call(self) -> RecordedCall:
+    def _call(self) -> FinishedCall:
         assert self._spoken_spec
         return from_memory(self._events, self._spoken_spec)

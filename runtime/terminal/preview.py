@@ -21,7 +21,7 @@ from ..config.persona_file import read_persona
 from ..errors import SpecError, not_there, shown_path, suggest
 from ..events import How
 from ..history.folders import displayable
-from ..record.folder import LOCAL, SPEC, RecordedCall, folders, read_folder
+from ..record.folder import LOCAL, SPEC, FinishedCall, folders, read_folder
 from ..record.upkeep import folders_below
 from ..redaction import clean
 from ..rehearse.replay import flips, play, understand
@@ -122,11 +122,11 @@ def show_replay(settings: Settings, persona: str, *, named: bool) -> int:
 
 
 def _specs_of(
-    name: str, draft: Path, calls: Sequence[RecordedCall]
+    name: str, draft: Path, calls: Sequence[FinishedCall]
 ) -> dict[tuple[str, ...], tuple[SessionSpec, SessionSpec]]:
     """The specs that these calls are played against, by the options that they were made from: with the persona as she
     is, and with the draft. What listening to the calls by meaning takes is there."""
-    alike: dict[tuple[str, ...], list[RecordedCall]] = {}
+    alike: dict[tuple[str, ...], list[FinishedCall]] = {}
     for kept in calls:
         alike.setdefault(_choices_of(kept), []).append(kept)
     specs = {}
@@ -161,15 +161,15 @@ OF_A_CALL = ("language", "difficulty", "listening")
 """Groups of a recorded call that a persona's arc follows from."""
 
 
-def _choices_of(kept: RecordedCall) -> tuple[str, ...]:
+def _choices_of(kept: FinishedCall) -> tuple[str, ...]:
     """The options that a recorded call was made from, as far as there are such today."""
     return tuple(f"{group}={option}" for group in OF_A_CALL if (option := kept.choices.get(group)) in options(group))
 
 
-def _sessions_of(settings: Settings, name: str) -> tuple[list[tuple[Path, RecordedCall]], list[str]]:
+def _sessions_of(settings: Settings, name: str) -> tuple[list[tuple[Path, FinishedCall]], list[str]]:
     """The persona's latest recorded sessions, of this `user` where one is named, in order; and those that cannot be
     played, each with why. Raises SpecError where there is none."""
-    found: list[tuple[Path, RecordedCall]] = []
+    found: list[tuple[Path, FinishedCall]] = []
     passed_over: list[str] = []
     users: set[str] = set()
     silent = 0
