@@ -52,7 +52,6 @@ _UNSOLVED = re.compile(
     re.I,
 )
 
-
 ITEMS, LINES, SENTENCES, PHASES = 200, 400, 400, 50
 """How many of each are taken from one persona's prose. Far more than any has: what is beyond could only be made to be
 slow, as each is compared with what is known already."""
@@ -64,14 +63,15 @@ _POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b|\b\d{5}(?:-\d{4})?
 @lru_cache(maxsize=64)
 def make_arc(persona: Persona, customer: FrontMatter, language: str) -> Arc:
     """The arc of this persona in this language (a base tag), where any customer says what `customer` holds."""
+    if customer.called and not persona.front.calls:
+        customer = merged(customer.called, customer)
     persona = replace(persona, sections=plain_sections(persona.prose))
     common = _named(customer, persona, language)
     if not prose.is_native(persona, language) and persona.front.opening.keys().isdisjoint((language, "")):
         if language == "en" or not common.cues:
             return _foreign(persona, common, language)
         return _arc(merged(persona.front, common), common, language)
-    front = merged(persona.front, common)
-    front = _with_profile(front, persona, language)
+    front = _with_profile(merged(persona.front, common), persona, language)
     front, topics = _with_lines(front, persona, language)
     front, told = _with_scenario(front, common, persona, language)
     own = ((name, fact) for name, fact in front.facts.items() if name not in common.facts and not fact.mood)
@@ -110,11 +110,7 @@ def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
         if name in cues or cue.on in ons:
             continue
         cues[name] = replace(cue, mood=0 if (cue.change < 0 and angers) or (cue.change > 0 and calms) else cue.change)
-    endings = own.endings or tuple(
-        replace(ending, when=tuple(name for name in ending.when if cues[name].change))
-        for ending in common.endings
-        if comes_about(ending)
-    )
+    endings = own.endings or tuple(_within_reach(ending, cues) for ending in common.endings if comes_about(ending))
     return replace(
         own,
         opening=own.opening or common.opening,
@@ -130,6 +126,12 @@ def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
         endings=endings,
         objectives=own.objectives or common.objectives,
     )
+
+
+def _within_reach(ending: Ending, cues: dict[str, Cue]) -> Ending:
+    """An ending that waits for no cue that moves nothing."""
+    entries = ("|".join(name for name in entry.split("|") if cues[name].change) for entry in ending.when)
+    return replace(ending, when=tuple(filter(None, entries)))
 
 
 def _taken_over(own: Cue, common: Cue | None) -> Cue:
@@ -150,13 +152,12 @@ def _as_asked(own: Fact, common: Fact | None) -> Fact:
 
 
 def _named(customer: FrontMatter, persona: Persona, base: str) -> FrontMatter:
-    """The customer under the persona's name, which one who is called opens with; in Thai with a man's particles."""
+    """The customer under the persona's name; in Thai with a man's particles."""
     if (fact := customer.facts.get("name")) and identity.is_named(persona):
         parts = "|".join(part for part in persona.name.split() if part.isalpha())
         hear = {**fact.hear, "": (f"is this|that|it {parts}",)} if parts else fact.hear
         named = replace(fact, hear=hear, say={base: (first_person.spoken(persona.name, base),)})
-        opening = customer.opening if persona.front.calls else named.say
-        customer = replace(customer, opening=opening, facts={**customer.facts, "name": named})
+        customer = replace(customer, facts={**customer.facts, "name": named})
     return _by_a_man(customer) if base == "th" and identity.is_man(persona) else customer
 
 

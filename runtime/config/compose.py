@@ -125,9 +125,11 @@ def unusable_keys(persona: Persona, customer: FrontMatter | None = None) -> Iter
     language's common cue (`customer` is that of the call's language), one that is waited for and that there is not, and
     keys that only a language's customer has."""
     front = persona.front
+    what = "only a language's customer has this key"
     if front.named_cues:
-        what = "only a language's customer has this key; a persona lists a common cue among its `cues`"
-        yield ("named_cues",), f"named_cues: {what}"
+        yield ("named_cues",), f"named_cues: {what}; a persona lists a common cue among its `cues`"
+    if front.called:
+        yield ("called",), f"called: {what}; a persona that is called has `calls: false`"
     known = frozenset([*customer.cues, *customer.named_cues] if customer else ())
     bare = {
         name: "nothing stands here" if cue == Cue() else "nothing could find it, as it has neither `like` nor `hear`"

@@ -18,10 +18,12 @@ _SCAFFOLD = Path(__file__).with_name("scaffold.md")
 
 def schema() -> str:
     """The JSON schema of a persona's front matter."""
-    made = TypeAdapter(FrontMatter).json_schema()
-    del made["properties"]["named_cues"]  # only a language's customer has any use for them
+    parts = TypeAdapter(FrontMatter).json_schema()["$defs"]
+    made = parts.pop(FrontMatter.__name__)
+    for key in ("named_cues", "called"):  # only a language's customer has any use for them
+        del made["properties"][key]
     made |= {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Front matter of a persona"}
-    return json.dumps(made, indent=2, ensure_ascii=False)
+    return json.dumps(made | {"$defs": parts}, indent=2, ensure_ascii=False)
 
 
 def write_persona(name: str | None) -> Path:

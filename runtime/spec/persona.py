@@ -226,8 +226,8 @@ class FrontMatter:
     `levels` says what an option of `difficulty` means for this persona; `not_for_model` names headings of the prose
     that the model is not given; from a score (0-100) of `pass_mark` on a call passes. With `calls: false` the
     trainee calls, and the persona answers the telephone. `neutral` are lines of a trainee's that are no cue, however
-    near they come to one. `named_cues` are a language's: common cues that count in the calls of a persona that lists
-    them, and in no other."""
+    near they come to one. Two keys are a language's customer's: `named_cues` are common cues that count in the calls of
+    a persona that lists them, and in no other; `called` is what anybody says in place of the rest who is called."""
 
     name: Text | None = None
     scenarios: tuple[Id, ...] = ()
@@ -243,6 +243,7 @@ class FrontMatter:
     facts: dict[Id, Fact] = field(default_factory=dict)
     cues: dict[Id, _Listed] = field(default_factory=dict)
     named_cues: dict[Id, Cue] = field(default_factory=dict)
+    called: FrontMatter | None = None
     neutral: Lines = field(default_factory=dict)
     timers: tuple[Timer, ...] = ()
     phases: tuple[Phase, ...] = ()

@@ -53,10 +53,10 @@ def test_a_persona_keeps_a_section_from_the_model(use_personas: Callable[[str, s
 
 
 def test_who_is_called_did_not_call(use_personas: Callable[[str, str], Path]) -> None:
-    """A persona that the trainee calls is told so, and says a name where the file has no opening line."""
+    """A persona that the trainee calls is told so, and picks up where the file has no opening line."""
     use_personas("ann", f"---\nname: Ann Lee\ncalls: false\n---\n{PROSE}")
     use_personas("bob", PROSE)
     called, calls = (compose([f"persona={name}", "language=en"]) for name in ("ann", "bob"))
     assert "You are called" in instructions(called)
     assert "You called" in instructions(calls)
-    assert called.arc.front.opening == {"en": ("Ann Lee.",)}
+    assert called.arc.front.opening["en"][0] == "Hello?"

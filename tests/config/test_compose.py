@@ -71,6 +71,7 @@ def test_a_persona_is_as_hard_as_it_says(use_personas: Write) -> None:
         ("cues:\n  refnd: {}", r"ann\.md:3: cues\.refnd: nothing stands here"),
         ("cues:\n  refnd: {mood: 5}", r"ann\.md:3: cues\.refnd: nothing could find it, .*; did you mean refund\?"),
         ("named_cues: {blame: {hear: blame}}", r"ann\.md:2: named_cues: only a language's customer has this key"),
+        ("called: {mood: 40}", r"ann\.md:2: called: only a language's customer has this key.* `calls: false`"),
         ("timers: [{after: 5s, unless: refnd}]", r"timers\.0\.unless: no cue is called 'refnd'; did you mean refund"),
         ("cues: {mine: {hear: a}}\nendings:\n  - name: e\n    when: [mien]", r"ann\.md:5: endings\.0\.when: .* mine\?"),
         ("endings: [{name: e, when: refund|ownershp}]", r"endings\.0\.when: no cue is called 'ownershp'.* ownership\?"),
