@@ -93,7 +93,8 @@ _FIELDS = {
         "prompt": "persona.prose persona.endings persona.not_for_model persona.calls language.instructions "
         "language.customer.endings language.customer.called.endings",
         "start": "persona.name persona.scenarios persona.opening persona.mood difficulty.mood "
-        "language.customer.opening language.customer.mood language.customer.called.opening language.customer.called.mood",
+        "language.customer.opening language.customer.mood "
+        "language.customer.called.opening language.customer.called.mood",
         "lines": "persona language difficulty model.turn_seconds",
         "model": "model.realtime model.llm",
         "stt": "model.stt",

