@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from runtime.arc.complete import merged
 from runtime.arc.machine import start, step
 from runtime.config.persona_file import read_persona
 from runtime.offline.embedding import is_installed, vectors_of
@@ -59,6 +60,18 @@ def test_a_language_has_the_cues_that_code_knows_by_name(language: str) -> None:
     """One that lacks such a cue would only fall silent there."""
     customer = compose([f"language={language}"]).language.customer
     assert set(CommonCue) <= customer.cues.keys() | customer.named_cues.keys()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_question_is_of_the_same_kind_to_one_who_is_called(language: str) -> None:
+    """The first kind that fits counts: what is said in place of the rest keeps their order."""
+    customer = compose([f"language={language}"]).language.customer
+    assert customer.called
+    kinds, called = (
+        [name for name, cue in front.cues.items() if cue.on == "nothing"]
+        for front in (customer, merged(customer.called, customer))
+    )
+    assert called == kinds
 
 
 @pytest.mark.parametrize("name", PERSONAS)
