@@ -49,7 +49,7 @@ _TIME = re.compile(
     r"(?:second|minute|hour|day|week|month|weekend|fortnight|year)s?|"
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|may|june|july|august|september|october|"
     "november|december)\\b|"
-    "วัน|คืน|พรุ่งนี้|มะรืน|ชั่วโมง|นาที|วินาที|สัปดาห์|อาทิตย์|เดือน|ปี|โมง|ทุ่ม|เช้า|บ่าย|เย็น|เที่ยง|ทันที|เดี๋ยว|ตอนนี้"
+    "วัน|คืน|พรุ่งนี้|มะรืน|ชั่วโมง|นาที|วินาที|สัปดาห์|อาทิตย์|เดือน|ปี|โมง|ทุ่ม|เช้า|บ่าย|เย็น|เที่ยง|ทันที|เดี๋ยว|ตอนนี้|ก่อน\\S{0,8}ประชุม"
 )
 _DIGITS = {
     **{word: str(i) for i, word in enumerate("zero one two three four five six seven eight nine".split())},

