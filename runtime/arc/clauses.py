@@ -260,39 +260,48 @@ def _is_unbroken(text: str, end: int, following: int) -> bool:
 
 
 def _beside(found: list[Clause]) -> Iterator[Clause]:
-    """The clauses, each with what those `around` it make of it; hedged is also what hangs on a condition before it in
-    its sentence, or is taken back there."""
+    """The clauses, each with what those `around` it make of it."""
     for place, clause in enumerate(found):
-        before = [one for one in found[:place] if one.sentence == clause.sentence]
-        after = [one for one in found[place + 1 :] if one.sentence == clause.sentence]
-        following = found[place + 1] if place + 1 < len(found) else None
-        turn = clause.said.startswith(("but ", "แต่"))
-        hedged = (
-            (not turn and any(SUPPOSED.search(one.said) for one in before))
-            or any(IMPOSSIBLE.match(one.said) for one in after)
-            or (
-                any(one.negated and one.said.startswith(("but ", "แต่")) for one in after) and WISHED.search(clause.said)
-            )
-        )
-        offered = any(IF_LIKED.fullmatch(one.said.strip(", ")) for one in before[-1:])
-        reported = (
-            any(_READ_BACK.match(one.said) for one in after)
-            or any(_READS_BACK.search(one.said) for one in found[max(0, place - 1) : place])
-            or (following and _is_echo(clause, following))
-        )
-        unkept = (
-            any(one.unkept for one in after)
-            or _is_taken_back(found, place)
-            or (following and len(following.said) < 40 and following.unkept)
-        )
-        beside = (one for one in found if one is not clause and one.sentence == clause.sentence)
-        asked = names_more(clause.said) and any(requests(one.said) for one in beside)
-        supposed = supposes(clause.said, (*before, clause)[0].said) or any(
-            len(one.said) < 16 and supposes(one.said, one.said) for one in after
-        )
-        around = {"hedged": hedged, "offers": offered, "reports": reported, "unkept": unkept, "asks": asked}
-        around["supposes"] = supposed
-        yield replace(clause, around=frozenset(name for name, so in around.items() if so))
+        around = frozenset(_around(found, place))
+        yield replace(clause, around=around) if around else clause
+
+
+def _around(found: list[Clause], place: int) -> Iterator[str]:
+    """What the clauses around one make of it; hedged is also what hangs on a condition before it in its sentence, or is
+    taken back there."""
+    clause = found[place]
+    before = [one for one in found[:place] if one.sentence == clause.sentence]
+    after = [one for one in found[place + 1 :] if one.sentence == clause.sentence]
+    if supposes(clause.said, (*before, clause)[0].said) or any(
+        len(one.said) < 16 and supposes(one.said, one.said) for one in after
+    ):
+        yield "supposes"
+    if len(found) == 1:
+        return
+    following = found[place + 1] if place + 1 < len(found) else None
+    turn = clause.said.startswith(("but ", "แต่"))
+    if (
+        (not turn and any(SUPPOSED.search(one.said) for one in before))
+        or any(IMPOSSIBLE.match(one.said) for one in after)
+        or (any(one.negated and one.said.startswith(("but ", "แต่")) for one in after) and WISHED.search(clause.said))
+    ):
+        yield "hedged"
+    if any(IF_LIKED.fullmatch(one.said.strip(", ")) for one in before[-1:]):
+        yield "offers"
+    if (
+        any(_READ_BACK.match(one.said) for one in after)
+        or any(_READS_BACK.search(one.said) for one in found[max(0, place - 1) : place])
+        or (following and _is_echo(clause, following))
+    ):
+        yield "reports"
+    if (
+        any(one.unkept for one in after)
+        or _is_taken_back(found, place)
+        or (following and len(following.said) < 40 and following.unkept)
+    ):
+        yield "unkept"
+    if (before or after) and names_more(clause.said) and any(requests(one.said) for one in (*before, *after)):
+        yield "asks"
 
 
 def _is_echo(clause: Clause, following: Clause) -> bool:

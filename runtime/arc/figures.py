@@ -10,13 +10,12 @@ from .clauses import Clause
 from .phrases import find_all, has_number, has_time, numbers_in, plain
 
 
-def lacks_figures(front: FrontMatter, name: str, clause: Clause) -> bool:
-    """Whether a cue that gives a number or a time, as its examples show, cannot be meant by a clause: that has none, or
-    the number is what the persona tells about herself."""
-    numbers, times = figures(examples_of(front.cues[name]))
-    if numbers and numbers_in(clause.said):
+def lacks(front: FrontMatter, clause: Clause, *, number: bool, time: bool) -> bool:
+    """Whether a clause lacks the number or the time that a cue gives: it has none, or the number is what the persona
+    tells about herself."""
+    if number and numbers_in(clause.said):
         return is_hers(front, clause.said)
-    return (numbers and not has_number(clause.said)) or (times and not has_time(clause.said))
+    return (number and not has_number(clause.said)) or (time and not has_time(clause.said))
 
 
 def examples_of(cue: Cue) -> tuple[str, ...]:

@@ -13,10 +13,10 @@ from ..events import Found
 from ..spec.persona import CommonCue, FrontMatter
 from .alternatives import Alternatives
 from .clauses import Clause, asks, clauses, is_at_her, is_denied_after
-from .figures import confirmed_in, examples_of, figures, is_hers, lacks_figures, numbers_told
+from .figures import confirmed_in, examples_of, figures, is_hers, lacks, numbers_told
 from .meaning import Meaning
-from .phrases import Match, Phrase, PhraseIndex, has_number, is_name, matches, plain, words_at
-from .promises import is_hedged
+from .phrases import Match, Phrase, PhraseIndex, has_number, matches, plain, words_at
+from .promises import is_hedged, is_name
 from .questions import bare, is_statement, only_names, wants
 
 SURE = 0.97
@@ -98,7 +98,7 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
         others = (Finding(name, Found.DEED) for name in lexicon.nothing if not front.cues[name].hear)
         fits = (finding for finding in (*by_phrase, *others) if finding.name in able)
         found |= {finding.name: finding for finding in [next(fits, None)] if finding}
-    findings = tuple(finding for name in front.cues if (finding := found.get(name)))
+    findings = tuple([found[name] for name in front.cues if name in found])
     taken_back = {denial.name: denial for one in heard for denial in one.taken_back(front)}
     return Utterance(findings, asked, again, confirmed, tuple(taken_back.values()))
 
@@ -161,11 +161,17 @@ def lexicon_of(front: FrontMatter) -> _Lexicon:
     )
 
 
+@lru_cache(maxsize=8)
+def _able(lexicon: _Lexicon, said: str) -> list[dict[str, list[Phrase]]]:
+    """The phrases that a text may hold: most turns are one clause, and looked at as both."""
+    return lexicon.phrases.able(said)
+
+
 @lru_cache(maxsize=1024)
 def _by_phrases(lexicon: _Lexicon, clause: Clause) -> _Heard:
     """A clause by its phrases alone; it is looked at more than once until its meaning is known."""
     front = lexicon.front
-    cues, facts, _ = lexicon.phrases.able(clause.said)
+    cues, facts, _ = _able(lexicon, clause.said)
     able = () if clause.reports else cues.items()
     said = {
         name: match
@@ -191,7 +197,7 @@ def _refusing(lexicon: _Lexicon, heard: _Heard, before: list[_Heard], meaning: M
     said = {
         name: match.phrase
         for clause in promises
-        for name, phrases in lexicon.phrases.able(clause.said)[0].items()
+        for name, phrases in _able(lexicon, clause.said)[0].items()
         if (match := next(matches(phrases, clause.said), None))
     }
     said = {near.name: near.example for one in promises if meaning and (near := meaning.of(one, False))} | said
@@ -224,7 +230,7 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
     if (
         near.name not in said
         and _counts(lexicon, near.name, clause, is_hedged(plain(near.example)))
-        and not lacks_figures(front, near.name, clause)
+        and not lacks(front, clause, number=near.name in lexicon.numbers, time=near.name in lexicon.times)
         and not (near.name == CommonCue.INSULT and not is_at_her(clause.said))
         and not (cue.change < 0 and (heard.spares or (len(clause.said) < SHORT and near.nearness < SURE)))
     ):
@@ -244,12 +250,12 @@ def _is_most(match: Match, clause: Clause) -> bool:
 
 def _said(lexicon: _Lexicon, name: str, phrases: Iterable[Phrase], clause: Clause) -> Match | None:
     """That of these phrases of a cue which a clause holds, and does not take back."""
-    cue = lexicon.front.cues[name]
-    past = (cue.change > 0 or name in lexicon.times) and clause.past
+    calms = lexicon.front.cues[name].change > 0
     for match in matches(phrases, clause.said):
-        if not match.negated and (is_denied_after(clause.said, match.end) or past):
+        past = (calms or name in lexicon.times) and clause.past
+        if not match.negated and (past or is_denied_after(clause.said, match.end)):
             continue
-        if cue.change > 0 and is_name(clause.said, match.start, match.end):
+        if calms and is_name(clause.said, match.start, match.end):
             continue
         if _counts(
             lexicon,
@@ -275,11 +281,13 @@ def _counts(lexicon: _Lexicon, name: str, clause: Clause, denies: bool) -> bool:
     offered = (cue.change or awaited) and (clause.offers or (not denies and clause.hedged))
     if (cue.change < 0 and clause.harmless) or ((cue.change > 0 or awaited) and clause.unkept):
         return False
-    return not (asked or offered) or _are_questions(examples_of(cue))
+    return not (asked or offered) or _is_a_question(lexicon, name)
 
 
 @lru_cache(maxsize=1024)
-def _are_questions(examples: tuple[str, ...]) -> bool:
+def _is_a_question(lexicon: _Lexicon, name: str) -> bool:
+    """Whether a cue is shown by questions, as its examples are."""
+    examples = examples_of(lexicon.front.cues[name])
     return bool(examples) and 3 * sum(map(asks, examples)) >= len(examples)
 
 
@@ -320,7 +328,7 @@ def _stood_in(
         for other in known[name].unless or ():
             if other not in known or other in found or known[other].change > 0:
                 continue
-            cues, _, nothing = lexicon.phrases.able(said := plain(text))
+            cues, _, nothing = _able(lexicon, said := plain(text))
             if match := next(matches((cues | nothing).get(other, ()), said), None):
                 found[other] = _by_phrase(other, match, text)
             elif meaning and len(parts) > 1 and (near := meaning.rather(parts, other, name)):
@@ -331,7 +339,7 @@ def _stood_in(
 def for_nothing(front: FrontMatter, said: str) -> list[tuple[str, Match]]:
     """The cues for nothing that the persona knows which a text holds phrases of: first one that it begins with, else
     that with the longest."""
-    *_, able = lexicon_of(front).phrases.able(said)
+    *_, able = _able(lexicon_of(front), said)
     begin = said.find(bare(said))
 
     def weight(match: Match) -> tuple[bool, int]:

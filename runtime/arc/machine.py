@@ -308,9 +308,9 @@ class ArcMachine:
         """When `tick` will have something to do if nothing happens before; it may be past. None: never."""
         if self.state.ending:
             return None
-        limits = (self._started + seconds for seconds in self._limits)
-        clocks = (due for clock in self._clocks if (due := self._due(clock)) is not None)
-        return min((*(limit for limit in limits if limit > self._ticked), *clocks), default=None)
+        limits = [at for seconds in self._limits if (at := self._started + seconds) > self._ticked]
+        clocks = [due for clock in self._clocks if (due := self._due(clock)) is not None]
+        return min([*limits, *clocks], default=None)
 
     def edit(self, arc: Arc, now: float) -> tuple[Event, ...]:
         """The arc was edited. The state stays; a clock that runs keeps its start, and one that comes when its time is

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 
-from .alternatives import Alternatives
-
 TEXT_LIMIT = 2000
 """Characters of one turn that are listened to. More than two minutes of speech in one go is noise or an attack."""
 
@@ -39,10 +37,12 @@ THAI_NEGATOR = re.compile("(?<!หรือ)ไม่(?!เกิน|เป็�
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 _UNSPACED_LETTER = re.compile(f"[{_UNSPACED}]")
 _SEAM = re.compile(rf"(?<=[{_UNSPACED}])(?=[^{_UNSPACED}\s])|(?<=[^{_UNSPACED}\s])(?=[{_UNSPACED}])")
-_NUMBER = (
-    r"(?<!\S)(?:\S*\d\S*|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|"
-    r"forty|fifty|sixty|seventy|eighty|ninety)(?!\S)|หนึ่ง|สอง|สาม(?!ารถ)|สี่|ห้า(?!ม)|หก|เจ็ด|แปด|เก้า(?!อี้)|สิบ|ศูนย์"
+_NUMBERS = frozenset(
+    "zero one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty "
+    "seventy eighty ninety".split()
 )
+_THAI_NUMBER = re.compile("หนึ่ง|สอง|สาม(?!ารถ)|สี่|ห้า(?!ม)|หก|เจ็ด|แปด|เก้า(?!อี้)|สิบ|ศูนย์")
+_NUMBER = rf"(?<!\S)(?:\S*\d\S*|{'|'.join(sorted(_NUMBERS))})(?!\S)|{_THAI_NUMBER.pattern}"
 _TIME = re.compile(
     r"\b(?:today|tonight|tomorrow|noon|midnight|(?<!good )(?:morning|afternoon|evening)|overnight|immediately|now|"
     r"before|until|latest|first|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\w+teenth|\w+tieth|"
@@ -61,6 +61,7 @@ _DIGIT = (
     rf"(?:{'|'.join(word for word in _DIGITS if not word.isascii())})(?!สิบ|ร้อย|พัน|หมื่น|แสน|ล้าน|ารถ|ม))"
 )
 _WITH_DIGITS = re.compile(r"(?<!\S)\S*\d\S*")
+_WORD, _ARABIC = re.compile(r"\S+"), re.compile(r"\d")
 _SPELLED = rf"{_DIGIT}(?:[ ,]*{_DIGIT}){{3,}}"
 """Four digits or more, one by one."""
 _SPECIAL = {"#": _NUMBER, "##": rf"(?<!\S)(?=\S*\d{{5}})\S+|{_SPELLED}", "?": r"\?"}
@@ -152,7 +153,7 @@ class Phrase:
     def find_in(self, text: str, *, denied: bool = False) -> tuple[int, int] | None:
         """Where a text that went through `plain` holds the phrase, also where that is `denied`. Time grows with the
         text's length alone."""
-        negated = self.negated or denied
+        negated = self.negated or denied or _denies_nothing(text)
         found: list[tuple[int, int]] = []  # where what the text holds of it so far begins and ends
         for i, part in enumerate(self.parts):
             if isinstance(part, str):
@@ -163,7 +164,7 @@ class Phrase:
                 found = [span for span in spans if negated or not _negated_before(text, span[0])]
             else:
                 close = self.spaced[i - 1] and self.spaced[i]
-                before = ((_before(text, found, start, close, negated), end) for start, end in spans)
+                before = [(_before(text, found, start, close, negated), end) for start, end in spans]
                 found = [(found[j][0], end) for j, end in before if j >= 0]
             if not found:
                 return None
@@ -271,7 +272,9 @@ def numbers_in(said: str) -> frozenset[str]:
 
 def has_number(said: str) -> bool:
     """Whether a text that went through `plain` holds a number, in digits or words."""
-    return bool(_compiled(_NUMBER).search(said))
+    if _ARABIC.search(said) or not _NUMBERS.isdisjoint(said.split()):
+        return True
+    return not said.isascii() and bool(_THAI_NUMBER.search(said))
 
 
 def has_time(said: str) -> bool:
@@ -353,7 +356,7 @@ _CLUSTER = re.compile(rf"[A-Za-z]+(?!{_MARKS})|(?P<separator>(?<=\d)[.,](?=\d))|
 @lru_cache(maxsize=8)
 def _placed(said: str) -> tuple[tuple[str, tuple[int, int]], ...]:
     """The words of a text, each with where it begins and ends."""
-    return tuple((word[0], word.span()) for word in re.finditer(r"\S+", said))
+    return tuple((word[0], word.span()) for word in _WORD.finditer(said))
 
 
 @lru_cache(maxsize=8)
@@ -361,6 +364,11 @@ def _words(said: str) -> frozenset[str]:
     """What of all that phrases need a text holds."""
     words = frozenset([*said.split(), *_UNSPACED_LETTER.findall(said)])
     return words | {"#"} if has_number(said) or not words.isdisjoint(_DIGITS) else words
+
+
+def _denies_nothing(said: str) -> bool:
+    """Whether no word of a text is a negator; a script without spaces hides its own."""
+    return said.isascii() and NEGATORS.isdisjoint(_words(said))
 
 
 @lru_cache(maxsize=2048)
@@ -382,17 +390,10 @@ def _indexed(phrases: Iterable[str]) -> Mapping[str, list[tuple[int, Phrase]]]:
 def _able(index: Mapping[str, list[tuple[int, Phrase]]], said: str) -> dict[int, Phrase]:
     """The phrases that a text may hold, in the order of their places: what each of their parts needs is there."""
     words = _words(said)
-    able = {place: phrase for word in words & index.keys() for place, phrase in index[word]}
-    return {place: able[place] for place in sorted(able) if not any(map(words.isdisjoint, able[place].needs))}
-
-
-_NAME = Alternatives(
-    r"\b(?:refunds?|billing|returns?|payments?|cancellations?|complaints?) "
-    r"(?:team|department|desk|office|people|policy|policies|rules?|form)\b|"
-    "(?:แผนก|ฝ่าย|ทีม|ขั้นตอน|นโยบาย|เงื่อนไข|แบบฟอร์ม|ปุ่ม|ช่อง|เมนู|หน้า|คำขอ)(?:การ|ขอ)?(?:คืนเงิน|เงินคืน|ชดเชย)"
-)
-
-
-def is_name(said: str, start: int, end: int) -> bool:
-    """Whether what stands between these places is but a team's or a rule's name: "the refund team will", แผนกคืนเงิน."""
-    return any(name.start() < end and start < name.end() for name in _NAME.finditer(said))
+    able = {
+        place: phrase
+        for word in words & index.keys()
+        for place, phrase in index[word]
+        if not any(map(words.isdisjoint, phrase.needs))
+    }
+    return dict(sorted(able.items()))

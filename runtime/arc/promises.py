@@ -1,4 +1,4 @@
-"""What keeps a promise from being one: it is hedged, supposed, taken back, or hangs on what never comes."""
+"""What keeps a promise from being one: it is hedged, supposed, taken back, hangs on what never comes, or is a name."""
 
 from __future__ import annotations
 
@@ -142,3 +142,15 @@ def is_hedged(said: str) -> bool:
 def is_undone(said: str) -> bool:
     """Whether a text that went through `plain` says that something was not done, or cannot be: "we haven't … yet"."""
     return bool(_UNDONE.search(said))
+
+
+_NAME = Alternatives(
+    r"\b(?:refunds?|billing|returns?|payments?|cancellations?|complaints?) "
+    r"(?:team|department|desk|office|people|policy|policies|rules?|form)\b|"
+    "(?:แผนก|ฝ่าย|ทีม|ขั้นตอน|นโยบาย|เงื่อนไข|แบบฟอร์ม|ปุ่ม|ช่อง|เมนู|หน้า|คำขอ)(?:การ|ขอ)?(?:คืนเงิน|เงินคืน|ชดเชย)"
+)
+
+
+def is_name(said: str, start: int, end: int) -> bool:
+    """Whether what stands between these places is but a team's or a rule's name: "the refund team will", แผนกคืนเงิน."""
+    return any(name.start() < end and start < name.end() for name in _NAME.finditer(said))

@@ -114,20 +114,32 @@ def is_question(said: str) -> bool:
     """Whether a clause asks something, and not only for assent to what it says."""
     if not said.isascii() and _THAI_ASKS.search(_THAI_TAG.sub("", said)):
         return not (_THAI_DENIES.search(said) or _THAI_STATES.match(said))
-    if _STATES.match(bare(said)):
+    begun = bare(said)
+    if _STATES.match(begun):
         return False
-    return opens(said) or bool(_OF_HER.match(bare(said))) or _TAG.sub("", said).rstrip(" ,").endswith("?")
+    if _opens(begun):
+        return True
+    return _is_asked(said) and bool(_OF_HER.match(begun) or _is_asked(_TAG.sub("", said)))
 
 
 def opens(said: str) -> bool:
     """Whether a clause begins as a question does, whatever it ends with."""
-    return bool(OPENS.match(bare(said)) or _OPENS_MAYBE.match(bare(said)))
+    return _opens(bare(said))
+
+
+def _opens(begun: str) -> bool:
+    return bool(OPENS.match(begun) or _OPENS_MAYBE.match(begun))
+
+
+def _is_asked(said: str) -> bool:
+    """Whether a clause ends with a question mark."""
+    return said.rstrip(" ,").endswith("?")
 
 
 def supposes(said: str, begun: str) -> bool:
     """Whether a clause states something that it asks assent to ("it went on Tuesday, did it?"), in a sentence that has
     `begun` with another clause or with it."""
-    if not said.rstrip(" ,").endswith("?"):
+    if not _is_asked(said):
         return bool(_THAI_SUPPOSES.search(said))
     stated = not (opens(begun) or opens(said)) and any(_SUPPOSES.match(bare(one)) for one in (begun, said))
     return bool(stated or _ASSENT.search(said))

@@ -19,11 +19,13 @@ LIST_LIMIT = 200
 """Entries of a list of an event, such as the files of an edit."""
 CUT = " … (cut: too long)"
 """The end of a text that was cut."""
+_OWN = len(fields(Event))
+_BOUNDED = ("int", "float", "bool", "Literal", "Speaker")
 _UNBOUNDED = {
-    kind: [field.name for field in fields(kind) if not str(field.type).startswith(("int", "float", "bool", "Literal"))]
+    kind: [field.name for field in fields(kind)[_OWN:] if not str(field.type).startswith(_BOUNDED)]
     for kind in KINDS.values()
 }
-"""The fields of each kind of event that may be long: those that are no number and no choice."""
+"""The fields of its own of each kind of event that may be long: those that are no number and no choice."""
 
 
 def fan_out(*sinks: Emit, room: str = "", user: str = "") -> Emit:
@@ -32,13 +34,11 @@ def fan_out(*sinks: Emit, room: str = "", user: str = "") -> Emit:
     A sink that raises is reported in the log; the other sinks get the event all the same. `room` and `user`, where they
     are given, are set on each event.
     """
-    guarded = [safe(sink) for sink in sinks]
+    give = safe(*sinks)
 
     def emit(event: Event) -> None:
         locate(event, room, user)
-        event = shortened(event)
-        for sink in guarded:
-            sink(event)
+        give(shortened(event))
 
     return emit
 
@@ -51,14 +51,15 @@ def locate(event: Event, room: str, user: str) -> None:
         object.__setattr__(event, "user", user)
 
 
-def safe(sink: Emit) -> Emit:
-    """The same sink; what it raises goes to the log."""
+def safe(*sinks: Emit) -> Emit:
+    """One sink that gives each event to these, in order; what one of them raises goes to the log."""
 
     def emit(event: Event) -> None:
-        try:
-            sink(event)
-        except Exception:
-            logger.exception("a sink failed on an event of kind %s", event.kind)
+        for sink in sinks:
+            try:
+                sink(event)
+            except Exception:
+                logger.exception("a sink failed on an event of kind %s", event.kind)
 
     return emit
 

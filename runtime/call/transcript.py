@@ -227,7 +227,7 @@ class Transcript:
 
     def _limit_turn(self, said_so_far: str) -> None:
         """Cuts off a realtime model that goes on; of a pipeline's reply no more is taken in the first place."""
-        if self._spec.model.realtime is None or self._limit.over:
+        if self._limit.over:
             return
         self._limit.take(said_so_far[self._limited :])
         self._limited = len(said_so_far)
@@ -243,7 +243,8 @@ class Transcript:
         if not reported and (now >= self._next_interim or self._unheard):
             self._next_interim = now + INTERIM_SECONDS
             self._tell_so_far(said_so_far)
-        self._limit_turn(said_so_far)
+        if self._spec.model.realtime:
+            self._limit_turn(said_so_far)
 
     def _tell_so_far(self, said_so_far: str) -> None:
         speech = self._current()

@@ -64,6 +64,7 @@ def test_what_is_said_of_her_with_a_tag_promises_nothing() -> None:
         ("Give me your name, and the code on the box.", [False, True]),
         ("I have your name, and the money is on its way.", [False, False]),
         ("Give me a minute, and your case number is 44718.", [False, False]),
+        ("I can't tell you yet how it happened; it's being looked into.", [False, False]),
     ],
 )
 def test_each_thing_that_a_question_names_is_asked_for(text: str, asking: list[bool]) -> None:
