@@ -32,7 +32,8 @@ _BREAK = re.compile(
     r"(?=[\s,แ])(?:"  # where any of them can begin
     r"(?<=[.!?;:…])\s+|\s*\n\s*|"  # sentences
     rf"(?:,|\s[-–—])\s+(?!{TAG_END})(?=(?:(?:and|so|then|or|only|except(?:\s+that)?)\s+)?(?:{_SUBJECT})\b)|"
-    r",?\s+(?=(?:but|however|although|though)\b)|"
+    r",?\s+(?=(?:but|however|although|though)\b|"
+    r"(?:so\s+|(?<=else\s))(?:i|we)(?:['’](?:ll|m|re)|\s+(?:will|am|are))\b)|"
     rf",?\s+(?=(?:and|or|then)\s+(?:(?:then|roughly|about|also|maybe|perhaps|exactly)\s+)?(?:{_SUBJECT}|tell|give|take|have|go|look|call|ring|ask|say|see)\b)|"
     r"(?:(?<=ค่ะ)|(?<=คะ)|(?<=ครับ)|(?<!ลค่า)(?<=ค่า)(?!\s+\d)|(?<!เจ้า)(?<=จ้า)|(?<=จ้ะ)|(?<=จ๊ะ)|(?<!หน้า)(?<=น้า)|(?<=เนอะ)|"
     r"(?<![ชา]นะ)(?<=นะ)|(?<=เน้อ)|(?<=เด้อ)|(?<=เนาะ)|(?<!พระเจ้า)(?<!ข้าเจ้า)(?<!ทุกเจ้า)(?<!ายเจ้า)(?<=เจ้า))\s+(?!ว่า(?!ง))|"
@@ -60,7 +61,8 @@ _UNBROKEN = [
 """What stands before and after a place where a date, an amount or a name goes on: no clause ends there."""
 _SENTENCE_END = re.compile(r"[.!?…]\W*$|(?:ค่ะ|คะ|ครับ|ค่า|จ้า|เจ้า|จ้ะ|จ๊ะ|ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือยัง|รึยัง|เหรอ)\W*$")
 _OTHERS = (
-    r"(?:they|he|she|who(?:ever)?|anyone|anybody|someone|somebody|people|(?:an?|my|the|our|your|that|another) (?:\w+ )?"
+    r"(?:they|he|she|(?<!the one )(?<!the ones )who(?:ever)?|anyone|anybody|someone|somebody|people|"
+    r"(?:an?|my|the|our|your|that|another) (?:\w+ )?"
     r"(?:colleagues?|agents?|advisors?|operators?|rep|person|bank|man|woman|lady|guy|fellow|fella|chap|lad|girl))"
 )
 _DID = (

@@ -234,7 +234,7 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
         and not (near.name == CommonCue.INSULT and not is_at_her(clause.said))
         and not (cue.change < 0 and (heard.spares or (len(clause.said) < SHORT and near.nearness < SURE)))
     ):
-        changes = {one.name: front.cues[one.name].change for one in heard.findings}
+        changes = {one.name: front.cues[one.name].change for one in heard.findings if one.name != CommonCue.APOLOGY}
         angering = (said[name] for name, change in changes.items() if change < 0)
         angered = any(3 * (match.end - match.start) > len(clause.said) for match in angering)
         if not any(changes.values()) or (cue.change > 0 and not angered):
@@ -250,7 +250,8 @@ def _is_most(match: Match, clause: Clause) -> bool:
 
 def _said(lexicon: _Lexicon, name: str, phrases: Iterable[Phrase], clause: Clause) -> Match | None:
     """That of these phrases of a cue which a clause holds, and does not take back."""
-    calms = lexicon.front.cues[name].change > 0
+    change = lexicon.front.cues[name].change
+    calms = change > 0
     for match in matches(phrases, clause.said):
         past = (calms or name in lexicon.times) and clause.past
         if not match.negated and (past or is_denied_after(clause.said, match.end)):
@@ -261,7 +262,8 @@ def _said(lexicon: _Lexicon, name: str, phrases: Iterable[Phrase], clause: Claus
             lexicon,
             name,
             clause,
-            denies=match.negated and not is_hedged(f"{clause.said[: match.start]} {clause.said[match.end :]}"),
+            denies=(match.negated or (change < 0 and is_hedged(clause.said[match.start : match.end])))
+            and not is_hedged(f"{clause.said[: match.start]} {clause.said[match.end :]}"),
         ):
             return match
     return None

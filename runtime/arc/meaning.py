@@ -32,13 +32,13 @@ RIDGE = 0.05
 """How far a cue's examples may be overruled by those around them."""
 LIKELY = 0.2
 """How much a clause must be like a cue: 1 is as much as the cue's own examples."""
-MARGIN, NARROW = 0.12, 0.04
+MARGIN, NARROW = 0.1, 0.04
 """How much more than like what else this persona listens for, or what is none; the second where a cue has too few
 examples to be much like anything, or where both calm. Than a cue that the persona has not listed it must only be
 likelier."""
 FEW = 30
 """So many are too few."""
-SURER = 0.09
+SURER = 0.07
 """How much clearer still a cue must be that angers: a kind trainee who is taken to have blamed her loses more than one
 who blames gets away with, once."""
 ASKED = 0.15

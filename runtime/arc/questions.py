@@ -25,7 +25,8 @@ OPENS = re.compile(
 """How a question begins."""
 _OPENS_MAYBE = re.compile(rf"(?:when|how|how \w+) (?:{_VERB})\b|(?:how|when) (?:many|much|long|often|about|come)\b")
 _STATES = re.compile(
-    r"(?:what|which|who|whats) (?:happened|matters|i|we|you)\b(?!.*\?)|why (?:i|we|you|this|it)\b|so that\b"
+    r"(?:what an?|(?:what|which|who|whats) (?:happened|matters|i|we|you))\b(?!.*\?)|why (?:i|we|you|this|it)\b|"
+    r"so that\b|(?:had you|which (?:is|was) (?!your|the|it|that|this))(?!.*\?)"
 )
 _TAG = re.compile(
     r"[\s,]*\b(?:okay|ok|right|alright|all right|yes|yeah|isnt it|arent you|dont you|wont it|is that "

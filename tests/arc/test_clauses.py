@@ -726,7 +726,7 @@ def test_a_cue_that_gives_a_number_needs_a_new_one() -> None:
         ("Refunds are done in three days, but let me look first.", set()),
         ("If we get cut off, I'll call you back.", set()),
         ("If a refund were approved, would it go to the same card?", set()),
-        ("If you'd read the contract, this would never have happened.", set()),
+        ("If you'd read the contract, this would never have happened.", {"blame"}),
         ("This should never have happened.", {"ownership"}),
         ("I have refunded $148.51.", {"refund"}),
         ("I'm refunding $49.99 by Friday.", {"refund", "deadline"}),
@@ -762,6 +762,15 @@ def test_a_cue_that_gives_a_number_needs_a_new_one() -> None:
         ("I refuse to refund you.", set()),
         ("Your refund should be there by Thursday.", {"deadline"}),
         ("I refuse to leave it at that, I'll refund you.", {"refund"}),
+        ("I'll check whether a refund is possible.", set()),
+        ("I'd be furious if I were you.", {"empathy"}),
+        ("If it were my bill, I'd be angry too.", {"empathy"}),
+        ("Perhaps you pressed it twice.", {"blame"}),
+        ("You're the one who gave us the wrong details.", {"blame"}),
+        ("I can't look so I'll transfer you.", {"transfer"}),
+        ("If there's nothing else I'll say goodbye.", {"goodbye"}),
+        ("What a nightmare.", {"empathy"}),
+        ("Had you checked your bill on time, we'd have seen it.", {"blame"}),
         ("สมมติว่าคืนเงินให้นะคะ", set()),
         ("เกือบจะคืนเงินให้แล้วค่ะ", set()),
         ("หวังว่าเงินคืนจะเข้าวันพฤหัสค่ะ", set()),
@@ -893,6 +902,19 @@ def test_a_promise_is_heard_beside_a_short_word_that_angers() -> None:
     assert bank
     heard_in = {text: listen(front, set(), text, Meaning(bank, known.get)).cues for text in [*known][1:]}
     assert list(heard_in.values()) == [("kind", "cruel"), ("cruel",)]
+
+
+def test_who_says_sorry_angers_by_what_is_meant_beside_it() -> None:
+    """As by phrases: an apology softens nothing."""
+    known = {"stay where you are": vector(1, 0), "you will have to wait a while, sorry": vector(1, 0.01)}
+    cues = {
+        "apology": Cue(hear={"en": ("sorry",)}, mood=3),
+        "hold": Cue(like={"": ("stay where you are",)}, mood=-5),
+    }
+    front = FrontMatter(cues=cues)
+    bank = make_bank(front, "en", known.get)
+    assert bank
+    assert listen(front, set(), [*known][1], Meaning(bank, known.get)).cues == ("apology", "hold")
 
 
 def test_a_thing_named_in_passing_is_not_asked_for() -> None:
