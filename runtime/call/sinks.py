@@ -19,13 +19,12 @@ LIST_LIMIT = 200
 """Entries of a list of an event, such as the files of an edit."""
 CUT = " … (cut: too long)"
 """The end of a text that was cut."""
-_OWN = len(fields(Event))
 _BOUNDED = ("int", "float", "bool", "Literal", "Speaker")
 _UNBOUNDED = {
-    kind: [field.name for field in fields(kind)[_OWN:] if not str(field.type).startswith(_BOUNDED)]
+    kind: [field.name for field in fields(kind) if not str(field.type).startswith(_BOUNDED)]
     for kind in KINDS.values()
 }
-"""The fields of its own of each kind of event that may be long: those that are no number and no choice."""
+"""The fields of each kind of event that may be long: those that are no number and no choice."""
 
 
 def fan_out(*sinks: Emit, room: str = "", user: str = "") -> Emit:
