@@ -28,7 +28,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from .config.command_line import check_counts, complete, first_of, load_dotenv, parts_of, read_arguments, sweep_options
-from .config.compose import compose, compose_config, read_settings, resolve
+from .config.compose import compose, compose_config, program_config, read_settings, resolve
 from .config.groups import CONF, options
 from .config.mistakes import check_named, readable_errors
 from .errors import SpecError, exits, shown_path, suggest
@@ -378,7 +378,7 @@ def main() -> None:
             with readable_errors(arguments.overrides):
                 if sys.argv[1:] == arguments.overrides and "hydra." not in " ".join(arguments.overrides):
                     # A plain run: `hydra.main` would compose everything twice, the first time to learn that it is one.
-                    cfg = compose_config(arguments.overrides)
+                    cfg = program_config(arguments.overrides)
                     HydraConfig.instance().set_config(cfg)
                     do(cfg)
                 else:

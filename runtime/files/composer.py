@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..call import build
-from ..config.compose import compose, compose_config, read_settings, reread
+from ..config.compose import compose, program_config, read_settings, reread
 from ..config.groups import CONF, GROUPS, PROGRAM_GROUPS, chosen, file_of, personas_folder
 from ..config.mistakes import readable_errors
 from ..config.persona_file import read_persona
@@ -90,7 +90,7 @@ class Composer:
     def read_settings(self) -> Settings:
         """What the files tell the program itself. Raises SpecError for an unknown key or a wrong value."""
         with readable_errors(self._overrides):
-            return read_settings(compose_config(self._overrides))
+            return read_settings(program_config(self._overrides))
 
 
 def is_persona(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """Options and files → one spec."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,16 @@ import runtime.config.compose
 from runtime.arc.briefing import instructions
 from runtime.arc.machine import fold
 from runtime.config import groups, mistakes
-from runtime.config.compose import combine, combine_chosen, compose, compose_by_hydra, read_settings
+from runtime.config.compose import (
+    combine,
+    combine_chosen,
+    combine_config,
+    compose,
+    compose_by_hydra,
+    compose_config,
+    read_settings,
+    resolve,
+)
 from runtime.config.validation import validated
 from runtime.errors import SpecError
 from runtime.spec.session_spec import Part
@@ -161,13 +171,47 @@ def test_combining_files_is_composing_them() -> None:
     "overrides",
     [
         ["mode=serve", "model=offline"],
-        ["persona=grace_okafor", "voice=firm_male", "seed=3", "worker.executor=thread"],
+        ["persona=grace_okafor", "voice=firm_male", "seed=3", "++worker.executor=thread"],
         ["persona=sarah_thompson", "language=th", "listening=phrases", "difficulty=hard"],
     ],
 )
 def test_what_only_chooses_options_is_combined_as_it_is_composed(overrides: list[str]) -> None:
     """The command line's choices before the persona's own, and those before `conf/config.yaml`'s."""
     assert combine_chosen(overrides) == compose_by_hydra(overrides)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["persona=david_chen", "language=th", "worker=production", "trainee=poor", "worker.executor=process"],
+        ["record.dir='a, b'", "seed=3", "rehearse.limits={score: 7}", "log=${oc.env:NOT_SET,info}", "folder=null"],
+        ["routing.unmatched=reject", "mode=check", "++mode=prompt", "trainee.description=persona ${persona.name}"],
+    ],
+)
+def test_what_only_sets_keys_is_the_config_that_hydra_composes(overrides: list[str]) -> None:
+    """Settings, spec and all that is asked of Hydra's own node."""
+    own, composed = combine_config(overrides), compose_config(overrides)
+    assert own is not None
+    assert read_settings(own) == read_settings(composed)
+    assert resolve(own, own.hydra) == resolve(composed, composed.hydra)
+    assert own.persona == composed.persona and own.hydra.overrides.task == composed.hydra.overrides.task
+    assert own.hydra.runtime.choices.items() <= composed.hydra.runtime.choices.items()
+    assert own.hydra.mode == composed.hydra.mode
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        *("model.llm.options.pace=3", "+seed=3", "~seed", "sede=3", "rehearse.repeat=2", "hydra.verbose=true"),
+        *("++trainee=good", "++hydra.verbose=true", "trainee@x=good"),
+        *("language=de", "language=en,th", "seed=1,2", "trainee=nobody", "trainee.descripton=x", "record.dir.x=3"),
+    ],
+)
+def test_what_does_more_than_set_keys_is_left_to_hydra(override: str) -> None:
+    """And so is what is wrong, and an option that is chosen twice."""
+    assert combine_config([override]) is None
+    assert combine_config(["language=en", "language=th"]) is None
 
 
 @pytest.mark.parametrize(
@@ -209,3 +253,26 @@ def test_a_misspelt_key_is_told_before_the_one_that_it_was_meant_to_be() -> None
     """Of a key that a file must have it would else be said only that it is missing."""
     with pytest.raises(SpecError, match=r"^plugn: no such key; did you mean plugin\?"):
         validated(Part, {"plugn": "offline"})
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("config.yaml", "  - _self_\n  - more"),
+        ("config.yaml", "  - _self_\n  - optional more: x"),
+        ("config.yaml", "  - _self_\ntrainee: {description: x}"),
+        ("worker/development.yaml", "# @package _global_\n"),
+        ("voice/bright_female.yaml", "defaults: [other]\n"),
+    ],
+)
+def test_a_file_that_does_more_than_hold_its_own_keys_is_left_to_hydra(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str, line: str
+) -> None:
+    """More entries of the defaults list, and what a file of a group says of other groups."""
+    shutil.copytree(groups.CONF, tmp_path / "conf")
+    for module in (groups, runtime.config.compose):
+        monkeypatch.setattr(module, "CONF", tmp_path / "conf")
+    assert combine_config([]) is not None and combine_chosen([]) is not None
+    text = (tmp_path / "conf" / file).read_text()
+    (tmp_path / "conf" / file).write_text(text.replace("  - _self_", line) if "_self_" in line else line + text)
+    assert combine_config([]) is None and combine_chosen([]) is None
