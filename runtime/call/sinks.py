@@ -21,8 +21,7 @@ CUT = " … (cut: too long)"
 """The end of a text that was cut."""
 _BOUNDED = ("int", "float", "bool", "Literal", "Speaker")
 _UNBOUNDED = {
-    kind: [field.name for field in fields(kind) if not str(field.type).startswith(_BOUNDED)]
-    for kind in KINDS.values()
+    kind: [field.name for field in fields(kind) if not str(field.type).startswith(_BOUNDED)] for kind in KINDS.values()
 }
 """The fields of each kind of event that may be long: those that are no number and no choice."""
 
