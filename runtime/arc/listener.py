@@ -231,6 +231,7 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
         near.name not in said
         and _counts(lexicon, near.name, clause, is_hedged(plain(near.example)))
         and not lacks(front, clause, number=near.name in lexicon.numbers, time=near.name in lexicon.times)
+        and not (clause.past and near.name in lexicon.times)
         and not (near.name == CommonCue.INSULT and not is_at_her(clause.said))
         and not (cue.change < 0 and (heard.spares or (len(clause.said) < SHORT and near.nearness < SURE)))
     ):
