@@ -141,7 +141,7 @@ def test_a_changed_phrase_flips_the_sessions_that_have_it_and_only_those(
     tmp_path: Path, listening: str, flipped: set[str], run: Run
 ) -> None:
     """Also the one that has had it before, unless what it says is heard by meaning all the same."""
-    said = {"old": "You have been a loyal customer all these years.", "new": "Your zebra is here.", "none": "Hello."}
+    said = {"old": "I can see that you are a very loyal customer.", "new": "Your zebra is here.", "none": "Hello."}
     for name, line in said.items():
         script = tuple(map(ScriptLine, (line, *REST)))
         hold(replace(job(tmp_path / "sessions" / name, f"listening={listening}"), script=script))
