@@ -11,11 +11,10 @@ from itertools import islice
 from .alternatives import Alternatives
 from .phrases import NEGATORS, TEXT_LIMIT, negates, plain
 from .promises import IF_LIKED, IMPOSSIBLE, NEVER, OWNED, REFUSES, SUPPOSED, UNSAYS, WISHED, is_hedged, is_undone
-from .questions import OPENS, TAG_END, is_question, names_more, offers, requests, supposes
+from .questions import OPENS, TAG_END, is_choice, is_question, names_more, offers, requests, supposes, wants
 
 CLAUSES = 40
 """Of one turn. What comes after is one more."""
-
 _SUBJECT = (
     r"i|im|i'm|ill|i'll|ive|i've|id|i'd|we|we're|we'll|we've|you|you're|you'll|you've|it|it's|he|she|they|there|that|"
     r"that's|this|let|let's|please(?= \w)|can|could|may|would|will|do|did|does|have|has|is|are|was|were|what|how|"
@@ -27,6 +26,11 @@ _THAI_SUBJECT = (
     "เพิ่ง|พวก|ยินดี|ไม่(?:ต้อง|ใช่|มีใคร|เล่า|ตอบ)|เป็น(?:ผม|ดิฉัน|พี่|หนู|ใคร)|แบบนี้|เรื่องนี้|เพราะ|จะได้|ต่อไป"
 )
 """What a clause begins with after a space, which alone ends most Thai clauses."""
+_THAI_UNSPACED = (
+    "แล้ว(?!กัน|แต่)|เดี๋ยว|งั้น|ดิฉัน|ผม(?=[ก-๙]{2})|หนู(?=[ก-๙]{2})|ทางเรา|เรา(?=[ก-๙]{2})|ขอ(?!ง)|เงิน|ภายใน|เลข|รบกวน|ช่วย|สรุป|จะ|ส่วน|ตอนนี้|"
+    "ถ้า|ไม่(?!ว่า)|มี|ยินดี|ต้อง|เข้าใจ|เสียใจ|ทาง|นี่|อันนี้|เรื่อง|คือ|แต่|(?:พรุ่งนี้|วันนี้)(?=[ก-๙]{4})|กำลัง|อยาก|แค่|เพราะ|โอน|คืน|ระบบ"
+)
+"""What one begins with right after a particle."""
 _UNKNOWN = r"\S{0,16}?(?:ไม่(?:ทราบ|รู้|แน่ใจ)|(?:ตอบ|บอก)ไม่ได้)"
 _BREAK = re.compile(
     r"(?=[\s,แ])(?:"  # where any of them can begin
@@ -40,7 +44,8 @@ _BREAK = re.compile(
     r"(?:(?<=ไหม)|(?<=มั้ย)|(?<=เปล่า)|(?<=รือยัง)|(?<=รึยัง)|(?<=เหรอ)|(?<=บ้าง)|(?<=ล่ะ)|(?<=(?:ไหม|ยัง|ล่ะ|เลย)(?:ลูก|พี่|หนู|ป้า|ลุง)))"
     rf"\s+(?![คจ]ะ|[คจ]่ะ|[คจ][๊้]ะ|ครับ|ฮะ|นะ|ว่า|หรือ|ๆ|{_UNKNOWN})|"
     rf"(?<=[ก-๙]{{8}})(?<!ว่า|คือ|ที่|และ|กับ|ถ้า)(?<!หรือ)(?<!เพราะ)\s+(?=(?:{_THAI_SUBJECT})[ก-๙ ]{{4}})(?!{_UNKNOWN})|"
-    r"(?<!ตั้ง)(?<!แม้)(?<!เอา)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้)))",
+    r"(?<!ตั้ง)(?<!แม้)(?<!เอา)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้)))|"
+    rf"(?:(?<=ค่ะ)|(?<=ครับ)|(?<=[ก-๙]คะ))(?=(?:{_THAI_UNSPACED}))",
     re.IGNORECASE,
 )
 _MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
@@ -100,6 +105,13 @@ _REPORTS = Alternatives(
     "^(?:ที่|เมื่อกี้|เมื่อครู่|สรุป| )*(?:คุณ|ลูกค้า|พี่)(?:\\S{0,8} )?(?:ถาม|บอก|แจ้ง|เล่า|พูด)(?:มา|ไว้)?ว่า"
 )
 """What others said or did to the persona before, or what she said herself."""
+_REGRETS = Alternatives(
+    "(?:ขอโทษ|ขออภัย|โทษที|เสียใจ|ไม่(?:น่า|ควร)(?:จะ)?)(?:(?!แต่)\\S){0,12}? ?(?:ที่)?(?:เผลอ|ไป|เอา|มา)?"
+    "(?:พูด(?:ถึง|เรื่อง)|เสนอ|เอ่ย|ยก(?:เรื่อง)?|ชวน|ขาย|เร่ง|อ้าง)|"
+    "(?:พูด|เสนอ|เอ่ย)(?:ถึง|เรื่อง|ไป)\\S{0,20}เมื่อกี้|เรื่อง\\S{2,20}ที่(?:ดิฉัน|ผม|หนู|เรา)?(?:พูด|เสนอ|เอ่ย)(?:ไป|ถึง)|"
+    "ลืมเรื่อง\\S{2,20}?ไป(?:เถอะ|เลย|ได้เลย|ก่อน)"
+)
+"""What the trainee has said and takes back: it is not said now."""
 _READ_BACK = re.compile(r"(?:is that|have i got (?:that|it)|did i get (?:that|it)) (?:right|correct)[ ,?]*$")
 """What makes of the clauses before it in its sentence something that the trainee has only read or heard."""
 _READS_BACK = re.compile(rf"{_BACK}|ขอ(?:อนุญาต)?ทวน")
@@ -196,6 +208,11 @@ class Clause:
         return "supposes" in self.around
 
     @cached_property
+    def chooses(self) -> bool:
+        """It asks for one of two things."""
+        return "chooses" in self.around or (self.asks and is_choice(self.said))
+
+    @cached_property
     def negated(self) -> bool:
         """It holds a negator."""
         return is_negated(self.said)
@@ -221,6 +238,11 @@ class Clause:
         return "reports" in self.around or bool(_REPORTS.search(self.said))
 
     @cached_property
+    def regrets(self) -> bool:
+        """It tells of what the trainee said before and would rather not have."""
+        return bool(_REGRETS.search(self.said))
+
+    @cached_property
     def past(self) -> bool:
         """It speaks of a day that is past, or of each month's."""
         return bool(_PAST.search(self.said))
@@ -234,6 +256,11 @@ class Clause:
     def refuses(self) -> bool:
         """It takes back what stands before it and says no more."""
         return bool(REFUSES.match(self.said))
+
+    @cached_property
+    def at_her(self) -> bool:
+        """It is about somebody, as an insult is, and does not only suppose what is no lack ("a student, are you?")."""
+        return is_at_her(self.said) and (self.negated or not self.supposes)
 
     @cached_property
     def harmless(self) -> bool:
@@ -294,6 +321,7 @@ def _around(found: list[Clause], place: int) -> Iterator[str]:
     if (
         (not turn and any(SUPPOSED.search(one.said) for one in before))
         or any(IMPOSSIBLE.match(one.said) for one in after)
+        or (following and following.said.startswith(("ถ้า", "หาก")) and SUPPOSED.search(following.said))
         or (any(one.negated and one.said.startswith(("but ", "แต่")) for one in after) and WISHED.search(clause.said))
     ):
         yield "hedged"
@@ -313,6 +341,8 @@ def _around(found: list[Clause], place: int) -> Iterator[str]:
         yield "unkept"
     if (before or after) and names_more(clause.said) and any(requests(one.said) for one in (*before, *after)):
         yield "asks"
+    if following and is_question(clause.said) and following.said.startswith(("or ", "หรือ")):
+        yield "chooses"
 
 
 def _is_echo(clause: Clause, following: Clause) -> bool:
@@ -339,6 +369,11 @@ def _is_taken_back(found: list[Clause], place: int) -> bool:
 def asks(text: str) -> bool:
     """Whether an example is a question."""
     return any(is_question(said) for _, said, _ in parts(text))
+
+
+def asks_for(text: str) -> bool:
+    """Whether an example asks for something, as a question or otherwise."""
+    return asks(text) or wants(plain(text))
 
 
 def is_negated(said: str) -> bool:

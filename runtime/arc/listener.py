@@ -5,24 +5,26 @@ Phrases come first; where none is found, and there are examples with vectors, a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..events import Found
 from ..spec.persona import CommonCue, FrontMatter
 from .alternatives import Alternatives
-from .clauses import Clause, asks, clauses, is_at_her, is_denied_after
+from .clauses import Clause, asks, asks_for, clauses, is_denied_after
 from .figures import confirmed_in, examples_of, figures, is_hers, lacks, numbers_told
 from .meaning import Meaning
 from .phrases import Match, Phrase, PhraseIndex, has_number, matches, plain, words_at
 from .promises import is_hedged, is_name
-from .questions import bare, is_statement, only_names, wants
+from .questions import bare, is_of_another, is_statement, joins, only_names, wants
 
 SURE = 0.97
 """How near a question must come to an example of a fact to ask for it, whatever phrases it holds."""
 SHORT = 16
 """Characters of a clause that says too little ("would you?", "that's you") to ask for a fact, or to anger, by that."""
+_SORRY = (CommonCue.APOLOGY, CommonCue.OWNERSHIP, CommonCue.REFUSAL)
+"""What a clause shows that regrets something said."""
 ANSWERS = 3
 """Facts that a person answers in one breath; those asked beyond are neither answered nor counted as told."""
 
@@ -172,7 +174,7 @@ def _by_phrases(lexicon: _Lexicon, clause: Clause) -> _Heard:
     """A clause by its phrases alone; it is looked at more than once until its meaning is known."""
     front = lexicon.front
     cues, facts, _ = _able(lexicon, clause.said)
-    able = () if clause.reports else cues.items()
+    able = [] if clause.reports else [(name, cues[name]) for name in cues if name in _SORRY or not clause.regrets]
     said = {
         name: match
         for name, phrases in able
@@ -217,14 +219,15 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
     # What others did is no cue, but one may ask for it; and who asks in a fact's own words asks for no other.
     if meaning is None or said_most or (clause.reports and not clause.asks):
         return heard
-    if (near := meaning.of(clause, _may_ask(clause))) is None:
+    near = meaning.of(clause, _may_ask(clause))
+    if near is None or (near.fact and is_of_another(near.name, clause.said)):
         return heard
     if near.fact:
         angers = any(front.cues[finding.name].change < 0 for finding in heard.findings)
-        doubtful = heard.facts or angers or len(clause.said) < SHORT
+        doubtful = heard.facts or angers or CommonCue.PROBLEM in said or len(clause.said) < SHORT
         known = near.name in heard.facts or (doubtful and near.nearness < SURE)
         return heard if known else replace(heard, facts=(near.name,))
-    if heard.facts or clause.reports:
+    if heard.facts or clause.reports or (clause.regrets and near.name not in _SORRY):
         return heard
     cue = front.cues[near.name]
     if (
@@ -232,7 +235,7 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
         and _counts(lexicon, near.name, clause, is_hedged(plain(near.example)))
         and not lacks(front, clause, number=near.name in lexicon.numbers, time=near.name in lexicon.times)
         and not (clause.past and near.name in lexicon.times)
-        and not (near.name == CommonCue.INSULT and not is_at_her(clause.said))
+        and not (near.name == CommonCue.INSULT and not clause.at_her)
         and not (cue.change < 0 and (heard.spares or (len(clause.said) < SHORT and near.nearness < SURE)))
     ):
         changes = {one.name: front.cues[one.name].change for one in heard.findings if one.name != CommonCue.APOLOGY}
@@ -278,20 +281,21 @@ def _denies(phrases: Iterable[Phrase], clause: Clause) -> bool:
 def _counts(lexicon: _Lexicon, name: str, clause: Clause, denies: bool) -> bool:
     """Whether a clause of its kind can show this cue: what is asked about is not promised, what the persona is asked
     whether she would like is not done to her. What `denies` by itself ("I can't tell you") is not taken back by it.
-    That goes for all that moves her or is `awaited`; no question gives a time."""
+    That goes for all that moves her, is `awaited`, or stands for something; no question gives a time."""
     cue, awaited = lexicon.front.cues[name], name in lexicon.awaited
-    asked = (cue.change > 0 or name in lexicon.times) and clause.asks
-    offered = (cue.change or awaited) and (clause.offers or (not denies and clause.hedged))
-    if (cue.change < 0 and clause.harmless) or ((cue.change > 0 or awaited) and clause.unkept):
+    done = bool(cue.means) and not cue.change and not _is_shown_by(lexicon, name, asks_for)
+    asked = (cue.change > 0 or done or name in lexicon.times) and clause.asks
+    offered = (cue.change or awaited or done) and (clause.offers or (not denies and clause.hedged))
+    if (cue.change < 0 and clause.harmless) or ((cue.change > 0 or awaited or done) and clause.unkept):
         return False
-    return not (asked or offered) or _is_a_question(lexicon, name)
+    return not (asked or offered) or _is_shown_by(lexicon, name, asks)
 
 
 @lru_cache(maxsize=1024)
-def _is_a_question(lexicon: _Lexicon, name: str) -> bool:
-    """Whether a cue is shown by questions, as its examples are."""
+def _is_shown_by(lexicon: _Lexicon, name: str, asking: Callable[[str], bool]) -> bool:
+    """Whether a cue is shown by what asks, as a third or more of its examples do."""
     examples = examples_of(lexicon.front.cues[name])
-    return bool(examples) and 3 * sum(map(asks, examples)) >= len(examples)
+    return bool(examples) and 3 * sum(map(asking, examples)) >= len(examples)
 
 
 def _one_that_angers(front: FrontMatter, said: dict[str, Match]) -> Iterator[tuple[str, Match]]:
@@ -366,7 +370,8 @@ def _facts_asked(able: Mapping[str, Iterable[Phrase]], clause: Clause) -> tuple[
     that it names beside it ("your name and the number of your account")."""
     if not able or not _may_ask(clause):
         return ()
-    closest = {name: match for name, phrases in able.items() if (match := _closest(phrases, clause))}
+    asked = ((name, phrases) for name, phrases in able.items() if not is_of_another(name, clause.said))
+    closest = {name: match for name, phrases in asked if (match := _closest(phrases, clause))}
     if not clause.asks and not wants(clause.said) and not only_names(clause.said):
         closest = {name: match for name, match in closest.items() if _is_most(match, clause)}
     ranked = sorted(closest, key=lambda name: _weight(closest[name], clause), reverse=True)
@@ -377,15 +382,12 @@ def _facts_asked(able: Mapping[str, Iterable[Phrase]], clause: Clause) -> tuple[
     return tuple(sorted(found, key=lambda name: closest[name].start))
 
 
-_BESIDE = Alternatives(r"[,/&]|\b(?:and|or|plus|with|as well as)\b|กับ|และ|แล้วก็|พร้อม|รวมทั้ง|รวมถึง")
-
-
 def _is_beside(one: Match, other: Match, clause: Clause) -> bool:
     """Whether two phrases of a clause name two things, with a word between that joins them."""
     first, second = sorted((one, other), key=lambda match: match.start)
     between = clause.said[first.end : second.start]
-    joined = _BESIDE.search(between) if between.strip() else not clause.said.isascii()
-    return first.end <= second.start and bool(joined)
+    joined = joins(between) if between.strip() else not clause.said.isascii()
+    return first.end <= second.start and joined
 
 
 def _closest(phrases: Iterable[Phrase], clause: Clause) -> Match | None:

@@ -39,10 +39,43 @@ _THAI_TAG = re.compile(r"(?<=\S{8} )(?:(?:ดี|โอเค|ตกลง)(?:�
 _THAI_ASKS = re.compile(
     r"(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่|หรือยัง|รึยัง|เหรอ|เมื่อไหร่|เมื่อไร|เท่าไหร่|เท่าไร|เท่าใด|ยังไง|อย่างไร|ทำไม|อะไร|ใคร|ไหน|กี่\S{0,8})"
     r"(?:ขึ้น|ให้|ไว้|มา|ไป|อยู่|ต่อ|บ้าง|ดี|ก็ได้|เอ่ย|ล่ะ|อ่ะ|อะ|นะ|เนี่ย|กัน|คะ|ค่ะ|จ๊ะ|จ้ะ|จ้า|เจ้า|ครับ|คับ|ฮะ|หรือ|เหรอ|ลูก(?:ค้า)?|พี่|น้อง|หนู|ป้า|ลุง|"
-    r"คุณ|ท่าน|อาจารย์|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)(?<!นี่)คะ[\s,?]*$|^(?:ทำไม|เมื่อไหร่|ใคร(?!.*ก็))|"
+    r"คุณ|ท่าน|อาจารย์|[\s,])*[?\s]*$|(?<!นะ)(?<!สิ)(?<!นี่)คะ[\s,?]*$|(?:ไหม|มั้ย|เปล่า|รือยัง|เหรอ|ยังไง(?:บ้าง)?)(?:คะ|ครับ)(?=[ก-๙])(?!ว่า)|"
+    r"(?:แฟน|ลูก|ข้าว|เสร็จ|แต่งงาน|ได้)(?:แล้ว)?ยัง(?:คะ|ครับ)?[ ,]*$|"
+    r"^(?:ทำไม|เมื่อไหร่|ใคร(?!.*ก็))|"
     r"(?:ต้องการ|อยาก|(?:^|คุณ|ท่าน|พี่|น้อง|ลูกค้า)จะ(?:เอา|รับ|ให้|เลือก)).*หรือ(?:ว่า)?(?:ต้องการ|อยาก|จะ|ให้|เอา|รับ|เปลี่ยน|คืน|เป็น|แลก|หัก|เครดิต|ส่วนลด)"
 )
 _FEELS = "(?:รู้สึก|เหนื่อย|โกรธ|โมโห|หงุดหงิด|เครียด|ท้อ|อึดอัด|หนักใจ|ลำบาก|เสียใจ|กังวล|ร้อนใจ|เบื่อ|เซ็ง|ตกใจ|กลัว)"
+_THAI_CHOICE = Alternatives(
+    r"(?:^|[ ,]|คุณ|ท่าน|พี่|น้อง|ลูกค้า|ลุง|ป้า|อาจารย์|แล้ว|ตกลง)"
+    r"(?:จะ(?:ให้|เอา|รับ|เลือก|เป็น|ไป)|อยาก(?:ได้|ให้)?|ต้องการ|สะดวก|ระหว่าง|เป็น|อยู่|ใช้|\S{2,24}เป็น)"
+    r"(?!.*ก็(?:ได้|แล้วแต่|ตาม)).*\S{2} ?หรือ(?!เปล่า|ยัง|ไม่|คะ|ค่ะ|ครับ|[ ,]*$)|"
+    r"^(?!ไม่)\S{2,14} ?หรือ ?(?!เปล่า|ยัง|ไม่|คะ|ค่ะ|ครับ)(?:(?!ก็)\S){2,14}[ ,]*$"
+)
+"""Names two things, of which she is to say one."""
+_CHOICE = re.compile(
+    r"(?<=\S )(?<!more )or\b(?! (?:so|not|two|something|whatever)\b)|"
+    r"^or (?!who|what|which|where|when|how)|หรือ(?!เปล่า|ยัง|ไม่|คะ|ค่ะ|ครับ|[ ,?]*$)"
+)
+_WISH = Alternatives(
+    r"\b(?:want|like|prefer|rather|shall|should|suits?|easier|better|wish|choose|take|have)\b|"
+    "จะ(?:ให้|เอา|รับ|เลือก)|อยาก|ต้องการ|เลือก|ชอบ|สะดวก|เอา|ดี(?:คะ|ค่ะ|ครับ|นะ|กว่า|[ ,?]|$)"
+)
+_OF_WHAT = (
+    ("name", Alternatives("^(?:อ๋อ|อ้อ)?(?:คุณ|น้อง|พี่|ลุง|ป้า)?(?:ชื่อ|คือคุณ)")),
+    ("call", Alternatives("(?:โทร|ติดต่อ|ทัก)(?:มา|เข้ามา)|(?:จะ|มา|อยาก)(?:สมัคร|ต่อสัญญา|เปิดบัญชี|ซื้อ|อัปเกรด|แจ้ง|ขอ|เปลี่ยน)")),
+    ("self", Alternatives("(?:คุณ|ลุง|ป้า|น้อง|พี่|ท่าน|อาจารย์|ลูกค้า|^)(?:เป็น(?!ห่วง|กังวล|ไร|ไง)|เรียน|ทำงาน)")),
+)
+_THAI_OPEN = re.compile("อะไร|ทำไม|ไหน(?!ๆ| ๆ)|ใคร|ยังไง|อย่างไร|กี่|เท่าไ(?:หร่|ร)|เมื่อไ(?:หร่|ร)")
+_THAI_CLOSED = re.compile("ไหม|มั้ย|(?:หรือ|รึ)?(?:เปล่า(?=[คนฮ ]|$)|รือยัง|รือไม่)")
+_OF_ANOTHER = Alternatives(
+    r"\b(?:grand(?:daughter|son|child)|daughters?|sons?|mothers?|fathers?|mum|dad|wifes?|husbands?|friends?|partners?|"
+    r"colleagues?|dogs?|cats?|shops?) (?:called|name|names|full|age|number|address|birthday|live)\b|"
+    "(?:หลาน|ลูก(?!ค้า)|คุณแม่|คุณพ่อ|แม่คุณ|พ่อคุณ|ภรรยา|สามี|แฟน|เพื่อน|หุ้นส่วน|หมา|แมว|หัวหน้า|ช่าง|พนักงาน|คนที่|คนนั้น|เขา|ร้าน)"
+    "\\S{0,20}(?:ชื่อ|อายุ|เบอร์|เกิด|อยู่(?:ที่)?ไหน)"
+)
+"""Asks for what somebody else is called, or how old they are."""
+_ANYBODYS = frozenset("name age phone email address postcode birthday".split())
+_JOINS = Alternatives(r"[,/&]|\b(?:and|or|plus|with|as well as)\b|กับ|และ|แล้วก็|พร้อม|รวมทั้ง|รวมถึง")
 _THAI_STATES = Alternatives(
     r"(?:^|[ ,])(?:ดิฉัน|ผม|หนู|พี่|เรา)?(?:ก็)?(?:พอ)?(?:จะ)?(?:เข้าใจ|(?:รับ)?รู้|ทราบ|นึก|เห็น|สัมผัส)(?:(?!ไหม|มั้ย)\S){0,16} ?ว่า.*"
     r"(?:แค่|ขนาด|ยัง|อย่าง)|"
@@ -66,7 +99,9 @@ _ASSENT = re.compile(
     rf"(?:{_VERB}|hasnt|havent|wont|werent|doesnt|wouldnt|couldnt)(?<=nt) (?:i|you|it|he|she|they|we|that|there)|"
     rf"(?<=, )(?!(?:would|could|can|will) you)(?:{_VERB}) (?:i|you|it|he|she|they|we|that|there))[\s,]*\?$"
 )
-_THAI_SUPPOSES = Alternatives("(?:ใช่|ถูก|ถูกต้อง)(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่)(?:นะ|คะ|ค่ะ|ครับ|[ ,?])*$")
+_THAI_SUPPOSES = Alternatives(
+    "(?:(?:ใช่|ถูก|ถูกต้อง)(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่)|(?<!จริง)(?:เหรอ|หรือ(?=[คฮ])))(?:นะ|คะ|ค่ะ|ครับ|[ ,?])*$"
+)
 _OFFERS = re.compile(
     r"would you\b|do you (?:want|wish)\b|if you(?:d| would)? (?:want|like|wish|prefer)\b|"
     "(?:จะ|อยาก|ต้องการ)ให้.*(?:หรือ|ไหม|มั้ย)"
@@ -91,7 +126,7 @@ _STATED = Alternatives(
     r"(?:your|the|our)(?: \w+){1,4} (?:is|are|was|were|has|have|had|will|can|could|should|would|shows?|looks?|says?|"
     r"ends?|begins?|came|comes|went|got|gets|ran|runs|starts?|started|stops?|stopped|did|seems?|covers|includes)\b)|"
     r"(?:and |so |but )*(?:when|while|since|because|as|once|if|after|before) (?:your|the|our|my)\b|"
-    "(?:ดิฉัน|ผม|ทางเรา|เรา|คุณ|ท่าน|พี่|น้อง|อาจารย์|เขา|มัน|เดี๋ยว|จะ|กำลัง|ถ้า|หาก|อย่า)|"
+    "(?:ดิฉัน|ผม|ทางเรา|เรา|คุณ|ท่าน|พี่|น้อง|อาจารย์|เขา|มัน|เดี๋ยว|งั้น|จะ|กำลัง|ถ้า|หาก|อย่า)|"
     ".*(?:กี่\\S{1,5}|เมื่อ(?:ไหร่|ไร)|ไหน|อะไร|ใคร|เท่า(?:ไหร่|ไร))ก็|"
     r"(?!.*ขอ(?!บ|ง)).*(?:ถูกต้อง|ตรงกัน|ตรง(?=แล้ว)|เจอ(?=แล้ว)|ครบ(?=แล้ว)|เรียบร้อย)(?:แล้ว|หมด|นะ|ค่ะ|ครับ|[ ,])*$"
 )
@@ -114,7 +149,7 @@ def bare(said: str) -> str:
 
 def is_question(said: str) -> bool:
     """Whether a clause asks something, and not only for assent to what it says."""
-    if not said.isascii() and _THAI_ASKS.search(_THAI_TAG.sub("", said)):
+    if not said.isascii() and (_THAI_ASKS.search(_THAI_TAG.sub("", said)) or _THAI_CHOICE.search(said)):
         return not (_THAI_DENIES.search(said) or _THAI_STATES.match(said))
     begun = bare(said)
     if _STATES.match(begun):
@@ -142,7 +177,7 @@ def supposes(said: str, begun: str) -> bool:
     """Whether a clause states something that it asks assent to ("it went on Tuesday, did it?"), in a sentence that has
     `begun` with another clause or with it."""
     if not _is_asked(said):
-        return bool(_THAI_SUPPOSES.search(said))
+        return bool(_THAI_SUPPOSES.search(said)) and not is_open(said.replace("หรือ", ""))
     stated = not (opens(begun) or opens(said)) and any(_SUPPOSES.match(bare(one)) for one in (begun, said))
     return bool(stated or _ASSENT.search(said))
 
@@ -175,3 +210,36 @@ def wants(said: str) -> bool:
 def only_names(said: str) -> bool:
     """Whether a clause is but the name of something: "your full name, sir"."""
     return (len(said) <= 32 and not _ASIDE.match(said)) or bool(_NAMED.match(said))
+
+
+def is_choice(said: str) -> bool:
+    """Whether a question names two things, of which one is to be said: neither yes nor no answers it."""
+    return bool(_CHOICE.search(said))
+
+
+def is_wish(said: str) -> bool:
+    """Whether a question asks what she would like."""
+    return bool(_WISH.search(said))
+
+
+def is_open(said: str) -> bool:
+    """Whether a Thai question asks who, what, where or how, by the last of its question words: neither yes nor no
+    answers it."""
+    last = [max((found.start() for found in kind.finditer(said)), default=-1) for kind in (_THAI_OPEN, _THAI_CLOSED)]
+    return last[0] > last[1]
+
+
+def is_of_another(fact: str, said: str) -> bool:
+    """Whether a clause asks for a fact that anybody has, such as a name, of somebody else."""
+    return fact in _ANYBODYS and bool(_OF_ANOTHER.search(said))
+
+
+def joins(said: str) -> bool:
+    """Whether a text holds a word that joins two things."""
+    return bool(_JOINS.search(said))
+
+
+def supposes_who(said: str) -> str:
+    """Whether what a Thai clause supposes of her is her `name`, what she does her`self` or is, or why she is on the
+    `call`; "" for anything else."""
+    return next((what for what, pattern in _OF_WHAT if pattern.search(said)), "")

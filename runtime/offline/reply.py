@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from ..arc.clauses import Clause, clauses
+from ..arc.echoes import figures_in, is_so, names, share_told
 from ..arc.listener import for_nothing
-from ..arc.machine import ArcState, fold, lack, start, step
+from ..arc.machine import ArcState, Lack, fold, lack, start, step
 from ..arc.meaning import Meaning
 from ..arc.prose import content_words
-from ..arc.questions import opens, requests
+from ..arc.questions import is_choice, is_open, is_wish, opens, requests, supposes_who
 from ..spec.persona import Arc, CommonCue
 
 GREETINGS = 3
 """Turns in which a greeting is one: later it is the same word for goodbye."""
+_YES_OR_NO = (CommonCue.FAVOUR_ASKED, CommonCue.AGREEMENT_ASKED, CommonCue.YES_NO_QUESTION)
 LAST_RESORT = ("…", "Hm?")
 """For a persona that has nothing to say at all."""
 
@@ -40,7 +42,7 @@ def reply(arc: Arc, turns: Sequence[str], said: Sequence[str], meaning: Meaning 
     clauses mean, where that is known."""
     before = fold(arc.front, turns[:-1], meaning)
     state = step(arc.front, before, turns[-1], meaning)
-    speaker = _Speaker(arc, state, said)
+    speaker = _Speaker(arc, state, said, turns)
     if not state.ending:
         return Reply(speaker.answer(turns[-1]))
     if before.ending:
@@ -51,10 +53,11 @@ def reply(arc: Arc, turns: Sequence[str], said: Sequence[str], meaning: Meaning 
 class _Speaker:
     """Picks lines in the order of the arc, none twice while others are left."""
 
-    def __init__(self, arc: Arc, state: ArcState, said: Sequence[str]) -> None:
+    def __init__(self, arc: Arc, state: ArcState, said: Sequence[str], turns: Sequence[str] = ()) -> None:
         self.arc = arc
         self.state = state
         self.said = said
+        self.turns = turns
 
     def answer(self, text: str) -> str:
         """The answer to a turn that ends nothing."""
@@ -62,8 +65,9 @@ class _Speaker:
         question = self._question(text)
         if not (parts or question) or (not self.state.last.asked and CommonCue.PARDON in self.state.last.cues):
             parts = self._small_talk(text)
-        if question and (known := self._known(question)):
-            parts = [*parts, known]
+        if question:
+            known = self._known(question)
+            parts = [*parts, known] if known else parts or self._small_talk(text)
         open_to_ask = not (self.state.last.asked or self.state.last.again or self._angering())
         if open_to_ask and (not parts or self._calming()) and (ask := self._ask()):
             parts = [*parts, ask]
@@ -85,6 +89,8 @@ class _Speaker:
 
     def _always(self) -> Iterator[Sequence[str]]:
         """What can be said at any time: the lines of this mood, first the persona's own, then of the moods nearest."""
+        if self._is_settled():
+            yield self.arc.lines(CommonCue.SETTLED)
         mood = self.state.mood
         own, common = (
             sorted(phases, key=lambda phase: abs(sum(phase.mood) / 2 - mood))
@@ -130,13 +136,15 @@ class _Speaker:
     def _facts(self, text: str) -> list[str]:
         """Answers to what was asked; to someone who angers at the same time, or leaves the choice, one at most."""
         last = self.state.last
-        either = any(_CHOICE.search(one.said) for one in clauses(text) if requests(one.said))
+        either = any(is_choice(one.said) for one in clauses(text) if requests(one.said))
         names = sorted(last.asked, key=self.arc.evasive.__contains__) if either else list(last.asked)
         most = 1 if either or self._angering() else None
         asked = [self._answered(name) for name in names[:most]]
         asked += [self._shortly(name) for name in last.again[:2]]
+        supposed = [one for one in clauses(text) if one.supposes]
         if last.confirmed and not asked and not self._reaction():
-            asked = [self._fresh(self.arc.lines(CommonCue.CONFIRMED)) or ""]
+            wrong = next(filter(None, map(self._put_right, supposed)), None)
+            asked = [wrong or self._fresh(self.arc.lines(CommonCue.CONFIRMED)) or ""]
         return [line for line in asked if line]
 
     def _answered(self, name: str) -> str:
@@ -175,8 +183,12 @@ class _Speaker:
             asking = next((one for one in begun if opens(one.said) or self._asks_to_agree(one)), asking)
         cues = self.arc.front.cues
         answered = {*self._calming(), *(name for name in last.cues if cues[name].change <= 0 and self.arc.lines(name))}
+        answered -= {CommonCue.CONFIRMED} if asking and asking.supposes else set()
         found = [one for one in last.findings if one.name in answered and cues[one.name].on != "nothing"]
         if asking is None or any(one.words and one.words in asking.text for one in found):
+            return None
+        later = " ".join(one.text for one in parts[parts.index(asking) + 1 :])
+        if any(one.words and one.words in later for one in found if one.name == CommonCue.PROBLEM):
             return None
         return None if self._calming() and asking.sentence < parts[-1].sentence else asking
 
@@ -185,7 +197,14 @@ class _Speaker:
         return next(iter(self._kinds(clause)), "") in (CommonCue.FAVOUR_ASKED, CommonCue.AGREEMENT_ASKED)
 
     def _kinds(self, clause: Clause) -> list[str]:
-        return [name for name, _ in for_nothing(self.arc.front, clause.said)]
+        """The cues for nothing known that a clause shows; none for what is answered with yes or no where it leaves a
+        choice, or asks who or what."""
+        if clause.chooses:
+            told = CommonCue.UNSURE if figures_in(clause.text) else CommonCue.UNKNOWN_QUESTION
+            wished = any(is_wish(one.said) for one in clauses("".join(self.turns[-1:])) if one.asks)
+            return [CommonCue.PREFERENCE_ASKED if wished else told]
+        kinds = [name for name, _ in for_nothing(self.arc.front, clause.said)]
+        return [name for name in kinds if name not in _YES_OR_NO] if is_open(clause.said) else kinds
 
     def _known(self, question: Clause) -> str | None:
         """The answer to a question that no fact answers: a line of the prose about it, else one for its kind."""
@@ -197,9 +216,53 @@ class _Speaker:
         return self._fresh(topic) or self._fresh(lines) or again
 
     def _for_question(self, question: Clause) -> tuple[str, ...]:
-        """Lines for a question of its kind: yes to what is but supposed, else those of the cue for it."""
-        supposed = self.arc.lines(CommonCue.CONFIRMED) if question.supposes else ()
+        """Lines for a question of its kind: whether what is but supposed is so, else those of the cue for it."""
+        supposed = self._whether_so(question) if question.supposes else ()
         return supposed or next(filter(None, map(self.arc.lines, self._kinds(question))), ())
+
+    def _whether_so(self, supposed: Clause) -> tuple[str, ...]:
+        """Yes, no, or neither, to what a clause supposes of her."""
+        if wrong := self._put_right(supposed):
+            return (wrong,)
+        if self._is_so(supposed) is None and (about := supposes_who(supposed.said)):
+            no = min(self.arc.lines(CommonCue.DENIED), key=self._last_time, default="")
+            name = self._shortly("name") if about == "name" else ""
+            why = self._fresh(self.arc.lines(CommonCue.PROBLEM)) if about == "call" else ""
+            return (" ".join(filter(None, (no, name or why))),)
+        unsure = self.arc.lines(CommonCue.UNSURE) if self._is_so(supposed) is None else ()
+        return unsure or self.arc.lines(CommonCue.CONFIRMED)
+
+    def _is_so(self, supposed: Clause) -> bool | None:
+        """Whether it is so by what she knows, and by what was told her in this call."""
+        front = self.arc.front
+        known = [front.opening, *(fact.say for fact in front.facts.values())]
+        lines = [*chain.from_iterable(map(self.arc.said, known)), *self.said, *self.arc.story]
+        lines += [*self.arc.lines(CommonCue.PROBLEM), *self.arc.lines(CommonCue.WANT)]
+        told = (one.text for turn in self.turns for one in clauses(turn) if not one.supposes)
+        return is_so(supposed.text, [*lines, *told])
+
+    def _put_right(self, supposed: Clause) -> str | None:
+        """No to what is supposed wrongly, and how it is where a fact tells of the same."""
+        no = min(self.arc.lines(CommonCue.DENIED), key=self._last_time, default="")
+        if not no or self._is_so(supposed) is not False:
+            return None
+        surest = max(((*self._alike(name, supposed), name) for name in self.arc.front.facts), default=(0, "", ""))
+        _, right, name = surest
+        if right and name not in self.state.told and self.arc.front.facts[name].mood:
+            return min(self.arc.said(self.arc.front.facts[name].guarded), key=self._last_time, default=no)
+        return f"{no} {right}" if right else no
+
+    def _alike(self, name: str, supposed: Clause) -> tuple[int, str]:
+        """How surely a fact tells of what a clause supposes, by what it is asked for with and what stands beside its
+        figures; and its shortest line with figures of such a kind."""
+        mine = figures_in(supposed.text)
+        hear = chain.from_iterable(self.arc.front.facts[name].hear.values())
+        named = max((names(phrase, supposed.said) for phrase in hear), default=0)
+        pairs = [(line, one, hers) for line in self._fact(name) for hers in figures_in(line) for one in mine]
+        beside = any(one.is_beside_alike(hers) for _, one, hers in pairs)
+        able = [line for line, one, hers in pairs if one.suits(hers)]
+        sure = named + 2 * beside + round(8 * share_told(supposed.text, self._fact(name)))
+        return (sure, min(able, key=len)) if able and sure else (0, "")
 
     def _once_more(self) -> str:
         """What was said last, if it was short; else what it is all about."""
@@ -208,16 +271,28 @@ class _Speaker:
 
     def _heard_lines(self, text: str) -> tuple[str, ...]:
         """Lines for the first of the cues just heard that has one left, but for those that calmed before."""
-        for name in self.state.last.cues:
+        for name in sorted(self.state.last.cues, key=CommonCue.GREETING.__eq__):
             cue = self.arc.front.cues[name]
-            lines = self.arc.lines(name)
+            lines = self._as_it_stands(name)
             if name == CommonCue.GOT_IT and self._in_passing(name, text):
                 continue
             if name == CommonCue.GREETING and self.state.turns > GREETINGS:
                 continue
+            if name == CommonCue.WAITED and self.state.turns == 1:
+                continue
             if cue.change <= 0 and cue.on != "nothing" and self._fresh(lines):
                 return lines
         return ()
+
+    def _as_it_stands(self, name: str) -> tuple[str, ...]:
+        """The lines of a cue; where all is done that she called for, what she says then."""
+        done = self._is_settled() and name in (CommonCue.PROBLEM, CommonCue.WANT, "anything_else")
+        return (self.arc.lines(CommonCue.SETTLED) if done else ()) or self.arc.lines(name)
+
+    def _is_settled(self) -> bool:
+        """Whether an ending waits for nothing but a goodbye, after something else that was done."""
+        gaps = (lack(self.state, one) for one in self.arc.front.endings if len(one.when) > 1 and one.below is None)
+        return any(gap == Lack((CommonCue.GOODBYE,)) for gap in gaps)
 
     def _in_passing(self, name: str, text: str) -> bool:
         """Whether the words of a cue are but a small part of a turn that says something else besides."""
@@ -252,10 +327,3 @@ class _Speaker:
                 if ask := self._fresh(self.arc.said(front.cues[name].ask)):
                     return ask
         return None
-
-
-_CHOICE = re.compile(
-    r"(?<=\S )(?<!more )or\b(?! (?:so|not|two|something|whatever)\b)|"
-    r"^or (?!who|what|which|where|when|how)|หรือ(?!เปล่า|ยัง|ไม่)",
-    re.I,
-)

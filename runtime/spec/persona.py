@@ -96,18 +96,27 @@ class CommonCue(StrEnum):
     REFUSAL = "refusal"  # also found where what was just promised is denied
     INSULT = "insult"  # by meaning only in a clause that is about somebody
     GOODBYE = "goodbye"  # what hanging up counts as
-    # What the offline model has lines for: why she calls, a silent line, what she did not get, what was only taken in,
-    # a fact that was read back to her, something that she has said before, what she is to agree to or to do, and
-    # when nothing else is left to say.
+    # What the offline model has lines for: why she calls, what she wants, a silent line, what she did not get, what was
+    # only taken in, thanks for waiting, a fact that was read back to her rightly, or wrongly, what is supposed of her
+    # that she cannot tell, something that she has said before, what she is to agree to, to do or to choose, or does not
+    # know, when all that she called for is done, and when nothing else is left to say.
     PROBLEM = "problem"
+    WANT = "want"
     SILENCE = "silence"
     PARDON = "pardon"
     GOT_IT = "got_it"
     GREETING = "greeting"
+    WAITED = "waited"
     CONFIRMED = "confirmed"
+    DENIED = "denied"
+    UNSURE = "unsure"
     AS_SAID = "as_said"
     FAVOUR_ASKED = "favour_asked"
     AGREEMENT_ASKED = "agreement_asked"
+    PREFERENCE_ASKED = "preference_asked"
+    YES_NO_QUESTION = "yes_no_question"
+    UNKNOWN_QUESTION = "unknown_question"
+    SETTLED = "settled"
     STILL_HERE = "still_here"
 
 

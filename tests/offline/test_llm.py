@@ -20,6 +20,7 @@ from runtime.arc.first_person import in_first_person
 from runtime.arc.machine import fold
 from runtime.config.persona_file import parse_persona, read_persona
 from runtime.offline.llm import LLM, next_line, split_for_streaming
+from runtime.offline.reply import reply
 from runtime.spec.persona import Arc, Persona
 from runtime.spec.session_spec import Language
 from tests.composed import compose
@@ -653,3 +654,57 @@ def test_a_line_that_was_cut_off_counts_as_said() -> None:
 def test_the_scenario_is_told_as_i(told: str, says: str | None) -> None:
     """A sentence about the customer becomes her own, or is left out where it can't be turned safely."""
     assert in_first_person(told, "Sarah Lee") == says
+
+
+def said_by(persona: str, *turns: str) -> str:
+    """What a persona answers in Thai to the last of these turns."""
+    arc = compose([f"persona={persona}", "language=th"]).arc
+    said: list[str] = []
+    for place, _ in enumerate(turns, 1):
+        said.append(reply(arc, turns[:place], said).text)
+    return said[-1]
+
+
+@pytest.mark.parametrize(
+    ("persona", "turn", "right", "answer"),
+    [
+        ("ploy_srisuk", "ราคา 2,890 บาทใช่ไหมคะ", "ราคา 1,890 บาทใช่ไหมคะ", "1,890"),
+        ("walter_briggs", "มันดับไปตั้งแต่วันพุธใช่ไหมครับ", "มันดับไปตั้งแต่วันอังคารใช่ไหมครับ", "อังคาร"),
+        ("niran_wongsawat", "บิลเดือนละสามพันใช่ไหมคะ", "บิลเดือนละสองพันหนึ่งร้อยสี่สิบใช่ไหมคะ", "2,140"),
+        ("charles_whitmore", "จองไว้สี่ท่านใช่ไหมครับ", "จองไว้สองท่านใช่ไหมครับ", "สอง"),
+    ],
+)
+def test_a_false_echo_of_her_is_put_right(persona: str, turn: str, right: str, answer: str) -> None:
+    """She says no, and how it is; to a true one yes, and to what she keeps to herself neither."""
+    customer = LANGUAGES["th"].customer.cues
+    denied, confirmed = (
+        {line.replace("ค่ะ", "") for line in customer[name].say["th"]} for name in ("denied", "confirmed")
+    )
+    wrong = said_by(persona, turn)
+    assert answer in wrong and any(wrong.startswith(line) for line in denied)
+    assert any(said_by(persona, right).startswith(line) for line in confirmed)
+    assert "สิบหก" not in said_by("ploy_srisuk", "ได้ของไปแค่ห้าวันใช่ไหมคะ")
+
+
+@pytest.mark.parametrize(
+    ("turn", "lines"),
+    [
+        ("จะให้โอนเข้าบัตรหรือออกเป็นเช็คดีคะ", "preference_asked"),
+        ("คนที่คุยด้วยเป็นผู้ชายหรือผู้หญิง", "unknown_question"),
+        ("คุณรู้จักหัวหน้าเราได้ยังไงครับ", "unknown_question"),
+    ],
+)
+def test_what_leaves_a_choice_or_asks_who_and_how_is_not_answered_with_yes_or_no(turn: str, lines: str) -> None:
+    """Nor is she willing to do it: she has a preference, or does not know."""
+    own = SARAH.front.cues.get(lines)
+    assert answer("th", turn) in (own.say if own and own.say else LANGUAGES["th"].customer.cues[lines].say)["th"]
+
+
+def test_once_all_is_done_she_asks_for_nothing_more() -> None:
+    """Grace, whose account is closed, does not ask for it again; the apology for an offer is heard and no offer is."""
+    closed = "บัญชีของคุณปิดเรียบร้อยตั้งแต่วันนี้ค่ะ"
+    settled = LANGUAGES["th"].customer.cues["settled"].say["th"]
+    assert {said_by("grace_okafor", closed, turn) for turn in ("มีอะไรให้ช่วยอีกไหมคะ", "อืม ค่ะ")} <= {*settled}
+    grace = compose(["persona=grace_okafor", "language=th"]).arc.front
+    for turn in ("ขอโทษที่พูดถึงส่วนลดนะคะ", "ต้องขออภัยครับที่เสนอส่วนลดไป"):
+        assert {*fold(grace, [turn]).last.cues} & {"apology", "discount"} == {"apology"}
