@@ -9,9 +9,34 @@ from functools import cached_property, lru_cache
 from itertools import islice
 
 from .alternatives import Alternatives
+from .echoes import is_only_taken_up
 from .phrases import NEGATORS, TEXT_LIMIT, negates, plain
-from .promises import IF_LIKED, IMPOSSIBLE, NEVER, OWNED, REFUSES, SUPPOSED, UNSAYS, WISHED, is_hedged, is_undone
-from .questions import OPENS, TAG_END, is_choice, is_question, names_more, offers, requests, supposes, wants
+from .promises import (
+    IF_LIKED,
+    IMPOSSIBLE,
+    NEVER,
+    OWNED,
+    PAST,
+    REFUSES,
+    REGRETS,
+    SUPPOSED,
+    UNSAYS,
+    WISHED,
+    is_hedged,
+    is_undone,
+)
+from .questions import (
+    TAG_END,
+    is_choice,
+    is_condition,
+    is_on_condition,
+    is_question,
+    names_more,
+    offers,
+    requests,
+    supposes,
+    wants,
+)
 
 CLAUSES = 40
 """Of one turn. What comes after is one more."""
@@ -105,13 +130,6 @@ _REPORTS = Alternatives(
     "^(?:ที่|เมื่อกี้|เมื่อครู่|สรุป| )*(?:คุณ|ลูกค้า|พี่)(?:\\S{0,8} )?(?:ถาม|บอก|แจ้ง|เล่า|พูด)(?:มา|ไว้)?ว่า"
 )
 """What others said or did to the persona before, or what she said herself."""
-_REGRETS = Alternatives(
-    "(?:ขอโทษ|ขออภัย|โทษที|เสียใจ|ไม่(?:น่า|ควร)(?:จะ)?)(?:(?!แต่)\\S){0,12}? ?(?:ที่)?(?:เผลอ|ไป|เอา|มา)?"
-    "(?:พูด(?:ถึง|เรื่อง)|เสนอ|เอ่ย|ยก(?:เรื่อง)?|ชวน|ขาย|เร่ง|อ้าง)|"
-    "(?:พูด|เสนอ|เอ่ย)(?:ถึง|เรื่อง|ไป)\\S{0,20}เมื่อกี้|เรื่อง\\S{2,20}ที่(?:ดิฉัน|ผม|หนู|เรา)?(?:พูด|เสนอ|เอ่ย)(?:ไป|ถึง)|"
-    "ลืมเรื่อง\\S{2,20}?ไป(?:เถอะ|เลย|ได้เลย|ก่อน)"
-)
-"""What the trainee has said and takes back: it is not said now."""
 _READ_BACK = re.compile(r"(?:is that|have i got (?:that|it)|did i get (?:that|it)) (?:right|correct)[ ,?]*$")
 """What makes of the clauses before it in its sentence something that the trainee has only read or heard."""
 _READS_BACK = re.compile(rf"{_BACK}|ขอ(?:อนุญาต)?ทวน")
@@ -150,40 +168,6 @@ _MONEY_MOVES = Alternatives(
     r"a) )*(?:money|amount|sum|refund|difference|balance|funds|credit|"
     r"[$€£฿]\d|\d+ \d\d\b|\d+ (?:pounds|dollars|euros|baht))"
 )
-_ECHO_DENIED = Alternatives(
-    r"(?:no|nope|never|not at all|of course not|absolutely not|certainly not|by no means|nonsense|i wouldnt|youre not|"
-    r"you arent|you are not|not you)\b|ไม่(?:หรอก|ใช่|เลย|ค่ะ|ครับ|จริง)"
-)
-_ECHO = Alternatives(r"(?:[^?]*)\?[ ,]*$|.*(?:เหรอ|หรือ)(?:คะ|ค่ะ|ครับ|[ ,?])*$")
-"""Words that are only taken up as a question, where the next ones deny them."""
-_HOLD_ON = Alternatives(
-    r"(?:(?:oh|wait|no|ah|okay|ok|well|now) |, )*(?:hold|hang) on(?: (?:just )?(?:a|one) (?:sec|second|moment|minute))?"
-    "[ ,]*$"
-)
-_GOES_ON = Alternatives(
-    r"i (?:can |do |now )*(?:see|have(?! to)|know|found|think|got|remember|notice)\b|ive\b|"
-    r"(?:thats?|theres?|this|heres?|youre?|youve|were?|weve|its?|the|your|our|what|whats|is|are|did|so|"
-    r"do|you (?:said|say|mean|told))\b"
-)
-"""What follows "hold on" where that is no more than surprise."""
-_PAST = Alternatives(
-    r"\b(?:ago|yesterday|last (?:week|month|time|year|night|\w+day))\b|"
-    r"\b(?:was|were|went|came|called|rang|paid|ordered|signed|charged|billed|debited) (?:\w+ ){0,3}"
-    r"(?:on|in|before|until|at|since)\b|\b(?:bill|payment|invoice|instalment)s? (?:is|are|falls|comes) (?:next )?due\b|"
-    r"\bon (?:mon|tues|wednes|thurs|fri|satur|sun)days\b|\b(?:each|every|always) (?:\w+ ){0,3}(?:on|by|before)\b|"
-    "(?<!จะ)(?:ตัด|เก็บ|ชำระ|จ่าย|หัก|โทรมา|ซื้อ)(?:เงิน|บิล)?(?:ไป|มา)?(?:ตอน|ตั้งแต่)?วัน|"
-    "(?:บิล|ใบแจ้งหนี้|รายการ|ยอด|เงิน(?:ออก|หาย|ถูกตัด|โดนตัด))(?:(?!จะ|คืน)\\S){0,16}วันที่|"
-    "(?:รอบ|เดือน|อาทิตย์|สัปดาห์|ปี)(?:ก่อน(?!ที่|จะ|ออก)|ที่แล้ว)|เมื่อ(?:วาน|กี้|เช้า|วัน|เดือน|อาทิตย์|ปี|คืน)|"
-    r"ของทุกเดือน|(?:ครั้ง|รอบ|รายการ|ใบ)(?:แรก|ที่\S{1,4}?)(?:คือ|ตอน|เป็น|ตัด)*วัน|(?:ตัด|หัก)(?:บัตร|บัญชี)(?:(?!คืน)\S){0,8}วันที่|"
-    r"(?:พรุ่งนี้|มะรืน)(?:เป็น|คือ)?วันหยุด|วันนี้(?:คือ|เป็น|ก็)?วัน(?:ที่|จันทร์|อังคาร|พุธ|พฤหัส|ศุกร์|เสาร์|อาทิตย์)|"
-    r"(?:โปร|สัญญา|แพ็กเกจ|บัตร|ส่วนลด|คูปอง|แต้ม)\S{0,12}(?:หมด|สิ้นสุด|เริ่ม|ใช้ได้)|"
-    r"(?:ดิฉัน|ผม|หนู)\S{0,6}(?:หยุด|ลา(?=$|[ ค])|ไม่อยู่|เข้าเวร|เข้ากะ)|"
-    r"(?:ร้าน|ศูนย์|ออฟฟิศ|สำนักงาน|สาขา|ธนาคาร|แบงก์|บริษัท|แผนก)\S{0,6}(?:ปิด|หยุด|เปิด(?!เรื่อง|เคส))|"
-    r"(?:บิล|ใบแจ้งหนี้)(?:รอบ|ใบ)?(?:ถัดไป|ต่อไป|หน้า|ใหม่)(?:(?!คืน|เครดิต|หัก|ลด)\S){0,16}(?:ออก|มา|ตัด)|"
-    "(?:ตัด|ออก|ชำระ|จ่าย|คืน|เริ่ม)(?:รอบ|บิล|เงิน)?(?:กัน)?ทุก(?:วัน|เดือน)|ทุกวันที่|"
-    "(?:นึก|ย้อน|จำ)(?:(?!ไว้)\\S){0,12}วัน|ทั้งคู่ ?(?:เมื่อ|ลง)?วันที่|(?:ใบแรก|ใบที่สอง|งวดแรก)ออก"
-)
-"""What happened on a day that is past, or happens each month: no promise."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +197,11 @@ class Clause:
         return "chooses" in self.around or (self.asks and is_choice(self.said))
 
     @cached_property
+    def depends(self) -> bool:
+        """It asks what she would do if the trainee's side did something."""
+        return "depends" in self.around
+
+    @cached_property
     def negated(self) -> bool:
         """It holds a negator."""
         return is_negated(self.said)
@@ -240,12 +229,12 @@ class Clause:
     @cached_property
     def regrets(self) -> bool:
         """It tells of what the trainee said before and would rather not have."""
-        return bool(_REGRETS.search(self.said))
+        return bool(REGRETS.search(self.said))
 
     @cached_property
     def past(self) -> bool:
         """It speaks of a day that is past, or of each month's."""
-        return bool(_PAST.search(self.said))
+        return bool(PAST.search(self.said))
 
     @cached_property
     def unkept(self) -> bool:
@@ -264,7 +253,9 @@ class Clause:
 
     @cached_property
     def harmless(self) -> bool:
-        """Its hard words are not for the persona."""
+        """Its hard words are not for the persona, or hang on a condition."""
+        if "conditional" in self.around:
+            return True
         return bool(_HARMLESS.search(self.said) or (not self.negated and _MONEY_MOVES.search(self.said)))
 
 
@@ -311,9 +302,11 @@ def _around(found: list[Clause], place: int) -> Iterator[str]:
     before = [one for one in found[:place] if one.sentence == clause.sentence]
     after = [one for one in found[place + 1 :] if one.sentence == clause.sentence]
     if supposes(clause.said, (*before, clause)[0].said) or any(
-        len(one.said) < 16 and supposes(one.said, one.said) for one in after
+        len(one.said) < 20 and supposes(one.said, one.said) for one in after
     ):
         yield "supposes"
+    if is_on_condition(clause.said, (one.said for one in before)):
+        yield "depends"
     if len(found) == 1:
         return
     following = found[place + 1] if place + 1 < len(found) else None
@@ -323,14 +316,17 @@ def _around(found: list[Clause], place: int) -> Iterator[str]:
         or any(IMPOSSIBLE.match(one.said) for one in after)
         or (following and following.said.startswith(("ถ้า", "หาก")) and SUPPOSED.search(following.said))
         or (any(one.negated and one.said.startswith(("but ", "แต่")) for one in after) and WISHED.search(clause.said))
+        or (after and is_condition(clause.said))
     ):
         yield "hedged"
+    if after and is_condition(clause.said):
+        yield "conditional"
     if any(IF_LIKED.fullmatch(one.said.strip(", ")) for one in before[-1:]):
         yield "offers"
     if (
         any(_READ_BACK.match(one.said) for one in after)
         or any(_READS_BACK.search(one.said) for one in found[max(0, place - 1) : place])
-        or (following and _is_echo(clause, following))
+        or (following and is_only_taken_up(clause.said, following.said))
     ):
         yield "reports"
     if (
@@ -343,12 +339,6 @@ def _around(found: list[Clause], place: int) -> Iterator[str]:
         yield "asks"
     if following and is_question(clause.said) and following.said.startswith(("or ", "หรือ")):
         yield "chooses"
-
-
-def _is_echo(clause: Clause, following: Clause) -> bool:
-    """Whether a clause only takes up words that the next one denies, or is but surprise at what the next one says."""
-    echo = _ECHO.match(clause.said) and not OPENS.match(clause.said) and _ECHO_DENIED.match(following.said)
-    return bool(echo or (_HOLD_ON.match(clause.said) and _GOES_ON.match(following.said)))
 
 
 def _is_taken_back(found: list[Clause], place: int) -> bool:

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from .alternatives import Alternatives
 from .phrases import plain
 from .prose import content_words
+from .questions import OPENS
 
 _UNITS = {"สิบ": 10, "ร้อย": 100, "พัน": 1000, "หมื่น": 10_000, "แสน": 100_000, "ล้าน": 1_000_000}
 _UNITS |= {"hundred": 100, "thousand": 1000}
@@ -30,11 +32,22 @@ _NUMERAL = (
 _SPELLED = rf"(?:{_NUMERAL})+|\b(?:{_ENGLISH})(?:th)?\b(?:(?:-|\s+|\s+and\s+)(?:{_ENGLISH})(?:th)?\b)*"
 _DAYS = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|(?:วัน|เช้า|เย็น)?(?:จันทร์|อังคาร|พุธ|พฤหัส|ศุกร์|เสาร์)|วันอาทิตย์"
 _COLOURS = r"\b(?:red|green|yellow|orange|blue|white|black|grey)\b|แดง|เขียว|เหลือง|ส้ม|น้ำเงิน|ขาว|ดำ"
-_FIGURE = re.compile(rf"(?P<digits>\d+)|(?P<words>{_SPELLED})|(?P<day>{_DAYS})|(?P<colour>{_COLOURS})", re.IGNORECASE)
+_RELATIVES = (
+    r"\b(?:mother|mum|mom|father|dad|wife|husband|son|daughter|sister|brother|granddaughter|grandson|aunt|uncle)\b"
+)
+_TIERS = r"\b(?:bronze|silver|gold|platinum)\b"
+_PAST = r"\byesterday\b|\blast (?:night|week|month|year)\b"
+_FIGURE = re.compile(
+    rf"(?P<digits>\d+)|(?P<words>{_SPELLED})|(?P<day>{_DAYS})|(?P<colour>{_COLOURS})|(?P<relative>{_RELATIVES})|"
+    rf"(?P<tier>{_TIERS})|(?P<past>{_PAST})",
+    re.IGNORECASE,
+)
+_SAME = {"mum": "mother", "mom": "mother", "dad": "father"}
 _WORD = re.compile(rf"{_NUMERAL}|{_ENGLISH}")
 _CENTS = re.compile(r"^\.\d+")
 _DOLLARS = re.compile("^(?:เหรียญ|ดอลลาร์|dollars?)")
 _PARTICLE = re.compile("ครับ|ค่ะ|คะ|นะ|ใช่|ถูก|แล้ว|เลย|จริง|[?,.!]")
+_TWICE = re.compile(r"\btwice\b", re.IGNORECASE)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 _EMPTY = re.compile(
     "ใช่(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่)|ถูก(?:ต้อง)?(?:ไหม|มั้ย|หรือเปล่า|นะ)|นะ|คะ|ค่ะ|ครับ|เหรอ|หรือ|แล้ว|คุณ|ลูกค้า|พี่|น้อง|"
@@ -45,9 +58,27 @@ _SHARED = 4
 """Characters of Thai that two texts share where they share a word; so few alone say nothing."""
 
 
+_ECHO_DENIED = Alternatives(
+    r"(?:no|nope|never|not at all|of course not|absolutely not|certainly not|by no means|nonsense|i wouldnt|youre not|"
+    r"you arent|you are not|not you)\b|ไม่(?:หรอก|ใช่|เลย|ค่ะ|ครับ|จริง)"
+)
+_ECHO = Alternatives(r"(?:[^?]*)\?[ ,]*$|.*(?:เหรอ|หรือ)(?:คะ|ค่ะ|ครับ|[ ,?])*$")
+"""Words that are only taken up as a question, where the next ones deny them."""
+_HOLD_ON = Alternatives(
+    r"(?:(?:oh|wait|no|ah|okay|ok|well|now) |, )*(?:hold|hang) on(?: (?:just )?(?:a|one) (?:sec|second|moment|minute))?"
+    "[ ,]*$"
+)
+_GOES_ON = Alternatives(
+    r"i (?:can |do |now )*(?:see|have(?! to)|know|found|think|got|remember|notice)\b|ive\b|"
+    r"(?:thats?|theres?|this|heres?|youre?|youve|were?|weve|its?|the|your|our|what|whats|is|are|did|so|"
+    r"do|you (?:said|say|mean|told))\b"
+)
+"""What follows "hold on" where that is no more than surprise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number, a day or a colour in a text: what it is, and the characters around it, which tell of what it is one."""
+    """A number, a day, a colour or the like in a text: what it is, and the characters around it, which tell what of."""
 
     kind: str
     value: str
@@ -71,7 +102,7 @@ def figures_in(text: str) -> tuple[Figure, ...]:
 
 
 def _figures(text: str) -> Iterator[Figure]:
-    text = _THOUSANDS.sub("", unicodedata.normalize("NFC", text))
+    text = _TWICE.sub("two times", _THOUSANDS.sub("", unicodedata.normalize("NFC", text)))
     for found in _FIGURE.finditer(text):
         before = text[: found.start()].replace(" ", "")[-3:]
         after = _PARTICLE.split(_CENTS.sub("", text[found.end() :]).replace(" ", ""), maxsplit=1)[0]
@@ -81,8 +112,9 @@ def _figures(text: str) -> Iterator[Figure]:
         elif found["words"]:
             kind, value = "number", str(_valued(_WORD.findall(found["words"].casefold())))
         else:
-            kind = "day" if found["day"] else "colour"
+            kind = found.lastgroup or ""
             value = re.sub("^(?:วัน|เช้า|เย็น)|s$", "", found[0].casefold())
+            value = _SAME.get(value, value)
         yield Figure(kind, value, before, after)
 
 
@@ -146,3 +178,9 @@ def _runs(part: str, whole: str) -> Iterator[int]:
             size += 1
         yield size
         at += size
+
+
+def is_only_taken_up(said: str, following: str) -> bool:
+    """Whether a clause only takes up words that the next one denies, or is but surprise at what the next one says."""
+    echo = _ECHO.match(said) and not OPENS.match(said) and _ECHO_DENIED.match(following)
+    return bool(echo or (_HOLD_ON.match(said) and _GOES_ON.match(following)))

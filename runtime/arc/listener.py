@@ -17,14 +17,13 @@ from .figures import confirmed_in, examples_of, figures, is_hers, lacks, numbers
 from .meaning import Meaning
 from .phrases import Match, Phrase, PhraseIndex, has_number, matches, plain, words_at
 from .promises import is_hedged, is_name
-from .questions import bare, is_of_another, is_statement, joins, only_names, wants
+from .questions import bare, is_of_another, is_statement, joins, only_names, quotes_her, wants
 
 SURE = 0.97
 """How near a question must come to an example of a fact to ask for it, whatever phrases it holds."""
 SHORT = 16
 """Characters of a clause that says too little ("would you?", "that's you") to ask for a fact, or to anger, by that."""
-_SORRY = (CommonCue.APOLOGY, CommonCue.OWNERSHIP, CommonCue.REFUSAL)
-"""What a clause shows that regrets something said."""
+_SORRY = (CommonCue.APOLOGY, CommonCue.OWNERSHIP, CommonCue.REFUSAL)  # what is shown by regretting something said
 ANSWERS = 3
 """Facts that a person answers in one breath; those asked beyond are neither answered nor counted as told."""
 
@@ -46,8 +45,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What one turn of the trainee held: cues, facts asked for, asked for again or read back for confirmation, and what
-    denies cues that may have been found before."""
+    """What one turn held: cues, facts asked for, asked for again or read back, and what denies cues found before."""
 
     findings: tuple[Finding, ...] = ()
     asked: tuple[str, ...] = ()
@@ -361,8 +359,9 @@ _ANEW = Alternatives(r"\b(?:is|are|has|have)\b.*\bnow[ ,?]*$|ตอนนี้.
 
 
 def _may_ask(clause: Clause) -> bool:
-    """Whether a clause can ask for something: it is no plain statement, nor about what others may ask for."""
-    return clause.asks or ((not is_statement(clause.said) or wants(clause.said)) and not clause.harmless)
+    """Whether a clause can ask for something: not what only states, or tells what others may ask for or she said."""
+    able = clause.asks or ((not is_statement(clause.said) or wants(clause.said)) and not clause.harmless)
+    return able and not quotes_her(clause.said)
 
 
 def _facts_asked(able: Mapping[str, Iterable[Phrase]], clause: Clause) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What keeps a promise from being one: it is hedged, supposed, taken back, hangs on what never comes, or is a name."""
+"""What keeps a promise from being one: hedged, supposed, taken back, regretted, hung on what never comes, or a name."""
 
 from __future__ import annotations
 
@@ -130,6 +130,45 @@ IMPOSSIBLE = Alternatives(
     "แต่\\S{0,20}ไม่(?:อนุญาต|ยอม|ให้ทำ)"
 )
 """What takes back the promise before it."""
+_REGRETTED = (
+    "said|mentioned|brought|used|called|asked|offered|suggested|told|rushed|raised|started|spoke|talked|accused|blamed"
+)
+REGRETS = Alternatives(
+    rf"\b(?:sorry|apologi[sz]e|apologies|forgive me)(?: (?:that|if|for|about|i|we|just|even|ever|because))* "
+    rf"(?:(?<= i )|(?<= we )|(?<= just )|(?<= even )|(?<= ever ))(?:{_REGRETTED})\b|"
+    r"\b(?:sorry|apologi[sz]e|apologies|forgive me) (?:for|about) (?:(?:my|me|just|even|ever) )*"
+    r"(?:saying|mentioning|bringing|using|calling|offering|suggesting|telling|rushing|raising|starting|accusing|"
+    r"blaming)\b|"
+    r"\b(?:i|we) (?:(?:really|probably|certainly) )*(?:shouldnt|should not|should never|ought not to|oughtnt to) have "
+    rf"(?:\w+ )?(?:{_REGRETTED})\b|"
+    r"\b(?:i|we) (?:didnt mean|never meant|did not mean) to "
+    r"(?:say|mention|bring|use|call|offer|suggest|rush|accuse|blame)\b|"
+    r"\b(?:forget|ignore|scrap|strike) (?:that |what |anything |everything )?(?:i|we) (?:just |ever |even )?"
+    r"(?:said|mentioned|brought|offered|suggested)\b|\bi take (?:back|(?:that|it|this|what i said|the \w+) back)\b|"
+    "(?:ขอโทษ|ขออภัย|โทษที|เสียใจ|ไม่(?:น่า|ควร)(?:จะ)?)(?:(?!แต่)\\S){0,12}? ?(?:ที่)?(?:เผลอ|ไป|เอา|มา)?"
+    "(?:พูด(?:ถึง|เรื่อง)|เสนอ|เอ่ย|ยก(?:เรื่อง)?|ชวน|ขาย|เร่ง|อ้าง)|"
+    "(?:พูด|เสนอ|เอ่ย)(?:ถึง|เรื่อง|ไป)\\S{0,20}เมื่อกี้|เรื่อง\\S{2,20}ที่(?:ดิฉัน|ผม|หนู|เรา)?(?:พูด|เสนอ|เอ่ย)(?:ไป|ถึง)|"
+    "ลืมเรื่อง\\S{2,20}?ไป(?:เถอะ|เลย|ได้เลย|ก่อน)"
+)
+"""What the trainee has said and regrets or takes back: it is not said now."""
+PAST = Alternatives(
+    r"\b(?:ago|yesterday|last (?:week|month|time|year|night|\w+day))\b|"
+    r"\b(?:was|were|went|came|called|rang|paid|ordered|signed|charged|billed|debited) (?:\w+ ){0,3}"
+    r"(?:on|in|before|until|at|since)\b|\b(?:bill|payment|invoice|instalment)s? (?:is|are|falls|comes) (?:next )?due\b|"
+    r"\bon (?:mon|tues|wednes|thurs|fri|satur|sun)days\b|\b(?:each|every|always) (?:\w+ ){0,3}(?:on|by|before)\b|"
+    "(?<!จะ)(?:ตัด|เก็บ|ชำระ|จ่าย|หัก|โทรมา|ซื้อ)(?:เงิน|บิล)?(?:ไป|มา)?(?:ตอน|ตั้งแต่)?วัน|"
+    "(?:บิล|ใบแจ้งหนี้|รายการ|ยอด|เงิน(?:ออก|หาย|ถูกตัด|โดนตัด))(?:(?!จะ|คืน)\\S){0,16}วันที่|"
+    "(?:รอบ|เดือน|อาทิตย์|สัปดาห์|ปี)(?:ก่อน(?!ที่|จะ|ออก)|ที่แล้ว)|เมื่อ(?:วาน|กี้|เช้า|วัน|เดือน|อาทิตย์|ปี|คืน)|"
+    r"ของทุกเดือน|(?:ครั้ง|รอบ|รายการ|ใบ)(?:แรก|ที่\S{1,4}?)(?:คือ|ตอน|เป็น|ตัด)*วัน|(?:ตัด|หัก)(?:บัตร|บัญชี)(?:(?!คืน)\S){0,8}วันที่|"
+    r"(?:พรุ่งนี้|มะรืน)(?:เป็น|คือ)?วันหยุด|วันนี้(?:คือ|เป็น|ก็)?วัน(?:ที่|จันทร์|อังคาร|พุธ|พฤหัส|ศุกร์|เสาร์|อาทิตย์)|"
+    r"(?:โปร|สัญญา|แพ็กเกจ|บัตร|ส่วนลด|คูปอง|แต้ม)\S{0,12}(?:หมด|สิ้นสุด|เริ่ม|ใช้ได้)|"
+    r"(?:ดิฉัน|ผม|หนู)\S{0,6}(?:หยุด|ลา(?=$|[ ค])|ไม่อยู่|เข้าเวร|เข้ากะ)|"
+    r"(?:ร้าน|ศูนย์|ออฟฟิศ|สำนักงาน|สาขา|ธนาคาร|แบงก์|บริษัท|แผนก)\S{0,6}(?:ปิด|หยุด|เปิด(?!เรื่อง|เคส))|"
+    r"(?:บิล|ใบแจ้งหนี้)(?:รอบ|ใบ)?(?:ถัดไป|ต่อไป|หน้า|ใหม่)(?:(?!คืน|เครดิต|หัก|ลด)\S){0,16}(?:ออก|มา|ตัด)|"
+    "(?:ตัด|ออก|ชำระ|จ่าย|คืน|เริ่ม)(?:รอบ|บิล|เงิน)?(?:กัน)?ทุก(?:วัน|เดือน)|ทุกวันที่|"
+    "(?:นึก|ย้อน|จำ)(?:(?!ไว้)\\S){0,12}วัน|ทั้งคู่ ?(?:เมื่อ|ลง)?วันที่|(?:ใบแรก|ใบที่สอง|งวดแรก)ออก"
+)
+"""What happened on a day that is past, or happens each month: no promise."""
 _UNDONE = Alternatives(
     r"\b(?:i|we|weve|ive|they) (?:still )?(?:havent|have not|didnt|did not|cant|cannot|couldnt)\b|"
     r"\b(?:isnt|arent|hasnt|is not|not) (?:\w+ ){0,2}yet\b|"

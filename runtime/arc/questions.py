@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from .alternatives import Alternatives
 from .phrases import has_number
@@ -92,23 +93,40 @@ _THAI_DENIES = Alternatives(
 _SUPPOSES = re.compile(
     r"(?:you|youre|youve|youd|its?|thats|that (?:is|was)|theres|there (?:is|are|was|were)|hes?|shes?|they|theyre|both|"
     r"everythings?|nothings?|nobodys?|never|still|no \w+|only|just|one|two|three|"
-    r"(?:your|the)(?: \w+){1,4} (?:is|are|was|were|has|have))\b"
+    r"(?:your|the)(?: \w+){1,4} (?:is|are|was|were|has|have|left|came|went|ended|cost|broke|stopped|took|\w{3,}[^s]s))"
+    r"\b"
 )
 _ASSENT = re.compile(
     r"\b(?:right|yes|yeah|correct|then|you say|is that (?:right|correct|it)|am i right|"
     rf"(?:{_VERB}|hasnt|havent|wont|werent|doesnt|wouldnt|couldnt)(?<=nt) (?:i|you|it|he|she|they|we|that|there)|"
     rf"(?<=, )(?!(?:would|could|can|will) you)(?:{_VERB}) (?:i|you|it|he|she|they|we|that|there))[\s,]*\?$"
 )
+_OPEN_ENDED = re.compile(r"(?:what|who|whom|whose|which|where|when|why|how)\b")
 _THAI_SUPPOSES = Alternatives(
     "(?:(?:ใช่|ถูก|ถูกต้อง)(?:ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือไม่)|(?<!จริง)(?:เหรอ|หรือ(?=[คฮ])))(?:นะ|คะ|ค่ะ|ครับ|[ ,?])*$"
 )
+_OF_HERS = re.compile(
+    r"(?:you(?:re|ve)?|your(?: \w+){1,3}|its?|he|she|they|there) (?:is|are|was|were|has|have|had|did|a|an|\w+ed)\b|"
+    r"(?:youre|youve|its|hes|shes|theyre|theres)\b"
+)
+_QUOTES = re.compile("(?:did|didnt) you (?:just |not )?(?:say|mention|tell me|mean)\\b")
 _OFFERS = re.compile(
     r"would you\b|do you (?:want|wish)\b|if you(?:d| would)? (?:want|like|wish|prefer)\b|"
     "(?:จะ|อยาก|ต้องการ)ให้.*(?:หรือ|ไหม|มั้ย)"
 )
+_CONDITION = re.compile(
+    r"(?:if|suppose|supposing|imagine) (?:i|we|my|our|somebody|someone)\b"
+    r"(?! (?:may|might|understand|understood|remember|recall|see|heard|hear|got|am not|were you|was you)\b)"
+)
+_UNDER_CONDITION = re.compile(
+    r"(?:^|\b(?!(?:mind|okay|ok|fine|right|help|know|see|ask|check|wonder|wondering)\b)\w+ )if (?:i|we)\b"
+)
+_ASKS_FAVOUR = re.compile("(?:could|may|might|shall|should) (?:you|i|we)|can (?:i|we|you (?!still))")
 TAG_END = (
     r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|wo)(?:n[’']?t)?\s+"
-    r"(?:i|you|it|he|she|they|we|that|there)\s*\?"
+    r"(?:i|you|it|he|she|they|we|that|there)\s*\?|"
+    r"(?:do|would|don[’']?t|wouldn[’']?t|what do|what would)\s+you\s+"
+    r"(?:think|say|reckon|suppose|know|believe|agree)\s*\?"
 )
 """What may end a clause after a comma, and is none by itself."""
 _NAMES = re.compile(
@@ -179,12 +197,40 @@ def supposes(said: str, begun: str) -> bool:
     if not _is_asked(said):
         return bool(_THAI_SUPPOSES.search(said)) and not is_open(said.replace("หรือ", ""))
     stated = not (opens(begun) or opens(said)) and any(_SUPPOSES.match(bare(one)) for one in (begun, said))
-    return bool(stated or _ASSENT.search(said))
+    return bool(stated or quotes_her(said) or (_ASSENT.search(said) and not _OPEN_ENDED.match(bare(said))))
 
 
 def offers(said: str) -> bool:
     """Whether a clause asks whether she would like something."""
     return bool(_OFFERS.match(bare(said)))
+
+
+def is_condition(said: str) -> bool:
+    """Whether a clause begins as a condition does that the trainee's own side is to fulfil: "if I get it back"."""
+    return bool(_CONDITION.match(bare(said)))
+
+
+def is_on_condition(said: str, before: Iterable[str]) -> bool:
+    """Whether a clause asks what she would do if the trainee's side did something, in it or `before` it: "would you
+    stay if I halved it?"."""
+    if not is_question(said) or _ASKS_FAVOUR.match(bare(said)):
+        return False
+    return bool(_UNDER_CONDITION.search(said)) or any(map(is_condition, before))
+
+
+def is_told_of_her(said: str) -> bool:
+    """Whether a clause says what she, or something of hers, is or was."""
+    return bool(_OF_HERS.match(bare(said))) or quotes_her(said)
+
+
+def quotes_her(said: str) -> bool:
+    """Whether a clause asks whether she has said something."""
+    return bool(_QUOTES.match(bare(said)))
+
+
+def unquoted(said: str) -> str:
+    """A clause without what asks whether she said so."""
+    return _QUOTES.sub("", bare(said))
 
 
 def names_more(said: str) -> bool:

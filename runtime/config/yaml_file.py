@@ -18,7 +18,7 @@ from ..errors import SpecError
 SIZE_LIMIT = 512 * 1024
 """Bytes of a file: a persona far beyond any model's prompt is a mistake or an attack. A language's customer has some
 three thousand examples, and each letter of Thai has three bytes."""
-VALUE_LIMIT = 5000
+VALUE_LIMIT = 10_000
 """Values of one YAML text, several times what a persona needs: each costs time and memory at every save."""
 _DEPTH_LIMIT = 32
 _SHOWN = 80

@@ -12,12 +12,23 @@ from ..arc.listener import for_nothing
 from ..arc.machine import ArcState, Lack, fold, lack, start, step
 from ..arc.meaning import Meaning
 from ..arc.prose import content_words
-from ..arc.questions import is_choice, is_open, is_wish, opens, requests, supposes_who
+from ..arc.questions import (
+    is_choice,
+    is_open,
+    is_told_of_her,
+    is_wish,
+    opens,
+    quotes_her,
+    requests,
+    supposes_who,
+    unquoted,
+)
 from ..spec.persona import Arc, CommonCue
 
 GREETINGS = 3
 """Turns in which a greeting is one: later it is the same word for goodbye."""
 _YES_OR_NO = (CommonCue.FAVOUR_ASKED, CommonCue.AGREEMENT_ASKED, CommonCue.YES_NO_QUESTION)
+_UNKNOWN = (CommonCue.UNKNOWN_QUESTION, CommonCue.YES_NO_QUESTION, CommonCue.ASKED_OF_HER)
 LAST_RESORT = ("…", "Hm?")
 """For a persona that has nothing to say at all."""
 
@@ -152,7 +163,7 @@ class _Speaker:
         if name in self.state.told:
             return self._fresh(self._fact(name)) or self._shortly(name)
         guarded = self.arc.said(self.arc.front.facts[name].guarded)
-        return self.line_of([guarded]) if guarded else ""
+        return min(guarded, key=self._last_time, default="")
 
     def _fact(self, name: str) -> tuple[str, ...]:
         return self.arc.said(self.arc.front.facts[name].say)
@@ -181,11 +192,18 @@ class _Speaker:
             # "Would you switch it on, and see what comes?" is one thing.
             begun = (one for one in able if one.sentence == asking.sentence)
             asking = next((one for one in begun if opens(one.said) or self._asks_to_agree(one)), asking)
+        if asking and asking.supposes:  # and not only by "is that right?"
+            asking = next(one for one in able if one.sentence == asking.sentence and one.supposes)
         cues = self.arc.front.cues
         answered = {*self._calming(), *(name for name in last.cues if cues[name].change <= 0 and self.arc.lines(name))}
         answered -= {CommonCue.CONFIRMED} if asking and asking.supposes else set()
         found = [one for one in last.findings if one.name in answered and cues[one.name].on != "nothing"]
-        if asking is None or any(one.words and one.words in asking.text for one in found):
+        if asking is None:
+            return None
+        whole = [one for one in parts if asking.sentence == one.sentence and (asking.chooses or one.chooses)] or [
+            asking
+        ]
+        if any(one.words and one.words in clause.text for one in found for clause in whole):
             return None
         later = " ".join(one.text for one in parts[parts.index(asking) + 1 :])
         if any(one.words and one.words in later for one in found if one.name == CommonCue.PROBLEM):
@@ -199,8 +217,11 @@ class _Speaker:
     def _kinds(self, clause: Clause) -> list[str]:
         """The cues for nothing known that a clause shows; none for what is answered with yes or no where it leaves a
         choice, or asks who or what."""
+        if clause.depends and self.arc.lines(CommonCue.CONDITION_ASKED):
+            return [CommonCue.CONDITION_ASKED]
         if clause.chooses:
-            told = CommonCue.UNSURE if figures_in(clause.text) else CommonCue.UNKNOWN_QUESTION
+            thai = not clause.said.isascii()
+            told = CommonCue.UNSURE if thai and figures_in(clause.text) else CommonCue.UNKNOWN_QUESTION
             wished = any(is_wish(one.said) for one in clauses("".join(self.turns[-1:])) if one.asks)
             return [CommonCue.PREFERENCE_ASKED if wished else told]
         kinds = [name for name, _ in for_nothing(self.arc.front, clause.said)]
@@ -209,16 +230,31 @@ class _Speaker:
     def _known(self, question: Clause) -> str | None:
         """The answer to a question that no fact answers: a line of the prose about it, else one for its kind."""
         # One word in common is worth less than what is owed.
-        able = not (question.supposes or self._asks_to_agree(question))
+        able = not (self._is_answered_by_yes(question) or self._asks_to_agree(question))
         topic = self._on_topic(question.text, least=2 if self._ask() else 1) if able else ()
         lines = self._for_question(question)
+        if self._calming() and lines in map(self.arc.lines, _UNKNOWN):
+            lines = ()  # that she does not know is no answer to what is done for her
         again = None if able else min(lines, key=self._last_time, default=None)
         return self._fresh(topic) or self._fresh(lines) or again
 
     def _for_question(self, question: Clause) -> tuple[str, ...]:
         """Lines for a question of its kind: whether what is but supposed is so, else those of the cue for it."""
-        supposed = self._whether_so(question) if question.supposes else ()
+        supposed = self._whether_so(question) if self._is_answered_by_yes(question) else ()
         return supposed or next(filter(None, map(self.arc.lines, self._kinds(question))), ())
+
+    def _is_answered_by_yes(self, clause: Clause) -> bool:
+        """Whether a clause is answered by yes or no: it supposes something, takes up a few of her words, or asks what
+        she has told."""
+        if clause.supposes or not clause.said.isascii() or clause.depends:
+            return clause.supposes
+        kind, words = next(iter(self._kinds(clause)), ""), content_words(clause.text)
+        if kind in (CommonCue.YES_NO_QUESTION, CommonCue.ASKED_OF_HER):
+            told = (one for line in self._tells() for one in clauses(line) if not one.asks)
+            so = any(words <= content_words(one.text) and one.negated == clause.negated for one in told)
+            return (len(words) > 1 and so) or bool(words and self._put_right(clause) is not None)
+        few = kind == CommonCue.UNKNOWN_QUESTION and not opens(clause.said) and len(clause.said.split()) < 7
+        return few and bool(figures_in(clause.text) or (words and words <= self._spoken_of()))
 
     def _whether_so(self, supposed: Clause) -> tuple[str, ...]:
         """Yes, no, or neither, to what a clause supposes of her."""
@@ -229,17 +265,34 @@ class _Speaker:
             name = self._shortly("name") if about == "name" else ""
             why = self._fresh(self.arc.lines(CommonCue.PROBLEM)) if about == "call" else ""
             return (" ".join(filter(None, (no, name or why))),)
+        if self._is_unheard_of(supposed) and not figures_in(supposed.text):
+            return self.arc.lines(CommonCue.DENIED)
         unsure = self.arc.lines(CommonCue.UNSURE) if self._is_so(supposed) is None else ()
         return unsure or self.arc.lines(CommonCue.CONFIRMED)
 
+    def _is_unheard_of(self, supposed: Clause) -> bool:
+        """Whether a clause tells her of herself what she has never spoken of, in any of its words; of what she is to
+        have said, in one of them."""
+        if not supposed.said.isascii() or not is_told_of_her(supposed.said):
+            return False
+        words, known = content_words(unquoted(supposed.said)), self._spoken_of()
+        return not words <= known if quotes_her(supposed.said) else bool(words) and words.isdisjoint(known)
+
     def _is_so(self, supposed: Clause) -> bool | None:
         """Whether it is so by what she knows, and by what was told her in this call."""
+        told = (one.text for turn in self.turns for one in clauses(turn) if not (one.asks or one.supposes))
+        return is_so(supposed.text, [*self._tells(), *told])
+
+    def _spoken_of(self) -> frozenset[str]:
+        return content_words(" ".join((*self._tells(), *self.turns[:-1])))
+
+    def _tells(self) -> Iterator[str]:
+        """What she tells of the matter, whether she has said it yet or not, and what else she has said."""
         front = self.arc.front
-        known = [front.opening, *(fact.say for fact in front.facts.values())]
-        lines = [*chain.from_iterable(map(self.arc.said, known)), *self.said, *self.arc.story]
-        lines += [*self.arc.lines(CommonCue.PROBLEM), *self.arc.lines(CommonCue.WANT)]
-        told = (one.text for turn in self.turns for one in clauses(turn) if not one.supposes)
-        return is_so(supposed.text, [*lines, *told])
+        yield from chain.from_iterable(
+            self.arc.said(one) for one in (front.opening, *(f.say for f in front.facts.values()))
+        )
+        yield from (*self.arc.lines(CommonCue.PROBLEM), *self.arc.lines(CommonCue.WANT), *self.arc.story, *self.said)
 
     def _put_right(self, supposed: Clause) -> str | None:
         """No to what is supposed wrongly, and how it is where a fact tells of the same."""

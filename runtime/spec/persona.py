@@ -98,8 +98,8 @@ class CommonCue(StrEnum):
     GOODBYE = "goodbye"  # what hanging up counts as
     # What the offline model has lines for: why she calls, what she wants, a silent line, what she did not get, what was
     # only taken in, thanks for waiting, a fact that was read back to her rightly, or wrongly, what is supposed of her
-    # that she cannot tell, something that she has said before, what she is to agree to, to do or to choose, or does not
-    # know, when all that she called for is done, and when nothing else is left to say.
+    # that she cannot tell, something that she has said before, what she is to agree to, to do or to choose, does not
+    # know, or would do under a condition, when all that she called for is done, and when nothing else is left to say.
     PROBLEM = "problem"
     WANT = "want"
     SILENCE = "silence"
@@ -116,6 +116,8 @@ class CommonCue(StrEnum):
     PREFERENCE_ASKED = "preference_asked"
     YES_NO_QUESTION = "yes_no_question"
     UNKNOWN_QUESTION = "unknown_question"
+    ASKED_OF_HER = "asked_of_her"
+    CONDITION_ASKED = "condition_asked"
     SETTLED = "settled"
     STILL_HERE = "still_here"
 

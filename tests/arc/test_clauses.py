@@ -818,10 +818,16 @@ def test_a_cue_that_gives_a_number_needs_a_new_one() -> None:
         ("ถ้าสายหลุดเดี๋ยวผมโทรกลับครับ", set()),
         ("เดี๋ยวผมโทรกลับครับ", {"transfer"}),
         ("คืนเงินให้ภายในวันศุกร์ค่ะ แต่ขอดูบิลก่อนนะคะ", set()),
+        ("If I refund you, will you promise to stay with us?", set()),
+        ("If I can't refund you, what then?", set()),
+        ("I'm sorry I said that you're stupid.", {"apology"}),
+        ("Sorry for bringing up the hold.", {"apology"}),
+        ("I shouldn't have said that it's your fault.", set()),
     ],
 )
 def test_what_hangs_on_a_condition_is_not_promised(text: str, cues: set[str]) -> None:
-    """Whichever of its two halves comes first; a condition that asks for leave is none."""
+    """Whichever of its two halves comes first; a condition that asks for leave is none. Nor does it anger, or what is
+    regretted."""
     assert heard(text) == cues
 
 

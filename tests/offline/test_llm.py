@@ -400,6 +400,13 @@ def test_what_is_taken_up_from_her_is_no_question_asked_again(turn: str) -> None
         ("How does that sound to you?", "agreement_asked"),
         ("Is it charged to a debit?", "yes_no_question"),
         ("And what does it say next to that?", "unknown_question"),
+        ("Do you shout at everybody?", "asked_of_her"),
+        ("If I refund you, will you promise to stay with us?", "condition_asked"),
+        ("Would you recommend us if I got it back?", "condition_asked"),
+        ("Shall I send you a cheque, or would a credit do?", "preference_asked"),
+        ("So you're a dentist, right?", "denied"),
+        ("Did you say you live in Ohio?", "denied"),
+        ("Did you say you were charged twice?", "confirmed"),
     ],
 )
 def test_a_question_gets_the_answer_that_its_kind_asks_for(turn: str, lines: str) -> None:
@@ -708,3 +715,10 @@ def test_once_all_is_done_she_asks_for_nothing_more() -> None:
     grace = compose(["persona=grace_okafor", "language=th"]).arc.front
     for turn in ("ขอโทษที่พูดถึงส่วนลดนะคะ", "ต้องขออภัยครับที่เสนอส่วนลดไป"):
         assert {*fold(grace, [turn]).last.cues} & {"apology", "discount"} == {"apology"}
+
+
+def test_what_is_supposed_of_her_wrongly_is_put_right() -> None:
+    """Also in a sentence that goes on with "is that right?", in a few words alone, and in a plain question."""
+    for turn in ("So you have called us thirteen times, is that correct?", "Thirteen calls?"):
+        assert "wenty-three" in answer("en", turn)
+    assert answer("en", "Were you charged on Sunday?") not in LANGUAGES["en"].customer.cues["confirmed"].say["en"]
