@@ -63,6 +63,17 @@ def test_a_language_has_the_cues_that_code_knows_by_name(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_persona_takes_over_is_there_in_each_language(language: str) -> None:
+    """A cue of which it says only the lines would be dead where the language has none of its name."""
+    customer = compose([f"language={language}"]).language.customer
+    common = customer.cues.keys() | customer.named_cues.keys()
+    for name in PERSONAS:
+        cues = read_persona(FOLDER / f"{name}.md")[0].front.cues.items()
+        taken = {cue for cue, one in cues if not (one.like or one.hear or one.on or one.told)}
+        assert taken <= common, name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_question_is_of_the_same_kind_to_one_who_is_called(language: str) -> None:
     """The first kind that fits counts: what is said in place of the rest keeps their order."""
     customer = compose([f"language={language}"]).language.customer
