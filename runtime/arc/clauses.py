@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import islice
 
-from .alternatives import Alternatives
 from .echoes import is_only_taken_up
+from .patterns import Alternatives
 from .phrases import NEGATORS, TEXT_LIMIT, negates, plain
 from .promises import (
     IF_LIKED,

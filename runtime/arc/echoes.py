@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .alternatives import Alternatives
+from .patterns import Alternatives
 from .phrases import plain
 from .prose import content_words
 from .questions import OPENS

@@ -11,10 +11,10 @@ from functools import lru_cache
 
 from ..events import Found
 from ..spec.persona import CommonCue, FrontMatter
-from .alternatives import Alternatives
 from .clauses import Clause, asks, asks_for, clauses, is_denied_after
 from .figures import confirmed_in, examples_of, figures, is_hers, lacks, numbers_told
 from .meaning import Meaning
+from .patterns import Alternatives
 from .phrases import Match, Phrase, PhraseIndex, has_number, matches, plain, words_at
 from .promises import is_hedged, is_name
 from .questions import bare, is_of_another, is_statement, joins, only_names, quotes_her, wants

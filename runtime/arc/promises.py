@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .alternatives import Alternatives
+from .patterns import Alternatives
 
 _HEDGED = Alternatives(
     r"\b(?:cant|cannot|wont|not|never|dont|couldnt|nobodys?|nobody is|no ones?) (?:\w+ ){0,2}(?:promis|guarante|swear|"

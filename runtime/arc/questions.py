@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from .alternatives import Alternatives
+from .patterns import Alternatives
 from .phrases import has_number
 
 _FILLER = re.compile(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runtime.arc import clauses, listener, promises
-from runtime.arc.alternatives import Alternatives
+from runtime.arc.patterns import Alternatives
 
 _sre = importlib.import_module("re._parser")  # private to Python, and the only place that knows how a pattern reads
 ALL = {
