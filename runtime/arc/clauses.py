@@ -57,19 +57,21 @@ _THAI_UNSPACED = (
 )
 """What one begins with right after a particle."""
 _UNKNOWN = r"\S{0,16}?(?:ไม่(?:ทราบ|รู้|แน่ใจ)|(?:ตอบ|บอก)ไม่ได้)"
-_BREAK = re.compile(
-    r"(?=[\s,แ])(?:"  # where any of them can begin
-    r"(?<=[.!?;:…])\s+|\s*\n\s*|"  # sentences
+_ENGLISH_BREAKS = (
     rf"(?:,|\s[-–—])\s+(?!{TAG_END})(?=(?:(?:and|so|then|or|only|except(?:\s+that)?)\s+)?(?:{_SUBJECT})\b)|"
-    r",?\s+(?=(?:but|however|although|though)\b|"
-    r"(?:so\s+|(?<=else\s))(?:i|we)(?:['’](?:ll|m|re)|\s+(?:will|am|are))\b)|"
-    rf",?\s+(?=(?:and|or|then)\s+(?:(?:then|roughly|about|also|maybe|perhaps|exactly)\s+)?(?:{_SUBJECT}|tell|give|take|have|go|look|call|ring|ask|say|see)\b)|"
+    r",?\s+(?=(?:but|however|although|though)\b|(?:so\s+|(?<=else\s))(?:i|we)(?:['’](?:ll|m|re)|\s+(?:will|am|are))\b)|"
+    rf",?\s+(?=(?:and|or|then)\s+(?:(?:then|roughly|about|also|maybe|perhaps|exactly)\s+)?(?:{_SUBJECT}|tell|give|take|have|go|look|call|ring|ask|say|see)\b)"
+)
+_THAI_BREAKS = (
     r"(?:(?<=ค่ะ)|(?<=คะ)|(?<=ครับ)|(?<!ลค่า)(?<=ค่า)(?!\s+\d)|(?<!เจ้า)(?<=จ้า)|(?<=จ้ะ)|(?<=จ๊ะ)|(?<!หน้า)(?<=น้า)|(?<=เนอะ)|"
     r"(?<![ชา]นะ)(?<=นะ)|(?<=เน้อ)|(?<=เด้อ)|(?<=เนาะ)|(?<!พระเจ้า)(?<!ข้าเจ้า)(?<!ทุกเจ้า)(?<!ายเจ้า)(?<=เจ้า))\s+(?!ว่า(?!ง))|"
     r"(?:(?<=ไหม)|(?<=มั้ย)|(?<=เปล่า)|(?<=รือยัง)|(?<=รึยัง)|(?<=เหรอ)|(?<=บ้าง)|(?<=ล่ะ)|(?<=(?:ไหม|ยัง|ล่ะ|เลย)(?:ลูก|พี่|หนู|ป้า|ลุง)))"
     rf"\s+(?![คจ]ะ|[คจ]่ะ|[คจ][๊้]ะ|ครับ|ฮะ|นะ|ว่า|หรือ|ๆ|{_UNKNOWN})|"
     rf"(?<=[ก-๙]{{8}})(?<!ว่า|คือ|ที่|และ|กับ|ถ้า)(?<!หรือ)(?<!เพราะ)\s+(?=(?:{_THAI_SUBJECT})[ก-๙ ]{{4}})(?!{_UNKNOWN})|"
-    r"(?<!ตั้ง)(?<!แม้)(?<!เอา)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้)))|"
+    r"(?<!ตั้ง)(?<!แม้)(?<!เอา)\s*(?=แต่(?!ละ|ง|แรก|ก่อน|นี้))"
+)
+_BREAK = re.compile(
+    rf"(?=[\s,แ])(?:(?<=[.!?;:…])\s+|\s*\n\s*|{_ENGLISH_BREAKS}|{_THAI_BREAKS})|"  # where any of them can begin
     rf"(?:(?<=ค่ะ)|(?<=ครับ)|(?<=[ก-๙]คะ))(?=(?:{_THAI_UNSPACED}))",
     re.IGNORECASE,
 )
@@ -254,9 +256,8 @@ class Clause:
     @cached_property
     def harmless(self) -> bool:
         """Its hard words are not for the persona, or hang on a condition."""
-        if "conditional" in self.around:
-            return True
-        return bool(_HARMLESS.search(self.said) or (not self.negated and _MONEY_MOVES.search(self.said)))
+        moves = not self.negated and _MONEY_MOVES.search(self.said)
+        return "conditional" in self.around or bool(moves or _HARMLESS.search(self.said))
 
 
 @lru_cache(maxsize=1024)
