@@ -73,16 +73,16 @@ def pytest_collection_finish() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests come first. Each process of the tests is given an equal part of this list, and takes from the end of
-    another's when it has done its own: one has all tests of rooms that share a worker, the others but for one those
-    that start one each, as more calls at once are more than two cores can carry; tests that run the program follow, and
-    then what is short, so that all processes end at the same time."""
+    another's when it has done its own: one has all tests of rooms that share a worker, two have those that start one
+    each, the others have none, as more calls at once are more than two cores can carry; tests that run the program
+    follow, and then what is short, so that all processes end at the same time."""
     kinds: dict[str, list[pytest.Item]] = {"worker": [], "processes": [], "livekit_url": [], "fork_server": [], "": []}
     for item in items:
         fixtures: list[str] = getattr(item, "fixturenames", [])
         kinds[next(kind for kind in kinds if not kind or kind in fixtures)].append(item)
     worker, processes, own, run, short = kinds.values()
     parts = max(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")), 4)
-    rooms = [worker + processes, *(_slice(own, part, parts - 2) for part in range(parts - 2)), []]
+    rooms = [worker + processes, _slice(own, 0, 2), _slice(own, 1, 2), *([] for _ in range(parts - 3))]
     ordered: list[pytest.Item] = []
     for part, first in enumerate(rooms):
         first += _slice(run, part, parts)
