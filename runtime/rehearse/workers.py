@@ -62,7 +62,15 @@ def _packed(value: Any) -> Any:
 
 
 def _run(func: Callable[[], Any]) -> Any:
-    return _packed(func())
+    """What a batch of jobs returned, without the configs that Hydra has put into it, of which a sweeper asks nothing.
+
+    What is longer than 16 KiB is sent in two parts, and who waits for the second waits for ever where a worker was
+    killed between them: this process too could still write it.
+    """
+    returned = func()
+    for job in returned:
+        job.cfg = job.hydra_cfg = None
+    return _packed(returned)
 
 
 def _begin() -> None:

@@ -3,6 +3,7 @@
 import errno
 import multiprocessing
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 from runtime.config.command_line import parts_of
@@ -322,6 +324,22 @@ def test_of_many_workers_that_fail_alike_one_line_is_told(capfd: pytest.CaptureF
         workers.retrieve_result_callback(futures[0])
     workers.terminate()
     assert stopped.value.code == 2 and capfd.readouterr().err == "error: x: a sweep cannot be written here\n"
+
+
+def test_what_a_worker_returns_is_sent_in_one_part() -> None:
+    """Of two parts a worker that is killed may leave the first, and who has read it waits for ever."""
+
+    def hold() -> list[JobReturn]:
+        config = OmegaConf.create({"text": "x" * 100_000})
+        done = JobReturn(["persona=bill"], config, config, status=JobStatus.COMPLETED)
+        done.return_value = 1.0
+        return [done]
+
+    workers = Forks()
+    workers.configure(1)
+    (done,) = workers.submit(hold).result()
+    workers.terminate()
+    assert done.return_value == 1 and len(pickle.dumps(done)) < 16_384
 
 
 @pytest.mark.parametrize(
