@@ -5,15 +5,22 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
+from importlib.util import find_spec
 
 if __name__ == "__main__":
+    if find_spec("hydra") is None:  # any other python than the environment's
+        readme = "python3 -m pip install -qqq -t .tools uv && .tools/bin/uv run --extra meaning python -m runtime"
+        print(
+            f"error: {sys.executable} lacks the program's packages. Run, as README.md says: {readme}", file=sys.stderr
+        )
+        sys.exit(2)
     gc.disable()  # what the start imports and composes stays: to scan it takes a twentieth of the start
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         # Until a mode runs there is nothing to tidy up: Ctrl-C ends the program without a traceback of its imports.
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 import asyncio
-import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable

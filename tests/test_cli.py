@@ -46,7 +46,11 @@ MISTAKES = [
     ("language.name=\udcff", ["language: ", "not UTF-8 text"]),
     ("user=\udcff", ["user: '\\udcff'", "not UTF-8 text"]),
     ("model.turn_second=3", ["model.turn_second=3", "did you mean turn_seconds?", "choices: llm, realtime"]),
-    ("model.turn_seconds=long", ["model.turn_seconds: 'long': should be a number"]),
+    ("model.turn_seconds=soon", ["model.turn_seconds: 'soon': should be a time: 10 (seconds), 10s or 2m"]),
+    ("turn_seconds=soon", ["turn_seconds=soon: there is no group or key", "did you mean model.turn_seconds?"]),
+    ("dir=x", ["dir=x: there is no group or key", "did you mean record.dir or rehearse.dir?"]),
+    ("opening=Hi", ["'opening'; a persona's own opening is edited in its file"]),
+    ("mood=30", ["did you mean difficulty.mood?; a persona's own mood is edited in its file"]),
     ("model.secrets.KEY=x", ["to add one write +model.secrets.KEY=x"]),
     ("console.audio=perhaps", ["console.audio", "'perhaps'", "boolean"]),
     ("mode=chek", ["mode", "'chek'", "did you mean check?", "console", "prompt"]),
@@ -202,6 +206,15 @@ def test_a_mode_that_runs_once_refuses_a_sweep_and_says_which_modes_sweep(run: R
     """`-m` with a mode that looks at everything, or goes on for ever, is not run once in silence."""
     line = mistake(run("-m", f"mode={mode}", "language=en,th"))
     assert f"mode={mode} runs once: leave out -m" in line and "mode=prompt, plan, rehearse" in line
+
+
+def test_outside_of_its_environment_the_program_names_the_readme_s_command(here: Path) -> None:
+    """Where a training lead types `python3 -m runtime`: one line, and no traceback of an import."""
+    env = {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-S", "-m", "runtime"], env=env, cwd=here, capture_output=True, text=True)
+    line = mistake(Result(done.returncode, done.stdout, done.stderr))
+    command = line.partition("as README.md says: ")[2]
+    assert command.endswith(" python -m runtime") and f"    {command}\n" in (ROOT / "README.md").read_text()
 
 
 def test_every_mode_is_in_the_table_and_in_the_help(run: Run) -> None:

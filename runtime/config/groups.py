@@ -139,6 +139,17 @@ def keys_below(key: str) -> list[str]:
     return [part.name for part in fields(shape)] if is_dataclass(shape) else []
 
 
+def keys_called(name: str) -> list[str]:
+    """The keys of the schema whose last word this is: `model.turn_seconds` of `turn_seconds`."""
+    found, keys = list[str](), [*SHAPES, *(part.name for part in fields(Settings))]
+    for key in keys:
+        if key != "language.customer":  # a file of its own, whose keys no command line sets
+            keys += [f"{key}.{part}" for part in keys_below(key)]
+        if key.rpartition(".")[2] == name:
+            found.append(key)
+    return found
+
+
 def is_left_out(key: str) -> bool:
     """Whether the schema has this key and a file that could hold it has not: it is then at its default."""
     above, _, name = key.rpartition(".")

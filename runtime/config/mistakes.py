@@ -6,6 +6,7 @@ import difflib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any, get_type_hints
 
 import yaml
@@ -16,9 +17,20 @@ from omegaconf.errors import OmegaConfBaseException
 from omegaconf.errors import ValidationError as OmegaConfValidationError
 
 from ..errors import NotOffered, SpecError, extra_command, suggest
-from ..spec.persona import NO_NAME, is_name
+from ..spec.persona import NO_NAME, FrontMatter, is_name
 from .command_line import parsed, spelled, values
-from .groups import CONF, GROUPS, PROGRAM_GROUPS, REHEARSAL_GROUPS, file_of, keys_below, misnamed, options, read_conf
+from .groups import (
+    CONF,
+    GROUPS,
+    PROGRAM_GROUPS,
+    REHEARSAL_GROUPS,
+    file_of,
+    keys_below,
+    keys_called,
+    misnamed,
+    options,
+    read_conf,
+)
 from .validation import validated
 from .yaml_file import line_of
 
@@ -83,7 +95,7 @@ def find_mistake(overrides: Sequence[str]) -> None:
             _check_hydra(key, text, [] if override.is_delete() else values(override))
             continue
         if top not in known:
-            raise SpecError(f"{text}: there is no group or key {top!r}{suggest(top, known)}")
+            raise SpecError(f"{text}: there is no group or key {top!r}{_elsewhere(top) or suggest(top, known)}")
         if key in groups:
             for name in [] if override.is_delete() else values(override):
                 _check_option(key, name)
@@ -103,6 +115,14 @@ def find_mistake(overrides: Sequence[str]) -> None:
             if group == "persona" or group not in lines:
                 raise
             raise SpecError(f"defaults: {error}", file=CONF / "config.yaml", line=lines[group]) from None
+
+
+def _elsewhere(name: str) -> str:
+    """Where a key is that stands alone: below a group or another key, or in a persona's file."""
+    places = keys_called(name)
+    meant = f"; did you mean {' or '.join(places)}?" if places else ""
+    in_file = name in (part.name for part in fields(FrontMatter))
+    return meant + (f"; a persona's own {name} is edited in its file" if in_file else "")
 
 
 def _check_hydra(group: str, text: str, names: Sequence[str]) -> None:

@@ -7,9 +7,10 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from threading import Thread
+from contextlib import contextmanager
+from threading import Thread, current_thread, main_thread
 from typing import Any
 
 from joblib import cpu_count, register_parallel_backend, wrap_non_picklable_objects
@@ -36,8 +37,9 @@ class Forks(ParallelBackendBase):  # type: ignore[misc]
         return workers
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Future[Any]], None] | None = None) -> Future[Any]:
-        """Has a batch of jobs run."""
-        future = self._pool.submit(_run, _packed(func))
+        """Has a batch of jobs run. The first one starts the workers."""
+        with _signals_held():
+            future = self._pool.submit(_run, _packed(func))
         if callback:
             future.add_done_callback(callback)
         return future
@@ -54,6 +56,22 @@ class Forks(ParallelBackendBase):  # type: ignore[misc]
         for worker in multiprocessing.active_children():
             worker.kill()
         self.terminate()
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Has Ctrl-C and SIGTERM wait for what is done in it: one that comes while processes fork is lost, or leaves a pool
+    that is half begun and cannot be ended. Python handles signals in the main thread alone."""
+    came: list[int] = []
+    held = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in held}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        for one in came:
+            signal.raise_signal(one)
 
 
 def _packed(value: Any) -> Any:

@@ -34,7 +34,7 @@ def _wording(value: object) -> object:
     raise ValueError(f"{value!r}: should be a text, or one per language; a number goes in quotes")
 
 
-def _seconds(value: object) -> object:
+def in_seconds(value: object) -> object:
     """10, "10s" or "2m" → seconds."""
     found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|m)?", value.strip()) if isinstance(value, str) else None
     if isinstance(value, str) and not found:
@@ -82,7 +82,7 @@ Wording = Annotated[dict[str, Text], BeforeValidator(_wording, json_schema_input
 Id = Annotated[Text, AfterValidator(name_of)]
 """A name by which something is referred to; in NFC, so that equal names are equal texts."""
 Names = Annotated[tuple[Id, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])]
-Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_seconds, json_schema_input_type=float | str)]
+Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(in_seconds, json_schema_input_type=float | str)]
 Mood = Annotated[int, Field(ge=0, le=100)]
 Factor = Annotated[float, Field(gt=0, le=10)]
 MoodChange = Annotated[int, Field(ge=-100, le=100)]

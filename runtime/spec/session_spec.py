@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from ..events import Change
 from ..redaction import SECRET_TEXT, note_secret, says_secret
-from .fields import strict
+from .fields import in_seconds, strict
 from .persona import Arc, Difficulty, FrontMatter, Persona
 
 
@@ -69,7 +69,7 @@ class Model:
     llm: Part | None = None
     tts: Part | None = None
     secrets: dict[str, str] = field(default_factory=dict)
-    turn_seconds: Annotated[float, Field(ge=0)] = 20
+    turn_seconds: Annotated[float, Field(ge=0), BeforeValidator(in_seconds)] = 20
 
 
 @strict

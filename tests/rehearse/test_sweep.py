@@ -8,10 +8,12 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
+from joblib import Parallel, delayed, register_parallel_backend
 from omegaconf import OmegaConf
 
 from runtime.config.command_line import parts_of
@@ -324,6 +326,46 @@ def test_of_many_workers_that_fail_alike_one_line_is_told(capfd: pytest.CaptureF
         workers.retrieve_result_callback(futures[0])
     workers.terminate()
     assert stopped.value.code == 2 and capfd.readouterr().err == "error: x: a sweep cannot be written here\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["fork", "thread"])
+def test_an_interrupt_while_workers_start_ends_them_as_any_other_does(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], moment: str, number: signal.Signals
+) -> None:
+    """While a process forks, where Python prints and forgets what is raised; before the pool's own thread has begun,
+    for which nobody could wait."""
+    real_fork, real_start, due = os.fork, threading.Thread.start, [number]
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def interrupt() -> None:
+        if due:
+            signal.raise_signal(due.pop())
+
+    def fork() -> int:
+        os.register_at_fork(after_in_parent=interrupt)
+        return real_fork()
+
+    def start(thread: threading.Thread) -> None:
+        interrupt()
+        real_start(thread)
+
+    if moment == "fork":
+        monkeypatch.setattr(os, "fork", fork)
+    else:
+        monkeypatch.setattr(threading.Thread, "start", start)
+    before = signal.signal(signal.SIGINT, stop), signal.signal(signal.SIGTERM, stop)
+    register_parallel_backend("forks", Forks)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Parallel(2, backend="forks")(delayed(list)() for _ in range(4))
+        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == (stop, stop)
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+    assert not multiprocessing.active_children() and capfd.readouterr().err == ""
 
 
 def test_what_a_worker_returns_is_sent_in_one_part() -> None:
