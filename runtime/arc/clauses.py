@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import islice
 
-from .echoes import is_only_taken_up
 from .patterns import Alternatives
 from .phrases import NEGATORS, TEXT_LIMIT, negates, plain
 from .promises import (
@@ -30,6 +29,7 @@ from .questions import (
     is_choice,
     is_condition,
     is_on_condition,
+    is_only_taken_up,
     is_question,
     names_more,
     offers,

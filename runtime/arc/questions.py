@@ -19,7 +19,7 @@ _WHO = (
     "i|you|we|it|that|this|there|he|she|they|the|your|our|my|anybody|anyone|somebody|someone|everything|anything|all|a|"
     "one of"
 )
-OPENS = re.compile(
+_OPENS = re.compile(
     r"(?:id|wed|i would|we would)(?: \w+)? (?:like|love|want) to (?:know|understand) (?:what|why|how|who|when|where)\b|"
     rf"(?:{_VERB}) (?:{_WHO})\b|(?:is|was|are) (?:\w+ ){{0,2}}\?|(?:what|whats|which|who|whom|whose|where|why)\b"
 )
@@ -159,6 +159,23 @@ _WANTED = Alternatives(
     r"บอก\S{0,24} ?(?:หน่อย|ได้ไหม)|พอจะ(?:บอก|เล่า)|(?<!ต้อง)(?<!อย่า)บอก(?:พี่|ผม|หนู|ป้า|ดิฉัน|เรา|มา|แค่|ชื่อ|เลข)"
 )
 
+_ECHO_DENIED = Alternatives(
+    r"(?:no|nope|never|not at all|of course not|absolutely not|certainly not|by no means|nonsense|i wouldnt|youre not|"
+    r"you arent|you are not|not you)\b|ไม่(?:หรอก|ใช่|เลย|ค่ะ|ครับ|จริง)"
+)
+_ECHO = Alternatives(r"(?:[^?]*)\?[ ,]*$|.*(?:เหรอ|หรือ)(?:คะ|ค่ะ|ครับ|[ ,?])*$")
+"""Words that are only taken up as a question, where the next ones deny them."""
+_HOLD_ON = Alternatives(
+    r"(?:(?:oh|wait|no|ah|okay|ok|well|now) |, )*(?:hold|hang) on(?: (?:just )?(?:a|one) (?:sec|second|moment|minute))?"
+    "[ ,]*$"
+)
+_GOES_ON = Alternatives(
+    r"i (?:can |do |now )*(?:see|have(?! to)|know|found|think|got|remember|notice)\b|ive\b|"
+    r"(?:thats?|theres?|this|heres?|youre?|youve|were?|weve|its?|the|your|our|what|whats|is|are|did|so|"
+    r"do|you (?:said|say|mean|told))\b"
+)
+"""What follows "hold on" where that is no more than surprise."""
+
 
 def bare(said: str) -> str:
     """A clause without the words that only lead in to it."""
@@ -183,7 +200,7 @@ def opens(said: str) -> bool:
 
 
 def _opens(begun: str) -> bool:
-    return bool(OPENS.match(begun) or _OPENS_MAYBE.match(begun))
+    return bool(_OPENS.match(begun) or _OPENS_MAYBE.match(begun))
 
 
 def _is_asked(said: str) -> bool:
@@ -289,3 +306,9 @@ def supposes_who(said: str) -> str:
     """Whether what a Thai clause supposes of her is her `name`, what she does her`self` or is, or why she is on the
     `call`; "" for anything else."""
     return next((what for what, pattern in _OF_WHAT if pattern.search(said)), "")
+
+
+def is_only_taken_up(said: str, following: str) -> bool:
+    """Whether a clause only takes up words that the next one denies, or is but surprise at what the next one says."""
+    echo = _ECHO.match(said) and not _OPENS.match(said) and _ECHO_DENIED.match(following)
+    return bool(echo or (_HOLD_ON.match(said) and _GOES_ON.match(following)))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from ..arc.clauses import Clause, clauses
-from ..arc.echoes import figures_in, is_so, names, share_told
 from ..arc.listener import for_nothing
 from ..arc.machine import ArcState, Lack, fold, lack, start, step
 from ..arc.meaning import Meaning
@@ -15,15 +13,13 @@ from ..arc.prose import content_words
 from ..arc.questions import (
     is_choice,
     is_open,
-    is_told_of_her,
     is_wish,
     opens,
-    quotes_her,
     requests,
     supposes_who,
-    unquoted,
 )
 from ..spec.persona import Arc, CommonCue
+from .suppositions import Knowledge, figures_in
 
 GREETINGS = 3
 """Turns in which a greeting is one: later it is the same word for goodbye."""
@@ -69,6 +65,7 @@ class _Speaker:
         self.state = state
         self.said = said
         self.turns = turns
+        self.knowledge = Knowledge(arc, said, turns)
 
     def answer(self, text: str) -> str:
         """The answer to a turn that ends nothing."""
@@ -250,72 +247,33 @@ class _Speaker:
             return clause.supposes
         kind, words = next(iter(self._kinds(clause)), ""), content_words(clause.text)
         if kind in (CommonCue.YES_NO_QUESTION, CommonCue.ASKED_OF_HER):
-            told = (one for line in self._tells() for one in clauses(line) if not one.asks)
-            so = any(words <= content_words(one.text) and one.negated == clause.negated for one in told)
-            return (len(words) > 1 and so) or bool(words and self._put_right(clause) is not None)
+            return self.knowledge.is_told_in(clause) or bool(words and self._put_right(clause) is not None)
         few = kind == CommonCue.UNKNOWN_QUESTION and not opens(clause.said) and len(clause.said.split()) < 7
-        return few and bool(figures_in(clause.text) or (words and words <= self._spoken_of()))
+        return few and bool(figures_in(clause.text) or (words and words <= self.knowledge.spoken_of()))
 
     def _whether_so(self, supposed: Clause) -> tuple[str, ...]:
         """Yes, no, or neither, to what a clause supposes of her."""
         if wrong := self._put_right(supposed):
             return (wrong,)
-        if self._is_so(supposed) is None and (about := supposes_who(supposed.said)):
+        if self.knowledge.is_so(supposed) is None and (about := supposes_who(supposed.said)):
             no = min(self.arc.lines(CommonCue.DENIED), key=self._last_time, default="")
             name = self._shortly("name") if about == "name" else ""
             why = self._fresh(self.arc.lines(CommonCue.PROBLEM)) if about == "call" else ""
             return (" ".join(filter(None, (no, name or why))),)
-        if self._is_unheard_of(supposed) and not figures_in(supposed.text):
+        if self.knowledge.is_unheard_of(supposed) and not figures_in(supposed.text):
             return self.arc.lines(CommonCue.DENIED)
-        unsure = self.arc.lines(CommonCue.UNSURE) if self._is_so(supposed) is None else ()
+        unsure = self.arc.lines(CommonCue.UNSURE) if self.knowledge.is_so(supposed) is None else ()
         return unsure or self.arc.lines(CommonCue.CONFIRMED)
-
-    def _is_unheard_of(self, supposed: Clause) -> bool:
-        """Whether a clause tells her of herself what she has never spoken of, in any of its words; of what she is to
-        have said, in one of them."""
-        if not supposed.said.isascii() or not is_told_of_her(supposed.said):
-            return False
-        words, known = content_words(unquoted(supposed.said)), self._spoken_of()
-        return not words <= known if quotes_her(supposed.said) else bool(words) and words.isdisjoint(known)
-
-    def _is_so(self, supposed: Clause) -> bool | None:
-        """Whether it is so by what she knows, and by what was told her in this call."""
-        told = (one.text for turn in self.turns for one in clauses(turn) if not (one.asks or one.supposes))
-        return is_so(supposed.text, [*self._tells(), *told])
-
-    def _spoken_of(self) -> frozenset[str]:
-        return content_words(" ".join((*self._tells(), *self.turns[:-1])))
-
-    def _tells(self) -> Iterator[str]:
-        """What she tells of the matter, whether she has said it yet or not, and what else she has said."""
-        front = self.arc.front
-        yield from chain.from_iterable(
-            self.arc.said(one) for one in (front.opening, *(f.say for f in front.facts.values()))
-        )
-        yield from (*self.arc.lines(CommonCue.PROBLEM), *self.arc.lines(CommonCue.WANT), *self.arc.story, *self.said)
 
     def _put_right(self, supposed: Clause) -> str | None:
         """No to what is supposed wrongly, and how it is where a fact tells of the same."""
         no = min(self.arc.lines(CommonCue.DENIED), key=self._last_time, default="")
-        if not no or self._is_so(supposed) is not False:
+        if not no or self.knowledge.is_so(supposed) is not False:
             return None
-        surest = max(((*self._alike(name, supposed), name) for name in self.arc.front.facts), default=(0, "", ""))
-        _, right, name = surest
+        name, right = self.knowledge.nearest(supposed)
         if right and name not in self.state.told and self.arc.front.facts[name].mood:
             return min(self.arc.said(self.arc.front.facts[name].guarded), key=self._last_time, default=no)
         return f"{no} {right}" if right else no
-
-    def _alike(self, name: str, supposed: Clause) -> tuple[int, str]:
-        """How surely a fact tells of what a clause supposes, by what it is asked for with and what stands beside its
-        figures; and its shortest line with figures of such a kind."""
-        mine = figures_in(supposed.text)
-        hear = chain.from_iterable(self.arc.front.facts[name].hear.values())
-        named = max((names(phrase, supposed.said) for phrase in hear), default=0)
-        pairs = [(line, one, hers) for line in self._fact(name) for hers in figures_in(line) for one in mine]
-        beside = any(one.is_beside_alike(hers) for _, one, hers in pairs)
-        able = [line for line, one, hers in pairs if one.suits(hers)]
-        sure = named + 2 * beside + round(8 * share_told(supposed.text, self._fact(name)))
-        return (sure, min(able, key=len)) if able and sure else (0, "")
 
     def _once_more(self) -> str:
         """What was said last, if it was short; else what it is all about."""

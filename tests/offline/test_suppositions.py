@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.arc.echoes import figures_in, is_so
+from runtime.offline.suppositions import figures_in, is_so
 
 KNOWN = [
     "เดือนละ 2,140 บาทครับ",

@@ -10,11 +10,13 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
-from .patterns import Alternatives
-from .phrases import plain
-from .prose import content_words
-from .questions import OPENS
+from ..arc.clauses import Clause, clauses
+from ..arc.phrases import plain
+from ..arc.prose import content_words
+from ..arc.questions import is_told_of_her, quotes_her, unquoted
+from ..spec.persona import Arc, CommonCue
 
 _UNITS = {"สิบ": 10, "ร้อย": 100, "พัน": 1000, "หมื่น": 10_000, "แสน": 100_000, "ล้าน": 1_000_000}
 _UNITS |= {"hundred": 100, "thousand": 1000}
@@ -56,24 +58,6 @@ _EMPTY = re.compile(
 _ASKED = re.compile("เท่า(?:ไหร่|ไร)?|อะไร|ไหน|ไหม|มั้ย|หรือ\\S*|เมื่อไ(?:หร่|ร)|กี่|ใคร|บ้าง")
 _SHARED = 4
 """Characters of Thai that two texts share where they share a word; so few alone say nothing."""
-
-
-_ECHO_DENIED = Alternatives(
-    r"(?:no|nope|never|not at all|of course not|absolutely not|certainly not|by no means|nonsense|i wouldnt|youre not|"
-    r"you arent|you are not|not you)\b|ไม่(?:หรอก|ใช่|เลย|ค่ะ|ครับ|จริง)"
-)
-_ECHO = Alternatives(r"(?:[^?]*)\?[ ,]*$|.*(?:เหรอ|หรือ)(?:คะ|ค่ะ|ครับ|[ ,?])*$")
-"""Words that are only taken up as a question, where the next ones deny them."""
-_HOLD_ON = Alternatives(
-    r"(?:(?:oh|wait|no|ah|okay|ok|well|now) |, )*(?:hold|hang) on(?: (?:just )?(?:a|one) (?:sec|second|moment|minute))?"
-    "[ ,]*$"
-)
-_GOES_ON = Alternatives(
-    r"i (?:can |do |now )*(?:see|have(?! to)|know|found|think|got|remember|notice)\b|ive\b|"
-    r"(?:thats?|theres?|this|heres?|youre?|youve|were?|weve|its?|the|your|our|what|whats|is|are|did|so|"
-    r"do|you (?:said|say|mean|told))\b"
-)
-"""What follows "hold on" where that is no more than surprise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +118,68 @@ def _valued(words: list[str]) -> int:
     return total + count * (unit // 10 if thai and unit >= 1000 else 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What a persona can judge by: all that she tells of the matter, and what both sides have said of it.
+
+    Args:
+        said: the persona's own turns.
+        turns: the trainee's, the one to be judged last.
+    """
+
+    arc: Arc
+    said: Sequence[str]
+    turns: Sequence[str]
+
+    def is_so(self, supposed: Clause) -> bool | None:
+        """Whether what a clause supposes is so by what she knows, and by what was told her in this call."""
+        told = (one.text for turn in self.turns for one in clauses(turn) if not (one.asks or one.supposes))
+        return is_so(supposed.text, [*self._tells(), *told])
+
+    def is_told_in(self, asked: Clause) -> bool:
+        """Whether she tells something in all the words of a question, of which there are two at least."""
+        words = content_words(asked.text)
+        told = (one for line in self._tells() for one in clauses(line) if not one.asks)
+        return len(words) > 1 and any(words <= content_words(one.text) and one.negated == asked.negated for one in told)
+
+    def is_unheard_of(self, supposed: Clause) -> bool:
+        """Whether a clause tells her of herself what she has never spoken of, in any of its words; of what she is to
+        have said, in one of them."""
+        if not supposed.said.isascii() or not is_told_of_her(supposed.said):
+            return False
+        words, known = content_words(unquoted(supposed.said)), self.spoken_of()
+        return not words <= known if quotes_her(supposed.said) else bool(words) and words.isdisjoint(known)
+
+    def spoken_of(self) -> frozenset[str]:
+        """The words of all that she tells, and of the trainee's turns before the last."""
+        return content_words(" ".join((*self._tells(), *self.turns[:-1])))
+
+    def nearest(self, supposed: Clause) -> tuple[str, str]:
+        """The fact that most surely tells of what a clause supposes, and its line for that; "" for none."""
+        told = ((*self._alike(name, supposed), name) for name in self.arc.front.facts)
+        _, line, name = max(told, default=(0, "", ""))
+        return name, line
+
+    def _alike(self, name: str, supposed: Clause) -> tuple[int, str]:
+        """How surely a fact tells of what a clause supposes, by what it is asked for with and what stands beside its
+        figures; and its shortest line with figures of such a kind."""
+        fact, mine = self.arc.front.facts[name], figures_in(supposed.text)
+        named = max((names(phrase, supposed.said) for phrase in chain.from_iterable(fact.hear.values())), default=0)
+        lines = self.arc.said(fact.say)
+        pairs = [(line, one, hers) for line in lines for hers in figures_in(line) for one in mine]
+        beside = any(one.is_beside_alike(hers) for _, one, hers in pairs)
+        able = [line for line, one, hers in pairs if one.suits(hers)]
+        sure = named + 2 * beside + round(8 * share_told(supposed.text, lines))
+        return (sure, min(able, key=len)) if able and sure else (0, "")
+
+    def _tells(self) -> Iterator[str]:
+        """What she tells of the matter, whether she has said it yet or not, and what else she has said."""
+        front = self.arc.front
+        for one in (front.opening, *(fact.say for fact in front.facts.values())):
+            yield from self.arc.said(one)
+        yield from (*self.arc.lines(CommonCue.PROBLEM), *self.arc.lines(CommonCue.WANT), *self.arc.story, *self.said)
+
+
 def names(phrase: str, said: str) -> int:
     """How much of a text that went through `plain` a phrase for a Thai question names, without what it asks with."""
     parts = [part for one in phrase.split() if (part := _ASKED.sub("", one.partition("|")[0]))]
@@ -178,9 +224,3 @@ def _runs(part: str, whole: str) -> Iterator[int]:
             size += 1
         yield size
         at += size
-
-
-def is_only_taken_up(said: str, following: str) -> bool:
-    """Whether a clause only takes up words that the next one denies, or is but surprise at what the next one says."""
-    echo = _ECHO.match(said) and not OPENS.match(said) and _ECHO_DENIED.match(following)
-    return bool(echo or (_HOLD_ON.match(said) and _GOES_ON.match(following)))
