@@ -221,7 +221,7 @@ def _words(phrase: str) -> frozenset[str]:
     return frozenset(plain(phrase.replace("|", " ")).split())
 
 
-def _ways_to_ask(key: str, alone: bool = False) -> tuple[str, ...]:
+def _ways_to_ask(key: str, alone: bool) -> tuple[str, ...]:
     """Phrases that ask for the value of a key; a key of one word alone is too easily said in passing."""
     words = [word for word in plain(re.sub(r"\(.*", "", key)).split() if word not in STOP_WORDS and len(word) > 1]
     phrase = " ".join(words)

@@ -24,10 +24,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import SpecError, suggest
 from ..spec.settings import Settings
-from .groups import CONF, GROUPS, PROGRAM_GROUPS, REHEARSAL_GROUPS, ROOT, is_left_out, options, read_conf, use_folder
+from .groups import ALL_GROUPS, CONF, ROOT, is_left_out, options, read_conf, use_folder
 from .yaml_file import decoded, read_bytes
 
-KEYS = tuple({*GROUPS, *PROGRAM_GROUPS, *REHEARSAL_GROUPS, *get_type_hints(Settings)})
+KEYS = tuple({*ALL_GROUPS, *get_type_hints(Settings)})
 ELSEWHERE = ("config_path", "config_name", "config_dir", "experimental_rerun")
 """Hydra's flags for configs from elsewhere: groups here are the folders of `conf/` alone."""
 

@@ -30,10 +30,9 @@ from ..spec.session_spec import Language, SessionSpec
 from ..spec.settings import Settings
 from .command_line import parsed, spelled
 from .groups import (
+    ALL_GROUPS,
     CONF,
     GROUPS,
-    PROGRAM_GROUPS,
-    REHEARSAL_GROUPS,
     SHAPES,
     check_choices,
     chosen,
@@ -216,7 +215,7 @@ def combine_config(overrides: Sequence[str]) -> DictConfig | None:
 def _only_chosen(overrides: Sequence[str]) -> dict[str, str] | None:
     """The option of each group; None where these overrides or a file of conf/ do more to groups than choose options.
     Raises SpecError where something is wrong."""
-    groups = {*GROUPS, *PROGRAM_GROUPS, *REHEARSAL_GROUPS}
+    groups = set(ALL_GROUPS)
     said: dict[str, str] = {}
     for override in overrides:
         key, _, value = override.partition("=")
@@ -327,7 +326,7 @@ def read_settings(cfg: DictConfig) -> Settings:
 def _blame_file(cfg: DictConfig) -> None:
     """Raises a SpecError for the file that alone makes the settings wrong; returns where that is the command line."""
     choices = cfg.hydra.runtime.choices if "hydra" in cfg else {}
-    parts = {group: CONF / group / f"{choices.get(group)}.yaml" for group in (*PROGRAM_GROUPS, *REHEARSAL_GROUPS)}
+    parts = {group: CONF / group / f"{choices.get(group)}.yaml" for group in ALL_GROUPS if group not in GROUPS}
     for group, file in parts.items():
         if file.exists():
             value, node = read_conf(file)

@@ -52,6 +52,7 @@ PROGRAM_GROUPS = ("worker",)
 """The groups that tell the program itself something."""
 REHEARSAL_GROUPS = ("trainee",)
 """The groups that a rehearsal alone reads."""
+ALL_GROUPS = (*GROUPS, *PROGRAM_GROUPS, *REHEARSAL_GROUPS)
 
 _folder = ROOT / "personas"
 

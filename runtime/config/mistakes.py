@@ -20,10 +20,8 @@ from ..errors import NotOffered, SpecError, extra_command, suggest
 from ..spec.persona import NO_NAME, FrontMatter, is_name
 from .command_line import parsed, spelled, values
 from .groups import (
+    ALL_GROUPS,
     CONF,
-    GROUPS,
-    PROGRAM_GROUPS,
-    REHEARSAL_GROUPS,
     file_of,
     keys_below,
     keys_called,
@@ -77,15 +75,14 @@ def find_mistake(overrides: Sequence[str]) -> None:
     primary, node = read_conf(CONF / "config.yaml")
     for file in sorted(CONF.glob("*/*.yaml")):
         read_conf(file)
-    groups = (*GROUPS, *PROGRAM_GROUPS, *REHEARSAL_GROUPS)
-    known = [*groups, *(key for key in primary if key != "defaults")]
+    known = [*ALL_GROUPS, *(key for key in primary if key != "defaults")]
     chosen = {}
     lines = {}
     for i, default in enumerate(primary["defaults"]):
         for group, name in default.items() if isinstance(default, dict) else ():
             chosen[group], lines[group] = name, line_of(node, ["defaults", i, group])
-            if group not in groups and not group.startswith("override "):
-                what = f"defaults: there is no group {group!r}{suggest(group, groups)}"
+            if group not in ALL_GROUPS and not group.startswith("override "):
+                what = f"defaults: there is no group {group!r}{suggest(group, ALL_GROUPS)}"
                 raise SpecError(what, file=CONF / "config.yaml", line=lines[group])
     for text in overrides:
         override = parsed(spelled(text))
@@ -96,7 +93,7 @@ def find_mistake(overrides: Sequence[str]) -> None:
             continue
         if top not in known:
             raise SpecError(f"{text}: there is no group or key {top!r}{_elsewhere(top) or suggest(top, known)}")
-        if key in groups:
+        if key in ALL_GROUPS:
             for name in [] if override.is_delete() else values(override):
                 _check_option(key, name)
                 chosen[key] = name
@@ -104,9 +101,9 @@ def find_mistake(overrides: Sequence[str]) -> None:
         elif top == "persona":
             raise SpecError(f"{text}: a persona is edited in its file; the command line chooses one by persona=NAME")
         elif top != "hydra" and not override.is_add() and not override.is_force_add():
-            tree = primary if top not in groups else {top: read_conf(CONF / top / f"{chosen[top]}.yaml")[0]}
+            tree = primary if top not in ALL_GROUPS else {top: read_conf(CONF / top / f"{chosen[top]}.yaml")[0]}
             _check_key(tree, key, text)
-    for group in groups:
+    for group in ALL_GROUPS:
         if group not in chosen:
             raise SpecError(f"defaults: no {group} is chosen", file=CONF / "config.yaml")
         try:

@@ -19,10 +19,9 @@ from ..arc.agreement import disagreements
 from ..call import build
 from ..config.compose import combine, common_cues, compose_by_hydra, unusable_keys
 from ..config.groups import (
+    ALL_GROUPS,
     CONF,
     GROUPS,
-    PROGRAM_GROUPS,
-    REHEARSAL_GROUPS,
     chosen,
     config_values,
     file_of,
@@ -193,7 +192,7 @@ def _defaults() -> Iterator[CheckResult]:
     names need not be in another one."""
     usual, file = usual_options(), CONF / "config.yaml"
     other = personas_folder() != CONF.parent / config_values().get("personas_dir", Settings().personas_dir)
-    for group in (*GROUPS, *PROGRAM_GROUPS, *REHEARSAL_GROUPS) if usual else ():
+    for group in ALL_GROUPS if usual else ():
         if group not in usual:
             yield "✗", shown_path(file), str(SpecError(f"defaults: no {group} is chosen", file=file))
         elif (option := usual[group]) not in options(group) and not (group == "persona" and other):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,7 +37,7 @@ class Provider:
     http_options: Mapping[str, Any]
 
 
-def providers(spec: SessionSpec, env: Mapping[str, str] = os.environ) -> list[Provider]:
+def providers(spec: SessionSpec, env: Mapping[str, str]) -> list[Provider]:
     """The services of a spec that can be asked, each once, however many parts it plays. Raises SpecError where a part
     takes its key from a variable that is not set."""
     found: dict[tuple[str, ...], Provider] = {}

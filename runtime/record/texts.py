@@ -27,10 +27,9 @@ def _texts() -> Mapping[str, Mapping[str, str]]:
     return found
 
 
-@cache
-def verdict(passed: bool | None, language: str = "en") -> str:
-    """Whether a call passed, in a word or two."""
-    return texts_in(language)[f"score_{passed}"]
+def verdict(passed: bool | None) -> str:
+    """Whether a call passed, in a word or two of English."""
+    return texts_in("en")[f"score_{passed}"]
 
 
 @lru_cache(maxsize=1024)

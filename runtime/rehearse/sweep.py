@@ -74,7 +74,7 @@ def _more(combination: Mapping[str, str], swept: Sequence[str]) -> list[str]:
     return [key for key in combination if key not in NAMING_GROUPS and (key in swept or key not in GROUPS)]
 
 
-def place_of(combination: Mapping[str, str], repeat: int, swept: Sequence[str] = ()) -> str:
+def place_of(combination: Mapping[str, str], repeat: int, swept: Sequence[str]) -> str:
     """The folder of a job's call in its sweep's: the same for the same job."""
     digest = hashlib.sha256(json.dumps(dict(combination), sort_keys=True).encode()).hexdigest()[:6]
     named = "-".join(combination[key] for key in (*NAMING_GROUPS, *_more(combination, swept)) if key in combination)
