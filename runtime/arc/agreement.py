@@ -10,7 +10,8 @@ from itertools import chain, islice
 
 from ..spec.persona import Fact, Persona
 from .phrases import plain
-from .prose import content_words, items
+from .prose import items
+from .topics import content_words
 
 TEXT_LIMIT = 64 * 1024
 """Characters of prose, and of what one fact says, that are compared."""

@@ -26,33 +26,22 @@ from ..spec.persona import (
     Arc,
     CommonCue,
     Cue,
-    Emotion,
     Ending,
     Fact,
     FrontMatter,
     Persona,
-    Phase,
     Topic,
     said_in,
-    worded_in,
 )
-from ..spec.writing_system import THAI_TEXT
+from ..spec.writing_system import THAI, THAI_TEXT
 from . import first_person, identity, prose
 from .machine import comes_about
 from .markup import plain_sections
 from .phrases import heard_any, phrase_pattern, plain
-from .prose import STOP_WORDS, content_words
+from .quoted_lines import CONDITION, with_lines
+from .topics import STOP_WORDS, content_words, topic_words
 
-_CROWDED = re.compile("escalat|anger|trigger|furious|ยกระดับ|โมโห|โกรธ|ระเบิด|escalad", re.I)
-_CONDITION = re.compile(
-    r"\b(?:if|when|whenever|asked|ask|after|once|unless|upon|si|cuando)\b|ถ้า|หาก|เมื่อ|กรณี|ถูกถาม", re.I
-)
-_UNSOLVED = re.compile(
-    r"unresol|not |n't |fail|dissatisf|unsatisf|negativ|escalat|walk|hang|ไม่|ล้มเหลว|ตัดสาย|วางสาย|no resuel|insatisf",
-    re.I,
-)
-
-ITEMS, LINES, SENTENCES, PHASES = 200, 400, 400, 50
+ITEMS, SENTENCES = 200, 400
 """How many of each are taken from one persona's prose. Far more than any has: what is beyond could only be made to be
 slow, as each is compared with what is known already."""
 
@@ -72,13 +61,16 @@ def make_arc(persona: Persona, customer: FrontMatter, language: str) -> Arc:
             return _foreign(persona, common, language)
         return _arc(merged(persona.front, common), common, language)
     front = _with_profile(merged(persona.front, common), persona, language)
-    front, topics = _with_lines(front, persona, language)
+    front, topics = with_lines(front, persona, language)
     front, told = _with_scenario(front, common, persona, language)
-    own = ((name, fact) for name, fact in front.facts.items() if name not in common.facts and not fact.mood)
-    profile = (Topic(content_words(name), said_in(fact.say, language)) for name, fact in own)
-    topics += tuple(Topic(content_words(line), (line,)) for line in told)
+    facts = ((name, fact) for name, fact in front.facts.items() if name not in common.facts and not fact.mood)
+    own = ((name, said_in(fact.say, language)) for name, fact in facts)
+    told_by = ((name, say, "" if name in persona.front.facts else "".join(say[:1])) for name, say in own)
+    profile = (Topic(topic_words(f"{name}: {value}"), say) for name, say, value in told_by)
+    topics += tuple(Topic(topic_words(line), (line,)) for line in told)
     plot = [line for line in told if not first_person.states_a_number(line)]
-    story = (" ".join(plot[:2]), *plot[2:4]) if plot and CommonCue.PROBLEM not in persona.front.cues else ()
+    asks = persona.front.calls and CommonCue.PROBLEM not in persona.front.cues
+    story = (" ".join(plot[:2]), *plot[2:4]) if plot and asks else ()
     return _arc(front, common, language, (*topics, *profile), story)
 
 
@@ -154,11 +146,16 @@ def _as_asked(own: Fact, common: Fact | None) -> Fact:
 def _named(customer: FrontMatter, persona: Persona, base: str) -> FrontMatter:
     """The customer under the persona's name; in Thai with a man's particles."""
     if (fact := customer.facts.get("name")) and identity.is_named(persona):
-        parts = "|".join(part for part in persona.name.split() if part.isalpha())
-        hear = {**fact.hear, "": (f"is this|that|it {parts}",)} if parts else fact.hear
+        parts = [part for part in persona.name.split() if re.fullmatch(rf"(?:[^\W\d_]|[{THAI}])+", part)]
+        names = "|".join((*parts, *(f"คุณ{part}" for part in parts if THAI_TEXT.search(part))))
+        asked = (f"is this|that|it {names}", f"speak|talk to|with {names}", *_THAI_WHO.format(names).split(";"))
+        hear = {**fact.hear, "": asked} if names else fact.hear
         named = replace(fact, hear=hear, say={base: (first_person.spoken(persona.name, base),)})
         customer = replace(customer, facts={**customer.facts, "name": named})
     return _by_a_man(customer) if base == "th" and identity.is_man(persona) else customer
+
+
+_THAI_WHO = "ใช่ {0};{0} ใช่|หรือเปล่า|รึเปล่า;สาย|คุยกับ|สายกับ|สนทนากับ {0}"
 
 
 def _by_a_man(customer: FrontMatter) -> FrontMatter:
@@ -191,9 +188,9 @@ def _with_profile(front: FrontMatter, persona: Persona, base: str, foreign: bool
     sections = (one for one in persona.sections if one.kind in kinds and not identity.is_direction(one.title))
     items = (item for section in sections for item in prose.items(section))
     for key, value in islice(items, ITEMS):
-        if _CONDITION.search(key) or len(key.split()) > 5 or not identity.is_of_hers(key, value):
+        if CONDITION.search(key) or len(key.split()) > 5 or not identity.is_of_hers(key, value):
             continue
-        about = (name for name, fact in facts.items() if _is_about(key, name, fact))
+        about = (name for name, fact in front.facts.items() if _is_about(key, name, fact))
         known = plain(key) if plain(key) in facts else next(about, None)  # an address is no email address
         if known in persona.front.facts or plain(key) in ("customer", "caller", "client", *plain(persona.name).split()):
             continue
@@ -212,7 +209,8 @@ def _is_about(key: str, name: str, fact: Fact) -> bool:
     said = plain(key)
     words = frozenset(said.split())
     phrases = [phrase for phrases in fact.hear.values() for phrase in phrases]
-    in_words = any(said in phrase or words <= _words(phrase) for phrase in phrases)
+    short = len(said) < 4 and bool(THAI_TEXT.search(said))  # such a run of letters is in many words
+    in_words = any((said in phrase and not short) or words <= _words(phrase) for phrase in phrases)
     return in_words or plain(name) in words or heard_any(fact.hear, said)
 
 
@@ -238,129 +236,6 @@ def _ways_to_ask(key: str, alone: bool) -> tuple[str, ...]:
     )
 
 
-def _with_lines(
-    front: FrontMatter, persona: Persona, base: str, foreign: bool = False
-) -> tuple[FrontMatter, tuple[Topic, ...]]:
-    """Lines in quotes: in a phase they are said in its stretch of mood, after a condition when that is met, in a
-    closing section at the end; where there are no phases, they say what the problem is (in a `foreign` language, which
-    has nothing else to say, at any time)."""
-    topics: list[Topic] = []
-    cues, facts = dict(front.cues), dict(front.facts)
-    own_lines = {name: said_in(cue.say, base) for name, cue in persona.front.cues.items()}
-    phases: list[tuple[str, list[str]]] = []
-    solved: list[str] = []
-    unsolved: list[str] = []
-    loose: list[str] = []
-    closing, left = False, LINES
-    for section in persona.sections:
-        closing = section.kind == "closing" or (closing and section.level > 1)
-        if section.kind == "phase":
-            phases.append((section.title or "phase", []))
-        lines = list(islice(prose.quoted(section), left))
-        ended_badly = closing and bool(_UNSOLVED.search(f"{section.title} "))
-        for line in lines:
-            if closing:
-                (unsolved if ended_badly or _UNSOLVED.search(f"{line.before} ") else solved).append(line.text)
-            elif line.asked:
-                topics.append(Topic(content_words(line.asked), (line.text,)))
-                turn = plain(line.asked)
-                asked = (name for name in facts.keys() - persona.front.facts if heard_any(facts[name].hear, turn))
-                facts |= {name: replace(facts[name], say={base: (line.text,)}) for name in asked}
-            elif line.trigger or line.in_table or _CONDITION.search(line.before):
-                topics += _on_condition(cues, facts, own_lines, line, base)
-            elif section.kind in ("objectives", "constraints", "profile"):
-                continue
-            elif phases:
-                phases[-1][1].append(line.text)
-            elif not identity.is_direction(section.title):
-                loose.append(line.text)
-        said = list(islice(prose.items(section), left)) if closing and not lines else []
-        for key, value in said:
-            (unsolved if ended_badly or _UNSOLVED.search(f"{key} ") else solved).append(value)
-        left -= len(lines) + len(said)
-    front = replace(
-        front, cues=cues, facts=facts, endings=_ended(front.endings, persona.front.endings, solved, unsolved, base)
-    )
-    own = [(title, tuple(texts)) for title, texts in phases[:PHASES]]
-    texts = [text for _, texts in own for text in texts]
-    if loose and foreign and not texts:
-        own, texts = [(persona.name, tuple(loose))], loose
-    first = identity.opening_line(persona.sections) or next(iter([*(own[0][1] if own else ()), *texts, *loose]), "")
-    if first and not persona.front.opening:
-        front = replace(front, opening={base: (first,)})
-    if texts and not persona.front.phases:
-        front = _phased(front, own, persona.front.mood, base)
-    elif loose and not persona.front.phases and CommonCue.PROBLEM in front.cues.keys() - persona.front.cues.keys():
-        problem = front.cues[CommonCue.PROBLEM]
-        says = {**problem.say, base: (*loose, *said_in(problem.say, base))}
-        front = replace(front, cues={**front.cues, CommonCue.PROBLEM: replace(problem, say=says)})
-        topics += [Topic(content_words(text), (text,)) for text in loose]
-    return front, tuple(topics)
-
-
-def _on_condition(
-    cues: dict[str, Cue], facts: dict[str, Fact], own: dict[str, tuple[str, ...]], line: prose.QuotedLine, base: str
-) -> tuple[Topic, ...]:
-    """A line for when something happens: the common fact or cue for it says that (or those of the prose, by cue in
-    `own`) and nothing else; else it is a topic or a cue."""
-    condition = line.trigger or line.before
-    about = content_words(condition)
-    if re.search(r"\bask|ถาม|ขอ", condition):
-        asked = about - {"number"} or about
-        for name, fact in facts.items():
-            if any(content_words(phrase.replace("|", " ")) & asked for phrase in fact.hear.get(base, ())):
-                facts[name] = replace(fact, say={**fact.say, base: (line.text,)})
-                return ()
-    for name, cue in cues.items():
-        if _stems(content_words(worded_in(cue.means, base))) & _stems(about) or heard_any(cue.hear, plain(condition)):
-            own[name] = tuple(dict.fromkeys((*own.get(name, ()), line.text)))
-            cues[name] = replace(cue, say={**cue.say, base: own[name]})
-            return ()
-    if line.trigger:
-        cues[line.trigger] = Cue(hear={"": (line.trigger,)}, say={base: (line.text,)})
-    return (Topic(about, (line.text,)),) if about and not line.trigger else ()
-
-
-def _stems(words: Iterable[str]) -> set[str]:
-    """Words as they are alike in all their forms: apologises, apology, apologized."""
-    return {word[:5] for word in words}
-
-
-def _ended(
-    endings: Iterable[Ending], own: tuple[Ending, ...], solved: list[str], unsolved: list[str], base: str
-) -> tuple[Ending, ...]:
-    if own:
-        return own
-    lines = {True: solved, False: unsolved}
-    return tuple(
-        replace(ending, say={base: tuple(lines[ending.passed])})
-        if lines[ending.passed] and comes_about(ending)
-        else ending
-        for ending in endings
-    )
-
-
-def _phased(front: FrontMatter, own: list[tuple[str, tuple[str, ...]]], mood: int | None, base: str) -> FrontMatter:
-    """Phases in the order of their mood: one that is about escalation lies below the opening, whatever its number. The
-    call starts in `mood`, or else in the first phase."""
-    ordered = sorted(own, key=lambda phase: 0 if _CROWDED.search(phase[0]) and "de-esc" not in phase[0].lower() else 1)
-    share = 100 / len(ordered)
-    emotions = [Emotion.ANGRY, Emotion.FRUSTRATED, Emotion.NEUTRAL, Emotion.SATISFIED]
-    phases = tuple(
-        Phase(
-            name={base: title},
-            mood=(round(k * share), round((k + 1) * share) - (k + 1 < len(ordered))),
-            emotion=emotions[k * len(emotions) // len(ordered)] if len(ordered) > 1 else Emotion.NEUTRAL,
-            say={base: lines},
-        )
-        for k, (title, lines) in enumerate(ordered)
-    )
-    first = phases[[id(phase) for phase in ordered].index(id(own[0]))]
-    return replace(
-        front, phases=phases, mood=mood if mood is not None else min(first.mood[0] + 12, first.mood[1], 35) or 1
-    )
-
-
 def _with_scenario(
     front: FrontMatter, common: FrontMatter, persona: Persona, base: str
 ) -> tuple[FrontMatter, list[str]]:
@@ -370,6 +245,8 @@ def _with_scenario(
     sentences = (sentence for section in sections for sentence in prose.sentences(section))
     man = base == "th" and identity.is_man(persona)
     told = list(first_person.told_of(islice(sentences, SENTENCES), persona.name, base, man))
+    if not persona.front.calls:  # what she is called about, nobody has told her yet
+        told = [line for line in told if not first_person.tells_of_being_called(line)]
     words = content_words(" ".join(told))
     # What the story speaks of is asked for by its name alone: what was ordered is told by a sentence, not by a number.
     facts = {name: replace(f, like={}) if content_words(name) & words else f for name, f in front.facts.items()}
@@ -396,5 +273,5 @@ def _foreign(persona: Persona, common: FrontMatter, base: str) -> Arc:
     step = Cue(on="nothing", mood=max(9, 60 // max(1, lines - 1)), repeats=True)
     mute = replace(mute, cues={**mute.cues, "next": step})
     front = _with_profile(merged(persona.front, mute), persona, base, foreign=True)
-    front, topics = _with_lines(front, persona, base, foreign=True)
+    front, topics = with_lines(front, persona, base, foreign=True)
     return _arc(front, FrontMatter(), base, topics)

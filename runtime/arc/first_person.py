@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ..spec.writing_system import THAI, THAI_TEXT
 from .phrases import heard_any, plain
-from .prose import SECRET
+from .prose import HERS, SECRET
 
 
 def told_of(sentences: Iterable[str], name: str, base: str, man: bool) -> Iterator[str]:
@@ -44,7 +44,8 @@ _UNSAYABLE = re.compile(
     r"simulat\w*|training|test\w*|evaluat\w*|phase|should|must|escalat\w*|de-escalat\w*|tone|emotion\w*|realistic\w*|"
     r"conversation|reveal|volunteer|personality|angry|furious|you are|your|in character|emojis?|"
     r"polite|rude|impatient|upset|frustrated|confused|demanding|(?:man|woman|person) who|repl(?:y|ies)|"
-    r"respon(?:d|ses?)|sentences?|prompt|AI|language model|end_call|scene|mood)\b",
+    r"respon(?:d|ses?)|sentences?|prompt|AI|language model|end_call|scene|mood|role-?play|"
+    r"(?:will|to|now|are|am|is) (?:play|playing|acting|pretending|portray))\b",
     re.I,
 )
 
@@ -68,9 +69,10 @@ _OF_SUBJECT = frozenset(
 
 def in_first_person(sentence: str, name: str) -> str | None:
     """An English sentence about the persona as she says it herself, or None where it cannot be turned safely."""
+    sentence = _NOTE.sub(".", sentence)
     names = _names(name, 1)
     named = rf"\b(?:(is|are|am|named|called)\s+)?(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?\s+)?(?:{names})\b(?:\s+(?:{names})\b)*"
-    sentence = re.sub(named, lambda m: m[0] if m[1] else "she", sentence)
+    sentence = re.sub(named, lambda m: m[0] if m[1] else "she", sentence, flags=re.I if name.istitle() else 0)
     sentence = re.sub(r"\b(?:the|this|our)\s+(?:customer|caller|client)\b", "she", sentence, flags=re.I)
     sentence = re.sub(r"\bshe(?:'s|’s)(?=\s+(?:been|had|got)\b)", "she has", sentence)
     sentence = re.sub(r"\b(she|he|you)['’]s\b(?=\s+(?:\w+ing|\w+ed|not|now|a|the)\b)", r"\1 is", sentence, flags=re.I)
@@ -108,6 +110,20 @@ def in_first_person(sentence: str, name: str) -> str | None:
     if not re.search(r"\b(?:I|my|me)\b", text) or _UNSAYABLE.search(text) or _ORDERS.match(text):
         return None
     return text[0].upper() + text[1:]
+
+
+_NOTE = re.compile(r"\s+[—–-]{1,2}\s*(?:but )?(?:only|never|don['’]?t|do not|unless|if|secret|hidden)\b.*", re.I)
+"""What a sentence ends with that says how to play it: "an old injury — only if asked"."""
+_BEING_CALLED = re.compile(
+    r"\b(?:calls?|calling|called|rings?|ringing|rang|phones?|phoning|contacts?|contacting)(?: up)? me\b|"
+    r"โทร(?:มา)?(?:หา)?(?:ผม|ดิฉัน)|ติดต่อ(?:มาหา)?(?:ผม|ดิฉัน)",
+    re.I,
+)
+
+
+def tells_of_being_called(line: str) -> bool:
+    """Whether a sentence is about the call that she gets."""
+    return bool(_BEING_CALLED.search(line))
 
 
 def _is_of_a_thing(sentence: str) -> bool:
@@ -155,7 +171,7 @@ def _conjugated(verb: str) -> str:
 
 _THAI_UNSAYABLE = re.compile(
     "เธอ|เขา|ผู้ฝึก|ผู้เรียน|ผู้เข้าอบรม|บทบาท|จำลอง|ทดสอบ|ห้าม|ควร|ลูกค้า|พนักงาน|trainee|agent|อารมณ์|สวมบท|ตัวละคร|"
-    "ประโยค|ตอบสั้น|เอไอ|หลุดจาก|น้ำเสียง|อย่าบอก|อย่าพูด|สนทนา"
+    "ประโยค|ตอบสั้น|เอไอ|หลุดจาก|น้ำเสียง|อย่าบอก|อย่าพูด|สนทนา|(?:เล่น|รับบท|แสดง|สมมติ)(?:บท)?เป็น|ให้คะแนน|หมายเหตุ"
 )
 
 
@@ -164,13 +180,17 @@ _THAI_AGED = re.compile(r"(?:เป็น)?(?:ผู้)?(?:ชาย|หญิ�
 
 
 def in_first_person_thai(sentence: str, name: str, i: str) -> str | None:
-    """A Thai sentence about the persona as she says it herself (Thai verbs do not change), or None."""
+    """A Thai sentence about the persona as she says it herself (Thai verbs do not change), or None. One that says "I",
+    or tells her story, is hers, whoever else it names."""
+    is_hers = sentence.startswith(HERS) or i in sentence
     if names := _names(re.sub("^(?:นางสาว|นาง|นาย|คุณ)(?=[\u0e01-\u0e4e])", "", name), 2):
         sentence = re.sub(rf"(?:คุณ|นางสาว|นาง|นาย)?\s?(?:{names})", i, sentence)
     sentence = re.sub("(?<!บริการ)(?<!รหัส)ลูกค้า(?!สัมพันธ์)|เธอ|(?<!พวก)เขา", i, sentence)
+    sentence = re.sub("(?:คุณ)?(?:ลุง|ป้า)(?!ย|ข้าง|คน|ของ|ที่|ชื่อ)", i, sentence)
     sentence = _THAI_AGED.sub("", re.sub("คุณ(?!ภาพ|สมบัติ)", i, sentence))
     sentence = re.sub(f"{i}(?:\\s*(?:คือ|ชื่อ)?\\s*{i})*\\s*", i, sentence).strip(" .")
-    return None if _THAI_UNSAYABLE.search(sentence) or i not in sentence else sentence
+    told = sentence.replace("พนักงาน", "") if is_hers else sentence
+    return None if _THAI_UNSAYABLE.search(told) or not (is_hers or i in sentence) else sentence.removeprefix(HERS)
 
 
 def _names(name: str, shortest: int) -> str:
@@ -185,6 +205,7 @@ def spoken(value: str, base: str, man: bool = False) -> str:
     if base == "th":
         gap = "" if THAI_TEXT.search(value.rstrip(". ")[-1:]) else " "
         return value if value.endswith(("ค่ะ", "คะ", "ครับ")) else f"{value.rstrip('. ')}{gap}{'ครับ' if man else 'ค่ะ'}"
+    value = value[:1].upper() + value[1:] if " " in value and "@" not in value else value
     return value if value[-1:] in ".!?…" else f"{value}."
 
 

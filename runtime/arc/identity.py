@@ -15,6 +15,7 @@ _PLAY = re.compile(
     r"motivation|instrucci|(?:rules?|output|format|scor(?:e|ing)|grading|success|tone|style|voice|mood|goals?|tools?|"
     r"difficulty|triggers?|responses?|secrets?|hidden|notes?|todo|end call|system prompt|opening|greeting|"
     r"first (?:message|line)|opens? with|reglas?|formato|tono|estilo|personalidad|objetivos?|notas?|actitud|ánimo)\b)|"
+    r"\b(?:conditions?|escalat\w+|de-escalat\w+|win|calms?|angers?)\b|เงื่อนไข|สิ่งที่ทำให้|"
     r"คำสั่ง(?!ซื้อ)|กฎ|ข้อห้าม|คำแนะนำ|เกณฑ์|รูปแบบ|น้ำเสียง|อารมณ์|บุคลิก|นิสัย|เป้าหมาย|หมายเหตุ|ความลับ|"
     r"指示|ルール|出力|注意|口調|性格|感情|目的|備考",
     re.I,
@@ -81,8 +82,9 @@ _YOU_ARE = re.compile(
     r"(?:[Cc]ustomer|[Cc]aller) is(?: (?:called|named))?|[Ee]res|[Tt]e llamas)\s[\"“]?"
     rf"{_TITLE}"
     r"((?:[^\W\d_a-z][\w'’-]{1,30})(?: [^\W\d_a-z][\w'’-]{1,30}){1,2})|"
-    r"คุณ(?:คือ|ชื่อ)\s?(?:คุณ|นางสาว|นาง|นาย)?((?!ลูกค้า|ผู้|คน|พนักงาน|ตัว)[\u0e01-\u0e4e]{2,20} "
-    r"(?!ลูกค้า|ผู้|คน|พนักงาน|ชาย|หญิง|อายุ|วัย|เป็น|ที่|ซึ่ง|โทร|และ)[\u0e01-\u0e4e]{2,30})(?= )|"
+    r"(?:คุณ(?:คือ|ชื่อ)|(?:สวมบท(?:บาท)?|รับบท|เล่น|แสดง)(?:บท)?เป็น|ลูกค้าชื่อ)\s?[\"“]?(?:ลูกค้า(?:ชื่อ)?\s)?"
+    r"(?:คุณ|นางสาว|นาง|นาย|ลุง|ป้า|น้า|พี่|น้อง)?((?!ลูกค้า|ผู้|คน|พนักงาน|ตัว)[\u0e01-\u0e4e]{2,20} "
+    r"(?!ลูกค้า|ผู้|คน|พนักงาน|ชาย|หญิง|อายุ|วัย|เป็น|ที่|ซึ่ง|โทร|และ)[\u0e01-\u0e4e]{2,30})(?=[ ”\"])|"
     r"あなたは([々一-龠]{2,6})(?<![客役者人])(?=、|です)"
 )
 _HEADED = re.compile(
@@ -106,5 +108,6 @@ def name_in(sections: tuple[Section, ...]) -> str | None:
         return headed[1]
     for section in sections:
         if found := _YOU_ARE.search("\n".join(map(bare, (section.title, *section.text.splitlines())))):
-            return found[found.lastindex or 0]
+            name = found[found.lastindex or 0]
+            return name.title() if name.isupper() else name
     return None

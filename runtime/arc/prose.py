@@ -16,7 +16,6 @@ from ..spec.persona import Persona
 from ..spec.sections import Section
 from ..spec.writing_system import THAI, THAI_TEXT, thai_share
 from .markup import ANSWER, CAMEL
-from .phrases import plain
 
 _QUOTED = re.compile(
     r'"([^"\n]{2,300}+)"|“([^”\n]{2,300}+)”|«([^»\n]{2,300}+)»|„([^“”\n]{2,300}+)[“”]|「([^」\n]{2,300}+)」'
@@ -54,6 +53,10 @@ _NEVER = re.compile(
 _NEVER_AFTER = re.compile(
     r"\W{0,2}(?:など)?(?:と|라고|이라고)(?:は)?\s?(?:絶対に|決して|절대)?\s?(?:言わ|言っては|話さ|口にし|말하지)"
 )
+_UNDONE = re.compile(
+    r"\W*(?:if|when|whenever|unless)\b(?!.*\b(?:say|tell|use|mention|reveal|answer|reply)\b)[^,]*[:→>]\s*$", re.I
+)
+"""A whole condition, which may be that something is not done."""
 _NEVER_THAI = re.compile("ห้าม|อย่า|ไม่(?:พูด|ใช้)")
 NEAR = 160
 """Characters before a line in quotes that can say whose it is."""
@@ -125,7 +128,9 @@ def _is_forbidden(between: str, after: str) -> bool:
     """Whether what stands before a line says that she never says it (in its last sentence, in Thai its last word), or
     what stands after it, as in Japanese and Korean."""
     word = between.rsplit(None, 1)[-1] if between else ""
-    said_before = _NEVER.search(between.rpartition(".")[2]) or _NEVER_THAI.search(word)
+    sentence = between.rpartition(".")[2]
+    undone = _UNDONE.match(sentence)  # by the trainee, who gives no date
+    said_before = (not undone and _NEVER.search(sentence)) or _NEVER_THAI.search(word)
     return bool(said_before or _NEVER_AFTER.match(after))
 
 
@@ -154,25 +159,34 @@ def _items(section: Section) -> Iterator[tuple[str, str]]:
         if goes_on or re.fullmatch(r"[\s|:-]*", row):
             continue
         row = bare(row)
-        in_one = [found for cell in row.split("|") if cell.strip() and (found := _ITEM.match(cell))]
+        in_one = [found for cell in _IN_ONE.split(row) if cell.strip() and (found := _ITEM.match(cell))]
         for found in in_one if len(in_one) > 1 else (_CELLS.match(row) or _ITEM.match(row),):
             if found and not re.match(r'https?$|["“«「]', found[1].lstrip(" |")):
-                key, value = _key(found[1]), _without_notes(found[2]).strip(' |"“”')
+                told = _GOES_ON.split(found[2], maxsplit=1)[0]
+                key, value = _key(found[1]), _without_notes(told).strip(' |"“”')
+                value = value.rstrip(".;,") if len(in_one) > 1 else value
                 if value and len(value) <= 200 and not _UNSPEAKABLE.search(value):
                     yield key, value
 
 
+_IN_ONE = re.compile(r"\||(?<=[.;,])\s+(?=[^\W\d_][\w /]{1,24}\s?[:=]\s)")
+"""What stands between two items of one row."""
+_GOES_ON = re.compile(r"(?<=[.!?])\s+(?=(?:You|She|He|It|They|There|Your|Her|His)\b)")
+"""Where the value of an item ends, and sentences about her begin."""
 _WRAPPED = re.compile(r"^(?:[^:：]{60,}|.{90,})[^.!?:;|]$")
 """A row of running text, whose sentence goes on in the next."""
 
 
 def _key(written: str) -> str:
-    """A key in words: `account_number` and `accountNumber` are an account number."""
+    """A key in words: `account_number` and `accountNumber` are an account number, a `DOB` is a date of birth."""
     text = CAMEL.sub(" ", written.replace("_", " ").strip(" |\"'"))
-    return _NUMBER_OF.sub("number", _ACCOUNT.sub("account", text).strip())
+    text = _SHORT.sub(lambda found: _IN_FULL[found[1].casefold()], text)
+    return _NUMBER_OF.sub("number", text.strip())
 
 
-_ACCOUNT = re.compile(r"\bacct?\b\.?", re.I)
+_IN_FULL = {"acc": "account", "acct": "account", "dob": "date of birth", "ref": "reference", "tel": "phone"}
+_IN_FULL |= {"mob": "mobile", "addr": "address", "appt": "appointment", "cust": "customer", "amt": "amount"}
+_SHORT = re.compile(rf"\b({'|'.join(_IN_FULL)})\b\.?", re.I)
 _NUMBER_OF = re.compile(r"(?:\b(?:no|nr|num)\.?|#)$", re.I)
 
 
@@ -191,6 +205,8 @@ def sentences(section: Section) -> Iterator[str]:
 
 
 _SENTENCE_END = re.compile(r"(?<=[.!?。])\s+|\n")
+HERS = "\x01"
+"""What a Thai sentence begins with that tells her story: it needs no "I", and most have none."""
 _HELD = "\x00"
 """Stands for a line in quotes, so that the sentence that holds it is known by it."""
 
@@ -215,9 +231,11 @@ def _running(row: str) -> str:
         return "\n"
     if _HELD in text or '"' in text:
         whole = (part for part in _SENTENCE_END.split(text) if _HELD not in part and '"' not in part)
-        return "\n" if _ITEM.match(text) else f"\n{' '.join(whole)}\n"
+        rest = _GOES_ON.split(text, maxsplit=1)[1:] if _ITEM.match(text) else whole
+        return f"\n{' '.join(part for part in rest if _HELD not in part)}\n"
     if found := _ITEM.match(text):
-        return f"\n{found[2]}\n" if STORY.match(_key(found[1])) else "\n"
+        story = HERS + found[2] if THAI_TEXT.search(found[2]) else found[2]
+        return f"\n{story}\n" if STORY.match(_key(found[1])) else "\n".join(["", *_GOES_ON.split(found[2])[1:], ""])
     is_listed = (bullet := _BULLET.match(row)) is not None and bool(bullet[0].strip())
     text = _DIRECTED.sub(" ", text) if _DIRECTED.match(text) else text
     return f"\n{text}\n" if is_listed else f"{text}\n" if not text or THAI_TEXT.search(text) else text
@@ -241,38 +259,3 @@ FEW_WORDS = 10
 _COMMON = frozenset(
     "the and is of to she her he his you your with not for has was are when if it that this from".split()
 )
-
-
-STOP_WORDS = frozenset(
-    "this that with from have what when where which would could should about your their there they them been being "
-    "into will just more some than then were does please tell know want need like make customer agent help today asks "
-    "asked much many long who how why the and for are you can did has was her his she problem happen happened wrong "
-    "issue".split()
-)
-_PRESENT = {"paid": "pay", "bought": "buy", "told": "tell", "said": "say", "went": "go", "came": "come"}
-_PRESENT |= {"broke": "break", "broken": "break", "lost": "lose", "sent": "send", "found": "find", "stayed": "stay"}
-_PRESENT |= {"took": "take"}
-
-
-_KINDS = {
-    "#sum": re.compile(
-        r"\bhow much (?:did|was|were|is|do|have|money)\b|เท่าไหร่|เท่าไร|กี่บาท|"
-        r"[$€£฿₹]\s?\d|\b(?:Rs|USD|EUR|GBP|THB|INR)\.? ?\d|\d\s?(?:[€£฿]|บาท|(?:dollars|euros|pounds|baht|rupees)\b)",
-        re.I,
-    ),
-    "#day": re.compile(
-        r"\b(?:when|what day|what date|which day) (?:did|was|were|have|had)\b|เมื่อไหร่|เมื่อไร|วันไหน|"
-        r"\b(?:\d{1,2}(?:st|nd|rd|th)?\s)?(?:Jan|Feb|March|April|May|June|July|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.?\b(?=\s\d|[,.\s]|$)|"
-        r"\b(?:last|since|yesterday|on) (?:week|month|night|\w+day)\b|วันที่ \d|เมื่อวาน|เมื่อเดือน|(?:สัปดาห์|เดือน)ที่แล้ว",
-    ),
-}
-"""Kinds of answers, by the questions that ask for one and by what gives it: a sum of money, a day."""
-
-
-@lru_cache(maxsize=4096)
-def content_words(text: str) -> frozenset[str]:
-    """The words of a text that say what it is about, cut to their first letters so that forms of a word meet; and what
-    kind of answer it asks for or gives."""
-    words = (_PRESENT.get(word, word) for word in plain(text).split() if word not in STOP_WORDS)
-    kinds = (kind for kind, pattern in _KINDS.items() if pattern.search(text))
-    return frozenset((*(word[:6] for word in words if len(word) > 2), *kinds))

@@ -9,7 +9,7 @@ from ..arc.clauses import Clause, clauses
 from ..arc.listener import for_nothing
 from ..arc.machine import ArcState, Lack, fold, lack, start, step
 from ..arc.meaning import Meaning
-from ..arc.prose import content_words
+from ..arc.phrases import plain
 from ..arc.questions import (
     is_choice,
     is_open,
@@ -18,7 +18,8 @@ from ..arc.questions import (
     requests,
     supposes_who,
 )
-from ..spec.persona import Arc, CommonCue
+from ..arc.topics import content_words, is_about, shared, topic_words
+from ..spec.persona import Arc, CommonCue, Topic
 from .suppositions import Knowledge, figures_in
 
 GREETINGS = 3
@@ -69,6 +70,8 @@ class _Speaker:
 
     def answer(self, text: str) -> str:
         """The answer to a turn that ends nothing."""
+        if line := next(filter(None, (self._fresh(topic.say) for topic in self._events(text))), None):
+            return line
         parts = [*self._reaction(), *self._facts(text)]
         question = self._question(text)
         if not (parts or question) or (not self.state.last.asked and CommonCue.PARDON in self.state.last.cues):
@@ -146,6 +149,8 @@ class _Speaker:
         last = self.state.last
         either = any(is_choice(one.said) for one in clauses(text) if requests(one.said))
         names = sorted(last.asked, key=self.arc.evasive.__contains__) if either else list(last.asked)
+        if "secret" in names:  # nor anything else to who asks for it
+            names = [] if self._angering() else ["secret"]
         most = 1 if either or self._angering() else None
         asked = [self._answered(name) for name in names[:most]]
         asked += [self._shortly(name) for name in last.again[:2]]
@@ -171,7 +176,7 @@ class _Speaker:
     def _small_talk(self, text: str) -> list[str]:
         lines = self._heard_lines(text)
         if lines == self.arc.lines(CommonCue.PROBLEM):
-            lines = self._on_topic(text) or (self.arc.story if self._fresh(self.arc.story) else lines)
+            lines = self._on_topic(text, least=2) or (self.arc.story if self._fresh(self.arc.story) else lines)
         line = self._fresh(lines)
         if line and CommonCue.PARDON in self.state.last.cues:
             return [line, self._once_more()]
@@ -222,6 +227,8 @@ class _Speaker:
             wished = any(is_wish(one.said) for one in clauses("".join(self.turns[-1:])) if one.asks)
             return [CommonCue.PREFERENCE_ASKED if wished else told]
         kinds = [name for name, _ in for_nothing(self.arc.front, clause.said)]
+        if clause.offers and kinds[:1] == [CommonCue.YES_NO_QUESTION]:
+            kinds = [CommonCue.AGREEMENT_ASKED]
         return [name for name in kinds if name not in _YES_OR_NO] if is_open(clause.said) else kinds
 
     def _known(self, question: Clause) -> str | None:
@@ -313,14 +320,21 @@ class _Speaker:
     def _on_topic(self, text: str, least: int = 1) -> tuple[str, ...]:
         """The line of the prose that shares most words with a question, `least` at least; one said before is said to be
         so."""
-        words = content_words(text)
-        named = (topic for topic in self.arc.topics if topic.words)  # in all its words, however few, it is meant
-        about = [topic for topic in named if len(words & topic.words) >= least or topic.words <= words]
-        about.sort(key=lambda topic: -len(words & topic.words))
+        words = topic_words(text)
+        able = (topic for topic in self.arc.topics if topic.words and not topic.event and not _is_in(topic.say, text))
+        alike = [(shared(words, topic), topic) for topic in able]
+        # Named in all its words, however few, it is meant.
+        near = [(by, topic) for by, topic in alike if by >= least or (by and topic.words <= words)]
+        near.sort(key=lambda one: -one[0])
+        about = [topic for by, topic in near if by == near[0][0]]
         if fresh := [topic.say for topic in about if self._fresh(topic.say)]:
             return fresh[0]
         again = self._fresh(self.arc.lines(CommonCue.AS_SAID))
         return tuple(f"{again} {line}" for topic in about[:1] for line in topic.say if again)
+
+    def _events(self, text: str) -> Iterator[Topic]:
+        """What the prose has for an event that a turn is."""
+        return (topic for topic in self.arc.topics if topic.event and is_about(text, topic.words))
 
     def _ask(self) -> str | None:
         """How the customer asks for what an ending still waits for, once a part of it was met."""
@@ -338,3 +352,8 @@ class _Speaker:
                 if ask := self._fresh(self.arc.said(front.cues[name].ask)):
                     return ask
         return None
+
+
+def _is_in(say: Sequence[str], text: str) -> bool:
+    """Whether a turn has all of a line in it, which would tell nothing."""
+    return any(plain(line).strip(", ") in plain(text) for line in say)

@@ -14,8 +14,8 @@ from itertools import chain
 
 from ..arc.clauses import Clause, clauses
 from ..arc.phrases import plain
-from ..arc.prose import content_words
 from ..arc.questions import is_told_of_her, quotes_her, unquoted
+from ..arc.topics import content_words
 from ..spec.persona import Arc, CommonCue
 
 _UNITS = {"สิบ": 10, "ร้อย": 100, "พัน": 1000, "หมื่น": 10_000, "แสน": 100_000, "ล้าน": 1_000_000}

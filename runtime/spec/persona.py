@@ -287,10 +287,11 @@ class FrontMatter:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Something the persona can say on a question that shares words with it."""
+    """Something the persona can say on a question that shares words with it; for an `event` on a turn that has all."""
 
     words: Annotated[frozenset[str], PlainSerializer(sorted)]
     say: tuple[str, ...]
+    event: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ SECTION_KINDS = {
     "persona": ("persona", "บุคลิก", "ตัวละคร"),
     "profile": ("profile", "customer data", "โปรไฟล์", "ข้อมูลลูกค้า", "ข้อมูลส่วนตัว"),
     "scenario": ("scenario", "context", "situation", "สถานการณ์", "บริบท"),
-    "phase": ("phase", "ระยะ", "ช่วง"),
+    "phase": ("phase", "stage", "ระยะ", "ช่วง", "เฟส", "ขั้นที่", "fase", "フェーズ"),
     "behavior": ("emotional", "behavior", "behaviour", "อารมณ์", "พฤติกรรม"),
     "objectives": ("test objective", "objective", "วัตถุประสงค์", "เป้าหมาย"),
     "constraints": ("constraint", "rules", "ข้อจำกัด", "ข้อห้าม"),
