@@ -162,7 +162,7 @@ def _items(section: Section) -> Iterator[tuple[str, str]]:
         in_one = [found for cell in _IN_ONE.split(row) if cell.strip() and (found := _ITEM.match(cell))]
         for found in in_one if len(in_one) > 1 else (_CELLS.match(row) or _ITEM.match(row),):
             if found and not re.match(r'https?$|["“«「]', found[1].lstrip(" |")):
-                told = _GOES_ON.split(found[2], maxsplit=1)[0]
+                told = _parts(found[2])[0]
                 key, value = _key(found[1]), _without_notes(told).strip(' |"“”')
                 value = value.rstrip(".;,") if len(in_one) > 1 else value
                 if value and len(value) <= 200 and not _UNSPEAKABLE.search(value):
@@ -175,6 +175,12 @@ _GOES_ON = re.compile(r"(?<=[.!?])\s+(?=(?:You|She|He|It|They|There|Your|Her|His
 """Where the value of an item ends, and sentences about her begin."""
 _WRAPPED = re.compile(r"^(?:[^:：]{60,}|.{90,})[^.!?:;|]$")
 """A row of running text, whose sentence goes on in the next."""
+
+
+def _parts(text: str) -> list[str]:
+    """The value of an item, and the sentences about her after it."""
+    found = _GOES_ON.search(text)
+    return [text[: found.start()], text[found.end() :]] if found else [text]
 
 
 def _key(written: str) -> str:
@@ -231,11 +237,11 @@ def _running(row: str) -> str:
         return "\n"
     if _HELD in text or '"' in text:
         whole = (part for part in _SENTENCE_END.split(text) if _HELD not in part and '"' not in part)
-        rest = _GOES_ON.split(text, maxsplit=1)[1:] if _ITEM.match(text) else whole
+        rest = _parts(text)[1:] if _ITEM.match(text) else whole
         return f"\n{' '.join(part for part in rest if _HELD not in part)}\n"
     if found := _ITEM.match(text):
         story = HERS + found[2] if THAI_TEXT.search(found[2]) else found[2]
-        return f"\n{story}\n" if STORY.match(_key(found[1])) else "\n".join(["", *_GOES_ON.split(found[2])[1:], ""])
+        return f"\n{story}\n" if STORY.match(_key(found[1])) else "\n".join(["", *_parts(found[2])[1:], ""])
     is_listed = (bullet := _BULLET.match(row)) is not None and bool(bullet[0].strip())
     text = _DIRECTED.sub(" ", text) if _DIRECTED.match(text) else text
     return f"\n{text}\n" if is_listed else f"{text}\n" if not text or THAI_TEXT.search(text) else text

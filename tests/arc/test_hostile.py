@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runtime.arc import complete, identity, markup, phrases, prose
+from runtime.arc import complete, identity, markup, phrases, prose, quoted_lines, topics
 from runtime.arc.listener import listen
 from runtime.config.persona_file import read_persona
 from runtime.spec import sections
@@ -136,7 +136,7 @@ def test_reading_prose_takes_steps_in_step_with_its_length(build: Callable[[str,
     base = "th" if any("\u0e00" <= character <= "\u0eff" for character in what) else "en"
 
     def count(size: int) -> int:
-        with counted(prose, complete, identity, markup, sections) as steps:
+        with counted(prose, complete, identity, markup, quoted_lines, sections, topics) as steps:
             persona = build(what, size)
             find_sections(persona.prose)
             made(persona, base)
