@@ -83,7 +83,7 @@ async def _heard() -> list[Row]:
     spec = compose([])
     arc = make_arc(spec.persona, spec.language.customer, "en")
     recogniser = STT(vocabulary=vocabulary(spec))
-    typed = {said: set(listen(arc.front, set(), said).cues) for said in SAID}
+    typed = {said: CUES & set(listen(arc.front, set(), said).cues) for said in SAID}
     right: dict[str, int] = {}
     wrong: list[str] = []
     seconds = []
@@ -100,7 +100,7 @@ async def _heard() -> list[Row]:
             found = listen(arc.front, set(), text).findings
             cues = {finding.name for finding in found}
             right[voice] = right.get(voice, 0) + bool(cues & typed[said])
-            if made_up := {finding.name for finding in found if finding.words} - typed[said]:
+            if made_up := CUES & {finding.name for finding in found if finding.words} - typed[said]:
                 wrong.append(f"{voice}: {said!r} → {text!r}: {', '.join(made_up)}")
             if not cues & typed[said] and typed[said]:
                 progress(f"missed ({voice}): {said!r} → {text!r}")
