@@ -27,7 +27,7 @@ from .agent import LiveAgent, close
 from .arc_driver import LAST_WORDS, ArcDriver
 from .build import address_of, build, part_name
 from .idle import IdleMonitor
-from .listener import ModelListener
+from .model_listener import ModelListener
 from .network import explained
 from .realtime import NotAccepted
 from .reload import Reloader

@@ -17,7 +17,7 @@ from ..events import Emit, Heard, Interim, Notice, Said
 from ..spec.persona import worded_in
 from ..spec.session_spec import Edit, SessionSpec
 from .arc_driver import ArcDriver
-from .listener import ModelListener
+from .model_listener import ModelListener
 from .turn import TurnLimit, mend
 from .understanding import Understanding
 from .voice import Words

@@ -65,18 +65,15 @@ class AudioRecorder:
         self._done: Future[None] = Future()
         self._closing = threading.Event()
         self._output: RecordedOutput | None = None
-        self.zero: float | None = None
-        """Unix time of the first sample; None before the recording has begun."""
 
     def attach(self, session: AgentSession[None]) -> None:
         """Wraps a session's audio, which is where it will be and has not been started, and begins to record."""
-        if session.input.audio is None or session.output.audio is None:
-            return
-        self.zero = time.time()
+        assert session.input.audio and session.output.audio
+        zero = time.time()
         session.input.audio = RecordedInput(session.input.audio, self.place)
         session.output.audio = self._output = RecordedOutput(session.output.audio, self.place)
-        self._emit(AudioStarted(at=self.zero))
-        threading.Thread(target=self._run, args=(self.zero,), daemon=True, name="audio recorder").start()
+        self._emit(AudioStarted(at=zero))
+        threading.Thread(target=self._run, args=(zero,), daemon=True, name="audio recorder").start()
 
     def place(self, side: int, at: float, pcm: bytes, rate: int) -> None:
         """Takes audio; never waits, never raises."""

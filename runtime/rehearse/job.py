@@ -25,7 +25,7 @@ from ..events import FAILED, Emit, Ended, Event, Failure, Said, State
 from ..offline.embedding import understood
 from ..offline.llm import split_for_streaming
 from ..record.folder import make_private, read_card, read_folder
-from ..record.recording import Recording
+from ..record.recorder import CallRecorder
 from ..redaction import redacted
 from ..spec.session_spec import AnyEdit, Edit, SessionSpec
 from ..spec.settings import LineQuality, Record
@@ -181,16 +181,16 @@ async def hold_in_loop(job: Job) -> Row:
     """Holds the call in this event loop. Raises whatever keeps it from being held."""
     loop = asyncio.get_running_loop()
     virtual = isinstance(loop, VirtualLoop)
-    recording = Recording(
+    recorder = CallRecorder(
         replace(job.record, enabled=True),
         job.named,
         lambda event: emit(event),
         (job.folder, START if virtual else time.time()),
     )
-    recording.adopt(job.spec)
+    recorder.adopt(job.spec)
     progress = _Progress()
     line = Telephone(job.line, job.seed, tells=job.spec.model.realtime is None) if job.audio else None
-    sink: Emit = Retimed(recording.take) if virtual else line.timed(recording.take) if line else recording.take
+    sink: Emit = Retimed(recorder.take) if virtual else line.timed(recorder.take) if line else recorder.take
     emit = fan_out(sink, progress.take)
     call = Call(_once(job.spec), emit, audio=job.audio, seed=job.seed)
     try:
@@ -207,15 +207,15 @@ async def hold_in_loop(job: Job) -> Row:
                 say = partial(_speak, call, line, voice, progress)
             async with asyncio.TaskGroup() as tasks:
                 talking = tasks.create_task(_talk(call, next_turn, progress, job.turns, say, spoken=job.audio))
-                await call.run(partial(_joined, line=line, attach=recording.attach))
+                await call.run(partial(_joined, line=line, attach=recorder.attach))
                 talking.cancel()
     except TimeoutError:
         raise SpecError(f"not over after {job.seconds / 60:g} minutes") from None
     finally:
         if isinstance(loop, VirtualLoop):
             loop.real = True  # the folder is finished by a thread
-        await recording.close()
-        await recording.judge()
+        await recorder.close()
+        await recorder.judge()
     if progress.ended is None or progress.ended.reason in FAILED:
         reason = progress.failure or (progress.ended.reason if progress.ended else "it was cut off")
         return replace(job.row, outcome=Outcome.FAILED, reason=reason)

@@ -13,7 +13,7 @@ from ..call.session import Call
 from ..call.sinks import fan_out, locate
 from ..errors import SpecError
 from ..events import ROOM_TAKEN, TRAINEE_LEFT, Ended, Event, Failure, Heard, Notice, Scored
-from ..record.recording import Recording
+from ..record.recorder import CallRecorder
 from ..spec.fields import name_of
 from ..spec.session_spec import AnyEdit, Edit
 from .link import Connect, WorkerConnection
@@ -51,8 +51,8 @@ class RoomCall:
         self._rooms = settings.rooms
         self._user = settings.user
         self._screen = Screen(context.room, settings.rooms.transcripts)
-        self._recording = Recording(settings.record, settings.user or None, self._emit)
-        self._tell = fan_out(self._recording.take, worker.emit, self._screen.show)
+        self._recorder = CallRecorder(settings.record, settings.user or None, self._emit)
+        self._tell = fan_out(self._recorder.take, worker.emit, self._screen.show)
         self._call = Call(
             self._edits(),
             self._emit,
@@ -61,7 +61,7 @@ class RoomCall:
             reload=settings.reload,
             seed=settings.seed,
         )
-        self._trainee = LinkedParticipant(context, self._call, settings.rooms, self._emit, self._recording.attach)
+        self._trainee = LinkedParticipant(context, self._call, settings.rooms, self._emit, self._recorder.attach)
 
     async def run(self, afterwards: asyncio.TaskGroup) -> None:
         """Joins the room, holds the call and leaves; what is still to be judged then goes on in `afterwards`."""
@@ -71,10 +71,10 @@ class RoomCall:
                 watching = tasks.create_task(self._end_without_worker())
                 await self._converse()
                 self._settle_user()
-                await self._recording.close()  # before the room is left: the trainee reads the score
+                await self._recorder.close()  # before the room is left: the trainee reads the score
                 # The judge's score is waited for if the trainee stays; else the room is left at once.
-                if self._recording.to_judge and self.ended.reason != ROOM_TAKEN:
-                    judging = afterwards.create_task(self._recording.judge())
+                if self._recorder.to_judge and self.ended.reason != ROOM_TAKEN:
+                    judging = afterwards.create_task(self._recorder.judge())
                     left = tasks.create_task(self._trainee.wait_until_alone())
                     await asyncio.wait((judging, left), return_when=asyncio.FIRST_COMPLETED)
                     left.cancel()
@@ -122,7 +122,7 @@ class RoomCall:
         async for edit in self._worker.edits():
             if isinstance(edit, Edit):
                 self._screen.went_dead_line, self._closed_line = edit.spec.language.went_dead, edit.spec.language.closed
-                self._recording.adopt(edit.spec)
+                self._recorder.adopt(edit.spec)
             yield edit
 
     async def _end_without_worker(self) -> None:
@@ -141,4 +141,4 @@ class RoomCall:
         """Whoever is the trainee now is the call's user, where the room's name tells none."""
         if not self._user:
             self._user = name_of(self._trainee.identity)
-            self._recording.belong_to(self._user)
+            self._recorder.belong_to(self._user)

@@ -20,7 +20,7 @@ from ..call.voice import SourceOutput, keep_in_step
 from ..errors import SpecError
 from ..events import Ended, Notice
 from ..files.store import SpecStore
-from ..record.recording import Recording
+from ..record.recorder import CallRecorder
 from ..record.upkeep import look_after
 from ..spec.session_spec import AnyEdit, Edit, SessionSpec
 from . import keyboard
@@ -42,9 +42,9 @@ async def _call(spec: SessionSpec, store: SpecStore, shown: View | JsonLines) ->
     store.put({}, spec)
     edits: asyncio.Queue[AnyEdit] = asyncio.Queue()
     store.subscribe({}, edits.put_nowait)
-    recording = Recording(settings.record, settings.user or "", lambda event: emit(event))
-    emit = fan_out(recording.take, shown.show)
-    call = Call(_each(edits, recording.adopt), emit, audio=audio, reload=settings.reload, seed=settings.seed)
+    recorder = CallRecorder(settings.record, settings.user or "", lambda event: emit(event))
+    emit = fan_out(recorder.take, shown.show)
+    call = Call(_each(edits, recorder.adopt), emit, audio=audio, reload=settings.reload, seed=settings.seed)
     if shown.out:
         shown.out.when_lost(lambda: call.hang_up("output_lost"))
     with _interrupts(call):
@@ -53,13 +53,13 @@ async def _call(spec: SessionSpec, store: SpecStore, shown: View | JsonLines) ->
             watching = tasks.create_task(store.watch(lambda line: shown.show(Notice(text=line))))
             looking = tasks.create_task(look_after(settings.record, shown.show))
             try:
-                ended = await call.run(partial(_joined, audio=audio, attach=recording.attach))
+                ended = await call.run(partial(_joined, audio=audio, attach=recorder.attach))
             finally:
                 trainee.cancel()
                 watching.cancel()
                 looking.cancel()
-            await recording.close()
-            await recording.judge()
+            await recorder.close()
+            await recorder.judge()
             if settings.record.enabled and settings.history.url is not None:
                 from ..history.index import update  # SQLAlchemy takes its time to load, and few need it
 

@@ -28,7 +28,7 @@ from runtime.call.voice import Words
 from runtime.config.compose import compose
 from runtime.events import Emit, Event, Interim, State, to_json
 from runtime.offline import embedding
-from runtime.record.recording import Recording
+from runtime.record.recorder import CallRecorder
 from runtime.rooms.screen import Screen
 from runtime.spec.session_spec import Edit, SessionSpec
 
@@ -91,7 +91,7 @@ class Spent:
 
 
 async def turns(
-    record: Callable[[Emit], Recording] | None = None,
+    record: Callable[[Emit], CallRecorder] | None = None,
     *,
     listening: str = "phrases",
     live: bool = False,
@@ -125,7 +125,7 @@ async def turns(
                 (ArcDriver, "heard"),
                 (ArcDriver, "carry_out"),
                 (ArcDriver, "quiet"),
-                (Recording, "take"),
+                (CallRecorder, "take"),
             ):
                 patches.enter_context(patch.object(owner, name, spent.timed(getattr(owner, name))))
         else:
@@ -144,7 +144,7 @@ async def turns(
 
 @asynccontextmanager
 async def _typed_call(
-    spec: SessionSpec, record: Callable[[Emit], Recording] | None, live: bool
+    spec: SessionSpec, record: Callable[[Emit], CallRecorder] | None, live: bool
 ) -> AsyncIterator[Callable[[str], Any]]:
     """A call without a room, whose events go where a room's go: encoded for the link, and to the trainee's screen."""
 

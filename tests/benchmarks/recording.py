@@ -17,7 +17,7 @@ from statistics import median
 
 from runtime.events import Event
 from runtime.record.folder import EVENTS, REPORT, finish
-from runtime.record.recording import Recording
+from runtime.record.recorder import CallRecorder
 from runtime.record.templates import load_template
 from runtime.record.writer import put_line
 from runtime.spec.settings import Record
@@ -39,7 +39,7 @@ SECONDS = 12.0
 def rows() -> list[Row]:
     """Milliseconds of CPU in a turn and for a report; per cent of a core and MiB that recording adds to a call."""
     with tempfile.TemporaryDirectory() as folder:
-        made = partial(Recording, Record(dir=folder), "ann")
+        made = partial(CallRecorder, Record(dir=folder), "ann")
         arc, all_of_it = (asyncio.run(turns(made, arc_alone=alone)) for alone in (True, False))
         reports = _report(Path(folder))
     found = [

@@ -389,7 +389,8 @@ from tests.loopback.audio import tone
 from tests.record.test_audio import FRAME, frames, recording
 
 async def main():
-    recorder, session, source, player = recording(Path(sys.argv[1]), print)
+    told = []
+    _, session, source, player = recording(Path(sys.argv[1]), told.append)
     second = frames(tone(1))
     for _ in range(60):
         for frame in second:
@@ -399,7 +400,7 @@ async def main():
         await asyncio.sleep(FRAME)
         source.frames = [frame]
         await anext(session.input.audio)
-        print("T", time.time() - recorder.zero, flush=True)
+        print("T", time.time() - told[0].at, flush=True)
 
 asyncio.run(main())
 """

@@ -36,7 +36,7 @@ from runtime.record.folder import (
     scored_by,
     write_private,
 )
-from runtime.record.recording import Recording
+from runtime.record.recorder import CallRecorder
 from runtime.record.upkeep import delete_old, forget, look_after, score_again, tidy, users
 from runtime.record.writer import SessionWriter, put_line
 from runtime.spec.session_spec import SessionSpec
@@ -83,7 +83,7 @@ async def kept(
 async def recorded(record: Record, spec: SessionSpec, events: list[Event], *edits: SessionSpec) -> list[Event]:
     """What a call with these events was told by its recording."""
     told: list[Event] = []
-    recording = Recording(record, "ann", told.append)
+    recording = CallRecorder(record, "ann", told.append)
     recording.adopt(spec)
     for event in events:
         recording.take(event)
@@ -138,7 +138,7 @@ async def test_the_spec_is_kept_as_yaml_without_secrets(
 async def test_a_folder_waits_until_the_trainee_is_known(record: Record, spec: SessionSpec) -> None:
     """What was said before is in it; of a call in which nobody was ever certain to be the trainee it is nobody's."""
     for known in (True, False):
-        recording = Recording(record, None, lambda event: None)
+        recording = CallRecorder(record, None, lambda event: None)
         recording.adopt(spec)
         for event in good(user="")[1:4]:
             recording.take(event)

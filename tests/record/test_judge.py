@@ -14,7 +14,7 @@ from runtime.events import Event, Notice, Scored
 from runtime.record.call_log import CallLog
 from runtime.record.folder import folders, read_card
 from runtime.record.judge import judge, read_verdict
-from runtime.record.recording import Recording
+from runtime.record.recorder import CallRecorder
 from runtime.record.score import Result, card_from_json, score
 from runtime.spec.persona import Ending, FrontMatter, Objective
 from runtime.spec.settings import Record
@@ -122,7 +122,7 @@ async def test_a_call_that_is_not_recorded_is_judged_all_the_same(
     async with OpenAIHTTPServer(reply=live) as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
-        recording = Recording(Record(dir=str(tmp_path), enabled=False), "ann", events.append)
+        recording = CallRecorder(Record(dir=str(tmp_path), enabled=False), "ann", events.append)
         recording.adopt(compose(["judge=model"]))
         for event in good():
             recording.take(event)
@@ -145,7 +145,7 @@ async def test_a_judge_that_does_not_answer_leaves_a_call_unclear_and_is_one_lin
     async with OpenAIHTTPServer(reply=live, on_chat=[fault] * 40) as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
-        recording = Recording(record, "ann", events.append)
+        recording = CallRecorder(record, "ann", events.append)
         recording.adopt(compose(["judge=model"]))
         for event in good():
             recording.take(event)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from livekit.agents import APIError
 
-from runtime.call import listener as module
+from runtime.call import model_listener as module
 from runtime.call.build import check_secrets
-from runtime.call.listener import read_findings
+from runtime.call.model_listener import read_findings
 from runtime.errors import SpecError
 from runtime.events import CueFound, Failure, Found, Heard, How, MoodMoved, Said
 from tests.composed import compose

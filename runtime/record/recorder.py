@@ -24,7 +24,7 @@ EVENTS_LIMIT = 20_000
 """Events of a call that are kept in memory for its score; of more the latest are."""
 
 
-class Recording:
+class CallRecorder:
     """Keeps one call in a session folder, which is made once there is a call: when the trainee can hear and be heard,
     or the first line was said. Whatever goes wrong with it is a line of the call's, and nothing else: the score is told
     all the same, from memory.
