@@ -15,8 +15,11 @@ from pathlib import Path
 class SpecError(Exception):
     """What the user gave cannot be used. Its text is one readable line.
 
-    `file` and `line` say where, when a file is to blame; both are part of the text (`file:line: message`).
+    `file` and `line` say where, when a file is to blame; both are part of the text (`file:line: message`). `others` is
+    what else is wrong there: whoever tells all that is wrong tells it too.
     """
+
+    others: tuple[SpecError, ...] = ()
 
     def __init__(self, message: str, *, file: Path | str | None = None, line: int | None = None) -> None:
         self.file = shown_path(file) if file is not None else None
@@ -24,6 +27,17 @@ class SpecError(Exception):
         where = f"{self.file}:{line}: " if file is not None and line else f"{self.file}: " if file is not None else ""
         text = where + " ".join(message.split())
         super().__init__("".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text))
+
+
+MISTAKES = 20
+"""How many mistakes of one file are told at once."""
+
+
+def first_of(mistakes: Iterable[SpecError]) -> SpecError:
+    """The first of some mistakes in one place, which knows the others."""
+    first, *others = islice(mistakes, MISTAKES)
+    first.others = tuple(others)
+    return first.with_traceback(None)
 
 
 class NotOffered(SpecError):
@@ -55,6 +69,11 @@ def suggest(wrong: object, choices: Iterable[str]) -> str:
     names = [name[:_LENGTH] for name in known[:_NAMES]]
     more = f" and {len(known) - _NAMES} more" if len(known) > _NAMES else ""
     return f"{_meant(wrong, names)} (choices: {', '.join(names) or 'none'}{more})"
+
+
+def is_near(wrong: str, name: str) -> bool:
+    """Whether a name that is not known could be meant for this one."""
+    return bool(_meant(wrong, [name]))
 
 
 def not_there(key: str, path: Path | str) -> SpecError:

@@ -46,7 +46,7 @@ from .groups import (
 )
 from .mistakes import check_persona, readable_errors
 from .persona_file import examine_persona, read_persona, revision_of, unknown_cues
-from .validation import shape_at, validated
+from .validation import Place, shape_at, validated
 from .yaml_file import Node, line_of, read_bytes
 
 T = TypeVar("T")
@@ -115,7 +115,7 @@ def _spec(cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str]) -
 
 def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices: dict[str, str]) -> SessionSpec:
     language: Language = groups["language"]
-    for path, what in unusable_keys(persona, language.customer):
+    for path, what in _unusable_keys(persona, language.customer):
         node = examine_persona(read_bytes(Path(persona.file)), Path(persona.file)).node
         raise SpecError(what, file=persona.file, line=line_of(node, path) if node else None)
     hashed = groups | {"language": replace(language, customer=FrontMatter())}
@@ -128,29 +128,34 @@ def _assembled(groups: dict[str, Any], persona: Persona, revision: str, choices:
     return SessionSpec(persona=persona, arc=arc, choices=choices, revision=digest, **groups)
 
 
-def unusable_keys(persona: Persona, customer: FrontMatter | None = None) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Keys of the front matter that do nothing, each with what is wrong: a cue that nothing could find and that is no
-    language's common cue (`customer` is that of the call's language), one that is waited for and that there is not, and
-    keys that only a language's customer has."""
+def _unusable_keys(persona: Persona, customer: FrontMatter) -> Iterator[tuple[Place, str]]:
+    """As `dead_keys`, and places that name a cue which there is not. `customer` is that of the call's language."""
     front = persona.front
+    known = frozenset([*customer.cues, *customer.named_cues, *front.cues])
+    if any(unknown_cues(front, known)):
+        known |= common_cues()
+    yield from dead_keys(front, frozenset([*customer.cues, *customer.named_cues]))
+    yield from unknown_cues(front, known)
+
+
+def dead_keys(front: FrontMatter, common: frozenset[str]) -> Iterator[tuple[Place, str]]:
+    """Keys of the front matter that do nothing, each with what is wrong: a cue that nothing could find and that is no
+    language's common cue (those that are known first are `common`), and keys that only a language's customer has."""
     what = "only a language's customer has this key"
     if front.named_cues:
         yield ("named_cues",), f"named_cues: {what}; a persona lists a common cue among its `cues`"
     if front.called:
         yield ("called",), f"called: {what}; a persona that is called has `calls: false`"
-    known = frozenset([*customer.cues, *customer.named_cues] if customer else ())
     bare = {
         name: "nothing stands here" if cue == Cue() else "nothing could find it, as it has neither `like` nor `hear`"
         for name, cue in front.cues.items()
-        if name not in known and not (cue.like or cue.hear or cue.on or cue.told or cue.means)
+        if name not in common and not (cue.like or cue.hear or cue.on or cue.told or cue.means)
     }
-    if not bare and not any(unknown_cues(front, known.union(front.cues))):
-        return
-    known |= common_cues()
+    if bare:
+        common |= common_cues()
     for name, why in bare.items():
-        if name not in known:
-            yield ("cues", name), f"cues.{name}: {why}, and no common cue has this name{suggest(name, known)}"
-    yield from unknown_cues(front, known.union(front.cues))
+        if name not in common:
+            yield ("cues", name), f"cues.{name}: {why}, and no common cue has this name{suggest(name, common)}"
 
 
 def common_cues() -> frozenset[str]:

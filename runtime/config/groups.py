@@ -107,6 +107,15 @@ def read_conf(file: Path) -> tuple[Any, Node]:
     return value, node
 
 
+def readable(group: str) -> dict[str, tuple[Any, Node]]:
+    """The options of a group of conf/, each with its file's values and nodes, but for those that are no YAML."""
+    found = {}
+    for option in options(group):
+        with suppress(SpecError):
+            found[option] = read_conf(CONF / group / f"{option}.yaml")
+    return found
+
+
 def config_values() -> dict[str, Any]:
     """What `conf/config.yaml` holds; nothing where it is broken, which whoever composes tells."""
     with suppress(SpecError):

@@ -16,17 +16,15 @@ from pathlib import Path
 
 from ..arc.identity import NAME_WITHIN, name_in
 from ..arc.markup import plain_sections
-from ..errors import SpecError, suggest
+from ..errors import MISTAKES, SpecError, first_of, suggest
 from ..spec.fields import name_of
 from ..spec.persona import FrontMatter, Persona
 from ..spec.sections import Section, find_sections, section_kind
-from .validation import examined
+from .validation import Place, sifted
 from .yaml_file import SIZE_LIMIT, Node, cited, decoded, line_of, load_yaml, no_pair, read_bytes
 
 HEADING_LIMIT = 1000
 """Lines of prose that start with #: each is a section, to be kept and looked through at every save."""
-MISTAKES = 20
-"""How many mistakes of one file are told at once."""
 
 
 def read_persona(file: Path) -> tuple[Persona, str]:
@@ -50,21 +48,33 @@ def parse_persona(data: bytes, file: Path) -> Persona:
     """The persona that these bytes of a file hold. Raises SpecError for whatever is wrong, and nothing else."""
     reading = examine_persona(data, file)
     if reading.persona is None:
-        raise reading.mistakes[0].with_traceback(None)
+        raise first_of(reading.mistakes)
     return reading.persona
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What became of a persona file: the persona, or all that is wrong with it, in the order of the lines.
+    """What became of a persona file: the persona as far as it is `right` (None: not at all), and all that is wrong with
+    it, in the order of the lines.
 
-    `node` knows the lines of the front matter's values, `prose_line` is the line on which the prose starts.
+    `node` knows the lines of the front matter's values, `prose_line` is the line on which the prose starts. What is
+    wrong is `left_out` of both.
     """
 
-    persona: Persona | None
+    right: Persona | None
     mistakes: tuple[SpecError, ...] = ()
     node: Node | None = None
     prose_line: int = 1
+    left_out: tuple[Place, ...] = ()
+
+    @property
+    def persona(self) -> Persona | None:
+        """The persona; None where anything is wrong with the file."""
+        return None if self.mistakes else self.right
+
+    def is_whole(self, *place: int | str) -> bool:
+        """Whether nothing was left out of what stands here, so that what it lacks nobody has written."""
+        return not any(out[: len(place)] == place[: len(out)] for out in self.left_out)
 
 
 def examine_persona(data: bytes, file: Path, common: frozenset[str] | None = None) -> Reading:
@@ -75,7 +85,7 @@ def examine_persona(data: bytes, file: Path, common: frozenset[str] | None = Non
         head, prose = _split(text, file)
     except SpecError as error:
         return Reading(None, (error,))
-    front, mistakes, node = _front_matter(head, file, common) if head is not None else (FrontMatter(), (), None)
+    front, mistakes, node, left_out = _front_matter(head, file, common) if head is not None else _NO_FRONT_MATTER
     if not re.search(r"[^\W_]", prose):
         empty = SpecError("this persona is empty: the prose under the front matter is its prompt", file=file)
         mistakes = (*mistakes, empty)
@@ -85,11 +95,11 @@ def examine_persona(data: bytes, file: Path, common: frozenset[str] | None = Non
     if found := _CONTROL.search(prose):
         what = f"the character U+{ord(found[0]):04X} is not allowed here: delete it"
         mistakes = (*mistakes, SpecError(what, file=file, line=line + prose.count("\n", 0, found.start())))
-    if mistakes:
+    if front is None:
         return Reading(None, mistakes, node, line)
     sections = find_sections(prose)
-    name = front.name or _name(sections, prose, file)
-    return Reading(Persona(file.stem, name, str(file), prose, sections, front), (), node, line)
+    name = front.name or (_name(sections, prose, file) if sections else file.stem)
+    return Reading(Persona(file.stem, name, str(file), prose, sections, front), mistakes, node, line, left_out)
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
@@ -163,42 +173,35 @@ def _name(sections: tuple[Section, ...], prose: str, file: Path) -> str:
     return name_in(plain_sections(prose[:NAME_WITHIN])) or file.stem.replace("_", " ").replace("-", " ").title()
 
 
+_Front = tuple[FrontMatter | None, tuple[SpecError, ...], Node | None, tuple[Place, ...]]
+_NO_FRONT_MATTER: _Front = (FrontMatter(), (), None, ())
+
+
 @lru_cache(maxsize=16)  # parsing it takes nine tenths of the time, and most edits are of the prose
-def _front_matter(
-    head: str, file: Path, common: frozenset[str] | None
-) -> tuple[FrontMatter, tuple[SpecError, ...], Node | None]:
-    """The front matter as far as it is right, what is wrong in it, and the nodes, which know where its values stand."""
+def _front_matter(head: str, file: Path, common: frozenset[str] | None) -> _Front:
+    """The front matter as far as it is right, what is wrong in it, the nodes, which know where its values stand, and
+    what was left out of both."""
     value, node, broken = _loaded(head, file)
-    if value is None:
-        return FrontMatter(), tuple(broken), node
-    mistakes: list[SpecError] = []
+    if value is None or node is None:
+        return None if broken else FrontMatter(), tuple(broken), node, ()
     if not isinstance(value, dict):
         what = f"{cited(value)}: front matter is `key: value` lines between two ---, with a space after the colon"
-        return FrontMatter(), (SpecError(what, file=file, line=2),), node
-    front, _ = examined(FrontMatter, value, file, node)
+        return None, (SpecError(what, file=file, line=2),), node, ()
+    # Where an entry is broken or wrong there is no telling what it would name.
+    named = {key: value.get(key, None if broken else {}) for key in ("cues", "facts")}
+    names = {key: {*map(name_of, map(str, held))} for key, held in named.items() if isinstance(held, dict)}
+    front, mistakes, left_out = sifted(FrontMatter, value, file, node)
     if front is None:
-        good = {}
-        for key in value:  # each entry by itself: what is wrong with one must not hide what is wrong with the next
-            alone, found = examined(FrontMatter, {key: value[key]}, file, node)
-            mistakes += islice(found, MISTAKES - len(mistakes))
-            if alone is not None:
-                good[key] = getattr(alone, key)
-            elif len(mistakes) >= MISTAKES:
-                break
-        front = FrontMatter(**good)
-    cues, facts = (
-        {*map(name_of, map(str, value[key]))} if isinstance(value.get(key), dict) else {*getattr(front, key)}
-        for key in ("cues", "facts")
-    )
+        return None, (*broken, *mistakes), node, ()
     told = ((("cues", name, "told"), fact) for name, cue in front.cues.items() for fact in cue.told or ())
-    unknown = [*_unknown("fact", told, facts), *_at_odds(front)]
-    if common is not None:
-        unknown += unknown_cues(front, cues | common)
-    mistakes += (
-        SpecError(what, file=file, line=line_of(node, path) if node else 2)
-        for path, what in unknown[: MISTAKES - len(mistakes)]
-    )
-    return front, (*broken, *sorted(mistakes, key=lambda mistake: mistake.line or 0)), node
+    unknown = list(_unknown("fact", told, names["facts"])) if "facts" in names else []
+    ends = not any(out[0] == "endings" for out in left_out)  # else how one counts may be what is wrong
+    unknown += (one for one in _at_odds(front) if ends or one[0][0] != "endings")
+    if common is not None and "cues" in names:
+        unknown += unknown_cues(front, names["cues"] | common)
+    mistakes += (SpecError(what, file=file, line=line_of(node, path)) for path, what in unknown)
+    mistakes = sorted(mistakes[:MISTAKES], key=lambda mistake: mistake.line or 0)
+    return front, (*broken, *mistakes), node, tuple(left_out)
 
 
 _ENTRY = re.compile(r"^(?=[^\s#\]}-])", re.MULTILINE)
@@ -235,17 +238,14 @@ def _loaded(head: str, file: Path) -> tuple[object, Node | None, list[SpecError]
     return values, Node(2, nodes), mistakes[:MISTAKES] or [whole]
 
 
-_Path = tuple[int | str, ...]
-
-
-def _unknown(kind: str, named: Iterator[tuple[_Path, str]], known: Collection[str]) -> Iterator[tuple[_Path, str]]:
+def _unknown(kind: str, named: Iterator[tuple[Place, str]], known: Collection[str]) -> Iterator[tuple[Place, str]]:
     """The places that name a cue or fact that there is not, each with what is wrong."""
     for path, name in named:
         if name not in known:
             yield path, f"{'.'.join(map(str, path))}: no {kind} is called {cited(name)}{suggest(name, known)}"
 
 
-def _at_odds(front: FrontMatter) -> Iterator[tuple[_Path, str]]:
+def _at_odds(front: FrontMatter) -> Iterator[tuple[Place, str]]:
     """The places that nobody could be scored by: two objectives of one name, one that the cue that meets it rules out,
     and two endings of one name of which only one passes."""
     names: set[tuple[str, str]] = set()
@@ -265,6 +265,6 @@ def _at_odds(front: FrontMatter) -> Iterator[tuple[_Path, str]]:
             )
 
 
-def unknown_cues(front: FrontMatter, known: Collection[str]) -> Iterator[tuple[_Path, str]]:
+def unknown_cues(front: FrontMatter, known: Collection[str]) -> Iterator[tuple[Place, str]]:
     """The places of the front matter that name a cue which is not known, each with what is wrong."""
     return _unknown("cue", front.cue_names(), known)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import NotOffered, SpecError, suggest
+from ..errors import NotOffered, SpecError, first_of, suggest
 from ..spec.trainee import OwnScripts, Script, Trainee
 from .groups import CONF, file_of, options, read_conf
-from .validation import validated
+from .validation import Place, validated
 from .yaml_file import line_of
 
 
@@ -25,15 +26,26 @@ def own_scripts(persona: str) -> OwnScripts:
         return {}
     value, node = read_conf(file)
     tags = {str(read_conf(CONF / "language" / f"{name}.yaml")[0].get("base")) for name in options("language")}
+    mistakes = [
+        SpecError(what, file=file, line=line_of(node, path)) for path, what in _unknown(value, options("trainee"), tags)
+    ]
+    try:
+        scripts: OwnScripts = validated(cast(Any, OwnScripts), value, file, node)
+    except SpecError as error:
+        mistakes += (error, *error.others)
+    if mistakes:
+        raise first_of(sorted(mistakes, key=lambda mistake: mistake.line or 0))
+    return scripts
+
+
+def _unknown(value: dict[Any, Any], trainees: Collection[str], tags: Collection[str]) -> Iterator[tuple[Place, str]]:
+    """The places that name a trainee or a language that there is not, each with what is wrong."""
     for trainee, scripts in value.items():
-        if trainee not in options("trainee"):
-            what = f"{trainee}: there is no such trainee{suggest(trainee, options('trainee'))}"
-            raise SpecError(what, file=file, line=line_of(node, [str(trainee)]))
+        if trainee not in trainees:
+            yield (trainee,), f"{trainee}: there is no such trainee{suggest(trainee, trainees)}"
         for tag in scripts if isinstance(scripts, dict) else ():
             if tag not in tags:
-                what = f"{trainee}.{tag}: no language is called {tag!r}{suggest(tag, tags)}"
-                raise SpecError(what, file=file, line=line_of(node, [str(trainee), str(tag)]))
-    return validated(cast(Any, OwnScripts), value, file, node)
+                yield (trainee, tag), f"{trainee}.{tag}: no language is called {tag!r}{suggest(tag, tags)}"
 
 
 def script_for(trainee: Trainee, name: str, persona: str, language: str) -> Script:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..errors import SpecError, suggest
+from ..errors import MISTAKES, SpecError, first_of, is_near, suggest
 from .yaml_file import Node, cited, line_of
 
 T = TypeVar("T")
@@ -26,26 +27,83 @@ def validated(
     `file` and `node` say where the value was written; `at` is put before the key, for a value that
     is part of a larger one.
 
-    Raises SpecError with key and value of the first mistake, and what would have been right.
+    Raises SpecError with key and value of the first mistake, and what would have been right; it knows the others.
     """
-    result, mistakes = examined(shape, value, file, node, at)
+    result, details = _tried(shape, value)
     if result is None:
-        raise next(mistakes)
+        raise first_of(_mistake(shape, detail, file, node, at) for detail in details)
     return result
 
 
-def examined(
-    shape: type[T], value: object, file: Path | str | None = None, node: Node | None = None, at: str = ""
-) -> tuple[T | None, Iterator[SpecError]]:
-    """As `validated`, but with all that is wrong: the instance, or None and the mistakes as they are asked for."""
+Place = tuple[int | str, ...]
+"""Where a value stands: the keys and indices that lead to it."""
+
+
+def sifted(shape: type[T], value: Any, file: Path, node: Node) -> tuple[T | None, list[SpecError], list[Place]]:
+    """What is right of a value, as an instance, with what is wrong and from where it was taken out: of `value` and
+    `node` too. None where no instance is left."""
+    mistakes: list[SpecError] = []
+    out: list[Place] = []
+    while True:
+        result, details = _tried(shape, value)
+        if result is None and not out:
+            mistakes = [_mistake(shape, detail, file, node, "") for detail in islice(details, MISTAKES)]
+        taken = _take_out(value, node, [detail["loc"] for detail in details])
+        if not taken:
+            return result, mistakes, out
+        out += taken
+
+
+def _take_out(value: Any, node: Node, paths: Iterable[Place]) -> list[Place]:
+    """Deletes what stands at these paths, as far as there is something; the paths of what was deleted."""
+    found: dict[int, tuple[Any, Node, set[Any]]] = {}
+    taken = []
+    for path in paths:
+        at, below, way = value, node, list[tuple[Any, Node, int | str]]()
+        for step in path:
+            if not (step in at if isinstance(at, dict) else isinstance(at, list) and step in range(len(at))):
+                break
+            way.append((at, below, step))
+            at, below = at[step], below.children[step]
+        if way:
+            held, under, step = way[-1]
+            found.setdefault(id(held), (held, under, set()))[2].add(step)
+            taken.append(path[: len(way)])
+    for held, under, steps in found.values():
+        kept = {step: child for step, child in under.children.items() if step not in steps}
+        under.children = dict(enumerate(kept.values())) if isinstance(held, list) else kept
+        for step in sorted(steps, reverse=True):
+            del held[step]
+    return taken
+
+
+def _tried(shape: type[T], value: object) -> tuple[T | None, list[Any]]:
+    """The instance, or None and pydantic's account of each mistake that no other one explains."""
     if shape not in _adapters:
         _adapters[shape] = TypeAdapter(shape)
     try:
-        return cast(T, _adapters[shape].validate_python(value)), iter(())
+        return cast(T, _adapters[shape].validate_python(value)), []
     except ValidationError as error:
-        # A key that is missing may only be misspelt, which is said first.
-        details = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] in _MISSING)
-    return None, (_mistake(shape, detail, file, node, at) for detail in details)
+        return None, list(_unexplained(error.errors(include_url=False)))
+
+
+def _unexplained(details: Sequence[Any]) -> Iterator[Any]:
+    """These mistakes, but for a key that is missing as it is misspelt, and a list that is empty as its entries are
+    wrong."""
+    unknown: dict[Place, list[str]] = {}
+    above: set[Place] = set()
+    for detail in details:
+        *parent, step = detail["loc"] or ("",)
+        above.update(tuple(parent[:i]) for i in range(len(parent) + 1))
+        if detail["type"] in _UNKNOWN:
+            unknown.setdefault(tuple(parent), []).append(step)
+    for detail in details:
+        *parent, step = detail["loc"] or ("",)
+        beside = unknown.get(tuple(parent), [])[:MISTAKES] if detail["type"] in _MISSING else ()
+        if not any(is_near(one, step) for one in beside) and not (
+            detail["type"] == "too_short" and detail["loc"] in above
+        ):
+            yield detail
 
 
 def _mistake(shape: Any, detail: Mapping[str, Any], file: Path | str | None, node: Node | None, at: str) -> SpecError:
@@ -59,6 +117,7 @@ def _mistake(shape: Any, detail: Mapping[str, Any], file: Path | str | None, nod
 
 
 _MISSING = ("missing", "missing_argument")
+_UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 _SHOULD_BE = {
     "string_type": "should be a text",
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "should be a whole number"),
@@ -72,7 +131,7 @@ _SHOULD_BE = {
 
 def _what(shape: Any, path: tuple[int | str, ...], detail: Mapping[str, Any]) -> str:
     kind, value = detail["type"], detail["input"]
-    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+    if kind in _UNKNOWN:
         parent = shape_at(shape, path[:-1])
         return f"no such key{suggest(path[-1], [f.name for f in fields(parent)] if is_dataclass(parent) else [])}"
     if kind in _MISSING:

@@ -23,8 +23,8 @@ from ..rooms.routing import check_claims, readable_personas
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import Settings, Unmatched, missing_variables
 from . import machine
-from .check import CheckResult, mark_of, print_results
 from .providers import Provider, ask, providers
+from .rows import CheckResult, mark_of, print_results
 from .trial_call import Server
 
 SECONDS = 10.0

@@ -10,7 +10,7 @@ from runtime.arc import agreement, prose
 from runtime.arc.agreement import disagreements
 from runtime.config import persona_file, yaml_file
 from runtime.config.persona_file import examine_persona
-from runtime.doctor.check import check_personas
+from runtime.doctor.personas import check_personas
 from runtime.spec import fields, sections
 from tests.backtracking import calls_of, counted
 from tests.hostile import KINDS, hostile_personas

@@ -15,10 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runtime.config.groups import ROOT, read_conf
-from runtime.config.persona_file import HEADING_LIMIT, MISTAKES, examine_persona, parse_persona, read_persona
+from runtime.config.persona_file import HEADING_LIMIT, examine_persona, parse_persona, read_persona
 from runtime.config.scaffold import schema
 from runtime.config.yaml_file import SIZE_LIMIT, load_yaml
-from runtime.errors import SpecError
+from runtime.errors import MISTAKES, SpecError
 from runtime.spec.persona import Emotion, said_in, worded_in
 from runtime.spec.sections import SECTION_KINDS, find_sections
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +14,7 @@ from runtime.call import build
 from runtime.config import compose, groups, mistakes
 from runtime.config.compose import combine
 from runtime.doctor import check
+from runtime.doctor.personas import check_personas
 from runtime.errors import NotOffered
 from runtime.spec.settings import Routing
 from tests.conftest import ROOT, Run
@@ -64,16 +66,16 @@ def test_check_tells_all_that_is_wrong_with_personas_and_what_is_only_doubtful(r
         "thai": ["✓ Thai", "! thai.md:5"],
         "latin": ["✓ Latin", "! latin.md:5"],
         "chosen": ["✓ Chosen"],
-        "choices": ["✗ choices.md:3", "✗ choices.md:2"],
+        "choices": ["✗ choices.md:2", "✗ choices.md:3"],
         "many": ["✗ many.md:2", "✗ many.md:3", "✗ many.md:4"],
-        "empty": ["✗ empty.md:5", "✗ empty.md:4"],
+        "empty": ["✗ empty.md:4", "✗ empty.md:5"],
         "level": ["✗ level.md:2"],
         "heading": ["✗ heading.md:4"],
         "unopened": ["✗ unopened.md:1"],
         "pipe": ["✗ pipe.md"],
     }
     assert "the fact says CUST-2847, and the prose says `Account number: CUST-9999`" in found["forgotten"][1]
-    assert "cues.refnd: nothing stands here, and no common cue has this name; did you mean refund?" in found["empty"][1]
+    assert "cues.refnd: nothing stands here, and no common cue has this name; did you mean refund?" in found["empty"][0]
     assert (
         "opening.eng: no language is called 'eng'; did you mean en? (choices: en, th), here and in 1 more"
         in found["keys"][0]
@@ -88,6 +90,120 @@ def test_check_tells_all_that_is_wrong_with_personas_and_what_is_only_doubtful(r
     assert "not_for_model: no heading is called 'endngs'; did you mean ENDS?" in found["heading"][0]
     assert "Thai letters" in found["thai"][1] and "language is en" in found["thai"][1]
     assert result.out.splitlines()[-1].endswith(" 3 to look at, 17 not fine")
+
+
+STAGES = """---
+mood: high
+foo: 3
+voice: brite
+language: xx
+levels: {hrd: {mood: 5}}
+not_for_model: [Endngs]
+opening: {eng: [Hi.]}
+facts:
+  order: {heer: {en: [order number]}, say: {en: [A1.]}}
+  gift: {hear: {en: [gift]}}
+cues:
+  refnd:
+  wrong: {like: {en: [Nice lamp.]}, mood: +300}
+  mute: {hear: 3, unless: [blaam]}
+  told: {told: [ordr]}
+timers:
+  - {silence: soon, say: {en: [Hello?]}}
+phases:
+  - {name: a, mood: 0-40, emotion: agry}
+  - {name: b, mood: 30-100}
+endings:
+  - {name: won, when: [refund, rfund], mood: 500}
+objectives:
+  - {name: Solves it, met: [wrong], ruled_out: [wrong]}
+---
+You are Bill.
+"""
+"""One mistake of each kind that there is, most in a line of their own."""
+
+
+def test_all_mistakes_of_a_persona_are_told_at_once_whatever_they_are(
+    use_personas: Callable[[str, str], Path],
+) -> None:
+    """Neither a key that there is not nor a wrong value hides what is wrong elsewhere, and none is told for what only
+    another one leaves open. What is said beside the file is told too."""
+    use_personas("bill", STAGES)
+    told = [how.partition("bill.md:")[2] for mark, _, how in check_personas({}, {}) if mark == "✗"]
+    assert [int(line.partition(":")[0]) for line in told] == [
+        *range(2, 9), 10, 11, 13, 14, 15, 15, 16, 18, 20, 21, 23, 23, 25,
+    ]  # fmt: skip
+    use_personas("bill", STAGES.replace("mood: high", "mood: 3"))
+    assert [how.partition("bill.md:")[2] for mark, _, how in check_personas({}, {}) if mark == "✗"] == told[1:]
+
+
+def test_trainees_of_a_persona_with_a_mistake_are_read_all_the_same(use_personas: Callable[[str, str], Path]) -> None:
+    """The persona is there, whatever is wrong with it; all that is wrong with the scripts is told too."""
+    for name, text in ("bill", "---\nmood: high\n---\nprose"), ("jane", "You are Jane."):
+        file = use_personas(name, text).with_suffix(".trainees.yaml")
+        file.write_text("goood: {en: [Hi.]}\ngood:\n  eng: [Hi.]\n  en:\n  - {wen: x, say: y}\n  - 3\n  th: []\n")
+    file.with_name("jnae.trainees.yaml").write_text("good: {en: [Hi.]}\n")
+    rows = [(what, how.rpartition("trainees.yaml:")[2][:2]) for mark, what, how in check._trainees() if mark == "✗"]
+    for name in "bill", "jane":
+        assert [line for what, line in rows if what == f"{name}.trainees.yaml"] == ["1:", "3:", "5:", "6:", "7:"]
+    assert rows[-1] == ("jnae.trainees.yaml", "no") and len(rows) == 11
+
+
+HALF = """---
+opening: {en: [Hi.], th: [ดี]}
+facts: {order: {like: {en: [Which order?]}, hear: {th: [เลขที่]}, say: {en: [A1.]}}}
+cues:
+  apology: {say: {en: [Fine.]}}
+  lamp: {like: {en: [Nice lamp.]}, say: {th: [สวย]}}
+  both: {like: {en: [Nice vase.], th: [แจกันสวย]}, say: It was.}
+objectives:
+  - {name: {en: Solves it}, met: [lamp], missed: {en: [no], th: [ไม่]}}
+---
+You are Bill.
+"""
+
+
+def test_what_one_language_of_a_file_lacks_is_looked_at(use_personas: Callable[[str, str], Path]) -> None:
+    """There a trainee is not heard, or is answered in the other one. What serves every language, what the language
+    itself has of a common cue, and a file of one language are fine."""
+    use_personas("bill", HALF)
+    lamp = "lamp: {like: {en: [Nice lamp.], th: [โคมสวย]}, say: {en: [Yes.]}}"
+    use_personas(
+        "jane", f"---\ncues: {{{lamp}}}\nobjectives: [{{name: {{en: A, th: ก}}, met: [lamp]}}]\n---\nYou are Jane."
+    )
+    use_personas("thai", "---\nlanguage: th\nopening: {en: [Hi.]}\n---\nคุณคือสมชาย ลูกค้าที่ไม่พอใจ\n")
+    doubts = [(what, how.partition(".md:")[2]) for mark, what, how in check_personas({}, {}) if mark == "!"]
+    lacks = "nothing is in {}, which this file speaks elsewhere".format
+    assert doubts == [
+        ("persona=bill", f"3: facts.order.say: {lacks('th')}"),
+        ("persona=bill", f"6: cues.lamp.like: {lacks('th')}"),
+        ("persona=bill", f"6: cues.lamp.say: {lacks('en')}"),
+        ("persona=bill", f"9: objectives.0.name: {lacks('th')}"),
+        ("persona=thai", f"3: opening: {lacks('th')}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["worker/production.yaml", "trainee/good.yaml", "model/offline.yaml", "judge/none.yaml", "language/th.customer.md"],
+)
+def test_all_mistakes_of_a_file_of_conf_are_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    """Each once, with its line, whatever is composed with the file."""
+    for module in groups, compose, check, mistakes:
+        monkeypatch.setattr(module, "CONF", tmp_path / "conf")
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    file = tmp_path / "conf" / name
+    first, _, rest = file.read_text().partition("\n")
+    file.write_text(f"{first}\nfoo: 1\nbar: 2\n{rest}")
+    GlobalHydra.instance().clear()  # it knows the real folder
+    try:
+        assert check.check_all(Routing()) == 1
+    finally:
+        GlobalHydra.instance().clear()
+    told = [row.partition(f"{file}:")[2] for row in capsys.readouterr().out.splitlines() if row[:1] == "✗"]
+    assert [line[:6] for line in told] == ["2: foo", "3: bar"]
 
 
 @pytest.mark.parametrize("broken", ["model/offline", "language/th", "voice/low_male", "trainee/good", "judge/model"])
