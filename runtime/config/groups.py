@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 from unicodedata import normalize
 
 import yaml
@@ -147,6 +147,15 @@ def keys_below(key: str) -> list[str]:
     group, *path = key.split(".")
     shape = shape_at(SHAPES.get(group, Settings), tuple(path if group in SHAPES else [group, *path]))
     return [part.name for part in fields(shape)] if is_dataclass(shape) else []
+
+
+def type_of(key: str) -> Any:
+    """The type of a key's value, with all that the schema wants of it; None of a group, and where there is no telling."""
+    group, *path = key.split(".")
+    root, path = (SHAPES[group], path) if group in SHAPES else (Settings, [group, *path])
+    parent = shape_at(root, tuple(path[:-1]))
+    known = is_dataclass(parent) and key not in ALL_GROUPS
+    return get_type_hints(parent, include_extras=True).get(path[-1]) if known else None
 
 
 def keys_called(name: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 
 import yaml
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.types import Transformer
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -28,6 +29,7 @@ from .groups import (
     misnamed,
     options,
     read_conf,
+    type_of,
 )
 from .validation import validated
 from .yaml_file import line_of
@@ -112,6 +114,17 @@ def find_mistake(overrides: Sequence[str]) -> None:
             if group == "persona" or group not in lines:
                 raise
             raise SpecError(f"defaults: {error}", file=CONF / "config.yaml", line=lines[group]) from None
+
+
+def check_values(overrides: Sequence[str]) -> None:
+    """Raises a `SpecError` for the first option or value of a sweep that there can be none of, whatever else a
+    combination has; what only their files tell is found as each is called."""
+    find_mistake(overrides)
+    for override in map(parsed, map(spelled, overrides)):
+        if override.is_sweep_override() and override.is_discrete_sweep() and (shape := type_of(override.key_or_group)):
+            for text in override.sweep_iterator(transformer=Transformer.encode):
+                if "${" not in (value := str(text)):
+                    validated(shape, parsed(f"{override.key_or_group}={value}").value(), at=override.key_or_group)
 
 
 def _elsewhere(name: str) -> str:

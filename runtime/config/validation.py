@@ -30,9 +30,9 @@ def validated(
     Raises SpecError with key and value of the first mistake, and what would have been right; it knows the others.
     """
     result, details = _tried(shape, value)
-    if result is None:
+    if details:
         raise first_of(_mistake(shape, detail, file, node, at) for detail in details)
-    return result
+    return cast(T, result)
 
 
 Place = tuple[int | str, ...]
@@ -46,7 +46,7 @@ def sifted(shape: type[T], value: Any, file: Path, node: Node) -> tuple[T | None
     out: list[Place] = []
     while True:
         result, details = _tried(shape, value)
-        if result is None and not out:
+        if not out:
             mistakes = [_mistake(shape, detail, file, node, "") for detail in islice(details, MISTAKES)]
         taken = _take_out(value, node, [detail["loc"] for detail in details])
         if not taken:

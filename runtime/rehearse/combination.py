@@ -13,6 +13,7 @@ from statistics import fmean
 from ..call.build import check, check_secrets, fetch
 from ..config.command_line import parsed
 from ..config.groups import GROUPS, REHEARSAL_GROUPS
+from ..config.mistakes import check_values
 from ..config.trainee_file import script_for
 from ..errors import NotOffered, SpecError
 from ..record.folder import make_private
@@ -47,10 +48,12 @@ def combination_of(
 
 
 def check_swept(overrides: Sequence[str]) -> None:
-    """Raises a SpecError for several values of a key that is about the sweep as a whole."""
+    """Raises a SpecError for several values of a key that is about the sweep as a whole, and for one that its key
+    cannot have: before the first call is held."""
     for override in map(parsed, overrides):
         if override.is_sweep_override() and override.key_or_group.startswith(NOT_SWEPT):
             raise SpecError(f"{override.input_line}: one value is wanted, as this is about all calls of the sweep")
+    check_values(overrides)
 
 
 def fixed_of(overrides: Sequence[str]) -> list[str]:

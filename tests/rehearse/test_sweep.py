@@ -184,11 +184,11 @@ def test_what_keeps_the_one_call_of_a_rehearsal_from_being_held_is_one_line(
 
 
 def test_a_mistake_in_a_later_combination_ends_a_sweep_with_what_there_is(run: Run, here: Path) -> None:
-    """One line says what is wrong, and another one how to go on; what was held before is answered."""
-    result = run("-m", "rehearse.line.band=full,nope")
+    """One that nothing tells before: what is wrong is one line, and how to go on another; what was held is answered."""
+    result = run("-m", "rehearse.line.band=full,${oc.env:NOPE}")
     wrong, more = result.err.splitlines()
-    assert result.code == 2 and wrong.startswith("error: rehearse.line.band: 'nope' is not one of them")
-    assert more.startswith("stopped: 1 of 2 done; go on with python -m runtime -m rehearse.line.band=full,nope ")
+    assert result.code == 2 and wrong.startswith("error: rehearse.line.band: ") and "'NOPE' not found" in wrong
+    assert more.startswith("stopped: 1 of 2 done; go on with python -m runtime -m 'rehearse.line.band=full,${oc.env:")
     assert "ended by" in result.out and result.out.endswith(f"{the_sweep(here).relative_to(here)}/report.html\n")
     assert from_csv(the_sweep(here) / RESULTS) == rows(the_sweep(here))
 
