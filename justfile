@@ -23,4 +23,5 @@ bench:
     uv run --extra dev python -m tests.benchmarks
 
 # All that a change must pass.
-all: lint types test check
+all:
+    .ci/run

@@ -251,7 +251,7 @@ class Clause:
     @cached_property
     def at_her(self) -> bool:
         """It is about somebody, as an insult is, and does not only suppose what is no lack ("a student, are you?")."""
-        return is_at_her(self.said) and (self.negated or not self.supposes)
+        return bool(_AT_HER.search(self.said)) and (self.negated or not self.supposes)
 
     @cached_property
     def harmless(self) -> bool:
@@ -392,9 +392,4 @@ _AT_HER = Alternatives(
     rf"brat|shut|{_FAULT})\b|"
     r"(?:(?:oh|just|please|and|now|so) )*(?:stop|get|go|use|listen|give|do us|another)\b|[^\x00-\x7f]"
 )
-
-
-def is_at_her(said: str) -> bool:
-    """Whether a text that went through `plain` is about somebody, as an insult is: she is named, told to do
-    something, or called a name. Thai may leave that out."""
-    return bool(_AT_HER.search(said))
+"""She is named, told to do something, or called a name; Thai may leave that out."""

@@ -134,7 +134,7 @@ _NAMES = re.compile(
     r"(?:and|or) (?:when|how|where) (?:you|it|he|she|they|the|your)) "
     r"(?:(?!is |are |was |were |will |has |have |had |can |should )[\w,]+ ){0,8}[\w?]+[ ,?]*"
 )
-_REQUESTS = re.compile(
+_ORDERS = re.compile(
     r"\b(?:give me|tell me|please|kindly|provide|verify|confirm|let me (?:have|take|get)|"
     r"i(?:ll)? (?:just |only )?need (?:your|the))\b"
 )
@@ -152,9 +152,9 @@ _ASIDE = Alternatives(
     r"(?:and |so |but )?(?:before|after|during|for|about|in|on|at|until|by|with|without|from)\b|ก่อน|หลัง|ตอน|เรื่อง"
 )
 _NAMED = Alternatives("(?:ชื่อ|เลข|หมายเลข|รหัส|ที่อยู่|เบอร์|อีเมล)(?!.*(?:คือ|อยู่ใน|ส่งไป))")
-_WANTED = Alternatives(
-    r"\b(?:needs?|like|ask|give|confirm|know|tell|verify|provide|please|(?:may|can|could) (?:i|we|you)|state|spell|"
-    r"looking for|i wonder|wondering|curious)\b|"
+_WANTS = Alternatives(
+    r"\b(?:needs?|like|ask|give|know|tell|(?:may|can|could) (?:i|we|you)|state|spell|looking for|i wonder|wondering|"
+    r"curious)\b|"
     r"ขอ(?!โทษ|อภัย|ง|บคุณ|บพระ|บใจ)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยาก(?:ทราบ|รู้)|"
     r"บอก\S{0,24} ?(?:หน่อย|ได้ไหม)|พอจะ(?:บอก|เล่า)|(?<!ต้อง)(?<!อย่า)บอก(?:พี่|ผม|หนู|ป้า|ดิฉัน|เรา|มา|แค่|ชื่อ|เลข)"
 )
@@ -257,7 +257,7 @@ def names_more(said: str) -> bool:
 
 def requests(said: str) -> bool:
     """Whether a clause asks, as a question or an order, for what is named in it or beside it."""
-    return is_question(said) or bool(_REQUESTS.search(said))
+    return is_question(said) or bool(_ORDERS.search(said))
 
 
 def is_statement(said: str) -> bool:
@@ -266,8 +266,8 @@ def is_statement(said: str) -> bool:
 
 
 def wants(said: str) -> bool:
-    """Whether a clause holds a word with which one asks for something."""
-    return bool(_WANTED.search(said))
+    """Whether a clause holds a word with which one asks for something, in an order or otherwise."""
+    return bool(_ORDERS.search(said) or _WANTS.search(said))
 
 
 def only_names(said: str) -> bool:
