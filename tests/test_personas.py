@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from runtime.arc.complete import merged
+from runtime.arc.identity import is_man
 from runtime.arc.machine import start, step
 from runtime.config.persona_file import read_persona
 from runtime.offline.embedding import is_installed, vectors_of
@@ -96,6 +97,29 @@ def test_a_persona_is_whole_in_both_languages(name: str) -> None:
         assert set(wording) == set(LANGUAGES), f"{name}: {where}"
     assert all(phase.say for phase in front.phases)
     assert all(ending.say for ending in front.endings)
+
+
+WOMAN, MAN = r"(?i)\b(she|hers?|herself)\b|เธอ", r"(?i)\b(he|him|his|himself)\b"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_cue_of_any_customer_means_is_worded_for_a_woman_and_a_man(language: str) -> None:
+    """The trainee reads it in the report, whoever called."""
+    customer = compose([f"language={language}"]).language.customer
+    for front in filter(None, (customer, customer.called)):
+        worded = [text for cue in (front.cues | front.named_cues).values() for text in cue.means.values()]
+        worded += (text for _, wording in wordings(front) for text in wording.values())
+        assert worded and not [text for text in worded if re.search(f"{WOMAN}|{MAN.removeprefix('(?i)')}", text)]
+
+
+@pytest.mark.parametrize("name", PERSONAS)
+def test_what_the_trainee_reads_of_a_persona_is_of_her_or_his_own_gender(name: str) -> None:
+    """In what was scored, and in what was missed."""
+    front = (persona := read_persona(FOLDER / f"{name}.md")[0]).front
+    other = WOMAN if is_man(persona) else MAN
+    worded = [text for _, wording in wordings(front) for text in wording.values()]
+    worded += (text for objective in front.objectives for lines in objective.missed.values() for text in lines)
+    assert not [text for text in worded if re.search(other, text)]
 
 
 @pytest.mark.parametrize("name", PERSONAS)

@@ -150,7 +150,7 @@ def keys_below(key: str) -> list[str]:
 
 
 def type_of(key: str) -> Any:
-    """The type of a key's value, with all that the schema wants of it; None of a group, and where there is no telling."""
+    """The type of a key's value, with all that the schema wants of it; None of a group, or where it is not known."""
     group, *path = key.split(".")
     root, path = (SHAPES[group], path) if group in SHAPES else (Settings, [group, *path])
     parent = shape_at(root, tuple(path[:-1]))
