@@ -31,7 +31,7 @@ from ..spec.settings import Prices, Settings
 from ..spec.writing_system import thai_share
 from .persona_file import read_persona
 from .validation import shape_at
-from .yaml_file import Node, cited, decoded, load_yaml, read_bytes
+from .yaml_file import LOADER, Node, cited, decoded, load_yaml, read_bytes
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
@@ -316,7 +316,7 @@ class _Nodes(dict[str, Any]):
         return self
 
 
-yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # type: ignore[misc]
+yaml.SafeLoader = LOADER  # type: ignore[misc]
 """OmegaConf reads files by whatever stands here: by the one in C, which the rest of this program uses, a config is
 composed in four fifths of the time."""
 ConfigStore.instance().repo = _Nodes(ConfigStore.instance().repo)

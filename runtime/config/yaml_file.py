@@ -94,7 +94,7 @@ def load_yaml(text: str, file: Path, first_line: int = 1) -> tuple[Any, Node | N
     Raises SpecError with the file and the line.
     """
     try:
-        return _Builder(yaml.parse(text, Loader=_LOADER), first_line).document()
+        return _Builder(yaml.parse(text, Loader=LOADER), first_line).document()
     except yaml.MarkedYAMLError as error:
         line, problem = _in_words(error, text)
         raise SpecError(f"broken YAML: {problem}", file=file, line=first_line + line) from None
@@ -107,7 +107,7 @@ def load_yaml(text: str, file: Path, first_line: int = 1) -> tuple[Any, Node | N
         raise SpecError(f"broken YAML: {error}", file=file, line=first_line) from None
 
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Builder:

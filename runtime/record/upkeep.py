@@ -91,12 +91,8 @@ def _finish_killed(folder: Path) -> str:
             return ""
         with locked(folder / EVENTS):
             cut_off = finish(folder).ending == "cut_off"
-    except (BlockingIOError, FileNotFoundError):
-        return ""  # its call is on, or has not begun to write
-    except PermissionError:
-        return ""  # another's of this machine
-    except SpecError:
-        return ""  # not one event was written
+    except (BlockingIOError, FileNotFoundError, PermissionError, SpecError):
+        return ""  # its call is on, or has not begun to write; it is another's; or not one event was written
     except Exception as error:  # one folder must not keep the others from being finished
         logger.exception("a session folder could not be finished")
         return f"{shown_path(folder)}: could not be finished: {error}"
