@@ -7,14 +7,20 @@ from functools import lru_cache
 
 from ..spec.persona import Cue, Fact, FrontMatter
 from .clauses import Clause
+from .patterns import Alternatives
 from .phrases import find_all, has_number, has_time, numbers_in, plain
+
+_TELEPHONE = Alternatives(
+    r"\b(?:mobile|phone|telephone|cell|landline|direct|whatsapp|extension)(?: number| line| is)\b(?!.*\bcase\b)|"
+    r"\b(?:ring|call|reach|text) (?:me|us) (?:\w+ ){0,2}(?:on|at)\b"
+)
 
 
 def lacks(front: FrontMatter, clause: Clause, *, number: bool, time: bool) -> bool:
     """Whether a clause lacks the number or the time that a cue gives: it has none, or the number is what the persona
     tells about herself."""
     if number and numbers_in(clause.said):
-        return is_hers(front, clause.said)
+        return is_no_code(front, clause.said, clause)
     return (number and not has_number(clause.said)) or (time and not has_time(clause.said))
 
 
@@ -22,9 +28,10 @@ def examples_of(cue: Cue) -> tuple[str, ...]:
     return tuple(text for texts in cue.like.values() for text in texts)
 
 
-def is_hers(front: FrontMatter, said: str) -> bool:
-    """Whether all numbers that a text holds are those that the persona tells about herself."""
-    return numbers_in(said) <= numbers_told(front)[0]
+def is_no_code(front: FrontMatter, said: str, clause: Clause) -> bool:
+    """Whether all numbers that a text of a clause holds are those that the persona tells about herself, or of a
+    telephone."""
+    return numbers_in(said) <= numbers_told(front)[0] or bool(_TELEPHONE.search(clause.said))
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from ..events import Found
 from ..spec.persona import CommonCue, FrontMatter
 from .clauses import Clause, asks, asks_for, clauses, is_denied_after
-from .figures import confirmed_in, examples_of, figures, is_hers, lacks, numbers_told
+from .figures import confirmed_in, examples_of, figures, is_no_code, lacks, numbers_told
 from .meaning import Meaning
 from .patterns import Alternatives
 from .phrases import Match, Phrase, PhraseIndex, has_number, matches, plain, words_at
@@ -177,7 +177,7 @@ def _by_phrases(lexicon: _Lexicon, clause: Clause) -> _Heard:
         name: match
         for name, phrases in able
         if (match := _said(lexicon, name, phrases, clause))
-        and not ("##" in match.phrase and is_hers(front, clause.said[match.start : match.end]))
+        and not ("##" in match.phrase and is_no_code(front, clause.said[match.start : match.end], clause))
         and not (name in lexicon.numbers and not has_number(clause.said))
     }
     findings = tuple(_by_phrase(name, match, clause.text) for name, match in _one_that_angers(front, said))
@@ -281,16 +281,16 @@ def _counts(lexicon: _Lexicon, name: str, clause: Clause, denies: bool) -> bool:
     whether she would like is not done to her. What `denies` by itself ("I can't tell you") is not taken back by it.
     That goes for all that moves her, is `awaited`, or stands for something; no question gives a time."""
     cue, awaited = lexicon.front.cues[name], name in lexicon.awaited
-    done = bool(cue.means) and not cue.change and not _is_shown_by(lexicon, name, asks_for)
+    done = bool(cue.means) and not cue.change and not is_shown_by(lexicon, name, asks_for)
     asked = (cue.change > 0 or done or name in lexicon.times) and clause.asks
     offered = (cue.change or awaited or done) and (clause.offers or (not denies and clause.hedged))
     if (cue.change < 0 and clause.harmless) or ((cue.change > 0 or awaited or done) and clause.unkept):
         return False
-    return not (asked or offered) or _is_shown_by(lexicon, name, asks)
+    return not (asked or offered) or is_shown_by(lexicon, name, asks)
 
 
 @lru_cache(maxsize=1024)
-def _is_shown_by(lexicon: _Lexicon, name: str, asking: Callable[[str], bool]) -> bool:
+def is_shown_by(lexicon: _Lexicon, name: str, asking: Callable[[str], bool]) -> bool:
     """Whether a cue is shown by what asks, as a third or more of its examples do."""
     examples = examples_of(lexicon.front.cues[name])
     return bool(examples) and 3 * sum(map(asking, examples)) >= len(examples)

@@ -26,7 +26,8 @@ _OPENS = re.compile(
 """How a question begins."""
 _OPENS_MAYBE = re.compile(rf"(?:when|how|how \w+) (?:{_VERB})\b|(?:how|when) (?:many|much|long|often|about|come)\b")
 _STATES = re.compile(
-    r"(?:what an?|(?:what|which|who|whats) (?:happened|matters|i|we|you))\b(?!.*\?)|why (?:i|we|you|this|it)\b|"
+    r"(?:what an?|(?:what|which|who|whats) (?:happened|matters|im?|ill|id|ive|we|weve|you)|"
+    r"what (?:well|were) \w+)\b(?!.*\?)|why (?:i|we|you|this|it)\b|"
     r"so that\b|(?:had you|which (?:is|was) (?!your|the|it|that|this))(?!.*\?)"
 )
 _TAG = re.compile(
@@ -116,7 +117,7 @@ _OFFERS = re.compile(
 )
 _CONDITION = re.compile(
     r"(?:if|suppose|supposing|imagine) (?:i|we|my|our|somebody|someone)\b"
-    r"(?! (?:may|might|understand|understood|remember|recall|see|heard|hear|got|am not|were you|was you)\b)"
+    r"(?! (?:may|might|understand|understood|remember|recall|see|heard|hear|got(?! you)|am not|were you|was you)\b)"
 )
 _UNDER_CONDITION = re.compile(
     r"(?:^|\b(?!(?:mind|okay|ok|fine|right|help|know|see|ask|check|wonder|wondering)\b)\w+ )if (?:i|we)\b"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..arc.clauses import Clause, clauses
-from ..arc.listener import for_nothing
+from ..arc.clauses import Clause, asks, clauses
+from ..arc.listener import for_nothing, is_shown_by, lexicon_of
 from ..arc.machine import ArcState, Lack, fold, lack, start, step
 from ..arc.meaning import Meaning
 from ..arc.phrases import plain
@@ -20,7 +20,7 @@ from ..arc.questions import (
 )
 from ..arc.topics import content_words, is_about, shared, topic_words
 from ..spec.persona import Arc, CommonCue, Topic
-from .suppositions import Knowledge, figures_in
+from .suppositions import Knowledge, figures_in, names_one
 
 GREETINGS = 3
 """Turns in which a greeting is one: later it is the same word for goodbye."""
@@ -74,13 +74,15 @@ class _Speaker:
             return line
         parts = [*self._reaction(), *self._facts(text)]
         question = self._question(text)
+        free = not (self.state.last.asked or self.state.last.again or self._angering())
+        beside = self._heard_beside(text) if parts and free and not question else []
+        parts += beside
         if not (parts or question) or (not self.state.last.asked and CommonCue.PARDON in self.state.last.cues):
             parts = self._small_talk(text)
         if question:
             known = self._known(question)
             parts = [*parts, known] if known else parts or self._small_talk(text)
-        open_to_ask = not (self.state.last.asked or self.state.last.again or self._angering())
-        if open_to_ask and (not parts or self._calming()) and (ask := self._ask()):
+        if free and not beside and (not parts or self._calming()) and (ask := self._ask()):
             parts = [*parts, ask]
         if parts and " ".join(parts) not in self.said[-1:]:
             return " ".join(parts)
@@ -182,6 +184,13 @@ class _Speaker:
             return [line, self._once_more()]
         return [line] if line else []
 
+    def _heard_beside(self, text: str) -> list[str]:
+        """A line for what the last clause asks by a cue that moves nothing, where the reaction is to another."""
+        asking, cues, lexicon = clauses(text)[-1], self.arc.front.cues, lexicon_of(self.arc.front)
+        found = [one.name for one in self.state.last.findings if asking.asks and one.words and one.words in asking.text]
+        able = (name for name in found if not (cues[name].change or cues[name].on) and is_shown_by(lexicon, name, asks))
+        return [line for name in able if (line := self._fresh(self._as_it_stands(name)))][:1]
+
     def _question(self, text: str) -> Clause | None:
         """The last clause that asks her for something which nothing that was heard in it answers yet: one that the turn
         does not leave behind where something else is answered."""
@@ -202,10 +211,8 @@ class _Speaker:
         found = [one for one in last.findings if one.name in answered and cues[one.name].on != "nothing"]
         if asking is None:
             return None
-        whole = [one for one in parts if asking.sentence == one.sentence and (asking.chooses or one.chooses)] or [
-            asking
-        ]
-        if any(one.words and one.words in clause.text for one in found for clause in whole):
+        whole = [one for one in parts if asking.sentence == one.sentence and (asking.chooses or one.chooses)]
+        if any(one.words and one.words in clause.text for one in found for clause in whole or [asking]):
             return None
         later = " ".join(one.text for one in parts[parts.index(asking) + 1 :])
         if any(one.words and one.words in later for one in found if one.name == CommonCue.PROBLEM):
@@ -234,13 +241,25 @@ class _Speaker:
     def _known(self, question: Clause) -> str | None:
         """The answer to a question that no fact answers: a line of the prose about it, else one for its kind."""
         # One word in common is worth less than what is owed.
-        able = not (self._is_answered_by_yes(question) or self._asks_to_agree(question))
+        able = not (question.depends or self._is_answered_by_yes(question) or self._asks_to_agree(question))
         topic = self._on_topic(question.text, least=2 if self._ask() else 1) if able else ()
         lines = self._for_question(question)
         if self._calming() and lines in map(self.arc.lines, _UNKNOWN):
             lines = ()  # that she does not know is no answer to what is done for her
         again = None if able else min(lines, key=self._last_time, default=None)
-        return self._fresh(topic) or self._fresh(lines) or again
+        found = (one.name for one in self.state.last.findings if one.words == question.text)
+        met = (self._fresh(self.arc.lines(name)) for name in found if self.arc.front.cues[name].change > 0)
+        first = self._chosen(question) or next(filter(None, met), None) or self._fresh(topic)
+        return first or self._fresh(lines) or again
+
+    def _chosen(self, question: Clause) -> str | None:
+        """Of a question that leaves the choice of two things, a short line of a fact that names one of them."""
+        text = " ".join(one.text for one in clauses(self.turns[-1]) if one.sentence == question.sentence)
+        if not question.chooses or is_wish(plain(text)):
+            return None
+        facts = self.arc.front.facts
+        told = (n for n in facts if n not in self.arc.evasive and (not facts[n].mood or n in self.state.told))
+        return next((line for line in map(self._shortly, told) if names_one(text, line)), None)
 
     def _for_question(self, question: Clause) -> tuple[str, ...]:
         """Lines for a question of its kind: whether what is but supposed is so, else those of the cue for it."""
@@ -264,9 +283,8 @@ class _Speaker:
             return (wrong,)
         if self.knowledge.is_so(supposed) is None and (about := supposes_who(supposed.said)):
             no = min(self.arc.lines(CommonCue.DENIED), key=self._last_time, default="")
-            name = self._shortly("name") if about == "name" else ""
-            why = self._fresh(self.arc.lines(CommonCue.PROBLEM)) if about == "call" else ""
-            return (" ".join(filter(None, (no, name or why))),)
+            more = {"name": self._shortly("name"), "call": self._fresh(self.arc.lines(CommonCue.PROBLEM))}
+            return (" ".join(filter(None, (no, more.get(about)))),)
         if self.knowledge.is_unheard_of(supposed) and not figures_in(supposed.text):
             return self.arc.lines(CommonCue.DENIED)
         unsure = self.arc.lines(CommonCue.UNSURE) if self.knowledge.is_so(supposed) is None else ()
@@ -294,9 +312,8 @@ class _Speaker:
             lines = self._as_it_stands(name)
             if name == CommonCue.GOT_IT and self._in_passing(name, text):
                 continue
-            if name == CommonCue.GREETING and self.state.turns > GREETINGS:
-                continue
-            if name == CommonCue.WAITED and self.state.turns == 1:
+            turns = self.state.turns
+            if (name == CommonCue.GREETING and turns > GREETINGS) or (name == CommonCue.WAITED and turns == 1):
                 continue
             if cue.change <= 0 and cue.on != "nothing" and self._fresh(lines):
                 return lines

@@ -157,7 +157,7 @@ class Knowledge:
     def nearest(self, supposed: Clause) -> tuple[str, str]:
         """The fact that most surely tells of what a clause supposes, and its line for that; "" for none."""
         told = ((*self._alike(name, supposed), name) for name in self.arc.front.facts)
-        _, line, name = max(told, default=(0, "", ""))
+        _, line, name = max(told, key=lambda one: (one[0], -len(one[1])), default=(0, "", ""))
         return name, line
 
     def _alike(self, name: str, supposed: Clause) -> tuple[int, str]:
@@ -199,6 +199,17 @@ def _told_of(one: Figure, told: list[Figure]) -> list[Figure]:
     """Those of the figures told that are of the same thing as one, else all of its kind."""
     kin = [other for other in told if other.kind == one.kind]
     return [other for other in kin if one.kind == "number" and one.after and other.after == one.after] or kin
+
+
+def names_one(text: str, line: str) -> bool:
+    """Whether a line names one of the two things that an English question leaves the choice of, and no more than them:
+    a figure of them, where they have any, else a word."""
+    left, _, right = text.rpartition(" or ")
+    either = f"{' '.join(left.split()[-3:])} {right}" if left else ""
+    if mine := figures_in(either):
+        return any(one.value == other.value and one.suits(other) for one in mine for other in figures_in(line))
+    words = content_words(" ".join(left.split()[-2:])) ^ content_words(right)
+    return not words.isdisjoint(content_words(line)) if left else False
 
 
 def share_told(supposed: str, texts: Sequence[str], least: int = _SHARED) -> float:
