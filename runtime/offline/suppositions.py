@@ -167,9 +167,10 @@ class Knowledge:
         named = max((names(phrase, supposed.said) for phrase in chain.from_iterable(fact.hear.values())), default=0)
         lines = self.arc.said(fact.say)
         pairs = [(line, one, hers) for line in lines for hers in figures_in(line) for one in mine]
-        beside = any(one.is_beside_alike(hers) for _, one, hers in pairs)
+        beside = 2 * any(one.is_beside_alike(hers) for _, one, hers in pairs)
+        beside += any(one.before == hers.before for _, one, hers in pairs if one.suits(hers))
         able = [line for line, one, hers in pairs if one.suits(hers)]
-        sure = named + 2 * beside + round(8 * share_told(supposed.text, lines))
+        sure = named + beside + round(8 * share_told(supposed.text, lines))
         return (sure, min(able, key=len)) if able and sure else (0, "")
 
     def _tells(self) -> Iterator[str]:

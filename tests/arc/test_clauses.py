@@ -180,6 +180,8 @@ def test_what_we_will_do_is_no_question() -> None:
         ("ใครบอกคุณว่าคืนเงินไม่ได้", set()),
         ("Your case number is on its way.", set()),
         ("Your reference number is: 4471-22.", {"case_number"}),
+        ("My mobile number is 0 7 7 0 0 9 0 0 1 2 3.", set()),
+        ("So what I'm doing is refunding you by Friday.", {"refund", "deadline"}),
         ("Your refund will arrive never.", {"refusal"}),
         ("Your refund will come when hell freezes over.", set()),
         ("Nobody is refunding you.", {"refusal"}),

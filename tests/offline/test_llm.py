@@ -403,6 +403,8 @@ def test_what_is_taken_up_from_her_is_no_question_asked_again(turn: str) -> None
         ("Do you shout at everybody?", "asked_of_her"),
         ("If I refund you, will you promise to stay with us?", "condition_asked"),
         ("Would you recommend us if I got it back?", "condition_asked"),
+        ("If I got you a better price, would you stay?", "condition_asked"),
+        ("What if I gave you a free month?", "condition_asked"),
         ("Shall I send you a cheque, or would a credit do?", "preference_asked"),
         ("So you're a dentist, right?", "denied"),
         ("Did you say you live in Ohio?", "denied"),
@@ -663,9 +665,9 @@ def test_the_scenario_is_told_as_i(told: str, says: str | None) -> None:
     assert in_first_person(told, "Sarah Lee") == says
 
 
-def said_by(persona: str, *turns: str) -> str:
-    """What a persona answers in Thai to the last of these turns."""
-    arc = compose([f"persona={persona}", "language=th"]).arc
+def said_by(persona: str, *turns: str, language: str = "th") -> str:
+    """What a persona answers to the last of these turns."""
+    arc = compose([f"persona={persona}", f"language={language}"]).arc
     said: list[str] = []
     for place, _ in enumerate(turns, 1):
         said.append(reply(arc, turns[:place], said).text)
@@ -722,3 +724,17 @@ def test_what_is_supposed_of_her_wrongly_is_put_right() -> None:
     for turn in ("So you have called us thirteen times, is that correct?", "Thirteen calls?"):
         assert "wenty-three" in answer("en", turn)
     assert answer("en", "Were you charged on Sunday?") not in LANGUAGES["en"].customer.cues["confirmed"].say["en"]
+
+
+@pytest.mark.parametrize(
+    ("persona", "turns", "answer"),
+    [
+        ("helen_marsh", ["Is the letter dated the third or the fourth?"], "Dated the third"),
+        ("charles_whitmore", ["Was that on the fourteenth or the twenty-first?"], "fourteenth"),
+        ("walter_briggs", ["It's been off since Monday?"], "Since Tuesday"),
+        ("walter_briggs", ["There is no rush. Can you tell me what happened on Tuesday?"], "internet"),
+    ],
+)
+def test_what_she_knows_is_told_by_whichever_way_it_is_asked(persona: str, turns: list[str], answer: str) -> None:
+    """As one of two things, by a false echo, and behind what calms her."""
+    assert answer in said_by(persona, *turns, language="en")
