@@ -63,8 +63,7 @@ def do(cfg: DictConfig) -> float | None:
     """Does what `mode` says. Returns the score of a sweep's job, and None of any other mode."""
     settings = read_settings(cfg)
     set_up_logging(settings.log)
-    swept = HydraConfig.get().mode is RunMode.MULTIRUN
-    command = MODES[mode := _mode(settings.mode, swept)]
+    command = MODES[mode := _mode(settings.mode, swept := HydraConfig.get().mode is RunMode.MULTIRUN)]
     if not command.needs_spec and mode not in (Mode.NEW, Mode.HISTORY):
         check_named(_overrides())
     spec = partial(resolve, cfg)
@@ -144,9 +143,10 @@ def _try(settings: Settings, spec: SessionSpec) -> int:
 
 
 def _begin_persona(settings: Settings) -> int:
-    from .config import scaffold
+    from .config.scaffold import schema, write_persona
 
-    print(clean(shown_path(scaffold.write_persona(_named()))) if settings.mode is Mode.NEW else scaffold.schema())
+    language = HydraConfig.get().runtime.choices["language"]
+    print(clean(shown_path(write_persona(_named(), language))) if settings.mode is Mode.NEW else schema())
     return 0
 
 

@@ -9,11 +9,12 @@ from pydantic import TypeAdapter
 
 from ..errors import SpecError
 from ..spec.persona import NO_NAME, FrontMatter, is_name
-from .groups import file_of, personas_folder
+from .groups import CONF, file_of, personas_folder, read_conf
 
 SCHEMA = ".persona.schema.json"
 """Beside the personas, where the first line of a new one points editors to."""
-_SCAFFOLD = Path(__file__).with_name("scaffold.md")
+_SCAFFOLD = "scaffold.{}.md"
+"""Beside this module: the file in the language of this base tag."""
 
 
 def schema() -> str:
@@ -26,15 +27,19 @@ def schema() -> str:
     return json.dumps(made | {"$defs": parts}, indent=2, ensure_ascii=False)
 
 
-def write_persona(name: str | None) -> Path:
-    """Writes a persona file with a comment for each key, and the schema beside it. Raises SpecError where there is no
-    name or it is none, a persona of this name is there, or the folder cannot be written to."""
+def write_persona(name: str | None, language: str) -> Path:
+    """Writes a persona file with a comment for each key and texts in this language (an option of the group; English
+    where there are none in it), and the schema beside it. Raises SpecError where there is no name or it is none, a
+    persona of this name is there, or the folder cannot be written to."""
     if name is None:
         raise SpecError("mode=new: persona=NAME is missing, the name of the new persona")
     if not is_name(name):
         raise SpecError(f"persona={name}: {NO_NAME}")
     file = file_of(name)
-    text = _SCAFFOLD.read_text(encoding="utf-8").replace("NAME", name.replace("_", " ").replace("-", " ").title())
+    base = read_conf(CONF / "language" / f"{language}.yaml")[0].get("base")
+    here = Path(__file__)
+    begun = next(made for tag in (base, "en") if (made := here.with_name(_SCAFFOLD.format(tag))).exists())
+    text = begun.read_text(encoding="utf-8").replace("NAME", name.replace("_", " ").replace("-", " ").title())
     try:
         with file.open("x", encoding="utf-8") as new:
             new.write(text)

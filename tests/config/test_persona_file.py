@@ -610,10 +610,25 @@ def test_a_character_that_nobody_sees_is_told_with_its_line(text: str, character
 # ---------------------------------------------------------------- the schema that editors check it by
 
 
-@pytest.mark.parametrize("file", [*sorted((ROOT / "personas").glob("*.md")), ROOT / "runtime/config/scaffold.md"])
+SCAFFOLDS = sorted((ROOT / "runtime/config").glob("scaffold.*.md"))
+
+
+@pytest.mark.parametrize("file", [*sorted((ROOT / "personas").glob("*.md")), *SCAFFOLDS])
 def test_the_schema_takes_every_shipped_persona_and_the_scaffold(file: Path) -> None:
     errors = validate(file.read_text().split("---\n")[1])
     assert errors == []
+
+
+def test_a_new_persona_has_the_same_keys_and_comments_in_each_language() -> None:
+    """The texts alone are in the language: what explains a key is not forgotten in one of them."""
+    fronts = (file.read_text().split("---\n")[1].splitlines() for file in SCAFFOLDS)
+    english, thai = (
+        [row.partition("#")[2] for row in rows if "#" in row and "language:" not in row] for rows in fronts
+    )
+    assert english == thai
+    english, thai = (yaml.safe_load(file.read_text().split("---\n")[1]) for file in SCAFFOLDS)
+    assert {**english, "language": "th"}.keys() == thai.keys()
+    assert all(english[key].keys() == thai[key].keys() for key in ("facts", "cues"))
 
 
 @pytest.mark.parametrize(

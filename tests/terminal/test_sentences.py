@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 from pathlib import Path
 
@@ -71,6 +72,22 @@ def test_who_types_sentences_is_told_how_they_are_taken_and_what_ends_them(
     assert done.stdout.startswith(b"all sentences are one call (sentences=fresh: ")
     for end in (ours, theirs):
         os.close(end)
+
+
+def test_a_persona_is_begun_in_the_language_that_is_asked_for(run: Run, personas: Path) -> None:
+    """All texts and the prose are Thai; her calls are, whatever else is chosen; a good trainee wins her."""
+    options = "persona=som_ying", f"personas_dir={personas}"
+    assert run("mode=new", *options, "language=th").code == 0
+    text = (personas / "som_ying.md").read_text()
+    front, prose = text.split("---\n")[1:]
+    lines = [line.partition("#")[0] for line in front.splitlines()]
+    assert not [line for line in lines if re.search(r"\ben:", line)] and "# Persona: Som Ying" in prose
+    assert all(re.search("[ก-๙]", part) for part in re.findall(r'"([^"]+)"', "".join(lines)))
+    checked = run("mode=check", *options)
+    assert "✓  persona=som_ying" in checked.out and not re.search("[✗!]  persona=", checked.out), checked.out
+    assert "ดิฉันสั่งโคมไฟจากร้านคุณ" in run(*options).out
+    tried = run("mode=rehearse", *options, "trainee=good", f"record.dir={personas}")
+    assert tried.code == 0 and "100 (passed)" in tried.out, tried.out
 
 
 def test_a_persona_is_begun_once_and_is_fine(run: Run, tmp_path: Path) -> None:
