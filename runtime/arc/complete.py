@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from ..spec.persona import (
@@ -62,12 +62,12 @@ def make_arc(persona: Persona, customer: FrontMatter, language: str) -> Arc:
         return _arc(merged(persona.front, common), common, language)
     front = _with_profile(merged(persona.front, common), persona, language)
     front, topics = with_lines(front, persona, language)
-    front, told = _with_scenario(front, common, persona, language)
+    front, told, known = _with_scenario(_with_want(front, persona, language), common, persona, language)
     facts = ((name, fact) for name, fact in front.facts.items() if name not in common.facts and not fact.mood)
     own = ((name, said_in(fact.say, language)) for name, fact in facts)
     told_by = ((name, say, "" if name in persona.front.facts else "".join(say[:1])) for name, say in own)
     profile = (Topic(topic_words(f"{name}: {value}"), say) for name, say, value in told_by)
-    topics += tuple(Topic(topic_words(line), (line,)) for line in told)
+    topics += tuple(Topic(topic_words(line), (line,)) for line in (*told, *known))
     plot = [line for line in told if not first_person.states_a_number(line)]
     asks = persona.front.calls and CommonCue.PROBLEM not in persona.front.cues
     story = (" ".join(plot[:2]), *plot[2:4]) if plot and asks else ()
@@ -148,14 +148,16 @@ def _named(customer: FrontMatter, persona: Persona, base: str) -> FrontMatter:
     if (fact := customer.facts.get("name")) and identity.is_named(persona):
         parts = [part for part in persona.name.split() if re.fullmatch(rf"(?:[^\W\d_]|[{THAI}])+", part)]
         names = "|".join((*parts, *(f"คุณ{part}" for part in parts if THAI_TEXT.search(part))))
-        asked = (f"is this|that|it {names}", f"speak|talk to|with {names}", *_THAI_WHO.format(names).split(";"))
+        thai = (f"{part}{asks}" for part in names.split("|") for asks in _THAI_ASKS_NAME if not part.isascii())
+        spoken_to = f"speak|talk|through|connected to|with {names}"
+        asked = (f"is this|that|it {names}", spoken_to, f"ใช่|สาย|คุยกับ|สายกับ|พูดกับ|สนทนากับ {names}", *thai)
         hear = {**fact.hear, "": asked} if names else fact.hear
         named = replace(fact, hear=hear, say={base: (first_person.spoken(persona.name, base),)})
         customer = replace(customer, facts={**customer.facts, "name": named})
     return _by_a_man(customer) if base == "th" and identity.is_man(persona) else customer
 
 
-_THAI_WHO = "ใช่ {0};{0} ใช่|หรือเปล่า|รึเปล่า;สาย|คุยกับ|สายกับ|สนทนากับ {0}"
+_THAI_ASKS_NAME = ("ใช่ไหม", "ใช่มั้ย", "หรือเปล่า", "รึเปล่า", "ใช่หรือ")
 
 
 def _by_a_man(customer: FrontMatter) -> FrontMatter:
@@ -195,13 +197,32 @@ def _with_profile(front: FrontMatter, persona: Persona, base: str, foreign: bool
         if known in persona.front.facts or plain(key) in ("customer", "caller", "client", *plain(persona.name).split()):
             continue
         hear = facts[known].hear if known else {}
-        words = tuple(way for way in _ways_to_ask(key, alone=foreign) if way not in hear.get("", ()))
+        words = tuple(way for way in _ways_to_ask(key, base, alone=foreign) if way not in hear.get("", ()))
         if words or known:
             say: dict[str, tuple[str, ...]] = {base: (first_person.spoken(value, base, man),)}
             facts[known or key] = Fact(hear={**hear, "": (*hear.get("", ()), *words)}, say=say)
             if known == "address" and "postcode" in facts and (code := _POSTCODE.search(value)):
                 facts["postcode"] = replace(facts["postcode"], say={base: (code[0],)})
     return replace(front, facts=facts)
+
+
+_WANTS = re.compile(
+    r"(?:wants?|(?:desired|preferred|ideal|expected) (?:outcome|result|resolution)|will accept|"
+    r"what (?:you|she|he) wants?|สิ่งที่(?:ลูกค้า)?ต้องการ|ความต้องการ)$",
+    re.I,
+)
+
+
+def _with_want(front: FrontMatter, persona: Persona, base: str) -> FrontMatter:
+    """An item that says what she wants is what she says when she is asked for that."""
+    if CommonCue.WANT in persona.front.cues or CommonCue.WANT not in front.cues:
+        return front
+    items = (item for section in persona.sections for item in prose.items(section))
+    for key, value in islice(items, ITEMS):
+        if _WANTS.match(key) and (line := first_person.wanted(value, base, identity.is_man(persona))):
+            want = front.cues[CommonCue.WANT]
+            return replace(front, cues={**front.cues, CommonCue.WANT: replace(want, say={**want.say, base: (line,)})})
+    return front
 
 
 def _is_about(key: str, name: str, fact: Fact) -> bool:
@@ -219,41 +240,68 @@ def _words(phrase: str) -> frozenset[str]:
     return frozenset(plain(phrase.replace("|", " ")).split())
 
 
-def _ways_to_ask(key: str, alone: bool) -> tuple[str, ...]:
+def _ways_to_ask(key: str, base: str, alone: bool) -> tuple[str, ...]:
     """Phrases that ask for the value of a key; a key of one word alone is too easily said in passing."""
     words = [word for word in plain(re.sub(r"\(.*", "", key)).split() if word not in STOP_WORDS and len(word) > 1]
     phrase = " ".join(words)
     if not words or phrase_pattern(phrase).negated:
         return ()
-    if alone:
+    if alone or (base == "th" and phrase.isascii()):
         return (phrase,)
+    others = tuple(chain.from_iterable(ways for about, ways in _OTHER_WAYS if about.search(phrase)))
     if phrase.isascii() or not THAI_TEXT.search(phrase):
         asking = "what|whats|which|give|confirm|provide|tell|need|know|verify|state"
         short = (f"{asking} {phrase}", f"i have|get {phrase}", f"and your {phrase}", f"{phrase} please")
-        return (phrase, *(f"what|which {word}" for word in words if len(word) > 3)) if len(words) > 1 else short
-    return tuple(f"{ask} {phrase}" for ask in ("ขอ", "แจ้ง", "ทราบ")) + tuple(
-        f"{phrase} {ask}" for ask in ("อะไร", "เท่าไหร่", "เท่าไร", "ไหน", "ของคุณ", "ใคร", "เมื่อไหร่", "กี่", "?")
+        ways = (phrase, *(f"what|which {word}" for word in words if len(word) > 3)) if len(words) > 1 else short
+        return ways + others
+    return (
+        others
+        + tuple(f"{ask} {phrase}" for ask in ("ขอ", "แจ้ง", "ทราบ"))
+        + tuple(f"{phrase} {ask}" for ask in ("อะไร", "เท่าไหร่", "เท่าไร", "ไหน", "ของคุณ", "ใคร", "เมื่อไหร่", "กี่", "?"))
     )
+
+
+_OTHER_WAYS = (
+    (re.compile(r"\b(?:since|joined|tenure)\b"), ("how long been|have", "since when", "when did you join|sign|become")),
+    (
+        re.compile(r"\b(?:free|availab\w+)\b"),
+        (
+            "what|which day|days|time|times suit|suits|work|works|best",
+            "when are|would you be free|available",
+            "are you free",
+        ),
+    ),
+    (re.compile("ตั้งแต่|เป็นสมาชิก|เป็นลูกค้า"), ("เป็นลูกค้า|เป็นสมาชิก นาน|กี่ปี|เมื่อไหร่|ตั้งแต่", "ใช้บริการ นาน|กี่ปี")),
+    (re.compile("ว่าง|สะดวก"), ("สะดวก|ว่าง วันไหน|กี่โมง|เมื่อไหร่|ช่วงไหน|เวลาไหน|ตอนไหน",)),
+)
+"""Ways to ask for what a key names in other words."""
 
 
 def _with_scenario(
     front: FrontMatter, common: FrontMatter, persona: Persona, base: str
-) -> tuple[FrontMatter, list[str]]:
-    """Sentences of the scenario, told as "I"; what one gives for a fact is said in place of any customer's."""
+) -> tuple[FrontMatter, list[str], list[str]]:
+    """Sentences of the scenario, told as "I", and those about others that only answer a question; what one gives for a
+    fact is said in place of any customer's."""
     kinds = ("scenario", "other", "persona") if not persona.front.facts else ()
     sections = (one for one in persona.sections if one.kind in kinds and not identity.is_direction(one.title))
-    sentences = (sentence for section in sections for sentence in prose.sentences(section))
+    sentences = list(islice((one for section in sections for one in prose.sentences(section)), SENTENCES))
     man = base == "th" and identity.is_man(persona)
-    told = list(first_person.told_of(islice(sentences, SENTENCES), persona.name, base, man))
+    told = list(first_person.told_of(sentences, persona.name, base, man))
+    known = [
+        first_person.spoken(one, base, man)
+        for one in sentences
+        if first_person.tells_of_others(one, persona.name, base)
+    ]
     if not persona.front.calls:  # what she is called about, nobody has told her yet
         told = [line for line in told if not first_person.tells_of_being_called(line)]
+        known = [line for line in known if not first_person.tells_of_a_call(line)]
     words = content_words(" ".join(told))
     # What the story speaks of is asked for by its name alone: what was ordered is told by a sentence, not by a number.
     facts = {name: replace(f, like={}) if content_words(name) & words else f for name, f in front.facts.items()}
     for name in [name for name in facts if facts[name].say == common.facts.get(name, Fact(say={})).say]:
         if line := first_person.told_in(told, facts[name].hear, base, man):
             facts[name] = replace(facts[name], say={base: (line,)})
-    return replace(front, facts=facts), told
+    return replace(front, facts=facts), told, [line for line in known if line not in told]
 
 
 def _foreign(persona: Persona, common: FrontMatter, base: str) -> Arc:

@@ -69,6 +69,8 @@ _OF_SUBJECT = frozenset(
 
 def in_first_person(sentence: str, name: str) -> str | None:
     """An English sentence about the persona as she says it herself, or None where it cannot be turned safely."""
+    if _SHE.search(sentence) and _HE.search(sentence):
+        return None  # of two people, she is one
     sentence = _NOTE.sub(".", sentence)
     names = _names(name, 1)
     named = rf"\b(?:(is|are|am|named|called)\s+)?(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?\s+)?(?:{names})\b(?:\s+(?:{names})\b)*"
@@ -107,9 +109,14 @@ def in_first_person(sentence: str, name: str) -> str | None:
             out.append(word)
         previous = low if low.strip() else previous
     text = "".join(out).strip()
-    if not re.search(r"\b(?:I|my|me)\b", text) or _UNSAYABLE.search(text) or _ORDERS.match(text):
+    if (
+        not re.search(r"\b(?:I|my|me)\b", text)
+        or re.search(r"\bI (?:am I\b|I\b|[A-Z][a-z])", text)
+        or _UNSAYABLE.search(text)
+        or _ORDERS.match(text)
+    ):
         return None
-    return text[0].upper() + text[1:]
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?…" else ".")
 
 
 _NOTE = re.compile(r"\s+[—–-]{1,2}\s*(?:but )?(?:only|never|don['’]?t|do not|unless|if|secret|hidden)\b.*", re.I)
@@ -124,6 +131,34 @@ _BEING_CALLED = re.compile(
 def tells_of_being_called(line: str) -> bool:
     """Whether a sentence is about the call that she gets."""
     return bool(_BEING_CALLED.search(line))
+
+
+_SHE, _HE = re.compile(r"\b(?:she|her|hers)\b", re.I), re.compile(r"\b(?:he|him|his)\b", re.I)
+_A_CALL = re.compile(r"\b(?:call|ring|phone|contact)(?:s|ing|ed)?\b|โทร(?:มา|แจ้ง|หา|ไป)|ติดต่อ", re.I)
+
+
+def tells_of_a_call(line: str) -> bool:
+    """Whether a sentence is about somebody who calls."""
+    return bool(_A_CALL.search(line))
+
+
+_OF_OTHERS = re.compile(
+    r"(?:The |My |A |An )?[A-Z][\w'’-]*(?: [\w'’-]+){0,4} (?:is|are|was|were|has|had|can|lives?|works?)\b"
+)
+_THAI_DIRECTS = re.compile(
+    "ตอบ|พูด|แสดง|โมโห|โกรธ|ใจเย็น|หงุดหงิด|คำแนะนำ|สั้น|ถ้า|หาก|เมื่อถูก|ระวัง|ตกใจ|กรุณา|จงใจ|AI|ยอม|คะแนน|สมมติ|บริบท|คุณ"
+)
+
+
+def tells_of_others(sentence: str, name: str, base: str) -> bool:
+    """Whether a sentence that is not about the persona tells what she knows, and directs nobody."""
+    if (names := _names(name, 2)) and re.search(names, sentence):
+        return False
+    if base == "th":
+        unsayable = _THAI_UNSAYABLE.search(sentence) or _THAI_DIRECTS.search(sentence)
+        return bool(THAI_TEXT.search(sentence)) and not unsayable
+    unsayable = _UNSAYABLE.search(sentence) or _ORDERS.match(sentence) or _OF_THE_CALL.search(sentence)
+    return bool(_OF_OTHERS.match(sentence)) and not unsayable
 
 
 def _is_of_a_thing(sentence: str) -> bool:
@@ -169,8 +204,9 @@ def _conjugated(verb: str) -> str:
     return verb[:-2] if low.endswith(("shes", "ches", "sses", "xes", "zzes")) else verb[:-1]
 
 
+_THAI_VERB = "[ ]|ไม่|จะ|ได้|ต้อง|มี|เป็น|อยาก|เคย|กำลัง|ถูก|โดน|ซื้อ|สั่ง|จ่าย|ใช้|แจ้ง|รู้|คิด|อยู่|โทร|เพิ่ง|ยัง|ก็|คือ|$"
 _THAI_UNSAYABLE = re.compile(
-    "เธอ|เขา|ผู้ฝึก|ผู้เรียน|ผู้เข้าอบรม|บทบาท|จำลอง|ทดสอบ|ห้าม|ควร|ลูกค้า|พนักงาน|trainee|agent|อารมณ์|สวมบท|ตัวละคร|"
+    f"เธอ|เขา(?={_THAI_VERB})|ผู้ฝึก|ผู้เรียน|ผู้เข้าอบรม|บทบาท|จำลอง|ทดสอบ|ห้าม|ควร|ลูกค้า|พนักงาน|trainee|agent|อารมณ์|สวมบท|ตัวละคร|"
     "ประโยค|ตอบสั้น|เอไอ|หลุดจาก|น้ำเสียง|อย่าบอก|อย่าพูด|สนทนา|(?:เล่น|รับบท|แสดง|สมมติ)(?:บท)?เป็น|ให้คะแนน|หมายเหตุ"
 )
 
@@ -185,12 +221,24 @@ def in_first_person_thai(sentence: str, name: str, i: str) -> str | None:
     is_hers = sentence.startswith(HERS) or i in sentence
     if names := _names(re.sub("^(?:นางสาว|นาง|นาย|คุณ)(?=[\u0e01-\u0e4e])", "", name), 2):
         sentence = re.sub(rf"(?:คุณ|นางสาว|นาง|นาย)?\s?(?:{names})", i, sentence)
-    sentence = re.sub("(?<!บริการ)(?<!รหัส)ลูกค้า(?!สัมพันธ์)|เธอ|(?<!พวก)เขา", i, sentence)
+    sentence = re.sub(f"(?<!บริการ)(?<!รหัส)ลูกค้า(?!สัมพันธ์)|เธอ|(?<!พวก)เขา(?={_THAI_VERB})", i, sentence)
     sentence = re.sub("(?:คุณ)?(?:ลุง|ป้า)(?!ย|ข้าง|คน|ของ|ที่|ชื่อ)", i, sentence)
     sentence = _THAI_AGED.sub("", re.sub("คุณ(?!ภาพ|สมบัติ)", i, sentence))
     sentence = re.sub(f"{i}(?:\\s*(?:คือ|ชื่อ)?\\s*{i})*\\s*", i, sentence).strip(" .")
     told = sentence.replace("พนักงาน", "") if is_hers else sentence
+    if f"ชื่อ{i}" in sentence:  # who is introduced is none of the story
+        return None
     return None if _THAI_UNSAYABLE.search(told) or not (is_hers or i in sentence) else sentence.removeprefix(HERS)
+
+
+def wanted(value: str, base: str, man: bool = False) -> str:
+    """What she wants, as she says it; "" where that cannot be said."""
+    if base == "th":
+        lead = "" if value.startswith(("ต้องการ", "อยาก")) else f"{'ผม' if man else 'ดิฉัน'}ต้องการ"
+        return "" if _THAI_UNSAYABLE.search(value) else spoken(f"{lead}{value}", base, man)
+    wish = re.sub(r"^(?:(?:she|he|you) )?(?:wants? )?", "", value, flags=re.I)
+    able = base == "en" and not _UNSAYABLE.search(wish) and not _ORDERS.match(wish)
+    return spoken(f"I want {wish[:1].lower()}{wish[1:]}", base) if able else ""
 
 
 def _names(name: str, shortest: int) -> str:
@@ -203,6 +251,8 @@ def _names(name: str, shortest: int) -> str:
 def spoken(value: str, base: str, man: bool = False) -> str:
     """A bare value as a sentence: with a full stop, or in Thai with the particle that ends one politely."""
     if base == "th":
+        if value.endswith("น."):
+            return f"{value} {'ครับ' if man else 'ค่ะ'}"
         gap = "" if THAI_TEXT.search(value.rstrip(". ")[-1:]) else " "
         return value if value.endswith(("ค่ะ", "คะ", "ครับ")) else f"{value.rstrip('. ')}{gap}{'ครับ' if man else 'ค่ะ'}"
     value = value[:1].upper() + value[1:] if " " in value and "@" not in value else value

@@ -61,12 +61,20 @@ def is_man(persona: Persona) -> bool:
     text = "\n".join(f"{section.title}\n{section.text}" for section in persona.sections)
     if said := _GENDER.search(text):
         return not said[1]
+    if said := _THAI_GENDER.search(text):
+        return not said[1]
     return bool(_MANLY.search(text))
 
 
 _VOICE = re.compile("(?:^|_)(fe)?male(?:_|$)")
 _GENDER = re.compile(r"(?:เพศ|gender|sex)\W{0,8}(?:(หญิง|female|woman)|ชาย|male|man\b)", re.I)
-_MANLY = re.compile(r"ครับ|นาย(?!จ้าง|หน้า)|\bMr\b|\bmale\b")
+_THAI_GENDER = re.compile("(หญิง|นางสาว|ป้า(?!ย))|ชาย(?= ?(?:\\d|วัย|อายุ|ชื่อ))|ผู้ชาย|ลุง|นาย(?!จ้าง|หน้า)")
+_MANLY = re.compile(r"(?:^|\s)ผม(?=[ก-๎])|ครับ|นาย(?!จ้าง|หน้า)|\bMr\b|\bmale\b")
+
+
+def only_name(written: str) -> str:
+    """A name without what follows it on its row: an age, a trade."""
+    return _BESIDE_NAME.sub("", written) or written
 
 
 def is_named(persona: Persona) -> bool:
@@ -78,13 +86,14 @@ _NAMES = ("name", "full name", "customer name", "customers name", "persona name"
 _NAME_KEYS = frozenset((*_NAMES, "ชื่อ", "ชื่อ นามสกุล", "氏名", "名前", "お名前"))
 _TITLE = r"(?:(?:Mr|Mrs|Ms|Dr)\b\.? )?"
 _YOU_ARE = re.compile(
-    r"\b(?:[Yy]our name is|[Yy]ou are(?: (?:now|playing|called|named))?|[Pp]lay(?:ing)?|[Aa]ct as|[Nn]ame is|[Rr]ole:|"
-    r"(?:[Cc]ustomer|[Cc]aller) is(?: (?:called|named))?|[Ee]res|[Tt]e llamas)\s[\"“]?"
+    r"\b(?:[Yy]our name is|[Yy]ou(?: are|['’]re)(?: (?:now|playing|called|named))?|[Pp]lay(?:ing)?|[Aa]ct as|"
+    r"[Nn]ame is|[Rr]ole:|(?:[Cc]ustomer|[Cc]aller) is(?: (?:called|named))?|[Ee]res|[Tt]e llamas)\s[\"“]?"
     rf"{_TITLE}"
     r"((?:[^\W\d_a-z][\w'’-]{1,30})(?: [^\W\d_a-z][\w'’-]{1,30}){1,2})|"
     r"(?:คุณ(?:คือ|ชื่อ)|(?:สวมบท(?:บาท)?|รับบท|เล่น|แสดง)(?:บท)?เป็น|ลูกค้าชื่อ)\s?[\"“]?(?:ลูกค้า(?:ชื่อ)?\s)?"
     r"(?:คุณ|นางสาว|นาง|นาย|ลุง|ป้า|น้า|พี่|น้อง)?((?!ลูกค้า|ผู้|คน|พนักงาน|ตัว)[\u0e01-\u0e4e]{2,20} "
     r"(?!ลูกค้า|ผู้|คน|พนักงาน|ชาย|หญิง|อายุ|วัย|เป็น|ที่|ซึ่ง|โทร|และ)[\u0e01-\u0e4e]{2,30})(?=[ ”\"])|"
+    r"ชื่อ\s?[\"“]?([\u0e01-\u0e4e]{2,20} [\u0e01-\u0e4e]{2,30})(?=[ ”\"]*(?:อายุ|วัย|\())|"
     r"あなたは([々一-龠]{2,6})(?<![客役者人])(?=、|です)"
 )
 _HEADED = re.compile(
@@ -92,6 +101,7 @@ _HEADED = re.compile(
     rf"{_TITLE}(?!.*\b(?i:customer|caller|client|user)\b)"
     r"([^\W\d_a-z][\w'’-]{1,30}(?: [^\W\d_a-z][\w'’-]{1,30}){1,2}) ?(?:[(,|–—-].*)?$"
 )
+_BESIDE_NAME = re.compile(r"\s*(?:[(,（].*|(?:อายุ|วัย)\s?\d.*)$")
 NAME_WITHIN = 16_384
 """Characters of the prose in which a name is looked for: it stands at its beginning."""
 
@@ -102,7 +112,7 @@ def name_in(sections: tuple[Section, ...]) -> str | None:
     for section in sections:
         for key, value in items(section):
             if plain(key) in _NAME_KEYS and len(value) <= NAME_LIMIT:
-                return value
+                return only_name(value)
     titled = (text for section in sections for text in (section.title, *map(": ".join, items(section))))
     if headed := next(filter(None, map(_HEADED.match, titled)), None):
         return headed[1]

@@ -59,6 +59,12 @@ _NOT_HERS = re.compile(
 """What a heading, or a row before a list, says of lines that are the operator's or that nobody is to say."""
 CAMEL = re.compile("(?<=[a-z])(?=[A-Z][a-z])")
 """Where the next word of `camelCase` begins."""
+_BY_SYSTEM = re.compile(
+    r"^[ \t*#]{0,4}system(?: prompt| message)?[*]{0,2}[:：][*]{0,2}[ \t]{0,4}(?=You|คุณ|Eres|あなた|สวมบท)", re.I | re.M
+)
+"""What the prompt itself may begin with."""
+_LEADER = re.compile(r"^([ \t*•-]{0,4}[^\W\d_][\w /]{1,30}?)(?:[ \t]{0,9}\.{4,80}|\t)[ \t]{0,9}(?=\S)")
+"""A key before a row of dots, or a tab."""
 _HEADING = re.compile(r"\s*(#{1,6})\s?(?=\S)")
 _LISTED = re.compile(r"\s*(?:[-*+•・]\s|\d{1,3}[.)]\s|[\"“«「]|$)")
 _SEPARATOR = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*$")
@@ -87,7 +93,8 @@ def plain_sections(prose: str) -> tuple[Section, ...]:
 def _rows(prose: str) -> Iterator[str]:
     text = _FENCED.sub(_unfenced, _without_comments(prose.replace("\r\n", "\n")))
     text = _CHAT.sub(lambda message: f"\n{_message(message[1], message[2])}\n", text)
-    rows = [row for line in (_of_json(text) or text).splitlines() for row in _without_tags(line)]
+    text = _BY_SYSTEM.sub("", text)
+    rows = [row for line in (_of_json(text) or text).splitlines() for row in _without_tags(_LEADER.sub(r"\1: ", line))]
     rows = list(_with_answers(list(_of_hers(rows))))
     is_dialogue = any(map(_BY_AGENT.match, rows))
     asked, begun = "", False
@@ -192,6 +199,10 @@ def _values(key: str, value: object, depth: int = 0) -> Iterator[str]:
         yield from _message(str(value["role"]), said).splitlines()
     elif isinstance(value, dict):
         yield from heading
+        if _LINES_OF_HERS.search(key) and not _is_not_hers(key):
+            spoken = {event: said for event, said in value.items() if isinstance(said, str) and "\n" not in said}
+            yield from (f'{event.replace("_", " ")}: "{said}"' for event, said in spoken.items())
+            value = {event: said for event, said in value.items() if event not in spoken}
         nested = {k: v for k, v in value.items() if isinstance(v, dict | list) or "\n" in str(v)}
         yield from (row for k, v in value.items() if k not in nested for row in _values(k, v, depth + 1))
         yield from (row for k, v in nested.items() for row in _values(k, v, depth + 1))

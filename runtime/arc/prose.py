@@ -159,6 +159,7 @@ def _items(section: Section) -> Iterator[tuple[str, str]]:
         if goes_on or re.fullmatch(r"[\s|:-]*", row):
             continue
         row = bare(row)
+        yield from ((of[1] or of[3], of[2] or of[4]) for of in _CODE.finditer(row))
         in_one = [found for cell in _IN_ONE.split(row) if cell.strip() and (found := _ITEM.match(cell))]
         for found in in_one if len(in_one) > 1 else (_CELLS.match(row) or _ITEM.match(row),):
             if found and not re.match(r'https?$|["“«「]', found[1].lstrip(" |")):
@@ -169,6 +170,11 @@ def _items(section: Section) -> Iterator[tuple[str, str]]:
                     yield key, value
 
 
+_CODE = re.compile(
+    r"(?:^|(?<=[.!?] ))((?:[A-Z][a-z]{2,20})(?: (?:number|reference))?) ([A-Z]{1,4}-?\d[\w-]{2,20})(?=[.,]|$)|"
+    rf"^([{THAI}]{{6,30}}) (\d[\d-]{{5,20}})$"
+)
+"""A code behind what it is of, and nothing else: "Contract RR-20881."."""
 _IN_ONE = re.compile(r"\||(?<=[.;,])\s+(?=[^\W\d_][\w /]{1,24}\s?[:=]\s)")
 """What stands between two items of one row."""
 _GOES_ON = re.compile(r"(?<=[.!?])\s+(?=(?:You|She|He|It|They|There|Your|Her|His)\b)")
@@ -218,6 +224,9 @@ _HELD = "\x00"
 
 
 def _cut(found: re.Match[str]) -> str:
+    said: str = next(filter(None, found.groups()))
+    if not _is_speech(said):
+        return said  # a name of something, or what others call it
     end = found[0].strip('"“”«»„「」‘’')[-1:]
     return _HELD + (end if end in ".!?" else "")
 
@@ -234,17 +243,23 @@ def _running(row: str) -> str:
     """What a row adds to the running text."""
     text = _QUOTED.sub(_cut, bare(row))
     if "|" in row:
-        return "\n"
+        found = _CELLS.match(bare(row))
+        return f"\n{_as_hers(found[2].strip())}\n" if found and STORY.match(_key(found[1])) else "\n"
     if _HELD in text or '"' in text:
         whole = (part for part in _SENTENCE_END.split(text) if _HELD not in part and '"' not in part)
         rest = _parts(text)[1:] if _ITEM.match(text) else whole
         return f"\n{' '.join(part for part in rest if _HELD not in part)}\n"
     if found := _ITEM.match(text):
-        story = HERS + found[2] if THAI_TEXT.search(found[2]) else found[2]
+        story = _as_hers(found[2])
         return f"\n{story}\n" if STORY.match(_key(found[1])) else "\n".join(["", *_parts(found[2])[1:], ""])
     is_listed = (bullet := _BULLET.match(row)) is not None and bool(bullet[0].strip())
     text = _DIRECTED.sub(" ", text) if _DIRECTED.match(text) else text
     return f"\n{text}\n" if is_listed else f"{text}\n" if not text or THAI_TEXT.search(text) else text
+
+
+def _as_hers(story: str) -> str:
+    """A story that names nobody, as one of hers: "wants to cancel"."""
+    return HERS + story if THAI_TEXT.search(story) else f"She {story}" if re.match(r"[a-z]+s\b", story) else story
 
 
 def is_native(persona: Persona, language: str) -> bool:

@@ -19,6 +19,8 @@ CONDITION = re.compile(
     re.I,
 )
 """What says of words before a line in quotes, or of a key, that they are a condition."""
+_REFUSES = re.compile(r"\b(?:won['’]t|will not|refus\w+|reject\w*)\b|ไม่(?:รับ|ยอม|เอา)|ปฏิเสธ", re.I)
+"""What is said before a line that answers an offer, and opens no call."""
 _LAST = re.compile(r"^.*[.|](?=.*\w)")
 """What stands before the condition itself, on its row."""
 _LACKS = re.compile(r"\b(?:no|not|never|without|nothing|fails?)\b|n['’]t\b|ไม่(?!พอใจ)", re.I)
@@ -64,6 +66,8 @@ def with_lines(
                 topics += _on_condition(cues, facts, own_lines, line, base)
             elif section.kind in ("objectives", "constraints", "profile"):
                 continue
+            elif _REFUSES.search(line.before[-60:]):
+                topics.append(Topic(topic_words(line.text), (line.text,)))
             elif phases:
                 phases[-1][1].append(line.text)
             elif not identity.is_direction(section.title):
@@ -107,11 +111,12 @@ def _on_condition(
         for name, fact in facts.items():
             if any(content_words(phrase.replace("|", " ")) & asked for phrase in fact.hear.get(base, ())):
                 facts[name] = replace(fact, say={**fact.say, base: (line.text,)})
-                return ()
+                if name != "secret":  # who asks for that also angers
+                    return ()
     lacks = not line.trigger and bool(_LACKS.search(_LAST.sub("", condition)))
     for name, cue in cues.items():
         means = content_words(worded_in(cue.means, base))
-        if _stems(means) & _stems(event or about) or (heard_any(cue.hear, plain(condition)) and not lacks):
+        if (_stems(means) - {"come"}) & _stems(event or about) or (heard_any(cue.hear, plain(condition)) and not lacks):
             if lacks and cue.change > 0:
                 cues[name] = replace(cue, ask={**cue.ask, base: (line.text,)})
                 return ()

@@ -35,8 +35,9 @@ _KINDS = {
         r"\b(?:[Ww]hen|[Ww]hat day|[Ww]hat date|[Ww]hich day) (?:did|was|were|have|had)\b|เมื่อไหร่|เมื่อไร|วันไหน|"
         r"\b(?:\d{1,2}(?:st|nd|rd|th)?\s)?(?:Jan|Feb|March|April|May|June|July|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.?\b(?=\s\d|[,.\s]|$)|"
         r"\b(?:last|since|yesterday|on) (?:week|month|night|\w+day)\b|\b[Yy]esterday\b|"
-        r"\bon the \d{1,2}(?:st|nd|rd|th)\b|"
-        r"วันที่ \d|เมื่อวาน|เมื่อคืน|เมื่อเช้า|เมื่อเดือน|(?:สัปดาห์|เดือน)ที่แล้ว|วัน(?:จันทร์|อังคาร|พุธ|พฤหัส|ศุกร์|เสาร์|อาทิตย์)|"
+        r"\bon the \d{1,2}(?:st|nd|rd|th)\b|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\d ?[ap]m\b|"
+        r"วันที่ \d|ตี(?:หนึ่ง|สอง|สาม|สี่|ห้า|\d)|\d (?:โมง|ทุ่ม|น\.)|เมื่อวาน|เมื่อคืน|เมื่อเช้า|เมื่อเดือน|(?:สัปดาห์|เดือน)ที่แล้ว|"
+        r"วัน(?:จันทร์|อังคาร|พุธ|พฤหัส|ศุกร์|เสาร์|อาทิตย์)|"
         r"\d ?(?:มกรา|กุมภา|มีนา|เมษา|พฤษภา|มิถุนา|กรกฎา|สิงหา|กันยา|ตุลา|พฤศจิกา|ธันวา)",
     ),
 }
@@ -61,7 +62,7 @@ _BOTH = {
         re.I,
     ),
     "#where": re.compile(
-        r"\bwhere (?:are|were|have) you\b|"
+        r"\bwhere (?:are|were|have) you\b|อยู่(?:ที่|ตรง)ไหน|(?:หมู่|ถนน|ซอย|ตำบล|อำเภอ) ?\S|"
         r"\bI (?:am|was|have been|stay|stayed|live|work) (?:[\w-]+ ){0,3}(?:at|in|on|with)\b",
         re.I,
     ),
@@ -78,7 +79,7 @@ _GENERIC = frozenset(
     "offer offers offered give gives given say says said mention mentions tell tells told put puts try tries use uses "
     "caller callers trainee trainees operator rep representative advisor someone somebody something sounds starts "
     "begins begin start wants anything says respond response answer answers reply replies always then talks talk you "
-    "him line lines quote example after once when whenever unless upon while because also says speak speaks".split()
+    "him line lines quote example after when whenever unless upon while because also says speak speaks".split()
 )
 _GENERIC_THAI = re.compile(
     "ถ้า|หาก|เมื่อ|กรณีที่?|พนักงาน|เจ้าหน้าที่|ผู้เข้าอบรม|ผู้โทร|ลูกค้า|สิ่งที่ทำให้|(?:โมโห|โกรธ|ใจเย็น|อารมณ์)(?:ขึ้น|ลง)?|ถูก|เสนอ|พูด|ถาม|ขอ(?!ง)|"

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
 
-from ..arc.identity import NAME_WITHIN, name_in
+from ..arc.identity import NAME_WITHIN, name_in, only_name
 from ..arc.markup import plain_sections
 from ..errors import MISTAKES, SpecError, first_of, suggest
 from ..spec.fields import name_of
@@ -169,7 +169,7 @@ def _name(sections: tuple[Section, ...], prose: str, file: Path) -> str:
     """`# Persona: NAME`, else `Name: NAME` or `You are NAME` in the prose, else the file's name in words."""
     for section in sections:
         if section.kind == "persona" and (name := section.title.replace("：", ":").partition(":")[2].strip()):
-            return name
+            return only_name(name)
     return name_in(plain_sections(prose[:NAME_WITHIN])) or file.stem.replace("_", " ").replace("-", " ").title()
 
 

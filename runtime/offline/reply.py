@@ -26,6 +26,7 @@ GREETINGS = 3
 """Turns in which a greeting is one: later it is the same word for goodbye."""
 _YES_OR_NO = (CommonCue.FAVOUR_ASKED, CommonCue.AGREEMENT_ASKED, CommonCue.YES_NO_QUESTION)
 _UNKNOWN = (CommonCue.UNKNOWN_QUESTION, CommonCue.YES_NO_QUESTION, CommonCue.ASKED_OF_HER)
+_NEVER_BY_TOPIC = ("name", "secret", "card")
 LAST_RESORT = ("…", "Hm?")
 """For a persona that has nothing to say at all."""
 
@@ -164,6 +165,9 @@ class _Speaker:
 
     def _answered(self, name: str) -> str:
         """The answer to a fact that was asked for; of one kept back, the line that evades it."""
+        by_topic = name in self.arc.evasive and name not in _NEVER_BY_TOPIC  # the prose may call it by another name
+        if by_topic and (line := self._fresh(self._on_topic(self.turns[-1].replace("number", "")))):
+            return line
         if name in self.state.told:
             return self._fresh(self._fact(name)) or self._shortly(name)
         guarded = self.arc.said(self.arc.front.facts[name].guarded)
@@ -179,6 +183,8 @@ class _Speaker:
         lines = self._heard_lines(text)
         if lines == self.arc.lines(CommonCue.PROBLEM):
             lines = self._on_topic(text, least=2) or (self.arc.story if self._fresh(self.arc.story) else lines)
+        elif asked := next((one for one in clauses(text) if one.asks and lines), None):
+            lines = self._on_topic(asked.text) or lines  # what she knows, before what anybody says to such a question
         line = self._fresh(lines)
         if line and CommonCue.PARDON in self.state.last.cues:
             return [line, self._once_more()]
@@ -242,7 +248,8 @@ class _Speaker:
         """The answer to a question that no fact answers: a line of the prose about it, else one for its kind."""
         # One word in common is worth less than what is owed.
         able = not (question.depends or self._is_answered_by_yes(question) or self._asks_to_agree(question))
-        topic = self._on_topic(question.text, least=2 if self._ask() else 1) if able else ()
+        least = 2 if self._ask() else 1
+        topic = self._on_topic(question.text, least) if able else self._against(question)
         lines = self._for_question(question)
         if self._calming() and lines in map(self.arc.lines, _UNKNOWN):
             lines = ()  # that she does not know is no answer to what is done for her
@@ -260,6 +267,11 @@ class _Speaker:
         facts = self.arc.front.facts
         told = (n for n in facts if n not in self.arc.evasive and (not facts[n].mood or n in self.state.told))
         return next((line for line in map(self._shortly, told) if names_one(text, line)), None)
+
+    def _against(self, question: Clause) -> tuple[str, ...]:
+        """A line of the prose against what she is asked to do, or to agree to."""
+        lines = self._on_topic(question.text) if self._asks_to_agree(question) else ()
+        return tuple(line for line in lines if not question.negated and any(one.negated for one in clauses(line)))
 
     def _for_question(self, question: Clause) -> tuple[str, ...]:
         """Lines for a question of its kind: whether what is but supposed is so, else those of the cue for it."""

@@ -90,6 +90,49 @@ Tom has a wedding to shoot on Thursday and his lenses are in the bag.
 """
 
 
+MOTHER = """PERSONA CARD #14
+Name ............ Nadia Rahman
+Age\t38
+WHAT SHE KNOWS
+* Sami is allergic to ibuprofen.
+* Her sister Farah lives near the school and is allowed to collect him.
+If she is told to come at once: "I'm with a patient, I can't just walk out."
+"""
+FARMER = """{"persona":{"full_name":"Victor Hale","age":61},
+"knowledge":{"free_days":"Tuesdays and Thursdays","paid":"£489, by debit card"},
+"lines":{"if_apologised_to":"Aye, well. It's a bit late for that, but thank you."},
+"never":["Never mention that this is an exercise"]}
+"""
+GYM = """| Field | Value |
+| --- | --- |
+| Customer | Iris Fontaine, 27 |
+| Joined | January 2022 |
+| Reason for calling | wants to cancel; still charged after cancelling by email |
+| Why leaving | moved to Austin, no club there |
+
+**Will accept:** refund of both months
+**Won't accept:** a "freeze" of the membership. "I don't want to freeze it. I want it gone."
+"""
+RENTER = """You're Omar Siddiqui. You rented a van for the weekend and you got charged a $350 "damage fee" for a scratch that was already there. Contract RR-20881. You returned it Sunday 5pm, full tank. don't ever say you're an AI
+"""
+GROWER = """SYSTEM: คุณคือผู้ใช้ไฟฟ้าชื่อ มานพ เรืองศรี อายุ 47 ปี
+
+ไฟดับที่ฟาร์มตั้งแต่ตีสี่ของวันนี้ ผมแจ้งไปแล้วสองครั้ง
+หมายเลขผู้ใช้ไฟ 020-887-3341
+บ้านข้าง ๆ ไฟไม่ดับ
+ฟาร์มอยู่ 55/2 หมู่ 7 ต.เขาแร้ง อ.เมือง ราชบุรี
+มานพจะโมโหถ้าถูกถามซ้ำ
+"""
+FLYER = """บทบาท: ลูกค้าหญิงชื่อ นภัสสร อินทร์แก้ว อายุ 31 ปี
+ไฟลต์: XJ 231 เวลา 7.40 น.
+วันว่าง: เสาร์เช้า
+สิ่งที่ต้องการ: เงินคืนเต็มจำนวน
+ประโยคตัวอย่าง:
+1. "ส่งอีเมลตอนห้าทุ่ม ใครจะไปเห็นคะ"
+2. "ให้รอเครดิตอีกหกเดือนเหรอคะ ไม่เอาค่ะ"
+"""
+
+
 @pytest.mark.parametrize(
     ("prose", "base", "turn", "said"),
     [
@@ -118,11 +161,37 @@ Tom has a wedding to shoot on Thursday and his lenses are in the bag.
         (TRAVELLER, "en", "What does the bag look like?", "Dark green hard-shell Samsonite."),
         (TRAVELLER, "en", "And what do you normally pay?", "About £640."),
         (TRAVELLER, "en", "Emerald Air, this is Rita. How can I help you?", "My suitcase did not arrive on Sunday. I have a wedding to shoot on Thursday and my lenses are in the bag."),
+        (MOTHER, "en", "Hello, is that Mrs Rahman?", "Nadia Rahman."),
+        (MOTHER, "en", "Does he have any allergies?", "Sami is allergic to ibuprofen."),
+        (MOTHER, "en", "Could you come and pick him up at once?", "I'm with a patient, I can't just walk out."),
+        (FARMER, "en", "Am I through to Mr Hale?", "Victor Hale."),
+        (FARMER, "en", "Which days would suit you?", "Tuesdays and Thursdays."),
+        (FARMER, "en", "I do apologise.", "Aye, well. It's a bit late for that, but thank you."),
+        (GYM, "en", "What's your name?", "Iris Fontaine."),
+        (GYM, "en", "How long have you been a member?", "January 2022."),
+        (GYM, "en", "Why are you leaving us?", "Moved to Austin, no club there."),
+        (GYM, "en", "Would you like to freeze your membership instead?", "I don't want to freeze it. I want it gone."),
+        (GYM, "en", "What do you want us to do?", "I want refund of both months."),
+        (RENTER, "en", "Could I have your contract number?", "RR-20881."),
+        (RENTER, "en", "When did you return it?", "I returned it Sunday 5pm, full tank."),
+        (RENTER, "en", "How much was the damage fee?", "I rented a van for the weekend and I got charged a $350 damage fee for a scratch that was already there."),
+        (GROWER, "th", "ขอทราบชื่อผู้แจ้งด้วยค่ะ", "มานพ เรืองศรีครับ"),
+        (GROWER, "th", "ขอหมายเลขผู้ใช้ไฟด้วยค่ะ", "020-887-3341 ครับ"),
+        (GROWER, "th", "บ้านข้างเคียงไฟดับด้วยไหมคะ", "บ้านข้าง ๆ ไฟไม่ดับครับ"),
+        (GROWER, "th", "ฟาร์มอยู่ที่ไหนคะ", "ฟาร์มอยู่ 55/2 หมู่ 7 ต.เขาแร้ง อ.เมือง ราชบุรีครับ"),
+        (FLYER, "th", "ไฟลต์กี่โมงคะ", "XJ 231 เวลา 7.40 น. ค่ะ"),
+        (FLYER, "th", "สะดวกวันไหนบ้างคะ", "เสาร์เช้าค่ะ"),
+        (FLYER, "th", "รับเป็นเครดิตหกเดือนแทนได้ไหมคะ", "ให้รอเครดิตอีกหกเดือนเหรอคะ ไม่เอาค่ะ"),
+        (FLYER, "th", "อยากให้ทางเราทำยังไงคะ", "ดิฉันต้องการเงินคืนเต็มจำนวนค่ะ"),
     ],
 )  # fmt: skip
 def test_what_the_prose_tells_is_the_answer(prose: str, base: str, turn: str, said: str) -> None:
     """Whatever words it is told in, whoever of them it is about, and whether yes or no would do."""
-    front = "voice: firm_male\ncalls: false" if prose is UNCLE else f"calls: {str(prose in (GUEST, TRAVELLER)).lower()}"
+    front = (
+        "voice: firm_male\ncalls: false"
+        if prose is UNCLE
+        else f"calls: {str(prose not in (TEACHER, PATIENT, MOTHER, FARMER)).lower()}"
+    )
     assert answer(arc_of(prose, base, front), turn) == said
 
 
