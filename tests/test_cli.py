@@ -125,6 +125,7 @@ WRONG_TOGETHER = [
     ),
     (["-m", "persona=sarah_thompson,sara", "trainee=good,poor"], ["persona=sara: there is no such persona; did you"]),
     (["mode=new", "persona=../x"], ["persona=../x: this is not a name", "letters, digits, _ and -"]),
+    (["mode=new", "persona=kim", "language=xx"], ["language=xx: there is no such language (choices: en, th)"]),
     (["mode=check", "persona=a b"], ["persona=a b: this is not a name", "letters, digits, _ and -"]),
     (["mode=plan", "draft=sara.md"], ["draft=sara.md: there is no such file or folder"]),
     (["mode=replay", "draft=sara.md"], ["draft=sara.md: there is no such file or folder"]),

@@ -96,7 +96,8 @@ def find_mistake(overrides: Sequence[str]) -> None:
         if top not in known:
             raise SpecError(f"{text}: there is no group or key {top!r}{_elsewhere(top) or suggest(top, known)}")
         if key in ALL_GROUPS:
-            for name in [] if override.is_delete() else values(override):
+            begun = key == "persona" and "mode=new" in overrides  # then it need not be there
+            for name in [] if override.is_delete() or begun else values(override):
                 _check_option(key, name)
                 chosen[key] = name
                 lines.pop(key, None)

@@ -35,11 +35,19 @@ def show_history(settings: Settings, persona: str | None) -> None:
         print(f"no session folders in {root}")
         return
     index = Index(settings)
+    stale = ""
     try:
         index.sync()
     except SpecError as error:
-        print(f"not up to date: {error}", file=sys.stderr)
-    sessions = index.sessions(settings.user, persona)
+        stale = str(error)
+    try:
+        sessions = index.sessions(settings.user, persona)
+    except SpecError as error:
+        stale = "" if str(error) == stale else stale  # what keeps it from being read too is told once
+        raise
+    finally:
+        if stale:
+            print(f"not up to date: {stale}", file=sys.stderr)
     if not sessions:
         of = "".join(f" {word} {clean(name)}" for word, name in (("of", settings.user), ("with", persona)) if name)
         print(f"no session{of} yet")

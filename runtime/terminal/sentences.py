@@ -19,13 +19,16 @@ from ..redaction import clean
 from ..spec.persona import Arc
 from ..spec.session_spec import SessionSpec
 from ..spec.settings import OutputFormat, Settings, TryScope
-from .keyboard import END
+from .keyboard import END, is_terminal
+from .output import Output
 
 HINTS = {
     TryScope.FRESH: f"each sentence is a call of its own (sentences=call: all are one); {END} ends",
     TryScope.CALL: f"all sentences are one call (sentences=fresh: each is one of its own); {END} ends",
 }
 """What a person who types sentences is told first."""
+LINE_LIMIT = 100_000
+"""Characters of a line that are read as one: some input has no end of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +78,20 @@ def try_sentences(spec: SessionSpec, settings: Settings) -> int:
                 json.dumps(asdict(tried), ensure_ascii=False) if settings.lines is OutputFormat.JSON else _shown(tried)
             )
             sys.stdout.flush()
+            if isinstance(sys.stdout, Output) and sys.stdout.lost:
+                break  # nobody reads on
     return 0
 
 
 def _typed(scope: TryScope) -> Iterator[str]:
     """The lines of standard input until `/end`, asked for where a person types them."""
-    if sys.stdin.isatty():
+    if is_terminal():
         print(HINTS[scope])
-    while True:
-        if sys.stdin.isatty():
+    while sys.stdin:  # else it was closed
+        if is_terminal():
             print("> ", end="", flush=True)
-        line = sys.stdin.readline().encode(errors="replace").decode()  # bytes that are no text are no reason to stop
+        # Bytes that are no text are no reason to stop.
+        line = sys.stdin.readline(LINE_LIMIT).encode(errors="replace").decode()
         if not line:
             return
         if (text := line.strip()) == END:
@@ -134,5 +140,5 @@ def _shown(tried: Tried) -> str:
         lines.append(f"  nearly {near['cue']}: {near['example']!r}, {near['nearness']:.2f}")
     lines.append(f"  mood {tried.before} → {tried.mood} ({tried.emotion})")
     ending = f" [{tried.ending}]" if tried.ending else ""
-    said = [] if sys.stdin.isatty() else [tried.text]  # else it stands there as it was typed
+    said = [] if is_terminal() else [tried.text]  # else it stands there as it was typed
     return "\n".join(map(clean, [*said, *lines, f"  “{tried.answer}”{ending}"]))

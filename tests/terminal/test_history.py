@@ -134,3 +134,10 @@ def test_an_index_that_cannot_be_written_is_shown_as_it_is(
     shown = capsys.readouterr()
     assert len(shown.out.split("\n\n")[0].splitlines()) == 4
     assert shown.err == f"not up to date: history: {FILE}: Read-only file system\n"
+
+
+def test_an_index_that_cannot_be_opened_is_one_line(run: Run, here: Path) -> None:
+    """Neither brought up to date nor read, for one reason."""
+    (here / "sessions").mkdir()
+    done = run("mode=history", "history.url=sqlite:////nowhere/index.sqlite")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1) and "unable to open database file" in done.err

@@ -6,8 +6,11 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from runtime.arc.phrases import held_by
 from tests.conftest import Run
@@ -72,6 +75,16 @@ def test_who_types_sentences_is_told_how_they_are_taken_and_what_ends_them(
     assert done.stdout.startswith(b"all sentences are one call (sentences=fresh: ")
     for end in (ours, theirs):
         os.close(end)
+
+
+@pytest.mark.parametrize("shell", ["<&-", "< /dev/zero | head -c 0"], ids=["closed", "endless"])
+def test_an_input_that_is_closed_or_has_no_end_leaves_no_traceback(
+    command: list[str], environment: dict[str, str], here: Path, shell: str
+) -> None:
+    """Nothing was typed; and where nobody reads on, nothing more is read."""
+    script = f"set -o pipefail; {shlex.join([*command, 'mode=try', 'listening=phrases'])} {shell}"
+    done = subprocess.run(["bash", "-c", script], env=environment, cwd=here, capture_output=True, timeout=60)
+    assert (done.returncode in (0, 1), done.stdout, done.stderr) == (True, b"", b"")
 
 
 def test_a_persona_is_begun_in_the_language_that_is_asked_for(run: Run, personas: Path) -> None:
