@@ -111,7 +111,7 @@ def in_first_person(sentence: str, name: str) -> str | None:
     text = "".join(out).strip()
     if (
         not re.search(r"\b(?:I|my|me)\b", text)
-        or re.search(r"\bI (?:am I\b|I\b|[A-Z][a-z])", text)
+        or re.search(r"\bI(?:,| am I\b| I\b| [A-Z][a-z])", text)
         or _UNSAYABLE.search(text)
         or _ORDERS.match(text)
     ):

@@ -83,7 +83,13 @@ def is_named(persona: Persona) -> bool:
 
 
 _NAMES = ("name", "full name", "customer name", "customers name", "persona name", "nombre", "nombre completo")
-_NAME_KEYS = frozenset((*_NAMES, "ชื่อ", "ชื่อ นามสกุล", "氏名", "名前", "お名前"))
+_NAME_KEYS = frozenset((*_NAMES, "ชื่อ", "ชื่อ นามสกุล", "ชื่อ สกุล", "ชื่อตัวละคร", "氏名", "名前", "お名前"))
+_WHO_KEYS = frozenset(("who you are", "who are you", "you are", "your name", "character", "ตัวละคร", "ผู้โทร"))
+_NAME_FIRST = re.compile(
+    r"[^\W\d_a-z][\w'’-]{1,30}(?: [^\W\d_a-z][\w'’-]{1,30}){1,2}(?=\s?[,(–—-]|$)|"
+    r"[\u0e01-\u0e4e]{2,20} [\u0e01-\u0e4e]{2,30}(?=\s?[,(–—-]|$)"
+)
+"""A name and surname that a text begins with, before a comma, a dash or its end."""
 _TITLE = r"(?:(?:Mr|Mrs|Ms|Dr)\b\.? )?"
 _YOU_ARE = re.compile(
     r"\b(?:[Yy]our name is|[Yy]ou(?: are|['’]re)(?: (?:now|playing|called|named))?|[Pp]lay(?:ing)?|[Aa]ct as|"
@@ -113,6 +119,13 @@ def name_in(sections: tuple[Section, ...]) -> str | None:
         for key, value in items(section):
             if plain(key) in _NAME_KEYS and len(value) <= NAME_LIMIT:
                 return only_name(value)
+    for key, value in ((key, value) for section in sections for key, value in items(section)):
+        if plain(key) in _WHO_KEYS and (found := _NAME_FIRST.match(value)):
+            return found[0]
+    if sections and (found := _NAME_FIRST.match(sections[0].title)) and sections[0].title != found[0]:
+        first = found[0].split()[0]  # a heading that names her is spoken of below it
+        if any(first in section.text for section in sections):
+            return found[0]
     titled = (text for section in sections for text in (section.title, *map(": ".join, items(section))))
     if headed := next(filter(None, map(_HEADED.match, titled)), None):
         return headed[1]

@@ -213,6 +213,7 @@ def test_who_is_called_picks_up_neutral(prose: str, base: str) -> None:
         ("And could you give me your full card number and the PIN?", "4471"),
         ("What's the full card number?", "4471"),
         ("How can I help?", "rings me"),
+        ("Have you got two minutes?", "not right"),
         ("I'm Peter, calling from Northway Bank.", "Who is this"),
     ],
 )

@@ -616,6 +616,10 @@ def test_an_address_is_no_email_address_and_its_postcode_can_be_asked_for_by_its
         ("The caller is Fiona McBride, 39, and she is not happy with you.", "Fiona McBride."),
         ("You are Dr. Ines Roth, and you call about the bill.", "Ines Roth."),
         ("Persona: Angry Customer\nYou call about the bill.", "That's on the account."),
+        ("# Lars Bergman – hotel guest\nLars calls about the bill.", "Lars Bergman."),
+        ("# Angry Customer – Phone Bill\nYou call about the bill.", "That's on the account."),
+        ("**Who you are:** Ruth Adeyemi, 71, and you call about the bill.", "Ruth Adeyemi."),
+        ("Name ........ Nadia Rahman\nYou call about the bill.", "Nadia Rahman."),
     ],
 )
 def test_a_name_is_known_however_it_is_given(told: str, name: str) -> None:
