@@ -76,13 +76,12 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
     parts = clauses(text)
     if not parts:
         return Utterance(deeds(front, "silence"))
-    read_back = confirmed_in(front, said)
     lexicon = lexicon_of(front)
     phrased = [_by_phrases(lexicon, clause) for clause in parts]
     heard = [_by_meaning(lexicon, one, meaning) for one in phrased]
     heard = [_refusing(lexicon, one, heard[:place], meaning) for place, one in enumerate(heard)]
     supposed = (name for one in heard if one.clause.supposes for name in one.facts if name in told)
-    confirmed = tuple(dict.fromkeys((*read_back, *supposed)))
+    confirmed = tuple(dict.fromkeys((*confirmed_in(front, said), *supposed)))
     wanted = list(dict.fromkeys(name for one in heard for name in one.facts if name not in confirmed))
     anew = {name for one in heard for name in one.facts if _ANEW.search(one.clause.said)}
     again = tuple(name for name in wanted if name in told and name not in anew)
@@ -234,6 +233,7 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
         and not lacks(front, clause, number=near.name in lexicon.numbers, time=near.name in lexicon.times)
         and not (clause.past and near.name in lexicon.times)
         and not (near.name == CommonCue.INSULT and not clause.at_her)
+        and not (near.name == CommonCue.GOODBYE and cue.change >= 0 and near.nearness < SURE)
         and not (cue.change < 0 and (heard.spares or (len(clause.said) < SHORT and near.nearness < SURE)))
     ):
         changes = {one.name: front.cues[one.name].change for one in heard.findings if one.name != CommonCue.APOLOGY}
@@ -311,7 +311,9 @@ def _by_phrase(name: str, match: Match, text: str) -> Finding:
 def _agreed(front: FrontMatter, heard: Sequence[_Heard]) -> Iterator[Finding]:
     """The findings of a turn, without what is promised (who says sorry promises nothing) in the same sentence as
     something that the persona refuses, or is refused later."""
-    refused = {one.clause.sentence for one in heard for finding in one.findings if front.cues[finding.name].is_refused}
+    shown = [(one, front.cues[finding.name]) for one in heard for finding in one.findings]
+    alone = [one for one, cue in shown if cue.is_refused and one.said.keys().isdisjoint(cue.unless or ())]
+    refused = {one.clause.sentence for one in alone}
     for place, one in enumerate(heard):
         later = {denial.name for other in heard[place + 1 :] for denial in other.taken_back(front)}
         for finding in one.findings:
@@ -385,7 +387,7 @@ def _is_beside(one: Match, other: Match, clause: Clause) -> bool:
     """Whether two phrases of a clause name two things, with a word between that joins them."""
     first, second = sorted((one, other), key=lambda match: match.start)
     between = clause.said[first.end : second.start]
-    joined = joins(between) if between.strip() else not clause.said.isascii()
+    joined = joins(between) or (not clause.said.isascii() and (between.startswith(" ") or not between))
     return first.end <= second.start and joined
 
 

@@ -25,6 +25,8 @@ from .suppositions import Knowledge, figures_in, names_one
 GREETINGS = 3
 """Turns in which a greeting is one: later it is the same word for goodbye."""
 _YES_OR_NO = (CommonCue.FAVOUR_ASKED, CommonCue.AGREEMENT_ASKED, CommonCue.YES_NO_QUESTION)
+_PLACES: dict[str, int] = {CommonCue.ANYTHING_ELSE: 0, CommonCue.GREETING: 2}
+"""Which small talk of a turn is answered first, others at 1: to "anything else?" she does not say what it is about."""
 _UNKNOWN = (CommonCue.UNKNOWN_QUESTION, CommonCue.YES_NO_QUESTION, CommonCue.ASKED_OF_HER)
 _NEVER_BY_TOPIC = ("name", "secret", "card")
 LAST_RESORT = ("…", "Hm?")
@@ -73,7 +75,8 @@ class _Speaker:
         """The answer to a turn that ends nothing."""
         if line := next(filter(None, (self._fresh(topic.say) for topic in self._events(text))), None):
             return line
-        parts = [*self._reaction(), *self._facts(text)]
+        reaction = self._reaction()
+        parts = [*reaction, *self._facts(text)]
         question = self._question(text)
         free = not (self.state.last.asked or self.state.last.again or self._angering())
         beside = self._heard_beside(text) if parts and free and not question else []
@@ -83,7 +86,7 @@ class _Speaker:
         if question:
             known = self._known(question)
             parts = [*parts, known] if known else parts or self._small_talk(text)
-        if free and not beside and (not parts or self._calming()) and (ask := self._ask()):
+        if free and not beside and (parts == reaction or self._calming()) and (ask := self._ask()):
             parts = [*parts, ask]
         if parts and " ".join(parts) not in self.said[-1:]:
             return " ".join(parts)
@@ -141,10 +144,11 @@ class _Speaker:
         return sorted(names, key=lambda name: -cues[name].change)
 
     def _reaction(self) -> list[str]:
-        """A line for what angers most, else for what calms most."""
+        """A line for what angers most, else for what calms most, also where it has before."""
         if angering := self._angering():
             return [self.line_of(self.arc.lines(name) for name in angering)]
-        fresh = (self._fresh(self.arc.lines(name)) for name in self._calming())
+        again = (name for name in self.state.last.cues if self.arc.front.cues[name].change > 0)
+        fresh = (self._fresh(self.arc.lines(name)) for name in self._calming() or again)
         return [line for line in fresh if line][:1]
 
     def _facts(self, text: str) -> list[str]:
@@ -319,10 +323,10 @@ class _Speaker:
 
     def _heard_lines(self, text: str) -> tuple[str, ...]:
         """Lines for the first of the cues just heard that has one left, but for those that calmed before."""
-        for name in sorted(self.state.last.cues, key=CommonCue.GREETING.__eq__):
+        for name in sorted(self.state.last.cues, key=lambda one: _PLACES.get(one, 1)):
             cue = self.arc.front.cues[name]
             lines = self._as_it_stands(name)
-            if name == CommonCue.GOT_IT and self._in_passing(name, text):
+            if name in (CommonCue.GOT_IT, CommonCue.WAITED) and self._in_passing(name, text):
                 continue
             turns = self.state.turns
             if (name == CommonCue.GREETING and turns > GREETINGS) or (name == CommonCue.WAITED and turns == 1):
@@ -332,8 +336,12 @@ class _Speaker:
         return ()
 
     def _as_it_stands(self, name: str) -> tuple[str, ...]:
-        """The lines of a cue; where all is done that she called for, what she says then."""
-        done = self._is_settled() and name in (CommonCue.PROBLEM, CommonCue.WANT, "anything_else")
+        """The lines of a cue; asked what else she needs, what is owed; where all is done that she called for, what she
+        says then."""
+        more = name == CommonCue.ANYTHING_ELSE
+        if more and (ask := self._ask()):
+            return (ask,)
+        done = self._is_settled() and (more or name in (CommonCue.PROBLEM, CommonCue.WANT))
         return (self.arc.lines(CommonCue.SETTLED) if done else ()) or self.arc.lines(name)
 
     def _is_settled(self) -> bool:

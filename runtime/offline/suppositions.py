@@ -47,6 +47,7 @@ _FIGURE = re.compile(
 _SAME = {"mum": "mother", "mom": "mother", "dad": "father"}
 _WORD = re.compile(rf"{_NUMERAL}|{_ENGLISH}")
 _CENTS = re.compile(r"^\.\d+")
+_WHOLE = re.compile(r"\d\.$")
 _DOLLARS = re.compile("^(?:เหรียญ|ดอลลาร์|dollars?)")
 _PARTICLE = re.compile("ครับ|ค่ะ|คะ|นะ|ใช่|ถูก|แล้ว|เลย|จริง|[?,.!]")
 _TWICE = re.compile(r"\btwice\b", re.IGNORECASE)
@@ -90,6 +91,8 @@ def _figures(text: str) -> Iterator[Figure]:
     for found in _FIGURE.finditer(text):
         before = text[: found.start()].replace(" ", "")[-3:]
         after = _PARTICLE.split(_CENTS.sub("", text[found.end() :]).replace(" ", ""), maxsplit=1)[0]
+        if _WHOLE.search(text[: found.start()]):
+            after = ""  # the cents of dollars, which may be said by themselves
         after = "$" if _DOLLARS.match(after) else after[:3]
         if found["digits"]:
             kind, value = "number", str(int(found["digits"]))

@@ -107,6 +107,7 @@ class CommonCue(StrEnum):
     GOT_IT = "got_it"
     GREETING = "greeting"
     WAITED = "waited"
+    ANYTHING_ELSE = "anything_else"
     CONFIRMED = "confirmed"
     DENIED = "denied"
     UNSURE = "unsure"

@@ -660,6 +660,17 @@ def test_what_others_said_and_what_is_past_is_told_not_done(text: str, cues: set
         ("walter_briggs", "วันนั้นที่บ้านทำอะไรบ้าง ยายผมก็เคยถูบ้านแล้วลืมเสียบปลั๊ก", "hoover", "reconnect"),
         ("walter_briggs", "ลองนึกย้อนไปวันอังคารให้ผมหน่อยครับ", "", "deadline"),
         ("grace_okafor", "เหนื่อยมากเลยสินะเจ้า เพิ่งออกเวรมาหรือเปล่าเจ้า", "work", "stalling"),
+        ("charles_whitmore", "ทราบไหมครับว่าใครเป็นคนขอเปลี่ยนวัน", "mover", "stalling"),
+        ("walter_briggs", "ตอนนี้ที่กล่องดำ ๆ มีไฟสีอะไรติดอยู่บ้างครับ", "lights", "stalling"),
+        ("walter_briggs", "มันยังเสียบปลั๊กอยู่ไหมครับ", "hoover", "reconnect"),
+        ("grace_okafor", "คุณแม่อายุเท่าไหร่แล้วครับ", "mother_age", "unknown_question"),
+        ("david_chen", "สวัสดีครับ สายด่วนแจ้งทุจริตครับ", "", "claim"),
+        ("helen_marsh", "ขออภัยค่ะ ดิฉันไม่สามารถบอกได้ว่าเป็นของใครนะคะ", "", "refusal"),
+        ("ploy_srisuk", "ตามเงื่อนไขต้องคืนภายใน 14 วันนะคะ", "", "deadline"),
+        ("sarah_thompson", "ถ้าฝ่ายบัญชีโอเค ดิฉันจะคืนเงินให้ค่ะ", "", "refund"),
+        ("sarah_thompson", "รอในสายสักครู่นะคะ ดิฉันต้องถามฝ่ายบัญชีก่อน", "", "hold"),
+        ("sarah_thompson", "ผมพบว่ามีการตัดบัตรวันที่ 3 กับวันที่ 5 ครับ", "", "deadline"),
+        ("sarah_thompson", "ถือสายสักครู่นะครับ ขอเช็กประวัติ ไม่เกินสองนาทีครับ", "", "deadline"),
         ("niran_wongsawat", "ร้านเงียบช่วงไหน วันอังคารผมโทรไปได้ไหม", "quiet_hour", "stalling"),
         ("grace_okafor", "คุณเข้าเวรมาทั้งคืนถึงได้หลับ ไม่ใช่ความผิดคุณเลยครับ", "", "asked_again"),
         ("charles_whitmore", "มีใครเปลี่ยนวันแทนท่านได้บ้างไหมครับ ไม่จดชื่อนะครับ", "mover", "alternative"),
@@ -701,6 +712,9 @@ def test_knowing_how_bad_it_is_is_no_question() -> None:
         "คงรู้สึกเหมือนไม่มีใครฟังเลยใช่ไหมคะ",
         "คุณซาร่าห์เป็นลูกค้าเก่าของเรานี่คะ",
         "วันพุธรู้ผลว่าได้เงินคืนไหม",
+        "แพ็กเกจนี้ยกเลิกเมื่อไหร่ก็ได้",
+        "ผมโทรมาดูว่าแพ็กเกจที่ใช้อยู่ยังเหมาะกับร้านไหม",
+        "ดิฉันไม่สามารถบอกได้ว่าข้อมูลนั้นเป็นของใครนะคะ",
     ):
         assert not any(clause.asks for clause in clauses(text))
     for text in (

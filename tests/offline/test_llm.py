@@ -677,6 +677,15 @@ def said_by(persona: str, *turns: str, language: str = "th") -> str:
     return said[-1]
 
 
+def test_asked_what_else_she_needs_she_names_what_is_owed() -> None:
+    """And who thanks her for waiting and tells what was found is not asked what was found."""
+    owed = SARAH.front.cues["case_number"].ask["th"]
+    done = ("เป็นความผิดของเราค่ะ", "คืนเงินให้แล้วค่ะ จะเข้าภายในวันศุกร์ค่ะ")
+    found = said_by("sarah_thompson", "ขอบคุณที่ถือสายรอค่ะ ดิฉันพบแล้วว่าระบบออกใบแจ้งหนี้ซ้ำตั้งแต่ต่ออายุแพ็กเกจ")
+    assert any(said_by("sarah_thompson", *done, "มีอะไรให้ดิฉันดูแลเพิ่มเติมอีกไหมคะ").endswith(ask) for ask in owed)
+    assert found not in LANGUAGES["th"].customer.cues["waited"].say["th"]
+
+
 @pytest.mark.parametrize(
     ("persona", "turn", "right", "answer"),
     [
