@@ -11,13 +11,13 @@ from functools import lru_cache
 
 from ..events import Found
 from ..spec.persona import CommonCue, FrontMatter
+from .asked_facts import asks_anew, facts_asked, may_ask
 from .clauses import Clause, asks, asks_for, clauses, is_denied_after
 from .figures import confirmed_in, examples_of, figures, is_no_code, lacks, numbers_told
 from .meaning import Meaning
-from .patterns import Alternatives
 from .phrases import Match, Phrase, PhraseIndex, has_number, matches, plain, words_at
 from .promises import is_hedged, is_name
-from .questions import bare, is_of_another, is_statement, joins, only_names, quotes_her, wants
+from .questions import bare, is_of_another
 
 SURE = 0.97
 """How near a question must come to an example of a fact to ask for it, whatever phrases it holds."""
@@ -83,7 +83,7 @@ def listen(front: FrontMatter, told: Set[str], text: str, meaning: Meaning | Non
     supposed = (name for one in heard if one.clause.supposes for name in one.facts if name in told)
     confirmed = tuple(dict.fromkeys((*confirmed_in(front, said), *supposed)))
     wanted = list(dict.fromkeys(name for one in heard for name in one.facts if name not in confirmed))
-    anew = {name for one in heard for name in one.facts if _ANEW.search(one.clause.said)}
+    anew = {name for one in heard for name in one.facts if asks_anew(one.clause)}
     again = tuple(name for name in wanted if name in told and name not in anew)
     asked = tuple(name for name in wanted if name not in told)[:ANSWERS]
     found = {finding.name: finding for finding in reversed([*_agreed(front, heard)])}
@@ -184,7 +184,7 @@ def _by_phrases(lexicon: _Lexicon, clause: Clause) -> _Heard:
     denied = [name for name, phrases in unsaid if _denies(phrases, clause)]
     denials = tuple(Finding(name, Found.PHRASE, clause.text) for name in denied if front.cues[name].change > 0)
     denies_anger = any(front.cues[name].change < 0 for name in denied)
-    return _Heard(clause, _facts_asked(facts, clause), findings, said, denials, denies_anger)
+    return _Heard(clause, facts_asked(facts, clause), findings, said, denials, denies_anger)
 
 
 def _refusing(lexicon: _Lexicon, heard: _Heard, before: list[_Heard], meaning: Meaning | None) -> _Heard:
@@ -212,11 +212,11 @@ def _refusing(lexicon: _Lexicon, heard: _Heard, before: list[_Heard], meaning: M
 def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _Heard:
     """The same with what the clause means, where its phrases leave that open."""
     front, clause, said = lexicon.front, heard.clause, heard.said
-    said_most = any(_is_most(said[one.name], clause) for one in heard.findings if front.cues[one.name].change)
+    said_most = any(clause.is_mostly(said[one.name]) for one in heard.findings if front.cues[one.name].change)
     # What others did is no cue, but one may ask for it; and who asks in a fact's own words asks for no other.
     if meaning is None or said_most or (clause.reports and not clause.asks):
         return heard
-    near = meaning.of(clause, _may_ask(clause))
+    near = meaning.of(clause, may_ask(clause))
     if near is None or (near.fact and is_of_another(near.name, clause.said)):
         return heard
     if near.fact:
@@ -243,11 +243,6 @@ def _by_meaning(lexicon: _Lexicon, heard: _Heard, meaning: Meaning | None) -> _H
             found = Finding(near.name, Found.MEANING, clause.text, near.example, near.nearness)
             return replace(heard, findings=(*heard.findings, found))
     return heard
-
-
-def _is_most(match: Match, clause: Clause) -> bool:
-    """Whether a phrase is at least half of its clause: then there is no more to be found in that."""
-    return 2 * (match.end - match.start) >= len(clause.said.strip(",? "))
 
 
 def _said(lexicon: _Lexicon, name: str, phrases: Iterable[Phrase], clause: Clause) -> Match | None:
@@ -354,47 +349,3 @@ def for_nothing(front: FrontMatter, said: str) -> list[tuple[str, Match]]:
 
     best = ((name, max(matches(phrases, said), key=weight, default=None)) for name, phrases in able.items())
     return sorted(((name, match) for name, match in best if match), key=lambda one: weight(one[1]), reverse=True)
-
-
-_ANEW = Alternatives(r"\b(?:is|are|has|have)\b.*\bnow[ ,?]*$|ตอนนี้.*(?:แล้ว|หรือยัง)")
-"""Asks whether something told before has changed."""
-
-
-def _may_ask(clause: Clause) -> bool:
-    """Whether a clause can ask for something: not what only states, or tells what others may ask for or she said."""
-    able = clause.asks or ((not is_statement(clause.said) or wants(clause.said)) and not clause.harmless)
-    return able and not quotes_her(clause.said)
-
-
-def _facts_asked(able: Mapping[str, Iterable[Phrase]], clause: Clause) -> tuple[str, ...]:
-    """The fact that a clause asks for: of those with a phrase in it the one whose phrase says most, closest; and others
-    that it names beside it ("your name and the number of your account")."""
-    if not able or not _may_ask(clause):
-        return ()
-    asked = ((name, phrases) for name, phrases in able.items() if not is_of_another(name, clause.said))
-    closest = {name: match for name, phrases in asked if (match := _closest(phrases, clause))}
-    if not clause.asks and not wants(clause.said) and not only_names(clause.said):
-        closest = {name: match for name, match in closest.items() if _is_most(match, clause)}
-    ranked = sorted(closest, key=lambda name: _weight(closest[name], clause), reverse=True)
-    found: list[str] = []
-    for name in ranked:
-        if all(_is_beside(closest[name], closest[other], clause) for other in found):
-            found.append(name)
-    return tuple(sorted(found, key=lambda name: closest[name].start))
-
-
-def _is_beside(one: Match, other: Match, clause: Clause) -> bool:
-    """Whether two phrases of a clause name two things, with a word between that joins them."""
-    first, second = sorted((one, other), key=lambda match: match.start)
-    between = clause.said[first.end : second.start]
-    joined = joins(between) or (not clause.said.isascii() and (between.startswith(" ") or not between))
-    return first.end <= second.start and joined
-
-
-def _closest(phrases: Iterable[Phrase], clause: Clause) -> Match | None:
-    return max(matches(phrases, clause.said), key=lambda match: _weight(match, clause), default=None)
-
-
-def _weight(match: Match, clause: Clause) -> tuple[int, int]:
-    gaps = len(clause.said[match.start : match.end].split()) - match.words
-    return match.words - max(0, gaps), match.end - match.start

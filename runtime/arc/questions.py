@@ -127,13 +127,6 @@ _UNDER_CONDITION = re.compile(
     r"(?:^|\b(?!(?:mind|okay|ok|fine|right|help|know|see|ask|check|wonder|wondering)\b)\w+ )if (?:i|we)\b"
 )
 _ASKS_FAVOUR = re.compile("(?:could|may|might|shall|should) (?:you|i|we)|can (?:i|we|you (?!still))")
-TAG_END = (
-    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|wo)(?:n[’']?t)?\s+"
-    r"(?:i|you|it|he|she|they|we|that|there)\s*\?|"
-    r"(?:do|would|don[’']?t|wouldn[’']?t|what do|what would)\s+you\s+"
-    r"(?:think|say|reckon|suppose|know|believe|agree)\s*\?"
-)
-"""What may end a clause after a comma, and is none by itself."""
 _NAMES = re.compile(
     r"(?:(?:and |or |plus |also |then |with )*(?:your|the|its)|"
     r"(?:and|or) (?:when|how|where) (?:you|it|he|she|they|the|your)) "

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ..arc.clauses import parts
 from ..arc.listener import lexicon_of, listen
 from ..arc.meaning import Meaning
+from ..arc.segmentation import parts
 from ..errors import extra_command
 from ..events import Emit, Failure, Notice
 from ..offline.embedding import is_installed, vectors_of

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.arc.clauses import CLAUSES, clauses
+from runtime.arc.clauses import clauses
 from runtime.arc.listener import listen
 from runtime.arc.machine import fold, lack
 from runtime.arc.meaning import FEW, Meaning, Vector, make_bank
 from runtime.arc.quotes import is_verbatim
+from runtime.arc.segmentation import CLAUSES
 from runtime.events import Found
 from runtime.spec.persona import Cue, Ending, Fact, FrontMatter
 from tests.composed import compose
