@@ -140,10 +140,13 @@ def _earlier(named: str) -> Sequence[Row]:
 @contextmanager
 def _watching(watch: _Watch) -> Iterator[None]:
     """Shows the progress of the jobs while it is entered; SIGTERM is Ctrl-C meanwhile, which cancels a call that is
-    on: an exception out of the signal's handler could leave it half closed."""
+    on: an exception out of the signal's handler could leave it half closed. That holds where Ctrl-C was ignored too,
+    as it is in the background of a script."""
     over = threading.Event()
     thread = threading.Thread(target=watch.run, args=(over,), daemon=True, name="rehearsal")
     before_it = signal.signal(signal.SIGTERM, watch.terminate)
+    if ignored := signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     thread.start()
     try:
         yield
@@ -151,6 +154,8 @@ def _watching(watch: _Watch) -> Iterator[None]:
         over.set()
         thread.join()
         signal.signal(signal.SIGTERM, before_it or signal.SIG_DFL)
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Watch:

@@ -133,6 +133,22 @@ def test_a_sweep_that_was_stopped_goes_on_where_it_was(
     assert len([line for line in result.out.splitlines() if line.startswith("✓")]) == 8 - len(before)
 
 
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_a_sweep_in_the_background_of_a_script_is_ended_too(
+    command: list[str], here: Path, environment: dict[str, str], launcher: str
+) -> None:
+    """A shell has what it starts there ignore Ctrl-C."""
+    options = ["-m", "rehearse.repeats=40", f"hydra/launcher={launcher}"]
+    script = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command, *options]
+    with subprocess.Popen(script, cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as sweep:
+        assert sweep.stdout
+        sweep.stdout.readline()
+        sweep.terminate()
+        _, told = sweep.communicate(timeout=60)
+    assert sweep.returncode == 128 + signal.SIGTERM
+    assert told.decode().splitlines()[-1].startswith(f"stopped: {len(rows(the_sweep(here)))} of 40 done; go on with")
+
+
 def test_a_process_of_a_sweep_that_is_killed_stops_it_with_what_there_is(
     command: list[str], here: Path, environment: dict[str, str]
 ) -> None:
