@@ -189,7 +189,10 @@ def _score_again(settings: Settings) -> int:
         made = {group: option for group in groups if (option := choices.get(group)) in options(group)}
         known = {"persona", "language"} <= made.keys()
         front = compose([f"{group}={option}" for group, option in made.items()]).arc.front if known else None
-        return [f"{shown_path(folder)}: {line}" for line in asyncio.run(score_again(folder, front, judge))]
+        gone = next((f"{group}={choices[group]}" for group in choices if group in groups and group not in made), "")
+        lines = [f"{gone} is not there any more: scored as recorded"] if gone and not front else []
+        lines += asyncio.run(score_again(folder, front, judge))
+        return [f"{shown_path(folder)}: {line}" for line in lines]
 
     return _with_each_folder(settings, again)
 

@@ -28,6 +28,23 @@ def test_a_call_is_rendered_scored_and_forgotten(run: Run, here: Path) -> None:
     assert not folder.exists()
 
 
+def test_a_call_whose_persona_is_gone_is_scored_as_recorded_and_that_is_said(
+    run: Run, here: Path, personas: Path
+) -> None:
+    file = personas / "bill.md"
+    for one in file, personas / "jane.md":
+        one.write_text("# Persona: Bill Jones\n\nYou are Bill Jones.\n")
+    run("persona=bill", f"personas_dir={personas}", stdin="hello\n")
+    (folder,) = (here / "sessions").glob("*/*")
+    file.unlink()
+    done = run("mode=score", "sessions", f"personas_dir={personas}", "persona=jane")
+    where = folder.relative_to(here)
+    assert done.out.splitlines() == [
+        f"{where}: persona=bill is not there any more: scored as recorded",
+        f"{where}: nothing has changed",
+    ]
+
+
 def test_a_damaged_folder_is_one_line_and_keeps_no_other_from_its_turn(run: Run, here: Path) -> None:
     """Half a line, bytes of nothing, no spec, a scorecard that is none and events of a later version cost nothing; a
     link that leads elsewhere, a file too large, values of another kind and a folder in a file's place are told."""
