@@ -184,15 +184,12 @@ def _score_again(settings: Settings) -> int:
         check_secrets(judge, os.environ)
 
     def again(folder: Path) -> list[str]:
-        choices = read_folder(folder).choices
-        groups = ("persona", "language", "difficulty")
-        made = {group: option for group in groups if (option := choices.get(group)) in options(group)}
-        known = {"persona", "language"} <= made.keys()
-        front = compose([f"{group}={option}" for group, option in made.items()]).arc.front if known else None
-        gone = next((f"{group}={choices[group]}" for group in choices if group in groups and group not in made), "")
-        lines = [f"{gone} is not there any more: scored as recorded"] if gone and not front else []
-        lines += asyncio.run(score_again(folder, front, judge))
-        return [f"{shown_path(folder)}: {line}" for line in lines]
+        found = read_folder(folder).choices
+        asked = {f"{group}={found[group]}": group for group in ("persona", "language", "difficulty") if group in found}
+        gone = [one for one, group in asked.items() if found[group] not in options(group)]
+        front = compose(list(asked)).arc.front if {"persona", "language"} <= found.keys() and not gone else None
+        lines = [f"{one}: not there any more, so scored as recorded" for one in gone]
+        return [f"{shown_path(folder)}: {line}" for line in (*lines, *asyncio.run(score_again(folder, front, judge)))]
 
     return _with_each_folder(settings, again)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from .clauses import Clause
 from .patterns import Alternatives
 from .phrases import Match, Phrase, matches
-from .questions import is_of_another, is_statement, joins, only_names, quotes_her, wants
+from .questions import is_of_another, is_question, is_statement, joins, only_names, quotes_her, wants, withholds
 
 _ANEW = Alternatives(r"\b(?:is|are|has|have)\b.*\bnow[ ,?]*$|ตอนนี้.*(?:แล้ว|หรือยัง)")
 
@@ -18,7 +18,10 @@ def asks_anew(clause: Clause) -> bool:
 
 
 def may_ask(clause: Clause) -> bool:
-    """Whether a clause can ask for something: not what only states, or tells what others may ask for or she said."""
+    """Whether a clause can ask for something: not what only states, tells what others may ask for or she said, or that
+    it is to be kept."""
+    if withholds(clause.said) and not is_question(clause.said):
+        return False
     able = clause.asks or ((not is_statement(clause.said) or wants(clause.said)) and not clause.harmless)
     return able and not quotes_her(clause.said)
 

@@ -27,7 +27,8 @@ _OPENS = re.compile(
 _OPENS_MAYBE = re.compile(rf"(?:when|how|how \w+) (?:{_VERB})\b|(?:how|when) (?:many|much|long|often|about|come)\b")
 _STATES = re.compile(
     r"(?:what an?|(?:what|which|who|whats) (?:happened|matters|im?|ill|id|ive|we|weve|you)|"
-    r"what (?:well|were) \w+)\b(?!.*\?)|why (?:i|we|you|this|it)\b|"
+    r"what (?:well|were) \w+|(?:what|how) (?:he|she|they|(?:the|that|our|your) \w+) .*\b"
+    r"(?:is|was|were|isnt|wasnt|should|shouldnt|must|cant|cannot|will|wont) \w+)\b(?!.*\?)|why (?:i|we|you|this|it)\b|"
     r"so that\b|(?:had you|which (?:is|was) (?!your|the|it|that|this))(?!.*\?)"
 )
 _TAG = re.compile(
@@ -156,6 +157,11 @@ _WANTS = Alternatives(
     r"ขอ(?!โทษ|อภัย|ง|บคุณ|บพระ|บใจ)|รบกวน|ช่วยบอก|ช่วยแจ้ง|แจ้ง|อยาก(?:ทราบ|รู้)|"
     r"บอก\S{0,24} ?(?:หน่อย|ได้ไหม)|พอจะ(?:บอก|เล่า)|(?<!ต้อง)(?<!อย่า)บอก(?:พี่|ผม|หนู|ป้า|ดิฉัน|เรา|มา|แค่|ชื่อ|เลข)"
 )
+_WITHHELD = Alternatives(
+    r"\b(?:dont|do not|never|not|no need to) (?:\w+ )?(?:tell|give|share|read|send|say)\b|"
+    r"\bkeep (?:it|that|this|them|the|your|those)\b.* to yourself|"
+    "(?:ไม่ต้อง|อย่า|ห้าม|ไม่ควร)(?:ไป|เอา|ให้|ได้)*(?:บอก|แจ้ง|ส่ง|พิมพ์|กรอก|เปิดเผย)"
+)
 
 _ECHO_DENIED = Alternatives(
     r"(?:no|nope|never|not at all|of course not|absolutely not|certainly not|by no means|nonsense|i wouldnt|youre not|"
@@ -260,7 +266,13 @@ def requests(said: str) -> bool:
 
 def is_statement(said: str) -> bool:
     """Whether a clause begins as what only tells something does."""
-    return bool(_STATED.match(said))
+    return bool(_STATED.match(said) or _STATES.match(bare(said)) or _THAI_STATES.match(said))
+
+
+def withholds(said: str) -> bool:
+    """Whether a clause does no more than tell her to keep something to herself."""
+    found = _WITHHELD.search(said)
+    return found is not None and not wants(said[: found.start()])
 
 
 def wants(said: str) -> bool:

@@ -72,6 +72,12 @@ _UNBROKEN = [
 """What stands before and after a place where a date, an amount or a name goes on: no clause ends there."""
 _SENTENCE_END = re.compile(r"[.!?…]\W*$|(?:ค่ะ|คะ|ครับ|ค่า|จ้า|เจ้า|จ้ะ|จ๊ะ|ไหม|มั้ย|หรือเปล่า|รึเปล่า|หรือยัง|รึยัง|เหรอ)\W*$")
 
+_TOLD_LATER = re.compile(
+    r"(?<=จะ)(\S{0,12}(?:แจ้ง|บอก|โทร|เห็น|ทราบ|รู้)(?:(?!ไหม|มั้ย|ไง|อย่างไร)[^?]){0,60}(?:ค่ะ|ครับ|คะ)) ?ว่า"
+    r"(?=.*(?:ไหม|มั้ย|หรือ|เท่าไ|กี่|อะไร|ใคร|ไหน|เมื่อไ)).*"
+)
+"""What somebody will be told behind a particle, which is neither asked nor promised: "จะแจ้งภายในศุกร์นี้ค่ะว่าได้เงินไหม"."""
+
 
 def parts(text: str) -> Iterator[tuple[str, str, int]]:
     """The text of each clause, what phrases are looked for in, and the number of its sentence; what they say is not
@@ -81,7 +87,7 @@ def parts(text: str) -> Iterator[tuple[str, str, int]]:
     places = (match.span() for match in _BREAK.finditer(text))
     breaks = list(islice((place for place in places if not _is_unbroken(text, *place)), CLAUSES - 1))
     for end, following in [*breaks, (len(text), len(text))]:
-        part = text[start:end].strip()
+        part = _TOLD_LATER.sub(r"\1", text[start:end].strip())
         said = plain(part)
         if said.strip(",? "):
             yield part, said, sentence

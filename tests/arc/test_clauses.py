@@ -303,6 +303,7 @@ def test_what_is_taken_back_is_owed_again() -> None:
         ("I can't transfer you the money, we don't refund.", {"refusal"}),
         ("โอนเงินให้คุณวันนี้เลยค่ะ", {"refund", "deadline"}),
         ("สวัสดีค่ะ ศูนย์บริการลูกค้า", set()),
+        ("ไม่เกินวันพฤหัสบดีทางธนาคารจะแจ้งผลให้ทราบค่ะว่าได้เงินคืนไหม", {"deadline"}),
     ],
 )
 def test_hard_words_that_are_not_for_her_do_not_anger(text: str, cues: set[str]) -> None:
@@ -435,6 +436,13 @@ def test_nobody_and_nothing_are_no_question_in_thai() -> None:
         ("คุณใช้แพ็กเกจพรีเมียมอยู่ครับ", ()),
         ("ประชุมกี่โมงก็ไม่เป็นไรครับ", ()),
         ("ชื่อกับเลขบัญชีตรงกันแล้วค่ะ", ()),
+        ("Keep your account number to yourself, please.", ()),
+        ("Never give anybody your card number.", ()),
+        ("เลขบัญชีไม่ต้องบอกใครนะคะ", ()),
+        ("ขอชื่อเต็มหน่อยค่ะ เลขบัญชีไม่ต้องบอกนะคะ", ("name",)),
+        ("ภายในวันพุธคุณลูกค้าจะเห็นค่ะว่าได้เงินคืนเท่าไหร่", ()),
+        ("What the man charged was wrong.", ()),
+        ("จะบอกได้ไหมคะว่าเลขบัญชีอะไร", ("account",)),
     ],
 )
 def test_a_fact_is_told_when_it_is_asked_for(text: str, asked: tuple[str, ...]) -> None:
@@ -676,6 +684,11 @@ def test_what_others_said_and_what_is_past_is_told_not_done(text: str, cues: set
         ("grace_okafor", "คุณเข้าเวรมาทั้งคืนถึงได้หลับ ไม่ใช่ความผิดคุณเลยครับ", "", "asked_again"),
         ("charles_whitmore", "มีใครเปลี่ยนวันแทนท่านได้บ้างไหมครับ ไม่จดชื่อนะครับ", "mover", "alternative"),
         ("walter_briggs", "เสียใจด้วยนะคะคุณลุง", "", "apology"),
+        ("grace_okafor", "What he did was wrong, and we are responsible for it.", "", "reason_asked"),
+        ("david_chen", "เคยบอกโอทีพีใครไปหรือเปล่าครับ", "code", "secrets_asked"),
+        ("sarah_thompson", "ไม่เกินวันพฤหัสบดีทางธนาคารจะแจ้งผลให้ทราบค่ะว่าได้เงินคืนไหม", "", "refund"),
+        ("niran_wongsawat", "There's no minimum term and no hidden fee.", "", "stalling"),
+        ("niran_wongsawat", "ไม่มีสัญญาผูกมัดด้วยค่ะ", "", "stalling"),
     ],
 )
 def test_what_a_kind_trainee_says_is_not_taken_amiss(name: str, text: str, asked: str, cue: str) -> None:

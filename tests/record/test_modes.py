@@ -40,7 +40,7 @@ def test_a_call_whose_persona_is_gone_is_scored_as_recorded_and_that_is_said(
     done = run("mode=score", "sessions", f"personas_dir={personas}", "persona=jane")
     where = folder.relative_to(here)
     assert done.out.splitlines() == [
-        f"{where}: persona=bill is not there any more: scored as recorded",
+        f"{where}: persona=bill: not there any more, so scored as recorded",
         f"{where}: nothing has changed",
     ]
 
