@@ -25,7 +25,7 @@ async def test_a_spoken_turn_is_answered(
 ) -> None:
     """The opening is heard; the trainee's words stand before the answer to them, on the screen and in the log."""
     said = chain(["I was billed twice!"], repeat("When is my refund?"))
-    async with kind(reply=lambda c, h: next(said), hears=[SORRY]) as server:
+    async with kind(reply=lambda c, h: next(said), hears=repeat(SORRY)) as server:
         options = (model, vad, "rooms.transcripts=data")
         async with serving(livekit_url, environment | server.environment, *options) as worker:
             async with calling(livekit_url, room_of()) as caller:
