@@ -16,7 +16,7 @@ nothing here speaks gives its quoted lines and its profile alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from functools import lru_cache
 from itertools import chain, islice
@@ -107,7 +107,7 @@ def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
         own,
         opening=own.opening or common.opening,
         mood=own.start_mood if own.cues or own.phases or own.mood is not None else common.start_mood,
-        facts={name: _as_asked(fact, common.facts.get(name)) for name, fact in (common.facts | own.facts).items()},
+        facts={name: _as_asked(fact, common.facts.get(name)) for name, fact in _own_first(own.facts, common.facts)},
         cues=cues,
         named_cues={name: cue for name, cue in common.named_cues.items() if name not in cues},
         neutral={
@@ -118,6 +118,12 @@ def merged(own: FrontMatter, common: FrontMatter) -> FrontMatter:
         endings=endings,
         objectives=own.objectives or common.objectives,
     )
+
+
+def _own_first(own: Mapping[str, Fact], common: Mapping[str, Fact]) -> Iterator[tuple[str, Fact]]:
+    """Of two facts that are asked for by the same words the first is told."""
+    yield from own.items()
+    yield from ((name, fact) for name, fact in common.items() if name not in own)
 
 
 def _within_reach(ending: Ending, cues: dict[str, Cue]) -> Ending:

@@ -206,6 +206,12 @@ def test_fold_is_step_by_step() -> None:
     assert state == fold(FRONT, turns)
 
 
+def test_a_fact_of_the_personas_own_is_told_before_a_common_one_that_the_same_words_ask_for() -> None:
+    common = FrontMatter(facts={"order": Fact(hear={"": ("tracking number",)}, say={"": ("I don't have it.",)})})
+    own = FrontMatter(facts={"parcel": Fact(hear={"": ("tracking number",)}, say={"": ("TRK 88.",)})})
+    assert fold(merged(own, common), ["May I have the tracking number?"]).last.asked == ("parcel",)
+
+
 def test_merged_keeps_the_persona_s_own() -> None:
     """The common cues still answer, but no longer anger or calm a persona who has cues of her own for that."""
     common = FrontMatter(

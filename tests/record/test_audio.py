@@ -410,7 +410,7 @@ asyncio.run(main())
 def test_of_a_killed_call_all_but_the_last_second_is_there(
     program: Program, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """Both sides, although her line was not over."""
+    """Both sides, although her line was not over, but for the gaps of a busy machine."""
     command, given = program(KILLED)
     with subprocess.Popen([*command, str(tmp_path)], stdout=subprocess.PIPE, env=environment | given) as process:
         assert process.stdout
@@ -423,4 +423,4 @@ def test_of_a_killed_call_all_but_the_last_second_is_there(
         lasted = max([lasted, *rest])
     for side in sides(tmp_path / "audio.ogg"):
         assert lasted - 1 < len(side) / RATE <= lasted + 0.1
-        assert sum(end - start for start, end in sounds(side)) > lasted - 1.2
+        assert sum(end - start for start, end in sounds(side)) > 0.9 * (lasted - 1)
