@@ -35,8 +35,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from .config.command_line import check_counts, complete, first_of, load_dotenv, parts_of, read_arguments, sweep_options
-from .config.compose import compose, compose_config, program_config, read_settings, resolve
-from .config.groups import CONF, options
+from .config.compose import arc_front_now, compose, compose_config, program_config, read_settings, resolve
+from .config.groups import CONF
 from .config.mistakes import check_named, readable_errors
 from .errors import SpecError, exits, shown_path, suggest
 from .redaction import clean
@@ -63,7 +63,8 @@ def do(cfg: DictConfig) -> float | None:
     """Does what `mode` says. Returns the score of a sweep's job, and None of any other mode."""
     settings = read_settings(cfg)
     set_up_logging(settings.log)
-    command = MODES[mode := _mode(settings.mode, swept := HydraConfig.get().mode is RunMode.MULTIRUN)]
+    swept = HydraConfig.get().mode is RunMode.MULTIRUN
+    command = MODES[mode := _mode(settings.mode, swept)]
     if not command.needs_spec and mode not in (Mode.NEW, Mode.HISTORY):
         check_named(_overrides())
     spec = partial(resolve, cfg)
@@ -184,10 +185,7 @@ def _score_again(settings: Settings) -> int:
         check_secrets(judge, os.environ)
 
     def again(folder: Path) -> list[str]:
-        found = read_folder(folder).choices
-        asked = {f"{group}={found[group]}": group for group in ("persona", "language", "difficulty") if group in found}
-        gone = [one for one, group in asked.items() if found[group] not in options(group)]
-        front = compose(list(asked)).arc.front if {"persona", "language"} <= found.keys() and not gone else None
+        front, gone = arc_front_now(read_folder(folder).choices)
         lines = [f"{one}: not there any more, so scored as recorded" for one in gone]
         return [f"{shown_path(folder)}: {line}" for line in (*lines, *asyncio.run(score_again(folder, front, judge)))]
 

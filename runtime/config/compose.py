@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import lru_cache
@@ -105,6 +105,16 @@ def reread(spec: SessionSpec) -> SessionSpec | None:
         return None
     groups = {group: getattr(spec, group) for group in SHAPES}
     return _assembled(groups, persona, revision, spec.choices)
+
+
+def arc_front_now(choices: Mapping[str, str]) -> tuple[FrontMatter | None, list[str]]:
+    """What the persona of a recorded call's choices would be scored by now, or None, and those of the choices that are
+    there no more. Raises SpecError for whatever is wrong with a file."""
+    made = {group: choices[group] for group in ("persona", "language", "difficulty") if group in choices}
+    gone = [f"{group}={option}" for group, option in made.items() if option not in options(group)]
+    if gone or not {"persona", "language"} <= made.keys():
+        return None, gone
+    return compose([f"{group}={option}" for group, option in made.items()]).arc.front, []
 
 
 def _spec(cfg: DictConfig, choices: dict[str, str], overridden: Sequence[str]) -> SessionSpec:
