@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from .clauses import Clause
 from .patterns import Alternatives
 from .phrases import Match, Phrase, matches
-from .questions import is_of_another, is_question, is_statement, joins, only_names, quotes_her, wants, withholds
+from .questions import is_of_another, is_statement, joins, only_names, quotes_her, wants, withholds
 
 _ANEW = Alternatives(r"\b(?:is|are|has|have)\b.*\bnow[ ,?]*$|ตอนนี้.*(?:แล้ว|หรือยัง)")
 
@@ -20,10 +20,8 @@ def asks_anew(clause: Clause) -> bool:
 def may_ask(clause: Clause) -> bool:
     """Whether a clause can ask for something: not what only states, tells what others may ask for or she said, or that
     it is to be kept."""
-    if withholds(clause.said) and not is_question(clause.said):
-        return False
-    able = clause.asks or ((not is_statement(clause.said) or wants(clause.said)) and not clause.harmless)
-    return able and not quotes_her(clause.said)
+    told = (is_statement(clause.said) and not wants(clause.said)) or withholds(clause.said) or clause.harmless
+    return (clause.asks or not told) and not quotes_her(clause.said)
 
 
 def facts_asked(able: Mapping[str, Iterable[Phrase]], clause: Clause) -> tuple[str, ...]:

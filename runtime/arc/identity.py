@@ -69,7 +69,7 @@ def is_man(persona: Persona) -> bool:
 _VOICE = re.compile("(?:^|_)(fe)?male(?:_|$)")
 _GENDER = re.compile(r"(?:เพศ|gender|sex)\W{0,8}(?:(หญิง|female|woman)|ชาย|male|man\b)", re.I)
 _THAI_GENDER = re.compile("(หญิง|นางสาว|ป้า(?!ย))|ชาย(?= ?(?:\\d|วัย|อายุ|ชื่อ))|ผู้ชาย|ลุง|นาย(?!จ้าง|หน้า)")
-_MANLY = re.compile(r"(?:^|\s)ผม(?=[ก-๎])|ครับ|นาย(?!จ้าง|หน้า)|\bMr\b|\bmale\b")
+_MANLY = re.compile(r"(?:^|\s)ผม(?=[ก-๎])|ครับ|\bMr\b|\bmale\b")
 
 
 def only_name(written: str) -> str:
