@@ -272,7 +272,7 @@ def is_statement(said: str) -> bool:
 def withholds(said: str) -> bool:
     """Whether a clause does no more than tell her to keep something to herself."""
     found = _WITHHELD.search(said)
-    return found is not None and not wants(said[: found.start()])
+    return found is not None and not wants(bare(said[: found.start()]))
 
 
 def wants(said: str) -> bool:

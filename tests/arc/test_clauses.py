@@ -437,6 +437,7 @@ def test_nobody_and_nothing_are_no_question_in_thai() -> None:
         ("ประชุมกี่โมงก็ไม่เป็นไรครับ", ()),
         ("ชื่อกับเลขบัญชีตรงกันแล้วค่ะ", ()),
         ("Keep your account number to yourself, please.", ()),
+        ("Could I have your full name? Please keep your account number to yourself.", ("name",)),
         ("Never give anybody your card number.", ()),
         ("เลขบัญชีไม่ต้องบอกใครนะคะ", ()),
         ("ขอชื่อเต็มหน่อยค่ะ เลขบัญชีไม่ต้องบอกนะคะ", ("name",)),
